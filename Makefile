@@ -1,0 +1,49 @@
+# Everything a developer or a user on a fresh machine types. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export TUNING_OPERATOR_CACHE ?= $(HOME)/.cache/tuning-operator
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+-include tests/cluster/cluster.mk images/images.mk charts/charts.mk
+
+.PHONY: help venv lock check format lint types imports unit clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+venv: $(VENV)/.synced ## the Python environment, from the lock file with hashes
+
+$(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.toml
+	@test -x $(VENV)/bin/uv || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check uv; }
+	$(VENV)/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements.lock
+	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer
+	@touch $@
+
+lock: ## resolve the dependencies anew
+	$(VENV)/bin/uv pip compile -q operator/pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+
+check: format lint types imports unit ## format, lint, types, import contracts, unit tests: under a minute
+
+format: venv
+	@$(VENV)/bin/ruff format --check --quiet .
+
+lint: venv
+	@$(VENV)/bin/ruff check --quiet .
+
+types: venv
+	@$(VENV)/bin/mypy operator/src trainer/src tests
+
+imports: venv
+	@$(VENV)/bin/lint-imports
+
+unit: venv ## the pure tests
+	@$(PY) -m pytest tests/unit -q
+
+clean: ## remove the Python environment (make cluster-down stops the cluster)
+	rm -rf $(VENV)
