@@ -1,0 +1,40 @@
+"""Real training scripts in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.trainer.runs import Run, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Starts `python ARGS` (or `python -c SCRIPT`) with a metrics port and a termination log of its own."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start_run(*arguments: str, script: str | None = None, **environment: str) -> Run:
+        port, log = free_port(), tmp_path / f"termination-log-{len(processes)}"
+        clean = {
+            k: v for k, v in os.environ.items() if not k.startswith(("TUNING_", "HP_", "HYPERPARAMETERS"))
+        }
+        env = clean | {"TUNING_METRICS_PORT": str(port), "TUNING_TERMINATION_LOG": str(log)} | environment
+        command = ["-c", textwrap.dedent(script)] if script is not None else list(arguments)
+        process = subprocess.Popen(
+            [sys.executable, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return Run(process, port, log)
+
+    yield start_run
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,252 @@
+"""`report()` and the `Reporter` behind it: every epoch on the metrics page and in the termination message.
+
+The page is served by a process of its own (`page.py`); this module decides when it starts, what it shows and
+how training ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, SupportsFloat, SupportsIndex
+
+from tuning_trainer.history import History
+from tuning_trainer.termination import termination_message, write_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType, TracebackType
+
+DEFAULT_PORT = 9464
+DEFAULT_FINISH_TIMEOUT = 30.0
+DEFAULT_TERMINATION_LOG = Path("/dev/termination-log")
+# How long a failed run waits for its last page to be fetched: its curve is of little use.
+FAILED_SECONDS = 2.0
+# How often, at most, the termination message is written while training goes on.
+MESSAGE_SECONDS = 1.0
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+class Reporter:
+    """Publishes the metrics of one training run.
+
+    Use it as a context manager, or use `report()`, which keeps one for the process. Training that ends waits
+    until the finished page has been fetched; training that fails waits two seconds; SIGTERM ends the process
+    with code 143 and waits for nothing (unless the program handles the signal itself). A run that is killed
+    outright still leaves a termination message, at most a second old.
+    """
+
+    def __init__(self, port: int | None = None, finish_timeout: float | None = None) -> None:
+        """Start to serve the page.
+
+        Args:
+            port: where to serve; 0 for any free port. Default: TUNING_METRICS_PORT, else 9464.
+            finish_timeout: longest wait at the end, in seconds. Default: TUNING_FINISH_TIMEOUT, else 30.
+
+        Raises:
+            ValueError: an environment variable has no number, or one out of bounds.
+            OSError: the port cannot be served on; found by the first report.
+        """
+        if port is None:
+            port = int(_number_from("TUNING_METRICS_PORT", DEFAULT_PORT, most=65535, whole=True))
+        if finish_timeout is None:
+            finish_timeout = _number_from("TUNING_FINISH_TIMEOUT", DEFAULT_FINISH_TIMEOUT, most=3600)
+        self._finish_timeout = finish_timeout
+        self._expected = bool(os.environ.get("TUNING_TRIAL"))
+        self._objective = os.environ.get("TUNING_OBJECTIVE_METRIC")
+        log = os.environ.get("TUNING_TERMINATION_LOG")
+        self._log: Path | None = Path(log) if log else DEFAULT_TERMINATION_LOG
+        self._create_log = bool(log)
+        self._history = History()
+        # Reentrant: the signal handler runs in the thread that may hold it.
+        self._lock = threading.RLock()
+        self._message_due = -math.inf
+        self._port: int | None = None
+        self._owner = os.getpid()
+        self._closed = False
+        # -P: a file beside the page must not take the place of a library.
+        self._page = subprocess.Popen(  # noqa: S603 - this interpreter, our own file
+            [sys.executable, "-P", str(Path(__file__).with_name("page.py")), str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._handle_sigterm()
+
+    @property
+    def port(self) -> int:
+        """The port that the page is served on; waits until it is."""
+        with self._lock:
+            if self._port is None:
+                assert self._page.stdout is not None  # noqa: S101 - it is a pipe
+                answer = json.loads(
+                    self._page.stdout.readline() or '{"error": "the metrics page did not start"}'
+                )
+                if "error" in answer:
+                    raise OSError(f"{answer['error']}; TUNING_METRICS_PORT chooses another")
+                self._port = answer["port"]
+            return self._port
+
+    def report(self, epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]) -> None:
+        """Publish the metrics of an epoch that is over. Threads may report at the same time.
+
+        Args:
+            epoch: counted from 1, without gaps.
+            metrics: values by name; a value may be NaN or infinite, and is final.
+
+        Raises:
+            TypeError: the epoch is no integer, or a metric's name no string or its value no number.
+            ValueError: a reported value would change; an epoch is missing; a name is out of bounds.
+            RuntimeError: training has been declared over, or this is another process than the reporter's.
+            OSError: the port cannot be served on.
+        """
+        if os.getpid() != self._owner:
+            raise RuntimeError(
+                "report() was called in a forked process: report from the one that started reporting"
+            )
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"epoch {epoch} was reported after the end of training")
+            _ = self.port
+            number, new = self._history.add(epoch, metrics)
+            if new:
+                self._tell({"epoch": number, "metrics": new})
+            if time.monotonic() >= self._message_due:
+                self._write_message()
+
+    def close(self, *, wait: float | None = None) -> None:
+        """Declare the training over: write the termination message and see the finished page fetched.
+
+        Args:
+            wait: the longest to wait for that, in seconds. Default: the finish timeout.
+        """
+        if os.getpid() != self._owner:
+            return
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._write_message()
+                cap = self._finish_timeout if wait is None else min(wait, self._finish_timeout)
+                if len(self._history) and cap > 0:
+                    self._tell({"finish": {"cap": cap, "expected": self._expected}})
+                else:
+                    self._page.kill()
+        # The page process keeps the time. Not under the lock, so that SIGTERM can end the wait.
+        self._page.wait()
+        for pipe in (self._page.stdin, self._page.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, SystemExit) and error.code == EXIT_TERMINATED:
+            self.close(wait=0)
+        elif error is None or (isinstance(error, SystemExit) and not error.code):
+            self.close()
+        else:
+            self.close(wait=FAILED_SECONDS)
+
+    def _tell(self, message: object) -> None:
+        assert self._page.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            self._page.stdin.write(json.dumps(message) + "\n")
+            self._page.stdin.flush()
+        except BrokenPipeError:
+            warnings.warn(
+                "the metrics page has died: epochs are kept in the termination message only",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+    def _write_message(self) -> None:
+        """Write the history, if there is one and somebody to read it. Safe in a signal handler."""
+        if self._log is None or not len(self._history):
+            return
+        self._message_due = time.monotonic() + MESSAGE_SECONDS
+        try:
+            write_message(
+                self._log, termination_message(self._history, self._objective), create=self._create_log
+            )
+        except OSError as error:
+            # Outside Kubernetes there is no such file, and nobody asked for one.
+            if self._create_log:
+                warnings.warn(f"cannot write the termination message: {error}", RuntimeWarning, stacklevel=2)
+            self._log = None
+
+    def _handle_sigterm(self) -> None:
+        """Take the signal if nobody else has: the first process of a container does not get it otherwise."""
+        if (
+            threading.current_thread() is not threading.main_thread()
+            or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+        ):
+            return
+
+        def terminate(number: int, _: FrameType | None) -> None:
+            if os.getpid() != self._owner:
+                # A forked worker of a data loader has inherited this handler; it just dies.
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+                return
+            if self._closed:
+                # Training is over and only the wait is left: end that, and let the exit code be training's.
+                self._page.kill()
+                return
+            # Another thread may be writing. This one may have been interrupted at it: the pipe is left alone.
+            locked = self._lock.acquire(timeout=MESSAGE_SECONDS)
+            self._closed = True
+            self._write_message()
+            if locked:
+                self._lock.release()
+            self._page.kill()
+            sys.exit(EXIT_TERMINATED)
+
+        signal.signal(signal.SIGTERM, terminate)
+
+
+_default: Reporter | None = None
+_default_lock = threading.Lock()
+
+
+def report(epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]) -> None:
+    """Publish the metrics of an epoch that is over: `Reporter.report`, with one reporter for the process."""
+    global _default  # noqa: PLW0603 - one page for one process is the point
+    with _default_lock:
+        if _default is None:
+            _default = Reporter()
+            atexit.register(_close_at_exit, _default)
+    _default.report(epoch, metrics)
+
+
+def _close_at_exit(reporter: Reporter) -> None:
+    # The interpreter keeps here what it printed a traceback of.
+    failed = getattr(sys, "last_value", None) is not None
+    reporter.close(wait=FAILED_SECONDS if failed else None)
+
+
+def _number_from(variable: str, default: float, *, most: float, whole: bool = False) -> float:
+    text = os.environ.get(variable, "")
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= most or (whole and not number.is_integer()):
+        kind = "whole number" if whole else "number"
+        raise ValueError(f"the environment variable {variable} is {text!r}: give a {kind} from 0 to {most:g}")
+    return number
