@@ -1,0 +1,1 @@
+"""A Kubernetes operator that tunes machine-learning models."""

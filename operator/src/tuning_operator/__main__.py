@@ -1,0 +1,46 @@
+"""Entry point of the operator: `tuning-operator`, or `python -m tuning_operator`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import kopf
+from prometheus_client import start_http_server
+
+from tuning_operator.runtime.handlers import build_registry
+from tuning_operator.runtime.operator import Operator
+from tuning_operator.runtime.settings import Settings, parse_settings
+
+
+def main() -> None:
+    """Run the operator until a signal ends it."""
+    settings = parse_settings(sys.argv[1:])
+    _configure_logging(settings)
+    start_http_server(settings.metrics_port)
+    sys.exit(asyncio.run(_run(settings)))
+
+
+async def _run(settings: Settings) -> int:
+    operator = await Operator.create(settings)
+    await kopf.operator(
+        registry=build_registry(operator),
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
+        stop_flag=operator.broken,
+    )
+    return 1 if operator.broken.is_set() else 0
+
+
+def _configure_logging(settings: Settings) -> None:
+    json = settings.log_format == "json"
+    kopf.configure(log_format=kopf.LogFormat.JSON if json else kopf.LogFormat.FULL)
+    logging.getLogger().setLevel(settings.log_level.upper())
+    logging.getLogger("kopf").setLevel(logging.WARNING if settings.log_level != "debug" else logging.DEBUG)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The resources in Python: parsing what the API server returns and rendering what it is to store."""

@@ -1,0 +1,54 @@
+"""Events: what was decided, for people who look with `kubectl describe`."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tuning_operator.core.decide import Notice
+    from tuning_operator.core.job import Job
+    from tuning_operator.core.trials import Trial
+
+CONTROLLER = f"{names.GROUP}/operator"
+
+
+def build_events(
+    notice: Notice, job: Job, trial: Trial | None, now: datetime, instance: str
+) -> Iterator[dict[str, Any]]:
+    """Build the Events of a notice: on its trial, if it is about one, and always on the job.
+
+    An Event's name follows from what it says, so that saying it again is no second Event.
+    """
+    if trial is not None:
+        reference = _reference(names.TRIAL_KIND, trial.name, job.namespace, trial.uid)
+        yield _event(reference, notice, notice.message, now, instance)
+    message = f"{trial.name}: {notice.message}" if trial else notice.message
+    yield _event(_reference(names.JOB_KIND, job.name, job.namespace, job.uid), notice, message, now, instance)
+
+
+def _event(regarding: dict[str, str], notice: Notice, message: str, now: datetime, instance: str) -> dict[str, Any]:
+    said = hashlib.sha256("/".join((regarding["uid"], notice.reason, message)).encode()).hexdigest()[:16]
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{regarding['name']}.{said}", "namespace": regarding["namespace"]},
+        "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "reportingController": CONTROLLER,
+        "reportingInstance": instance[:128],
+        "action": notice.reason,
+        "reason": notice.reason,
+        "regarding": regarding,
+        "note": message[:1024] or notice.reason,
+        "type": "Warning" if notice.warning else "Normal",
+    }
+
+
+def _reference(kind: str, name: str, namespace: str, uid: str) -> dict[str, str]:
+    return {"apiVersion": names.API_VERSION, "kind": kind, "name": name, "namespace": namespace, "uid": uid}

@@ -1,0 +1,261 @@
+"""HyperparameterTuningJob: from the API server's JSON to core values, and from a job's summary to its status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from tuning_operator.api.values import parse_duration, parse_time, render_number, render_time
+from tuning_operator.core.curves import Goal
+from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase, JobSpec, Limits, Objective
+from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.suggest import Strategy
+from tuning_operator.core.trials import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.summary import JobStatus
+    from tuning_operator.core.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TuningJob:
+    """A job with the parts of its object that the core does not need.
+
+    Attributes:
+        template: `spec.template` as the user wrote it.
+        status: The recorded status as it is, to write only what differs.
+    """
+
+    job: Job
+    template: Mapping[str, Any]
+    status: Mapping[str, Any]
+    resource_version: str
+
+
+class InvalidJobError(ValueError):
+    """A job that passed the API server but is not understood here; the message names the field."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+class _ContinuousRange(_Model):
+    min: float
+    max: float
+    scale: Scale = Scale.AUTO
+
+
+class _IntegerRange(_Model):
+    min: int
+    max: int
+    scale: Scale = Scale.AUTO
+
+
+class _CategoricalRange(_Model):
+    values: tuple[str, ...]
+
+
+class _Parameter(_Model):
+    name: str
+    continuous: _ContinuousRange | None = None
+    integer: _IntegerRange | None = None
+    categorical: _CategoricalRange | None = None
+
+    def to_core(self) -> Parameter:
+        if self.continuous:
+            return Continuous(self.name, self.continuous.min, self.continuous.max, self.continuous.scale)
+        if self.integer:
+            return Integer(self.name, self.integer.min, self.integer.max, self.integer.scale)
+        if self.categorical:
+            return Categorical(self.name, self.categorical.values)
+        raise InvalidJobError(f"spec.parameters[{self.name}] has no range: set continuous, integer or categorical")
+
+
+class _Objective(_Model):
+    metric: str
+    goal: Goal
+    target: float | None = None
+
+
+class _Limits(_Model):
+    max_trials: int
+    max_parallel_trials: int = 1
+    max_failed_trials: int | None = None
+    max_duration: str | None = None
+
+
+class _Median(_Model):
+    statistic: Statistic = Statistic.BEST
+    quantile: float = 0.5
+    min_completed_trials: int = 3
+    min_epochs: int = 2
+    min_progress: float = 0.2
+
+
+class _EarlyStopping(_Model):
+    type: EarlyStoppingType = EarlyStoppingType.OFF
+    median: _Median = _Median()
+
+
+class _Spec(_Model):
+    strategy: Strategy = Strategy.BAYESIAN
+    seed: int | None = None
+    objective: _Objective
+    parameters: tuple[_Parameter, ...]
+    static_parameters: dict[str, str] = Field(default_factory=dict)
+    limits: _Limits
+    early_stopping: _EarlyStopping = _EarlyStopping()
+    suspend: bool = False
+    template: dict[str, Any]
+
+    def to_core(self) -> JobSpec:
+        limits, knobs = self.limits, self.early_stopping.median
+        return JobSpec(
+            strategy=self.strategy,
+            objective=Objective(self.objective.metric, self.objective.goal, self.objective.target),
+            space=Space(tuple(parameter.to_core() for parameter in self.parameters)),
+            limits=Limits(
+                limits.max_trials,
+                limits.max_parallel_trials,
+                limits.max_failed_trials,
+                parse_duration(limits.max_duration) if limits.max_duration else None,
+            ),
+            early_stopping=EarlyStopping(self.early_stopping.type, MedianKnobs(**knobs.model_dump())),
+            static_parameters=self.static_parameters,
+            seed=self.seed,
+            suspend=self.suspend,
+        )
+
+
+def parse_job(body: Mapping[str, Any]) -> TuningJob:
+    """Parse a HyperparameterTuningJob.
+
+    Raises:
+        InvalidJobError: The object is not understood; the message names the field.
+    """
+    metadata, status = body["metadata"], body.get("status") or {}
+    try:
+        parsed = _Spec.model_validate(body["spec"])
+        spec = parsed.to_core()
+        job = Job(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 1),
+            spec=spec,
+            phase=JobPhase(status.get("phase") or JobPhase.PENDING),
+            start_time=_time(status, "startTime"),
+            completion_time=_time(status, "completionTime"),
+            completion_reason=_completion_reason(status),
+            message=status.get("message", ""),
+            conditions={item["type"]: _condition(item) for item in status.get("conditions") or ()},
+            deleting="deletionTimestamp" in metadata,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in ("spec", *first["loc"]))
+        raise InvalidJobError(f"{where}: {first['msg']}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidJobError(f"{error}") from error
+    return TuningJob(job, parsed.template, status, metadata.get("resourceVersion", ""))
+
+
+def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: Mapping[str, str]) -> dict[str, Any]:
+    """Render a job's status.
+
+    Args:
+        summary: The job, summed up.
+        recorded: The status as it was read: conditions that did not change keep their times.
+        trial_texts: The best trial's parameters as texts.
+    """
+    status: dict[str, Any] = {
+        "observedGeneration": summary.observed_generation,
+        "seed": summary.seed,
+        "phase": summary.phase,
+        "progress": f"{summary.ended}/{summary.max_trials}",
+        "trialCounts": _trial_counts(summary),
+        "objectiveCounts": {
+            "succeeded": summary.ended - summary.without_objective,
+            "pending": sum(summary.phases.values()) - summary.ended,
+            "failed": summary.without_objective,
+        },
+        "totalTrainingSeconds": summary.total_training_seconds,
+        "conditions": _render_conditions(summary, recorded),
+    }
+    if summary.start_time:
+        status["startTime"] = render_time(summary.start_time)
+    if summary.completion_time:
+        status["completionTime"] = render_time(summary.completion_time)
+    if summary.completion_reason:
+        status |= {"completionReason": summary.completion_reason, "message": summary.message[:1024]}
+    if summary.best and summary.best.curve.latest:
+        latest = summary.best.curve.latest
+        status["bestTrial"] = {
+            "name": summary.best.name,
+            "objective": render_number(latest.value),
+            "epoch": latest.epoch,
+            "parameters": dict(trial_texts),
+        }
+    if summary.newest:
+        status["suggestion"] = _suggestion(summary.newest)
+    return status
+
+
+def _trial_counts(summary: JobStatus) -> dict[str, int]:
+    count = summary.phases
+    return {
+        "pending": count.get(TrialPhase.PENDING, 0),
+        "running": sum(
+            count.get(phase, 0) for phase in (TrialPhase.RUNNING, TrialPhase.COLLECTING, TrialPhase.STOPPING)
+        ),
+        "completed": count.get(TrialPhase.COMPLETED, 0),
+        "earlyStopped": count.get(TrialPhase.EARLY_STOPPED, 0),
+        "stopped": count.get(TrialPhase.STOPPED, 0),
+        "failed": count.get(TrialPhase.FAILED, 0),
+    }
+
+
+def _suggestion(newest: Trial) -> dict[str, Any]:
+    return {"trial": newest.number, "source": newest.source, "message": newest.source_message}
+
+
+def _render_conditions(summary: JobStatus, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Render conditions; `lastTransitionTime` moves only when the status of a condition does."""
+    before = {item["type"]: item for item in recorded.get("conditions") or ()}
+    now = render_time(summary.now)
+    rendered = []
+    for kind, condition in sorted(summary.conditions.items()):
+        known = before.get(kind)
+        same = known is not None and known["status"] == condition.status
+        rendered.append(
+            {
+                "type": kind,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message[:1024],
+                "observedGeneration": summary.observed_generation,
+                "lastTransitionTime": known["lastTransitionTime"] if known and same else now,
+            }
+        )
+    return rendered
+
+
+def _condition(item: Mapping[str, Any]) -> Condition:
+    return Condition(item["type"], item["status"], item["reason"], item.get("message", ""))
+
+
+def _time(status: Mapping[str, Any], name: str) -> Any:
+    text = status.get(name)
+    return parse_time(text) if text else None
+
+
+def _completion_reason(status: Mapping[str, Any]) -> CompletionReason | None:
+    text = status.get("completionReason")
+    return CompletionReason(text) if text else None

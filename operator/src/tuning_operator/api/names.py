@@ -1,0 +1,59 @@
+"""Names, labels and annotations; all of them are deterministic, so that the API server's 409 is the mutex."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP = "tuning-operator.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+JOB_KIND = "HyperparameterTuningJob"
+JOB_PLURAL = "tuningjobs"
+TRIAL_KIND = "TuningTrial"
+TRIAL_PLURAL = "tuningtrials"
+
+MANAGER = "tuning-operator"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_JOB = f"{GROUP}/job"
+LABEL_TRIAL = f"{GROUP}/trial"
+ANNOTATION_ATTEMPT = f"{GROUP}/attempt"
+ANNOTATION_PARAMETERS_HASH = f"{GROUP}/parameters-hash"
+ANNOTATION_SOURCE = f"{GROUP}/suggestion-source"
+ANNOTATION_SOURCE_MESSAGE = f"{GROUP}/suggestion-message"
+ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+
+
+def trial_name(job: str, number: int) -> str:
+    """Name of a trial: numbers have at least four digits, so that `kubectl get` sorts them."""
+    return f"{job}-{number:04d}"
+
+
+def parameters_hash(parameters: Mapping[str, str]) -> str:
+    """Hash of rendered parameters, independent of their order; 16 hexadecimal digits."""
+    text = json.dumps(dict(parameters), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def job_labels(job: str) -> dict[str, str]:
+    """Labels of everything that belongs to a job."""
+    return {LABEL_JOB: job, LABEL_MANAGED_BY: MANAGER}
+
+
+def owner_reference(kind: str, name: str, uid: str) -> dict[str, object]:
+    """A controller reference, by which garbage collection follows the owner's deletion.
+
+    It does not block a foreground deletion of the owner: that would need the right to change the owner's finalizers.
+    """
+    return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": uid, "controller": True}
+
+
+def is_owned_by(body: Mapping[str, object], uid: str) -> bool:
+    """Whether the object with this body has the owner with this uid."""
+    metadata = body.get("metadata")
+    references = metadata.get("ownerReferences") or [] if isinstance(metadata, dict) else []
+    return any(reference.get("uid") == uid for reference in references)

@@ -1,0 +1,135 @@
+"""Reads a Pod's status: has the training started, has it ended, and was it the training's fault?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api import names
+from tuning_operator.api.termination import parse_history
+from tuning_operator.api.values import parse_time
+from tuning_operator.core.pods import Exit, History, PodFacts, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+IMAGE_PROBLEMS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+    }
+)
+"""Why a container cannot be made: wrong for good, or right again soon; hence a period of grace."""
+
+DISRUPTIONS = frozenset(
+    {
+        "NodeLost",
+        "NodeShutdown",
+        "Shutdown",
+        "Terminated",
+        "Preempting",
+        "NodeAffinity",
+        "UnexpectedAdmissionError",
+    }
+)
+"""Reasons of failed Pods for which the node, not the training, is to blame."""
+
+
+def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
+    """Read one Pod.
+
+    Args:
+        body: The Pod as the API server returns it.
+        container: Name of the training container.
+        metric: The objective, to be looked up in the termination message.
+    """
+    metadata, status = body["metadata"], body.get("status") or {}
+    statuses = {item["name"]: item for item in status.get("containerStatuses") or ()}
+    training = statuses.get(container, {})
+    terminated = (training.get("state") or {}).get("terminated")
+    running = (training.get("state") or {}).get("running")
+    message = (terminated or {}).get("message") or ""
+    history = parse_history(message, metric) if terminated else None
+    return PodFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        attempt=int((metadata.get("annotations") or {}).get(names.ANNOTATION_ATTEMPT, 1)),
+        created=parse_time(metadata["creationTimestamp"]),
+        started=_time(terminated or running or {}, "startedAt"),
+        finished=_time(terminated or {}, "finishedAt"),
+        exit=_exit(status, terminated, message, history),
+        ended=_has_ended(body, status),
+        deletion_requested=_deletion_requested(metadata),
+        disruption=_disruption(status),
+        waiting=_waiting(status, training),
+        history=history,
+    )
+
+
+def _exit(
+    status: Mapping[str, Any], terminated: Mapping[str, Any] | None, message: str, history: History | None
+) -> Exit | None:
+    if terminated is None:
+        if status.get("phase") != "Failed":
+            return None
+        return Exit(None, status.get("reason") or "PodFailed", status.get("message") or "the Pod failed")
+    code = terminated.get("exitCode")
+    if code == 0:
+        return Exit(0)
+    reason = terminated.get("reason") or "Error"
+    word = reason if reason not in {"Error", "Completed"} else f"ExitCode{code}"
+    told = message.strip().splitlines()[-8:] if message and history is None else []
+    detail = f": {' | '.join(told)}" if told else ""
+    return Exit(code, word, f"the training container exited with code {code} ({reason}){detail}")
+
+
+def _has_ended(body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Whether all containers have terminated: such a Pod holds no GPU any more."""
+    if status.get("phase") in {"Succeeded", "Failed"}:
+        return True
+    states = [item.get("state") or {} for item in status.get("containerStatuses") or ()]
+    return len(states) == len(body["spec"]["containers"]) and all("terminated" in state for state in states)
+
+
+def _deletion_requested(metadata: Mapping[str, Any]) -> datetime | None:
+    """`deletionTimestamp` is the end of the grace period; the request came that much earlier."""
+    due = metadata.get("deletionTimestamp")
+    if not due:
+        return None
+    return parse_time(due) - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+
+
+def _disruption(status: Mapping[str, Any]) -> str | None:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            return str(condition.get("reason") or "DisruptionTarget")
+    reason = status.get("reason") or ""
+    if reason in DISRUPTIONS or reason.startswith("OutOf"):
+        return str(reason)
+    return None
+
+
+def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting | None:
+    """Why the training container does not run: its own state, an init container's, or the scheduler's words."""
+    for item in (training, *(status.get("initContainerStatuses") or ())):
+        waiting = (item.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason") or ""
+        if reason and reason not in {"PodInitializing", "ContainerCreating"}:
+            return Waiting(reason, waiting.get("message") or "", reason in IMAGE_PROBLEMS)
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return Waiting(condition.get("reason") or "Unschedulable", condition.get("message") or "")
+    return None
+
+
+def _time(state: Mapping[str, Any], name: str) -> datetime | None:
+    text = state.get(name)
+    return parse_time(text) if text else None

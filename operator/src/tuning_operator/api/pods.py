@@ -1,0 +1,111 @@
+"""Builds the Pod of an attempt: the user's template and what the metrics contract adds to it.
+
+The template is taken over unchanged, but for the additions named in `docs/metrics-contract.md`; the API server
+validates the result.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api import names
+from tuning_operator.core.decide import pod_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.job import Job
+    from tuning_operator.core.trials import Trial
+
+METRICS_PORT = 9464
+
+
+def build_pod(job: Job, template: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+    """Return the manifest of the trial's current attempt."""
+    parameters = job.spec.space.render(trial.parameters)
+    spec = copy.deepcopy(dict(template["spec"]))
+    container = _training_container(spec, training_container_name(template))
+    port = _metrics_port(container)
+    _add_environment(container, _environment(job, trial, parameters, port))
+    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+    spec["restartPolicy"] = "Never"
+    spec.setdefault("automountServiceAccountToken", False)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(job, template, trial, parameters, port),
+        "spec": spec,
+    }
+
+
+def training_container_name(template: Mapping[str, Any]) -> str:
+    """Name of the training container: the annotated default container, else the first."""
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    first = template["spec"]["containers"][0]["name"]
+    return str(annotations.get(names.ANNOTATION_DEFAULT_CONTAINER, first))
+
+
+def _training_container(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
+    container: dict[str, Any]
+    for container in spec["containers"]:
+        if container["name"] == name:
+            return container
+    raise ValueError(
+        f"spec.template: the annotation {names.ANNOTATION_DEFAULT_CONTAINER} names {name!r}, which is no container"
+    )
+
+
+def _metrics_port(container: dict[str, Any]) -> int:
+    """Return the port named `metrics`, which is added unless the template has one."""
+    ports = container.setdefault("ports", [])
+    for port in ports:
+        if port.get("name") == "metrics":
+            return int(port["containerPort"])
+    ports.append({"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"})
+    return METRICS_PORT
+
+
+def _environment(job: Job, trial: Trial, parameters: Mapping[str, str], port: int) -> dict[str, str]:
+    everything = {**job.spec.static_parameters, **parameters}
+    typed = {**job.spec.static_parameters, **trial.parameters}
+    return {
+        **{f"HP_{name}": value for name, value in everything.items()},
+        "HYPERPARAMETERS": json.dumps(typed),
+        "TUNING_JOB": job.name,
+        "TUNING_TRIAL": trial.name,
+        "TUNING_SEED": str(trial.seed),
+        "TUNING_OBJECTIVE_METRIC": job.spec.objective.metric,
+        "TUNING_METRICS_PORT": str(port),
+    }
+
+
+def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
+    """Put the variables before the template's own, so that those may refer to them as `$(HP_name)`."""
+    own = [entry for entry in container.get("env") or [] if entry.get("name") not in variables]
+    container["env"] = [{"name": name, "value": value} for name, value in variables.items()] + own
+
+
+def _metadata(
+    job: Job, template: Mapping[str, Any], trial: Trial, parameters: Mapping[str, str], port: int
+) -> dict[str, Any]:
+    given = template.get("metadata") or {}
+    scraping = {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)}
+    return {
+        "name": pod_name(trial),
+        "namespace": job.namespace,
+        "labels": {
+            **(given.get("labels") or {}),
+            **names.job_labels(job.name),
+            names.LABEL_TRIAL: trial.name,
+        },
+        "annotations": {
+            names.ANNOTATION_DEFAULT_CONTAINER: training_container_name(template),
+            **scraping,
+            **(given.get("annotations") or {}),
+            names.ANNOTATION_ATTEMPT: str(trial.status.attempt),
+            names.ANNOTATION_PARAMETERS_HASH: names.parameters_hash(parameters),
+        },
+        "ownerReferences": [names.owner_reference(names.TRIAL_KIND, trial.name, trial.uid)],
+    }

@@ -1,0 +1,149 @@
+"""TuningTrial: from the API server's JSON to a core value, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api import names
+from tuning_operator.api.values import parse_number, parse_time, render_number, render_time
+from tuning_operator.core.curves import Curve
+from tuning_operator.core.job import stable_hash
+from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.job import Job
+    from tuning_operator.core.space import Space
+    from tuning_operator.core.suggest import Suggestion
+
+
+def parse_trial(body: Mapping[str, Any], space: Space) -> Trial:
+    """Parse a TuningTrial.
+
+    Raises:
+        ValueError: The parameters do not lie in the space, or the status is not understood.
+    """
+    metadata, spec = body["metadata"], body["spec"]
+    annotations = metadata.get("annotations") or {}
+    return Trial(
+        name=metadata["name"],
+        number=spec["number"],
+        parameters=space.parse(spec["parameters"]),
+        seed=spec["seed"],
+        source=annotations.get(names.ANNOTATION_SOURCE, ""),
+        source_message=annotations.get(names.ANNOTATION_SOURCE_MESSAGE, ""),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        deleting="deletionTimestamp" in metadata,
+        status=parse_status(body.get("status") or {}),
+    )
+
+
+def parse_status(status: Mapping[str, Any]) -> TrialStatus:
+    """Parse a TuningTrial's status; fields that are missing have their initial values."""
+    return TrialStatus(
+        phase=TrialPhase(status.get("phase") or TrialPhase.PENDING),
+        attempt=status.get("attempt", 1),
+        attempt_time=_time(status, "attemptTime"),
+        pod_uid=status.get("podUID"),
+        disruptions=status.get("disruptions", 0),
+        start_time=_time(status, "startTime"),
+        completion_time=_time(status, "completionTime"),
+        training_seconds=status.get("trainingSeconds", 0),
+        curve=_parse_curve(status.get("curve") or {}),
+        stop=_parse_stop(status.get("stopDecision")),
+        reason=status.get("reason"),
+        message=status.get("message"),
+    )
+
+
+def render_status(trial: Trial) -> dict[str, Any]:
+    """Render a trial's status; fields without a value are None, so that a merge patch removes them."""
+    status = trial.status
+    latest = status.curve.latest
+    return {
+        "phase": status.phase,
+        "attempt": status.attempt,
+        "attemptTime": render_time(status.attempt_time) if status.attempt_time else None,
+        "podUID": status.pod_uid,
+        "disruptions": status.disruptions,
+        "startTime": render_time(status.start_time) if status.start_time else None,
+        "completionTime": render_time(status.completion_time) if status.completion_time else None,
+        "trainingSeconds": status.training_seconds,
+        "objective": render_number(latest.value) if latest else None,
+        "objectiveStatus": _objective_status(trial),
+        "epochs": len(status.curve),
+        "curve": {
+            "epochs": [measurement.epoch for measurement in status.curve],
+            "values": [render_number(measurement.value) for measurement in status.curve],
+        },
+        "stopDecision": _render_stop(status.stop),
+        "reason": status.reason,
+        "message": status.message[:1024] if status.message else None,
+    }
+
+
+def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
+    """Build the TuningTrial that commits a suggestion: the intent, recorded before any Pod exists."""
+    parameters = job.spec.space.render(suggestion.parameters)
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.TRIAL_KIND,
+        "metadata": {
+            "name": names.trial_name(job.name, suggestion.number),
+            "namespace": job.namespace,
+            "labels": names.job_labels(job.name),
+            "annotations": {
+                names.ANNOTATION_SOURCE: suggestion.source,
+                names.ANNOTATION_SOURCE_MESSAGE: suggestion.message[:1024],
+            },
+            "ownerReferences": [names.owner_reference(names.JOB_KIND, job.name, job.uid)],
+        },
+        "spec": {
+            "number": suggestion.number,
+            "parameters": parameters,
+            "seed": stable_hash(job.seed, suggestion.number),
+        },
+    }
+
+
+def _objective_status(trial: Trial) -> str:
+    if not trial.phase.is_final:
+        return "Pending"
+    return "Failed" if trial.objective is None else "Succeeded"
+
+
+def _parse_curve(curve: Mapping[str, Any]) -> Curve:
+    epochs, values = curve.get("epochs") or (), curve.get("values") or ()
+    return Curve.of(zip(epochs, map(parse_number, values), strict=True))
+
+
+def _parse_stop(stop: Mapping[str, Any] | None) -> StopDecision | None:
+    if not stop:
+        return None
+    return StopDecision(
+        reason=stop["reason"],
+        message=stop.get("message", ""),
+        epoch=stop.get("epoch"),
+        value=parse_number(stop["value"]) if "value" in stop else None,
+        threshold=parse_number(stop["threshold"]) if "threshold" in stop else None,
+    )
+
+
+def _render_stop(stop: StopDecision | None) -> dict[str, Any] | None:
+    if stop is None:
+        return None
+    rendered: dict[str, Any] = {"reason": stop.reason, "message": stop.message[:1024]}
+    if stop.epoch is not None:
+        rendered["epoch"] = stop.epoch
+    if stop.value is not None:
+        rendered["value"] = render_number(stop.value)
+    if stop.threshold is not None:
+        rendered["threshold"] = render_number(stop.threshold)
+    return rendered
+
+
+def _time(status: Mapping[str, Any], name: str) -> Any:
+    text = status.get(name)
+    return parse_time(text) if text else None

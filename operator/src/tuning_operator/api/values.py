@@ -1,0 +1,45 @@
+"""Numbers, times and durations as the Kubernetes API writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse a Go duration string such as `1h30m`.
+
+    Raises:
+        ValueError: The text is not a duration.
+    """
+    if not text or _DURATION.sub("", text):
+        raise ValueError(f"{text!r} is not a duration: write for example 6h, 1h30m or 90s")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
+
+
+def parse_time(text: str) -> datetime:
+    """Parse an RFC 3339 time."""
+    return datetime.fromisoformat(text)
+
+
+def render_time(time: datetime) -> str:
+    """Render a time as `metav1.Time` does: UTC, whole seconds."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_number(text: str) -> float:
+    """Parse a measured value as Prometheus' API writes it: `0.5`, `NaN`, `+Inf`, `-Inf`."""
+    return float(text)
+
+
+def render_number(value: float) -> str:
+    """Render a measured value as Prometheus' API does."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(float(value)).removesuffix(".0")

@@ -1,0 +1,84 @@
+"""Decides whether a job has come to its end, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.job import CompletionReason
+from tuning_operator.core.trials import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tuning_operator.core.job import Job
+    from tuning_operator.core.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The end of a job: a reason for machines and a sentence for people."""
+
+    reason: CompletionReason
+    message: str
+
+
+def completion(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
+    """Return why the job ends, or None while it goes on. The first rule that holds is the reason."""
+    return (
+        _target_reached(job, trials)
+        or _too_many_failed(job, trials)
+        or _out_of_time(job, now)
+        or _all_trials_ended(job, trials)
+    )
+
+
+def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
+    """Return the ended trial with the best finite objective; the earlier one of equals."""
+    orient = job.spec.objective.goal.orient
+    ranked = [(orient(trial.objective), -trial.number, trial) for trial in trials if trial.objective is not None]
+    best = max(ranked, default=None, key=lambda entry: entry[:2])
+    return best[2] if best and best[0] > float("-inf") else None
+
+
+def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
+    target = job.spec.objective.target
+    best = best_trial(job, trials)
+    if target is None or best is None or best.objective is None:
+        return None
+    if job.spec.objective.goal.is_better(target, than=best.objective):
+        return None
+    return Completion(
+        CompletionReason.TARGET,
+        f"trial {best.name} reached {best.objective:.6g}; the target was {target:.6g}",
+    )
+
+
+def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
+    limit = job.spec.limits.max_failed_trials
+    failed = [trial.name for trial in trials if trial.phase is TrialPhase.FAILED]
+    if limit is None or len(failed) < limit:
+        return None
+    return Completion(
+        CompletionReason.MAX_FAILED_TRIALS,
+        f"{len(failed)} trials failed (limits.maxFailedTrials is {limit}): {', '.join(sorted(failed)[:10])}",
+    )
+
+
+def _out_of_time(job: Job, now: datetime) -> Completion | None:
+    limit = job.spec.limits.max_duration
+    if limit is None or job.start_time is None or now - job.start_time < limit:
+        return None
+    return Completion(CompletionReason.MAX_DURATION, f"limits.maxDuration ({limit}) has passed")
+
+
+def _all_trials_ended(job: Job, trials: Sequence[Trial]) -> Completion | None:
+    if not trials or any(not trial.phase.is_final for trial in trials):
+        return None
+    if len(trials) >= job.spec.limits.max_trials:
+        return Completion(CompletionReason.MAX_TRIALS, f"all {len(trials)} trials have ended")
+    size = job.spec.space.size
+    if size is not None and len(trials) >= size:
+        return Completion(CompletionReason.SPACE_EXHAUSTED, f"all {size} points of the search space have been tried")
+    return None

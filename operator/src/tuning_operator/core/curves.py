@@ -1,0 +1,97 @@
+"""Measurements of the objective and the curves they form.
+
+A curve is a grow-only set: an epoch that has been observed keeps its value for good. NaN and the infinities are
+values (the training diverged); an epoch that was not observed is absent, which is something else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Goal(StrEnum):
+    """Which direction of the objective is better."""
+
+    MAXIMIZE = "Maximize"
+    MINIMIZE = "Minimize"
+
+    def orient(self, value: float) -> float:
+        """Map a value so that higher is better; everything that is not finite is the worst there is."""
+        if not math.isfinite(value):
+            return -math.inf
+        return value if self is Goal.MAXIMIZE else -value
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Whether `value` is strictly better than `than`."""
+        return self.orient(value) > self.orient(than)
+
+
+class Measurement(NamedTuple):
+    """The objective at the end of an epoch."""
+
+    epoch: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The measurements of one trial, ascending by epoch, one for each epoch."""
+
+    measurements: tuple[Measurement, ...] = ()
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[int, float]]) -> Curve:
+        """Build a curve from (epoch, value) pairs in any order; the first value of an epoch wins."""
+        by_epoch: dict[int, float] = {}
+        for epoch, value in pairs:
+            by_epoch.setdefault(epoch, value)
+        return cls(tuple(Measurement(epoch, by_epoch[epoch]) for epoch in sorted(by_epoch)))
+
+    def __len__(self) -> int:
+        return len(self.measurements)
+
+    def __iter__(self) -> Iterator[Measurement]:
+        return iter(self.measurements)
+
+    @property
+    def latest(self) -> Measurement | None:
+        """The measurement of the last epoch: a trial's objective, once the trial has ended."""
+        return self.measurements[-1] if self.measurements else None
+
+    def prefix(self) -> Curve:
+        """The measurements up to the first gap, which is what decisions may act on.
+
+        Epochs count from 1 (or from 0); a curve whose beginning is missing has an empty prefix.
+        """
+        if not self.measurements or self.measurements[0].epoch > 1:
+            return Curve()
+        first = self.measurements[0].epoch
+        for index, measurement in enumerate(self.measurements):
+            if measurement.epoch != first + index:
+                return Curve(self.measurements[:index])
+        return self
+
+    def merge(self, later: Curve) -> Curve:
+        """Add the epochs of `later` that are not known yet."""
+        if not later.measurements or later.measurements == self.measurements:
+            return self
+        return Curve.of((*self.measurements, *later.measurements))
+
+    def conflicts(self, later: Curve) -> tuple[Measurement, ...]:
+        """The measurements of `later` that contradict this curve (NaN agrees with NaN)."""
+        known = dict(self.measurements)
+        return tuple(
+            measurement
+            for measurement in later.measurements
+            if measurement.epoch in known and not _same(known[measurement.epoch], measurement.value)
+        )
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))

@@ -1,0 +1,130 @@
+"""What a user asked for (the specification of a job) and what is recorded about it so far."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from tuning_operator.core.curves import Goal
+    from tuning_operator.core.space import Space
+    from tuning_operator.core.stopping import EarlyStopping
+    from tuning_operator.core.suggest import Strategy
+
+
+class JobPhase(StrEnum):
+    """Where a job is in its life; Completed and Failed are final."""
+
+    PENDING = "Pending"  # its Pod template has not been accepted yet
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    STOPPING = "Stopping"  # its end is decided; the remaining trials are being stopped
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self in {JobPhase.COMPLETED, JobPhase.FAILED}
+
+
+class CompletionReason(StrEnum):
+    """Why a job ended."""
+
+    MAX_TRIALS = "MaxTrialsReached"
+    TARGET = "TargetReached"
+    MAX_DURATION = "MaxDurationReached"
+    MAX_FAILED_TRIALS = "MaxFailedTrialsReached"
+    SPACE_EXHAUSTED = "SpaceExhausted"
+    INVALID_TEMPLATE = "InvalidTemplate"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a job that ends for this reason has failed."""
+        return self in {CompletionReason.MAX_FAILED_TRIALS, CompletionReason.INVALID_TEMPLATE}
+
+    @property
+    def stops_trials(self) -> bool:
+        """Whether trials that still run are stopped; else they have all ended anyway."""
+        return self in {
+            CompletionReason.TARGET,
+            CompletionReason.MAX_DURATION,
+            CompletionReason.MAX_FAILED_TRIALS,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The metric to optimise; `target`, when given, ends the job once a trial reaches it."""
+
+    metric: str
+    goal: Goal
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a job may spend."""
+
+    max_trials: int
+    max_parallel_trials: int = 1
+    max_failed_trials: int | None = None
+    max_duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """The specification as the user wrote it, with the API server's defaults filled in."""
+
+    strategy: Strategy
+    objective: Objective
+    space: Space
+    limits: Limits
+    early_stopping: EarlyStopping
+    static_parameters: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    suspend: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A `metav1.Condition`; when it last changed is kept by whoever writes it."""
+
+    type: str
+    status: str  # "True", "False" or "Unknown"
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A HyperparameterTuningJob: its specification and the recorded facts that decisions depend on."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: JobSpec
+    phase: JobPhase = JobPhase.PENDING
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    completion_reason: CompletionReason | None = None
+    message: str = ""
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    deleting: bool = False
+
+    @property
+    def seed(self) -> int:
+        """The seed in use: the specification's, else one that the job's uid determines; 0 to 2**31 - 1."""
+        return self.spec.seed if self.spec.seed is not None else stable_hash(self.uid)
+
+
+def stable_hash(*parts: object) -> int:
+    """Hash to 0..2**31 - 1, the same in every process and version of Python."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4]) & 0x7FFFFFFF

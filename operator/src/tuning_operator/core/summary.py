@@ -1,0 +1,84 @@
+"""Sums a job up: counts, the best trial, the bill and the conditions, as `kubectl get tuningjobs` shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.completion import best_trial
+from tuning_operator.core.job import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tuning_operator.core.decide import Decision, Snapshot
+    from tuning_operator.core.job import CompletionReason, JobPhase
+    from tuning_operator.core.trials import Trial, TrialPhase
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What the status of a HyperparameterTuningJob says.
+
+    Attributes:
+        newest: The trial that was suggested last.
+        total_training_seconds: The bill: run time of the training containers of all trials.
+    """
+
+    now: datetime
+    observed_generation: int
+    seed: int
+    phase: JobPhase
+    conditions: Mapping[str, Condition]
+    start_time: datetime | None
+    completion_time: datetime | None
+    completion_reason: CompletionReason | None
+    message: str
+    max_trials: int
+    phases: Mapping[TrialPhase, int]
+    without_objective: int
+    best: Trial | None
+    newest: Trial | None
+    total_training_seconds: int
+
+    @property
+    def ended(self) -> int:
+        """Number of trials that have ended."""
+        return sum(count for phase, count in self.phases.items() if phase.is_final)
+
+
+def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
+    """Return the job's status after a decision."""
+    job, trials = snapshot.job, decision.trials
+    accepted = snapshot.is_condition("TemplateValid", "True")
+    return JobStatus(
+        now=snapshot.now,
+        observed_generation=job.generation,
+        seed=job.seed,
+        phase=decision.phase,
+        conditions=_conditions(snapshot, decision),
+        start_time=job.start_time or (snapshot.now if accepted else None),
+        completion_time=job.completion_time or (snapshot.now if decision.phase.is_final else None),
+        completion_reason=decision.completion.reason if decision.completion else None,
+        message=decision.completion.message if decision.completion else "",
+        max_trials=job.spec.limits.max_trials,
+        phases=Counter(trial.phase for trial in trials),
+        without_objective=sum(trial.phase.is_final and trial.objective is None for trial in trials),
+        best=best_trial(job, trials),
+        newest=max(trials, default=None, key=lambda trial: trial.number),
+        total_training_seconds=sum(trial.status.training_seconds for trial in trials),
+    )
+
+
+def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
+    conditions = {**snapshot.job.conditions, **snapshot.conditions}
+    if snapshot.job.spec.suspend:
+        conditions["Suspended"] = Condition("Suspended", "True", "SuspendedByUser", "spec.suspend is true")
+    elif "Suspended" in conditions:
+        conditions["Suspended"] = Condition("Suspended", "False", "Resumed", "spec.suspend is false")
+    if decision.completion and decision.phase.is_final:
+        kind = "Failed" if decision.completion.reason.is_failure else "Complete"
+        conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
+    return conditions

@@ -1,0 +1,124 @@
+"""What is known of a trial: its committed parameters and the facts of its status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.curves import Curve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Value = float | int | str
+"""A hyperparameter's value: continuous, integer or categorical."""
+
+
+class TrialPhase(StrEnum):
+    """Where a trial is in its life. The last four are final: nothing touches such a trial again."""
+
+    PENDING = "Pending"  # committed; its Pod may not exist yet, or does not run yet
+    RUNNING = "Running"  # the training container runs
+    COLLECTING = "Collecting"  # the training ended; its last measurements are being fetched
+    STOPPING = "Stopping"  # a stop decision is recorded; its Pod is being deleted
+    COMPLETED = "Completed"
+    EARLY_STOPPED = "EarlyStopped"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the trial has ended."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({TrialPhase.COMPLETED, TrialPhase.EARLY_STOPPED, TrialPhase.STOPPED, TrialPhase.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class StopDecision:
+    """Why a trial was stopped, with the numbers that decided it.
+
+    Attributes:
+        reason: CamelCase word for machines, for example `BelowMedian`.
+        message: One sentence for people, with the numbers in it.
+        epoch: The epoch that was judged; None when the trial was stopped for another's sake.
+        value: The trial's value that was compared.
+        threshold: What it was compared with.
+    """
+
+    reason: str
+    message: str
+    epoch: int | None = None
+    value: float | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStatus:
+    """The recorded facts of a trial; every field is what `status` of the TuningTrial says.
+
+    Attributes:
+        attempt: Number of the current Pod, from 1.
+        attempt_time: When a later attempt was decided; None for the first.
+        start_time: When the current attempt's training container started.
+        pod_uid: Uid of the current attempt's Pod, once it has been seen: a Pod that is missing although its uid is
+            recorded has been lost, one without a recorded uid has not been created yet.
+        disruptions: Attempts that ended through no fault of the training.
+        training_seconds: Run time of the training container, summed over the attempts that ended.
+    """
+
+    phase: TrialPhase = TrialPhase.PENDING
+    attempt: int = 1
+    attempt_time: datetime | None = None
+    pod_uid: str | None = None
+    disruptions: int = 0
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    training_seconds: int = 0
+    curve: Curve = Curve()
+    stop: StopDecision | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A TuningTrial: an immutable assignment of parameters and its status.
+
+    Attributes:
+        source: Where the parameters came from, for example `Model`.
+        source_message: What the suggester said about them.
+        deleting: Whether the TuningTrial's deletion has been asked for.
+    """
+
+    name: str
+    number: int
+    parameters: Mapping[str, Value]
+    seed: int
+    source: str = ""
+    source_message: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    deleting: bool = False
+    status: TrialStatus = field(default_factory=TrialStatus)
+
+    @property
+    def phase(self) -> TrialPhase:
+        """The recorded phase."""
+        return self.status.phase
+
+    @property
+    def curve(self) -> Curve:
+        """The recorded curve."""
+        return self.status.curve
+
+    @property
+    def objective(self) -> float | None:
+        """The latest value of a trial that ended with one; None while it runs, or when it failed."""
+        if not self.phase.is_final or self.phase is TrialPhase.FAILED:
+            return None
+        latest = self.curve.latest
+        return latest.value if latest else None

@@ -1,0 +1,84 @@
+"""Carries out decisions: creates trials and Pods, deletes Pods. A 409 means that somebody was here before: look who."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tuning_operator.api import names
+from tuning_operator.api.pods import build_pod
+from tuning_operator.api.trial import new_trial
+from tuning_operator.core.decide import Decision, Notice
+from tuning_operator.core.suggest import Source
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+
+if TYPE_CHECKING:
+    from tuning_operator.api.job import TuningJob
+    from tuning_operator.core.job import Job
+    from tuning_operator.core.suggest import Suggestion
+    from tuning_operator.runtime.cluster import Body, Cluster
+    from tuning_operator.runtime.keys import JobKey
+
+logger = logging.getLogger(__name__)
+
+
+async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None:
+    """Delete the Pods that hold resources for nothing."""
+    for pod in decision.delete_pods:
+        await cluster.delete_pod(key.namespace, pod.name, pod.uid)
+        logger.info("job %s/%s: deleted Pod %s", *key, pod.name)
+
+
+async def create_pods(cluster: Cluster, key: JobKey, tuning_job: TuningJob, decision: Decision) -> ApiError | None:
+    """Create the Pods of committed trials; returns the refusal for want of quota, which may pass by itself."""
+    for trial in decision.create_pods:
+        body = build_pod(tuning_job.job, tuning_job.template, trial)
+        name = body["metadata"]["name"]
+        try:
+            await cluster.create_pod(key.namespace, body)
+        except ApiError as error:
+            if error.kind is ErrorKind.QUOTA:
+                return error
+            if error.kind is not ErrorKind.ALREADY_EXISTS:
+                raise
+            _check_owner(await cluster.get_pod(key.namespace, name), trial.uid, body)
+        logger.info("job %s/%s: created Pod %s", *key, name)
+    return None
+
+
+async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> Notice:
+    """Commit a suggestion as a TuningTrial; what an earlier pass has committed under its number stands."""
+    body = new_trial(job, suggestion)
+    name = body["metadata"]["name"]
+    try:
+        await cluster.create_trial(job.namespace, body)
+    except ApiError as error:
+        if error.kind is not ErrorKind.ALREADY_EXISTS:
+            raise
+        _check_owner(await cluster.get_trial(job.namespace, name), job.uid)
+    if suggestion.source is Source.FALLBACK:
+        return Notice("SuggestionFallback", f"{name}: {suggestion.message}", warning=True)
+    return Notice("TrialCreated", f"{name} ({suggestion.source}): {suggestion.message}")
+
+
+def _check_owner(found: Body, owner_uid: str, wanted: Body | None = None) -> None:
+    """Adopt an object that is ours.
+
+    Raises:
+        ApiError: It belongs to somebody else, for example to an earlier job of the same name that is being collected.
+    """
+    name, kind = found["metadata"]["name"], found.get("kind", "object")
+    if not names.is_owned_by(found, owner_uid):
+        raise ApiError(
+            ErrorKind.UNAVAILABLE,
+            f"{kind} {name} exists and belongs to another owner; it has to be deleted before this job goes on",
+        )
+    if wanted is not None and _hash(found) != _hash(wanted):
+        raise ApiError(
+            ErrorKind.UNAVAILABLE,
+            f"{kind} {name} runs other parameters than its trial has; delete it to go on",
+        )
+
+
+def _hash(body: Body) -> object:
+    return (body["metadata"].get("annotations") or {}).get(names.ANNOTATION_PARAMETERS_HASH)

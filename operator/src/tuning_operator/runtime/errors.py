@@ -1,0 +1,76 @@
+"""Every failure of the API server is classified once, here; everybody else asks for its kind."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from http import HTTPStatus
+
+
+class ErrorKind(StrEnum):
+    """What a failed request means for whoever made it."""
+
+    NOT_FOUND = "NotFound"
+    CONFLICT = "Conflict"  # the object has changed since it was read: start over
+    ALREADY_EXISTS = "AlreadyExists"  # a name is taken: look whose it is
+    QUOTA = "QuotaExceeded"  # wait until somebody frees something
+    INVALID = "Invalid"  # the request itself is refused, for good
+    FORBIDDEN = "Forbidden"  # a right is missing, or an admission policy says no
+    UNAVAILABLE = "Unavailable"  # no answer, or none that means anything: try again later
+    OTHER = "Other"
+
+
+class ApiError(Exception):
+    """A request that the API server refused or did not answer, with the server's own words."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+_TRANSIENT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+def classify(status: int, body: str) -> ApiError:
+    """Classify an HTTP error of the API server.
+
+    Args:
+        status: The HTTP status code.
+        body: The answer, usually a `metav1.Status` as JSON.
+    """
+    message, reason = _words(body)
+    return ApiError(_kind(status, reason, message), message or f"HTTP {status}")
+
+
+def _kind(status: int, reason: str, message: str) -> ErrorKind:
+    if status == HTTPStatus.NOT_FOUND:
+        return ErrorKind.NOT_FOUND
+    if status == HTTPStatus.CONFLICT:
+        return ErrorKind.ALREADY_EXISTS if reason == "AlreadyExists" else ErrorKind.CONFLICT
+    if status == HTTPStatus.FORBIDDEN:
+        return _kind_of_refusal(message)
+    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}:
+        return ErrorKind.INVALID
+    if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ErrorKind.UNAVAILABLE
+    return ErrorKind.OTHER
+
+
+def _kind_of_refusal(message: str) -> ErrorKind:
+    """403 stands for many things, which only the message tells apart."""
+    if "exceeded quota" in message:
+        return ErrorKind.QUOTA
+    if "violates PodSecurity" in message:
+        return ErrorKind.INVALID
+    return ErrorKind.FORBIDDEN
+
+
+def _words(body: str) -> tuple[str, str]:
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return body[:500], ""
+    if not isinstance(status, dict):
+        return body[:500], ""
+    return str(status.get("message") or "")[:2000], str(status.get("reason") or "")

@@ -1,0 +1,88 @@
+"""What kopf calls: each handler names the job that an event belongs to, and nothing else.
+
+Only `on.event`, so that kopf never writes to our objects: no finalizer, no annotation.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from tuning_operator.api import names
+from tuning_operator.runtime.keys import JobKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tuning_operator.runtime.operator import Operator
+
+
+class Backoffs:
+    """Endless delays in seconds, growing to half a minute, with jitter; can be iterated any number of times."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 1.0
+        while True:
+            yield delay * random.uniform(0.5, 1.0)
+            delay = min(30.0, delay * 1.6)
+
+
+def build_registry(operator: Operator) -> kopf.OperatorRegistry:
+    """Return the handlers of an operator."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=registry)
+    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        configure_kopf(settings)
+        operator.start()
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        await operator.stop()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.probe(id="progress", registry=registry)
+    def progress(**_: Any) -> str:
+        stuck = operator.heartbeats.stuck()
+        if stuck:
+            raise kopf.PermanentError("; ".join(stuck))
+        return "ok"
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=registry)
+    async def on_job(namespace: str | None, name: str, **_: Any) -> None:
+        operator.queue.add(JobKey(namespace or "", name))
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.TRIAL_PLURAL, registry=registry)
+    async def on_trial(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        _add_job_of(operator, namespace, labels)
+
+    @kopf.on.event("", "v1", "pods", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)
+    async def on_pod(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        _add_job_of(operator, namespace, labels)
+
+    return registry
+
+
+def configure_kopf(settings: kopf.OperatorSettings) -> None:
+    """Set kopf up as an informer that survives silent connections and long outages."""
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = Backoffs()
+    settings.watching.label_selectors["", "v1", "pods"] = names.LABEL_JOB
+
+
+def _add_job_of(operator: Operator, namespace: str | None, labels: Mapping[str, str]) -> None:
+    job = labels.get(names.LABEL_JOB)
+    if job:
+        operator.queue.add(JobKey(namespace or "", job))

@@ -1,0 +1,56 @@
+"""The operator's own metrics, served on /metrics."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from tuning_operator.core.trials import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+RECONCILE_SECONDS = Histogram(
+    "tuning_operator_reconcile_seconds", "Duration of a pass over one job.", ["result"], buckets=_BUCKETS
+)
+QUEUE_DEPTH = Gauge("tuning_operator_queue_depth", "Jobs that wait for a pass.")
+SUGGESTION_SECONDS = Histogram(
+    "tuning_operator_suggestion_seconds", "Time to compute suggestions.", ["source"], buckets=_BUCKETS
+)
+SUGGESTION_FALLBACKS = Counter(
+    "tuning_operator_suggestion_fallbacks_total", "Suggestions that fell back from the model."
+)
+EARLY_STOPS = Counter("tuning_operator_early_stops_total", "Trials stopped early.", ["reason"])
+PROMETHEUS_ERRORS = Counter(
+    "tuning_operator_prometheus_errors_total", "Questions to Prometheus without a usable answer."
+)
+PROMETHEUS_SECONDS = Histogram(
+    "tuning_operator_prometheus_query_seconds", "Duration of a question to Prometheus.", buckets=_BUCKETS
+)
+API_ERRORS = Counter(
+    "tuning_operator_api_errors_total", "Requests that the API server refused or did not answer.", ["kind"]
+)
+TRIALS = Gauge("tuning_operator_trials", "Trials of the jobs that exist, by phase.", ["phase"])
+
+
+class TrialGauge:
+    """Keeps the number of trials by phase, summed over the jobs seen last."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Hashable, Mapping[TrialPhase, int]] = {}
+
+    def update(self, job: Hashable, phases: Mapping[TrialPhase, int] | None) -> None:
+        """Replace one job's counts; None when the job is gone."""
+        if phases is None:
+            self._jobs.pop(job, None)
+        else:
+            self._jobs[job] = phases
+        total: Tally[TrialPhase] = Tally()
+        for counts in self._jobs.values():
+            total.update(counts)
+        for phase in TrialPhase:
+            TRIALS.labels(phase).set(total[phase])

@@ -1,0 +1,113 @@
+"""Takes the snapshot of a job that a decision is made from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api import names
+from tuning_operator.api.job import TuningJob, parse_job
+from tuning_operator.api.podfacts import parse_pod
+from tuning_operator.api.pods import build_pod, training_container_name
+from tuning_operator.api.trial import parse_trial
+from tuning_operator.core.decide import Snapshot
+from tuning_operator.core.job import Condition, Job
+from tuning_operator.core.space import Categorical
+from tuning_operator.core.trials import Trial
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from tuning_operator.core.pods import PodFacts, Reading
+    from tuning_operator.core.space import Parameter
+    from tuning_operator.core.trials import Value
+    from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.runtime.keys import JobKey
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A job's object together with the snapshot taken of it."""
+
+    tuning_job: TuningJob
+    snapshot: Snapshot
+
+
+async def observe(
+    cluster: Cluster,
+    key: JobKey,
+    readings: Mapping[str, Reading],
+    conditions: Mapping[str, Condition],
+    now: datetime,
+    image_pull_grace: timedelta,
+) -> Observed | None:
+    """Return what the cluster looks like now; None when the job is gone or going.
+
+    Raises:
+        ApiError: The API server could not be asked.
+        InvalidJobError: The job is not understood.
+    """
+    try:
+        tuning_job = parse_job(await cluster.get_job(*key))
+    except ApiError as error:
+        if error.kind is ErrorKind.NOT_FOUND:
+            return None
+        raise
+    job = tuning_job.job
+    if job.deleting:
+        return None
+    trials = _trials(await cluster.list_trials(*key), job)
+    # The Pods are listed after the trials: one whose uid a trial has recorded, but which is not in this list, is gone.
+    pods = _pods(await cluster.list_pods(*key), trials, tuning_job)
+    found = dict(conditions)
+    recorded = job.conditions.get("TemplateValid")
+    if not job.phase.is_final and (recorded is None or recorded.status != "True"):
+        found["TemplateValid"] = await _try_template(cluster, tuning_job)
+    return Observed(
+        tuning_job,
+        Snapshot(job, trials, pods, readings, now, image_pull_grace, found),
+    )
+
+
+def _trials(bodies: Sequence[Mapping[str, Any]], job: Job) -> tuple[Trial, ...]:
+    own = (parse_trial(body, job.spec.space) for body in bodies if names.is_owned_by(body, job.uid))
+    return tuple(sorted(own, key=lambda trial: trial.number))
+
+
+def _pods(
+    bodies: Sequence[Mapping[str, Any]], trials: Sequence[Trial], tuning_job: TuningJob
+) -> dict[str, tuple[PodFacts, ...]]:
+    """Bucket the Pods by the trial that owns them."""
+    by_uid = {trial.uid: trial.name for trial in trials}
+    container = training_container_name(tuning_job.template)
+    metric = tuning_job.job.spec.objective.metric
+    buckets: defaultdict[str, list[PodFacts]] = defaultdict(list)
+    for body in bodies:
+        for reference in body["metadata"].get("ownerReferences") or ():
+            if reference["uid"] in by_uid:
+                buckets[by_uid[reference["uid"]]].append(parse_pod(body, container, metric))
+    return {trial: tuple(pods) for trial, pods in buckets.items()}
+
+
+async def _try_template(cluster: Cluster, tuning_job: TuningJob) -> Condition:
+    """Ask the API server what it thinks of the Pod template, without creating anything."""
+    job = tuning_job.job
+    sample = {parameter.name: _sample(parameter) for parameter in job.spec.space.parameters}
+    probe = Trial(names.trial_name(job.name, 0), 0, sample, seed=0, uid=job.uid)
+    try:
+        await cluster.create_pod(job.namespace, build_pod(job, tuning_job.template, probe), dry_run=True)
+    except ValueError as error:
+        return Condition("TemplateValid", "False", "Refused", str(error))
+    except ApiError as error:
+        if error.kind is ErrorKind.INVALID:
+            return Condition("TemplateValid", "False", "Refused", error.message)
+        if error.kind is not ErrorKind.QUOTA:
+            return Condition("TemplateValid", "Unknown", error.kind, error.message)
+    return Condition("TemplateValid", "True", "Accepted", "the API server accepts the Pod template")
+
+
+def _sample(parameter: Parameter) -> Value:
+    return parameter.values[0] if isinstance(parameter, Categorical) else parameter.minimum

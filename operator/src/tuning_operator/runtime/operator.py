@@ -1,0 +1,158 @@
+"""The operator process: kopf watches and calls; workers take jobs from the queue and run passes over them.
+
+Handlers only name the job that an event belongs to. Nothing is remembered that a restart cannot find again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api.job import InvalidJobError
+from tuning_operator.runtime import metrics
+from tuning_operator.runtime.cluster import Cluster, load_configuration
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.events import EventRecorder
+from tuning_operator.runtime.health import Heartbeats
+from tuning_operator.runtime.keys import JobKey
+from tuning_operator.runtime.poller import MetricsPoller
+from tuning_operator.runtime.prometheus import Prometheus
+from tuning_operator.runtime.queue import WorkQueue
+from tuning_operator.runtime.reconcile import Reconciler
+from tuning_operator.runtime.suggestions import Suggester
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tuning_operator.runtime.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FINAL = ("Completed", "Failed")
+
+
+class Operator:
+    """Everything that runs beside kopf, from start to shutdown."""
+
+    def __init__(self, settings: Settings, cluster: Cluster) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self.queue: WorkQueue[JobKey] = WorkQueue()
+        self.heartbeats = Heartbeats(stale_after=max(180.0, 3 * settings.resync_interval))
+        self._prometheus = Prometheus(settings.prometheus_url)
+        self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
+        self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
+        self._reconciler = Reconciler(
+            cluster,
+            self._poller,
+            self._suggester,
+            EventRecorder(cluster),
+            timedelta(seconds=settings.image_pull_grace),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.broken = asyncio.Event()
+        """Set when a part that is to run for ever has ended: the process is to end, and be started anew."""
+
+    @classmethod
+    async def create(cls, settings: Settings) -> Operator:
+        """Connect to the API server and to Prometheus."""
+        return cls(settings, Cluster(await load_configuration(), settings.api_qps, settings.api_burst))
+
+    def start(self) -> None:
+        """Start the workers, the metrics poll and the resync."""
+        self._suggester.start()
+        self._spawn(self._poller.run(), "metrics poll")
+        self._spawn(self._resync(), "resync")
+        for number in range(self._settings.workers):
+            self._spawn(self._work(f"worker {number}"), f"worker {number}")
+
+    async def stop(self) -> None:
+        """Finish the passes that are under way, start none, and close everything."""
+        self._stopping = True
+        for _ in range(self._settings.workers):
+            self.queue.end_worker()
+        workers = [task for task in self._tasks if task.get_name().startswith("worker")]
+        if workers:
+            await asyncio.wait(workers, timeout=5)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._suggester.close)
+        await self._prometheus.close()
+        await self._cluster.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._stopping or task.cancelled():
+            return
+        logger.critical("the %s ended", task.get_name(), exc_info=task.exception())
+        self.broken.set()
+
+    async def _work(self, name: str) -> None:
+        while not self._stopping:
+            metrics.QUEUE_DEPTH.set(len(self.queue))
+            key = await self.queue.get()
+            if key is None:
+                return
+            try:
+                with self.heartbeats.working(name):
+                    await self._pass(key)
+            finally:
+                self.queue.done(key)
+
+    async def _pass(self, key: JobKey) -> None:
+        """Run one pass and see to the next one; this is the only place that takes any exception."""
+        loop = asyncio.get_running_loop()
+        began, result = loop.time(), "ok"
+        try:
+            outcome = await self._reconciler.reconcile(key)
+        except ApiError as error:
+            result = error.kind
+            if error.kind is ErrorKind.CONFLICT:
+                self.queue.add(key)  # something changed since it was read: start over
+            else:
+                await self._fail(key, f"{error}")
+        except InvalidJobError as error:
+            result = "InvalidJob"
+            await self._fail(key, f"{error}")
+        except Exception as error:
+            result = "Exception"
+            logger.exception("job %s/%s: the pass failed", *key)
+            await self._fail(key, f"internal error: {error!r}")
+        else:
+            if outcome.again:
+                self.queue.add(key)
+            if outcome.wake_after is not None:
+                self.queue.add_after(key, outcome.wake_after.total_seconds())
+            if outcome.obstacle is not None:
+                self.queue.add_failed(key)
+            else:
+                self.queue.forget(key)
+        metrics.RECONCILE_SECONDS.labels(result).observe(loop.time() - began)
+
+    async def _fail(self, key: JobKey, message: str) -> None:
+        delay = self.queue.add_failed(key)
+        logger.warning("job %s/%s: %s; again in %.1f s", *key, message, delay)
+        await self._reconciler.report_failure(key, message)
+
+    async def _resync(self) -> None:
+        """Look at all unfinished jobs from time to time: an event that was missed is made good by this."""
+        while True:
+            for namespace in self._settings.namespaces or (None,):
+                try:
+                    bodies = await self._cluster.list_jobs(namespace)
+                except ApiError as error:
+                    logger.warning("the jobs of %s could not be listed: %s", namespace or "the cluster", error)
+                    continue
+                for body in bodies:
+                    if (body.get("status") or {}).get("phase") not in FINAL:
+                        self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
+            self.heartbeats.beat("resync")
+            await asyncio.sleep(self._settings.resync_interval)

@@ -1,0 +1,136 @@
+"""Asks Prometheus about all Pods of interest, one question for each namespace and poll, and remembers the answers.
+
+A pass over a job says which Pods it wants to know about; when something new is known, the job gets another pass.
+What is remembered can be asked again at any time, so that a restart loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.job import Condition
+from tuning_operator.core.pods import Reading
+from tuning_operator.runtime.prometheus import Prometheus, PrometheusError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from tuning_operator.runtime.keys import JobKey
+
+logger = logging.getLogger(__name__)
+
+MAX_WINDOW = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """A Pod that a job wants to know about.
+
+    Attributes:
+        metric: The job's objective.
+        ended: How long ago the Pod's training ended; None while it runs.
+    """
+
+    pod: str
+    metric: str
+    ended: timedelta | None = None
+
+
+class MetricsPoller:
+    """Keeps the readings of all jobs fresh.
+
+    Args:
+        prometheus: Where to ask.
+        interval: Seconds between two questions about a namespace.
+        window: Seconds to look back beyond the end of a Pod.
+        changed: Called with a job of which something new is known.
+    """
+
+    def __init__(
+        self, prometheus: Prometheus, interval: float, window: float, changed: Callable[[JobKey], None]
+    ) -> None:
+        self._prometheus = prometheus
+        self._interval = interval
+        self._window = window
+        self._changed = changed
+        self._interests: dict[JobKey, dict[str, Interest]] = {}
+        self._readings: dict[JobKey, dict[str, Reading]] = {}
+        self._conditions: dict[str, Condition] = {}
+        self._urgent = asyncio.Event()
+
+    def watch(self, job: JobKey, interests: Mapping[str, Interest]) -> None:
+        """Say which Pods a job wants to know about now; none ends its polling."""
+        known = self._readings.get(job, {})
+        if not interests:
+            self._interests.pop(job, None)
+            self._readings.pop(job, None)
+            return
+        self._interests[job] = dict(interests)
+        self._readings[job] = {pod: known[pod] for pod in interests if pod in known}
+        if any(item.ended is not None and not _is_settled(known.get(pod)) for pod, item in interests.items()):
+            self._urgent.set()
+
+    def readings(self, job: JobKey) -> Mapping[str, Reading]:
+        """What is known of a job's Pods, by Pod name."""
+        return self._readings.get(job, {})
+
+    def condition(self, namespace: str) -> Condition | None:
+        """Whether Prometheus answered the last question about this namespace; None when there was none."""
+        return self._conditions.get(namespace)
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        while True:
+            self._urgent.clear()
+            namespaces = {job.namespace for job in self._interests}
+            await asyncio.gather(*(self._poll(namespace) for namespace in sorted(namespaces)))
+            failing = any(self._conditions[name].status == "False" for name in namespaces)
+            await self._pause(wait_for_urgent=not failing)
+
+    async def _pause(self, *, wait_for_urgent: bool) -> None:
+        """Wait for the next poll; a Pod that has just ended is asked about at once, if Prometheus answers at all."""
+        if not wait_for_urgent:
+            await asyncio.sleep(self._interval)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._urgent.wait(), self._interval)
+
+    async def _poll(self, namespace: str) -> None:
+        asked = {job: dict(pods) for job, pods in self._interests.items() if job.namespace == namespace}
+        metrics = {item.pod: item.metric for pods in asked.values() for item in pods.values()}
+        ended = [item.ended.total_seconds() for pods in asked.values() for item in pods.values() if item.ended]
+        window = min(MAX_WINDOW, self._window + max(ended, default=0.0))
+        try:
+            curves = await self._prometheus.curves(namespace, metrics, window)
+        except PrometheusError as error:
+            self._set_condition(namespace, asked, Condition("MetricsAvailable", "False", "PrometheusError", str(error)))
+            return
+        self._set_condition(namespace, asked, Condition("MetricsAvailable", "True", "PrometheusAnswers"))
+        for job, pods in asked.items():
+            fresh = {pod: Reading(curves[pod], after_end=item.ended is not None) for pod, item in pods.items()}
+            if job in self._interests and self._readings.get(job) != fresh:
+                self._readings[job] = fresh
+                self._changed(job)
+
+    def _set_condition(self, namespace: str, jobs: Mapping[JobKey, object], condition: Condition) -> None:
+        before = self._conditions.get(namespace)
+        self._conditions[namespace] = condition
+        if before is None or before.status != condition.status:
+            logger.log(
+                logging.INFO if condition.status == "True" else logging.WARNING,
+                "metrics of namespace %s: %s %s",
+                namespace,
+                condition.reason,
+                condition.message,
+            )
+            for job in jobs:
+                self._changed(job)
+
+
+def _is_settled(reading: Reading | None) -> bool:
+    return reading is not None and reading.after_end

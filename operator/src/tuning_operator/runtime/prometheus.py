@@ -1,0 +1,141 @@
+"""Reads measurements from Prometheus.
+
+Every answer is whole or it is none: a warning, a partial answer, a time-out or any status but 200 means that nothing
+is known, never that there is nothing. Trials are told apart by the target's labels `namespace` and `pod`, which
+Prometheus sets and a trainer cannot forge.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from tuning_operator.api.termination import MAX_EPOCH
+from tuning_operator.core.curves import Curve
+from tuning_operator.runtime import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+QUERY_TIMEOUT = 15.0
+MAX_ANSWER = 64 * 1024 * 1024
+
+
+class PrometheusError(Exception):
+    """Prometheus gave no usable answer; the message says why."""
+
+
+class Prometheus:
+    """A Prometheus server, or anything that speaks its HTTP API."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=QUERY_TIMEOUT))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def curves(self, namespace: str, pods: Mapping[str, str], window: float) -> dict[str, Curve]:
+        """Return the curve of each Pod, in one question for all of them.
+
+        Args:
+            namespace: The Pods' namespace.
+            pods: Names of the Pods, each with the metric that is its objective.
+            window: How far to look back, in seconds.
+
+        Raises:
+            PrometheusError: There is no usable answer.
+        """
+        query = build_query(namespace, pods, set(pods.values()), window)
+        with metrics.PROMETHEUS_SECONDS.time():
+            try:
+                return parse_answer(await self._ask(query), pods)
+            except PrometheusError:
+                metrics.PROMETHEUS_ERRORS.inc()
+                raise
+
+    async def _ask(self, query: str) -> Any:
+        form = {"query": query, "timeout": f"{QUERY_TIMEOUT:g}s"}
+        try:
+            async with self._session.post(f"{self._url}/api/v1/query", data=form) as response:
+                body = await _read(response)
+                if response.status != HTTPStatus.OK:
+                    raise PrometheusError(f"{self._url} answered HTTP {response.status}: {_excerpt(body)}")
+                return json.loads(body)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise PrometheusError(f"{self._url} does not answer: {error!r}") from error
+        except ValueError as error:
+            raise PrometheusError(f"{self._url} did not answer with JSON") from error
+
+
+def build_query(namespace: str, pods: Collection[str], objectives: Collection[str], window: float) -> str:
+    """Build the instant query for the values of all epochs of some Pods."""
+    selector = ",".join(
+        (
+            f"namespace={_quoted(namespace)}",
+            f"pod=~{_any_of(pods)}",
+            f"metric=~{_any_of(objectives)}",
+        )
+    )
+    return f"max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{{{selector}}}[{max(1, round(window))}s]))"
+
+
+def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
+    """Parse the answer to `build_query`; a Pod of which Prometheus knows nothing has an empty curve.
+
+    Series that do not follow the metrics contract are left out: a trainer is not trusted.
+
+    Raises:
+        PrometheusError: The answer is not whole.
+    """
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        raise PrometheusError(f"the query failed: {_excerpt(json.dumps(answer))}")
+    if answer.get("warnings"):
+        raise PrometheusError(f"the answer may be partial: {answer['warnings']}")
+    data = answer.get("data")
+    if not isinstance(data, dict) or data.get("resultType") != "vector" or not isinstance(data.get("result"), list):
+        raise PrometheusError("the answer is no vector")
+    points: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    try:
+        for series in data["result"]:
+            labels = series["metric"]
+            pod, epoch = labels.get("pod", ""), _epoch(labels.get("epoch", ""))
+            if epoch is not None and labels.get("metric") == pods.get(pod):
+                points[pod].append((epoch, float(series["value"][1])))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise PrometheusError(f"the answer is malformed: {error!r}") from error
+    return {pod: Curve.of(points[pod]) for pod in pods}
+
+
+def _epoch(text: str) -> int | None:
+    if not re.fullmatch(r"\d{1,7}", text) or int(text) > MAX_EPOCH:
+        return None
+    return int(text)
+
+
+def _any_of(words: Collection[str]) -> str:
+    return _quoted("|".join(re.escape(word) for word in sorted(words)))
+
+
+def _quoted(text: str) -> str:
+    """A PromQL string; its escapes are those of Go, of which JSON's are a part."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 20):
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise PrometheusError(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
+    return bytes(body)
+
+
+def _excerpt(text: str | bytes) -> str:
+    return (text if isinstance(text, str) else text.decode(errors="replace"))[:300]

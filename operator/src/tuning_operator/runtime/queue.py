@@ -1,0 +1,83 @@
+"""A keyed work queue, after client-go's: a key waits once, and is never worked on twice at the same time.
+
+A key that is added while it is worked on comes back when that is done, so that no change is missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+
+FIRST_BACKOFF = 0.5
+MAX_BACKOFF = 60.0
+
+
+class WorkQueue(Generic[Key]):
+    """Keys to reconcile: de-duplicated, with delays and exponential backoff for each key."""
+
+    def __init__(self) -> None:
+        self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
+        self._queued: set[Key] = set()
+        self._active: set[Key] = set()
+        self._again: set[Key] = set()
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: Counter[Key] = Counter()
+
+    def __len__(self) -> int:
+        return self._ready.qsize()
+
+    def add(self, key: Key) -> None:
+        """Work on the key as soon as possible."""
+        if key in self._active:
+            self._again.add(key)
+        elif key not in self._queued:
+            self._queued.add(key)
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Work on the key at the latest after this time; an earlier appointment stands."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        known = self._timers.get(key)
+        if known is not None:
+            if known.when() <= due:
+                return
+            known.cancel()
+        self._timers[key] = loop.call_at(due, self._due, key)
+
+    def add_failed(self, key: Key) -> float:
+        """Work on the key again after a growing delay; returns the delay in seconds."""
+        self._failures[key] += 1
+        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** (self._failures[key] - 1))
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """Reset the key's backoff after a success."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key | None:
+        """Wait for a key, which the caller must give back by `done`; None tells a worker to end."""
+        key = await self._ready.get()
+        if key is not None:
+            self._queued.discard(key)
+            self._active.add(key)
+        return key
+
+    def end_worker(self) -> None:
+        """Let one worker end, once it is idle."""
+        self._ready.put_nowait(None)
+
+    def done(self, key: Key) -> None:
+        """Give a key back."""
+        self._active.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)

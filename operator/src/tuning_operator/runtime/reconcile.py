@@ -1,0 +1,227 @@
+"""One pass over a job: observe, decide, commit, act. Create, resume, update and the clock all run this.
+
+The intent is recorded before it is acted on: a trial before its Pod is created, a stop decision before its Pod is
+deleted. A pass that dies anywhere is made good by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api.job import render_status as render_job_status
+from tuning_operator.api.trial import render_status as render_trial_status
+from tuning_operator.core.decide import Decision, Notice, Snapshot, decide, pod_name
+from tuning_operator.core.job import Condition
+from tuning_operator.core.summary import JobStatus, summarize
+from tuning_operator.core.trials import Trial, TrialPhase
+from tuning_operator.runtime import metrics
+from tuning_operator.runtime.act import create_pods, create_trial, delete_pods
+from tuning_operator.runtime.errors import ApiError
+from tuning_operator.runtime.observe import Observed, observe
+from tuning_operator.runtime.poller import Interest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tuning_operator.api.job import TuningJob
+    from tuning_operator.core.job import Job
+    from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.runtime.events import EventRecorder
+    from tuning_operator.runtime.keys import JobKey
+    from tuning_operator.runtime.poller import MetricsPoller
+    from tuning_operator.runtime.suggestions import Suggester
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a pass ended.
+
+    Attributes:
+        again: Something was created that the next pass builds on.
+        wake_after: Time after which to look again in any case.
+        obstacle: Why not everything could be done; the next pass comes after a growing delay.
+    """
+
+    again: bool = False
+    wake_after: timedelta | None = None
+    obstacle: str | None = None
+
+
+class Reconciler:
+    """Runs passes; holds no state of its own but what the last attempt to create a Pod met with."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        poller: MetricsPoller,
+        suggester: Suggester,
+        recorder: EventRecorder,
+        image_pull_grace: timedelta,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._cluster = cluster
+        self._poller = poller
+        self._suggester = suggester
+        self._recorder = recorder
+        self._image_pull_grace = image_pull_grace
+        self._clock = clock
+        self._gauge = metrics.TrialGauge()
+        self._quota: dict[JobKey, Condition] = {}
+
+    async def reconcile(self, key: JobKey) -> Outcome:
+        """Bring one job a step further.
+
+        Raises:
+            ApiError: A request failed; Conflict means that something changed meanwhile.
+            InvalidJobError: The job is not understood.
+        """
+        observed = await observe(
+            self._cluster,
+            key,
+            self._poller.readings(key),
+            self._conditions(key),
+            self._clock(),
+            self._image_pull_grace,
+        )
+        if observed is None:
+            self.forget(key)
+            return Outcome()
+        tuning_job, snapshot = observed.tuning_job, observed.snapshot
+        decision = decide(snapshot)
+        await self._commit_trials(snapshot, decision)
+        await delete_pods(self._cluster, key, decision)
+        refusal = await create_pods(self._cluster, key, tuning_job, decision)
+        added = await self._add_trials(key, tuning_job, decision)
+        self._watch_metrics(key, snapshot, decision)
+        self._remember_quota(key, snapshot, decision, refusal)
+        await self._tell(tuning_job.job, (*decision.notices, *added), decision.trials)
+        await self._write_job_status(key, observed, decision)
+        return Outcome(
+            again=bool(added),
+            wake_after=decision.wake_after,
+            obstacle=refusal.message if refusal else None,
+        )
+
+    def forget(self, key: JobKey) -> None:
+        """Drop what is remembered of a job that is gone."""
+        self._poller.watch(key, {})
+        self._suggester.forget(key)
+        self._gauge.update(key, None)
+        self._quota.pop(key, None)
+
+    async def report_failure(self, key: JobKey, message: str) -> None:
+        """Show in the job's conditions that a pass failed, so that users need not read the operator's log."""
+        try:
+            body = await self._cluster.get_job(*key)
+            status = body.get("status") or {}
+            kept = [item for item in status.get("conditions") or () if item["type"] != "Reconciled"]
+            known = next((item for item in status.get("conditions") or () if item["type"] == "Reconciled"), None)
+            if known and known["status"] == "False" and known["message"] == message[:1024]:
+                return
+            failed = {
+                "type": "Reconciled",
+                "status": "False",
+                "reason": "ReconcileError",
+                "message": message[:1024],
+                "observedGeneration": body["metadata"].get("generation", 1),
+                "lastTransitionTime": self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            version = body["metadata"]["resourceVersion"]
+            await self._cluster.patch_job_status(*key, {"conditions": [*kept, failed]}, version)
+        except ApiError as error:
+            logger.warning("job %s/%s: its condition could not be written: %s", *key, error)
+
+    def _conditions(self, key: JobKey) -> dict[str, Condition]:
+        found = {"Reconciled": Condition("Reconciled", "True", "Reconciled", "the last pass succeeded")}
+        about_metrics = self._poller.condition(key.namespace)
+        if about_metrics is not None:
+            found[about_metrics.type] = about_metrics
+        if key in self._quota:
+            found["QuotaExceeded"] = self._quota[key]
+        return found
+
+    async def _commit_trials(self, snapshot: Snapshot, decision: Decision) -> None:
+        namespace = snapshot.job.namespace
+        await asyncio.gather(
+            *(
+                self._cluster.patch_trial_status(
+                    namespace, trial.name, render_trial_status(trial), trial.resource_version
+                )
+                for trial in decision.changed
+            )
+        )
+        before = {trial.name: trial for trial in snapshot.trials}
+        for trial in decision.changed:
+            stop = trial.status.stop
+            if stop and stop.epoch is not None and not before[trial.name].status.stop:
+                metrics.EARLY_STOPS.labels(stop.reason).inc()
+
+    async def _add_trials(self, key: JobKey, tuning_job: TuningJob, decision: Decision) -> tuple[Notice, ...]:
+        """Commit the next suggestions, if they are computed; one notice for each trial that was added."""
+        if decision.suggest is None:
+            self._suggester.forget(key)
+            return ()
+        suggestions = self._suggester.take(key, decision.suggest) or ()
+        return tuple([await create_trial(self._cluster, tuning_job.job, item) for item in suggestions])
+
+    def _remember_quota(self, key: JobKey, snapshot: Snapshot, decision: Decision, refusal: ApiError | None) -> None:
+        """Whether the last Pod was refused for want of quota; unknown again when none was tried."""
+        if refusal is not None:
+            self._quota[key] = Condition("QuotaExceeded", "True", "ExceededQuota", refusal.message)
+        elif decision.create_pods and snapshot.is_condition("QuotaExceeded", "True"):
+            self._quota[key] = Condition("QuotaExceeded", "False", "PodCreated", "the last Pod could be created")
+
+    def _watch_metrics(self, key: JobKey, snapshot: Snapshot, decision: Decision) -> None:
+        metric = snapshot.job.spec.objective.metric
+        interests = {}
+        for trial in decision.trials:
+            if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
+                ended = None
+                if trial.phase is TrialPhase.COLLECTING and trial.status.completion_time:
+                    ended = max(timedelta(0), snapshot.now - trial.status.completion_time)
+                interests[pod_name(trial)] = Interest(pod_name(trial), metric, ended)
+        self._poller.watch(key, interests)
+
+    async def _write_job_status(self, key: JobKey, observed: Observed, decision: Decision) -> None:
+        """Write the fields of the job's status that differ from what is recorded."""
+        tuning_job = observed.tuning_job
+        if tuning_job.job.phase.is_final:
+            self._gauge.update(key, None)
+            return
+        summary = summarize(observed.snapshot, decision)
+        self._gauge.update(key, summary.phases)
+        status = render_job_status(summary, tuning_job.status, _texts(tuning_job, summary))
+        changes = _difference(tuning_job.status, status)
+        if changes:
+            await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
+
+    async def _tell(self, job: Job, notices: tuple[Notice, ...], trials: tuple[Trial, ...]) -> None:
+        by_name = {trial.name: trial for trial in trials}
+        for notice in notices:
+            about = f" {notice.trial}" if notice.trial else ""
+            logger.info("job %s/%s:%s %s: %s", job.namespace, job.name, about, notice.reason, notice.message)
+            await self._recorder.record(notice, job, by_name.get(notice.trial or ""))
+
+
+def _texts(tuning_job: TuningJob, summary: JobStatus) -> dict[str, str]:
+    return tuning_job.job.spec.space.render(summary.best.parameters) if summary.best else {}
+
+
+def _difference(recorded: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+    """A merge patch from one status to the other; the maps in it are replaced key by key."""
+    patch: dict[str, Any] = {name: None for name in recorded if name not in wanted}
+    for name, value in wanted.items():
+        known = recorded.get(name)
+        if known == value:
+            continue
+        if isinstance(value, dict) and isinstance(known, dict):
+            patch[name] = _difference(known, value)
+        else:
+            patch[name] = value
+    return patch

@@ -1,0 +1,133 @@
+"""Computes suggestions in worker processes, which can be killed; the event loop never waits for one.
+
+One computation for each job at a time. A pass over the job starts it and goes on; when it is done the job gets
+another pass, which takes the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pebble import ProcessExpired, ProcessPool
+
+from tuning_operator.core.curves import Goal
+from tuning_operator.core.space import Continuous, Space
+from tuning_operator.core.suggest import Observation, Source, Strategy, SuggestRequest, fallback, suggest
+from tuning_operator.runtime import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tuning_operator.core.suggest import Suggestion
+    from tuning_operator.runtime.keys import JobKey
+
+logger = logging.getLogger(__name__)
+
+MAX_TASKS = 1000
+"""Suggestions after which a worker is replaced, against memory that its libraries do not give back."""
+
+
+@dataclass(slots=True)
+class _Computation:
+    request: SuggestRequest
+    task: asyncio.Task[tuple[Suggestion, ...]]
+
+
+class Suggester:
+    """The pool of suggestion processes.
+
+    Args:
+        workers: Number of processes.
+        timeout: Seconds after which a computation is killed and a random suggestion takes its place.
+        ready: Called with a job whose suggestions are computed.
+    """
+
+    def __init__(self, workers: int, timeout: float, ready: Callable[[JobKey], None]) -> None:
+        self._timeout = timeout
+        self._ready = ready
+        self._pool = ProcessPool(
+            max_workers=workers,
+            max_tasks=MAX_TASKS,
+            initializer=_limit_threads,
+            context=multiprocessing.get_context("spawn"),
+        )
+        self._computations: dict[JobKey, _Computation] = {}
+
+    def start(self) -> None:
+        """Start the processes and load the model now, so that the first suggestion does not wait for that."""
+        self._pool.schedule(suggest, args=(_REHEARSAL,))
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.stop()
+        self._pool.join()
+
+    def take(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...] | None:
+        """Return the suggestions that are wanted, if they are computed; else see to it that they will be.
+
+        A result is taken even if another trial has ended meanwhile: thrown away and computed again, it might never
+        catch up with trials that end quickly.
+        """
+        known = self._computations.get(job)
+        if known is None or known.request.numbers[0] != request.numbers[0]:
+            self.forget(job)
+            task = asyncio.get_running_loop().create_task(self._compute(job, request))
+            self._computations[job] = _Computation(request, task)
+            return None
+        if not known.task.done():
+            return None
+        del self._computations[job]
+        return tuple(item for item in known.task.result() if item.number in request.numbers)
+
+    def forget(self, job: JobKey) -> None:
+        """Drop what is being computed for a job."""
+        known = self._computations.pop(job, None)
+        if known is not None:
+            known.task.cancel()
+
+    async def _compute(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            if request.strategy is Strategy.RANDOM:
+                suggestions = suggest(request)
+            else:
+                suggestions = await self._in_pool(request)
+        finally:
+            loop.call_soon(self._ready, job)  # also to hear of a failure
+        metrics.SUGGESTION_SECONDS.labels(suggestions[0].source).observe(loop.time() - began)
+        for suggestion in suggestions:
+            if suggestion.source is Source.FALLBACK:
+                metrics.SUGGESTION_FALLBACKS.inc()
+                logger.warning("job %s/%s: suggestion fell back: %s", *job, suggestion.message)
+        return suggestions
+
+    async def _in_pool(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        future = self._pool.schedule(suggest, args=(request,), timeout=self._timeout)
+        try:
+            return await asyncio.wrap_future(future)
+        except TimeoutError:
+            return fallback(request, f"the model took longer than {self._timeout:g} s")
+        except ProcessExpired as error:
+            return fallback(request, f"the suggestion process died: {error}")
+
+
+def _limit_threads() -> None:
+    """One thread for linear algebra in a worker: the trials need the cores. Has to precede the import of torch."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+_REHEARSAL = SuggestRequest(
+    space=Space((Continuous("x", 0.0, 1.0),)),
+    goal=Goal.MAXIMIZE,
+    strategy=Strategy.BAYESIAN,
+    seed=0,
+    numbers=(100,),
+    observations=tuple(Observation({"x": index / 10}, index / 10) for index in range(10)),
+    pending=(),
+)
