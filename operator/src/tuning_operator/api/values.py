@@ -32,8 +32,12 @@ def render_time(time: datetime) -> str:
 
 
 def parse_number(text: str) -> float:
-    """Parse a measured value as Prometheus' API writes it: `0.5`, `NaN`, `+Inf`, `-Inf`."""
-    return float(text)
+    """Parse a measured value as Prometheus' API writes it: `0.5`, `NaN`, `+Inf`, `-Inf`.
+
+    Every NaN is the same object, so that a record compares equal when it is read twice.
+    """
+    value = float(text)
+    return math.nan if math.isnan(value) else value
 
 
 def render_number(value: float) -> str:

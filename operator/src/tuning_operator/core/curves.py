@@ -47,10 +47,13 @@ class Curve:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[int, float]]) -> Curve:
-        """Build a curve from (epoch, value) pairs in any order; the first value of an epoch wins."""
+        """Build a curve from (epoch, value) pairs in any order; the first value of an epoch wins.
+
+        Every NaN becomes the same object, which makes curves with equal measurements compare equal.
+        """
         by_epoch: dict[int, float] = {}
         for epoch, value in pairs:
-            by_epoch.setdefault(epoch, value)
+            by_epoch.setdefault(epoch, math.nan if math.isnan(value) else value)
         return cls(tuple(Measurement(epoch, by_epoch[epoch]) for epoch in sorted(by_epoch)))
 
     def __len__(self) -> int:

@@ -1,0 +1,140 @@
+"""Builds jobs, trials, Pods and snapshots of which a test names only what matters to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.core.curves import Curve, Goal
+from tuning_operator.core.decide import Snapshot
+from tuning_operator.core.job import Condition, Job, JobPhase, JobSpec, Limits, Objective
+from tuning_operator.core.pods import Exit, PodFacts, Reading
+from tuning_operator.core.space import Continuous, Space
+from tuning_operator.core.stopping import EarlyStopping
+from tuning_operator.core.suggest import Strategy
+from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+SPACE = Space((Continuous("lr", 0.0, 1.0),))
+ACCEPTED = Condition("TemplateValid", "True", "Accepted")
+
+
+def ago(seconds: float) -> datetime:
+    """A time before NOW."""
+    return NOW - timedelta(seconds=seconds)
+
+
+def curve(*values: float, first: int = 1) -> Curve:
+    """A curve without gaps."""
+    return Curve.of(enumerate(values, start=first))
+
+
+def trial(number: int = 1, phase: TrialPhase = TrialPhase.PENDING, *, deleting: bool = False, **status: Any) -> Trial:
+    """A trial of the job `job`; `status` are fields of TrialStatus."""
+    return Trial(
+        name=f"job-{number:04d}",
+        number=number,
+        parameters={"lr": number / 10_000},
+        seed=number,
+        uid=f"trial-uid-{number}",
+        resource_version="1",
+        deleting=deleting,
+        status=TrialStatus(phase=phase, **status),
+    )
+
+
+def ended(number: int, *values: float, phase: TrialPhase = TrialPhase.COMPLETED) -> Trial:
+    """A trial that has ended with this curve."""
+    return trial(number, phase, pod_uid=f"pod-uid-{number}-1", curve=curve(*values), completion_time=ago(60))
+
+
+def pod(number: int = 1, attempt: int = 1, **facts: Any) -> PodFacts:
+    """A Pod that waits for its node, unless `facts` say more."""
+    known: dict[str, Any] = {
+        "name": f"job-{number:04d}-{attempt}",
+        "uid": f"pod-uid-{number}-{attempt}",
+        "attempt": attempt,
+        "created": ago(100),
+    }
+    return PodFacts(**(known | facts))
+
+
+def running_pod(number: int = 1, attempt: int = 1, **facts: Any) -> PodFacts:
+    """A Pod that trains since 90 s."""
+    return pod(number, attempt, **({"started": ago(90)} | facts))
+
+
+def ended_pod(number: int = 1, attempt: int = 1, code: int | None = 0, **facts: Any) -> PodFacts:
+    """A Pod that trained from 90 s ago to 10 s ago."""
+    ending = Exit(code) if code == 0 else Exit(code, f"ExitCode{code}", "it broke")
+    return pod(
+        number, attempt, **({"started": ago(90), "finished": ago(10), "exit": ending, "ended": True} | facts)
+    )
+
+
+def job(
+    *,
+    trials: int = 10,
+    parallel: int = 2,
+    max_failed: int | None = None,
+    duration: timedelta | None = None,
+    target: float | None = None,
+    goal: Goal = Goal.MAXIMIZE,
+    space: Space = SPACE,
+    early_stopping: EarlyStopping | None = None,
+    suspend: bool = False,
+    seed: int | None = 7,
+    static: Mapping[str, str] | None = None,
+    conditions: Iterable[Condition] = (ACCEPTED,),
+    phase: JobPhase = JobPhase.RUNNING,
+    **recorded: Any,
+) -> Job:
+    """A running job with an accepted template and one parameter, `lr`; `recorded` are further fields of Job."""
+    spec = JobSpec(
+        strategy=Strategy.RANDOM,
+        objective=Objective("validation:accuracy", goal, target),
+        space=space,
+        limits=Limits(trials, parallel, max_failed, duration),
+        early_stopping=early_stopping or EarlyStopping(),
+        static_parameters=static or {},
+        seed=seed,
+        suspend=suspend,
+    )
+    known: dict[str, Any] = {"start_time": ago(1000), "generation": 1}
+    return Job(
+        name="job",
+        namespace="ns",
+        uid="job-uid",
+        spec=spec,
+        phase=phase,
+        conditions={item.type: item for item in conditions},
+        **(known | recorded),
+    )
+
+
+def snapshot(
+    a_job: Job,
+    trials: Iterable[Trial] = (),
+    pods: Iterable[PodFacts] = (),
+    readings: Mapping[str, Reading] | None = None,
+    **more: Any,
+) -> Snapshot:
+    """A snapshot in which each Pod belongs to the trial that its name says."""
+    trials = tuple(trials)
+    pods = tuple(pods)
+    return Snapshot(
+        job=a_job,
+        trials=trials,
+        pods={item.name: tuple(p for p in pods if p.name.startswith(f"{item.name}-")) for item in trials},
+        readings=readings or {},
+        **({"now": NOW} | more),
+    )
+
+
+def with_status(item: Trial, **changes: Any) -> Trial:
+    """The trial with other facts in its status."""
+    return replace(item, status=replace(item.status, **changes))

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning_operator.core.curves import Curve, Goal, Measurement
+
+NAN, INF = math.nan, math.inf
+
+pairs = st.lists(st.tuples(st.integers(0, 30), st.floats(allow_nan=True, allow_infinity=True)), max_size=40)
+
+
+def test_a_curve_is_sorted_and_the_first_value_of_an_epoch_wins() -> None:
+    curve = Curve.of([(3, 0.3), (1, 0.1), (3, 0.9), (2, 0.2)])
+    assert list(curve) == [Measurement(1, 0.1), Measurement(2, 0.2), Measurement(3, 0.3)]
+    assert curve.latest == Measurement(3, 0.3)
+    assert len(curve) == 3
+
+
+def test_an_empty_curve_has_no_latest_value() -> None:
+    assert Curve().latest is None
+    assert not Curve()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "prefix"),
+    [
+        ([], []),
+        ([1], [1]),
+        ([0], [0]),
+        ([0, 1, 2], [0, 1, 2]),
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, 2, 4, 5], [1, 2]),
+        ([0, 2, 3], [0]),
+        ([2, 3], []),
+        ([7], []),
+    ],
+)
+def test_the_prefix_ends_before_the_first_gap(epochs: list[int], prefix: list[int]) -> None:
+    curve = Curve.of((epoch, 0.5) for epoch in epochs)
+    assert [epoch for epoch, _ in curve.prefix()] == prefix
+
+
+def test_merging_adds_epochs_and_changes_none() -> None:
+    known = Curve.of([(1, 0.1), (2, NAN)])
+    merged = known.merge(Curve.of([(1, 0.9), (2, 0.9), (3, 0.3)]))
+    assert [epoch for epoch, _ in merged] == [1, 2, 3]
+    assert merged.measurements[0].value == 0.1
+    assert math.isnan(merged.measurements[1].value)
+
+
+def test_merging_nothing_new_returns_the_curve_itself() -> None:
+    known = Curve.of([(1, 0.1), (2, NAN)])
+    assert known.merge(Curve()) is known
+    assert known.merge(Curve.of([(1, 0.1), (2, float("nan"))])) is known
+
+
+def test_curves_with_a_diverged_epoch_are_equal_however_their_nan_came_about() -> None:
+    """What was read from Prometheus is compared with what was read before; NaN is unequal to NaN."""
+    assert Curve.of([(1, float("nan"))]) == Curve.of([(1, -float("nan"))])
+
+
+@pytest.mark.parametrize(
+    ("known", "later", "conflict"),
+    [
+        (0.1, 0.1, False),
+        (0.1, 0.2, True),
+        (NAN, float("nan"), False),
+        (NAN, 0.1, True),
+        (0.1, NAN, True),
+        (INF, INF, False),
+        (INF, -INF, True),
+    ],
+)
+def test_conflicts_are_values_that_changed(known: float, later: float, conflict: bool) -> None:
+    found = Curve.of([(1, known)]).conflicts(Curve.of([(1, later), (2, 5.0)]))
+    assert [epoch for epoch, _ in found] == ([1] if conflict else [])
+
+
+@given(pairs, pairs)
+def test_merge_is_a_grow_only_union(first: list[tuple[int, float]], second: list[tuple[int, float]]) -> None:
+    known, later = Curve.of(first), Curve.of(second)
+    merged = known.merge(later)
+    assert {epoch for epoch, _ in merged} == {epoch for epoch, _ in known} | {epoch for epoch, _ in later}
+    assert not known.conflicts(merged)
+    assert merged.merge(later) == merged
+    assert list(merged) == sorted(merged, key=lambda measurement: measurement.epoch)
+
+
+@given(pairs)
+def test_a_prefix_is_contiguous_and_the_longest_such(raw: list[tuple[int, float]]) -> None:
+    curve = Curve.of(raw)
+    epochs = [epoch for epoch, _ in curve.prefix()]
+    assert curve.measurements[: len(epochs)] == curve.prefix().measurements
+    assert epochs == list(range(epochs[0], epochs[0] + len(epochs))) if epochs else True
+    if epochs:
+        assert epochs[0] in {0, 1}
+        assert epochs[-1] + 1 not in {epoch for epoch, _ in curve}
+    else:
+        assert all(epoch > 1 for epoch, _ in curve)
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "than", "better"),
+    [
+        (Goal.MAXIMIZE, 2.0, 1.0, True),
+        (Goal.MAXIMIZE, 1.0, 1.0, False),
+        (Goal.MINIMIZE, 1.0, 2.0, True),
+        (Goal.MINIMIZE, 2.0, 1.0, False),
+        (Goal.MAXIMIZE, -1e300, NAN, True),
+        (Goal.MINIMIZE, 1e300, NAN, True),
+        (Goal.MAXIMIZE, INF, 0.0, False),
+        (Goal.MINIMIZE, -INF, 0.0, False),
+        (Goal.MAXIMIZE, NAN, NAN, False),
+    ],
+)
+def test_what_is_not_finite_is_worst_for_either_goal(goal: Goal, value: float, than: float, better: bool) -> None:
+    assert goal.is_better(value, than) is better
