@@ -1,0 +1,178 @@
+"""The kinds of parameters, and where their values lie on [0, 1] of their scale."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuning_operator.core.space.scales import Scale, check_range
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tuning_operator.core.trials import Value
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Continuous:
+    """A real number between two bounds, both included."""
+
+    name: str
+    minimum: float
+    maximum: float
+    scale: Scale = Scale.AUTO
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that the scale is not defined on."""
+        check_range(self.name, self.scale, self.minimum, self.maximum)
+
+    @property
+    def levels(self) -> int | None:
+        """Number of distinct values; None for infinitely many."""
+        return 1 if self.minimum == self.maximum else None
+
+    def parse(self, text: str) -> float:
+        """Read a value; raises ValueError for a text that is none or lies outside the range."""
+        value = float(text)
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"{text} is outside {self.minimum}..{self.maximum}")
+        return value
+
+    def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
+        """Place values on [0, 1] of the scale."""
+        return _to_unit(self, np.asarray(values, dtype=np.float64))
+
+    def snap(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Every position is a value's: only keep it in [0, 1]."""
+        return np.zeros_like(unit) if self.levels == 1 else np.clip(unit, 0.0, 1.0)
+
+    def spread(self, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map uniform random numbers of [0, 1) to positions."""
+        return self.snap(uniform)
+
+    def from_unit(self, unit: float) -> float:
+        """Return the value at a position of [0, 1]."""
+        value = float(_from_unit(self, np.array([unit]))[0])
+        return min(max(value, self.minimum), self.maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number between two bounds, both included."""
+
+    name: str
+    minimum: int
+    maximum: int
+    scale: Scale = Scale.AUTO
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that the scale is not defined on."""
+        if self.scale is Scale.REVERSE_LOG:
+            raise ValueError(f"parameter {self.name}: scale ReverseLog is for continuous parameters")
+        check_range(self.name, self.scale, self.minimum, self.maximum)
+
+    @property
+    def levels(self) -> int:
+        """Number of distinct values."""
+        return self.maximum - self.minimum + 1
+
+    def parse(self, text: str) -> int:
+        """Read a value; raises ValueError for a text that is none or lies outside the range."""
+        if not _INTEGER.fullmatch(text):
+            raise ValueError(f"{text!r} is no whole number")
+        value = int(text)
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"{text} is outside {self.minimum}..{self.maximum}")
+        return value
+
+    def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
+        """Place values on [0, 1] of the scale."""
+        return _to_unit(self, np.asarray(values, dtype=np.float64))
+
+    def snap(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Move positions to those of the nearest whole numbers."""
+        if self.levels == 1:
+            return np.zeros_like(unit)
+        values = np.rint(_from_unit(self, np.clip(unit, 0.0, 1.0)))
+        return _to_unit(self, np.clip(values, self.minimum, self.maximum))
+
+    def spread(self, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map uniform random numbers of [0, 1) to positions; on a linear scale all values are equal."""
+        if self.levels == 1:
+            return np.zeros_like(uniform)
+        scale = self.scale.resolve(self.minimum, self.maximum)
+        low, high = scale.warp(np.array([self.minimum - 0.5, self.maximum + 0.5]))
+        values = np.rint(scale.unwarp(low + uniform * (high - low)))
+        return _to_unit(self, np.clip(values, self.minimum, self.maximum))
+
+    def from_unit(self, unit: float) -> int:
+        """Return the value at a position of [0, 1]; exact for ranges up to 2**46 or so."""
+        value = round(float(_from_unit(self, np.array([unit]))[0]))
+        return min(max(value, self.minimum), self.maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """One of several texts, in no order."""
+
+    name: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty or repeating list."""
+        if not self.values or len(set(self.values)) != len(self.values):
+            raise ValueError(f"parameter {self.name}: the values must be distinct, and there must be at least one")
+
+    @property
+    def levels(self) -> int:
+        """Number of distinct values."""
+        return len(self.values)
+
+    def parse(self, text: str) -> str:
+        """Read a value; raises ValueError for a text that is not among the values."""
+        if text not in self.values:
+            raise ValueError(f"{text!r} is not one of {', '.join(self.values)}")
+        return text
+
+    def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
+        """Number the values by their place in the list."""
+        places = {value: place for place, value in enumerate(self.values)}
+        return np.array([places[str(value)] for value in values], dtype=np.float64)
+
+    def snap(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Move to the nearest place in the list."""
+        return np.clip(np.rint(unit), 0, self.levels - 1)
+
+    def spread(self, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map uniform random numbers of [0, 1) to places in the list."""
+        return np.clip(np.floor(uniform * self.levels), 0, self.levels - 1)
+
+    def from_unit(self, unit: float) -> str:
+        """Return the value at a place in the list."""
+        return self.values[min(max(round(unit), 0), self.levels - 1)]
+
+
+Parameter = Continuous | Integer | Categorical
+"""What may vary."""
+
+
+def _to_unit(parameter: Continuous | Integer, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if parameter.minimum == parameter.maximum:
+        return np.zeros_like(values)
+    scale = parameter.scale.resolve(parameter.minimum, parameter.maximum)
+    low, high = scale.warp(np.array([parameter.minimum, parameter.maximum], dtype=np.float64))
+    unit: NDArray[np.float64] = np.clip((scale.warp(values) - low) / (high - low), 0.0, 1.0)
+    return unit
+
+
+def _from_unit(parameter: Continuous | Integer, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+    scale = parameter.scale.resolve(parameter.minimum, parameter.maximum)
+    low, high = scale.warp(np.array([parameter.minimum, parameter.maximum], dtype=np.float64))
+    return scale.unwarp(low + unit * (high - low))

@@ -1,0 +1,98 @@
+"""The Bayesian strategy: an evenly spread start, then the most promising points of a Gaussian process.
+
+Imports torch: it belongs in a worker process.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from botorch.exceptions import BotorchError
+from linear_operator.utils.errors import NanError, NotPSDError
+from linear_operator.utils.warnings import NumericalWarning
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
+from torch.quasirandom import SobolEngine
+
+from tuning_operator.core.suggest.dispatch import fallback
+from tuning_operator.core.suggest.model import History, fit
+from tuning_operator.core.suggest.request import Source, Suggestion
+from tuning_operator.core.suggest.search import Search
+from tuning_operator.core.suggest.streams import first_unseen, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuning_operator.core.space import Space
+    from tuning_operator.core.suggest.request import SuggestRequest
+    from tuning_operator.core.trials import Value
+
+START = 8
+"""Finished trials with an objective before the model takes over; with failures, twice as many trials."""
+
+NUMERICAL_ERRORS = (BotorchError, NanError, NotPSDError, LinAlgError)
+"""What a model may fail with on data that it cannot be fitted to."""
+
+
+def propose(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    """Answer a request; raises SpaceExhausted."""
+    with _reproducible(request.seed, request.numbers[0]):
+        if not _enough_to_learn_from(request):
+            return _spread(request)
+        try:
+            return _learned(request)
+        except NUMERICAL_ERRORS as error:
+            return fallback(request, f"the model failed: {type(error).__name__}: {error}")
+
+
+def _enough_to_learn_from(request: SuggestRequest) -> bool:
+    finite, total = request.finite(), len(request.observations)
+    return finite >= START or (finite >= 2 and total >= 2 * START)  # noqa: PLR2004 - a difference needs two
+
+
+def _spread(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    """Propose the points of the seed's scrambled Sobol sequence that the trials' numbers stand for."""
+    space, seen = request.space, request.seen()
+    suggestions = []
+    for number in request.numbers:
+        candidates = chain(_sobol(space, request.seed, number), stream(space, request.seed, number))
+        point = first_unseen(candidates, space, seen)
+        seen.add(space.key(point))
+        suggestions.append(Suggestion(number, point, Source.SOBOL, "evenly spread start"))
+    return tuple(suggestions)
+
+
+def _sobol(space: Space, seed: int, number: int) -> Iterator[dict[str, Value]]:
+    engine: Any = SobolEngine(len(space.parameters), scramble=True, seed=seed)
+    uniform = engine.fast_forward(number - 1).draw(1, dtype=torch.float64).numpy()
+    yield space.decode(space.spread(uniform)[0])
+
+
+def _learned(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    history = History.of(request)
+    model = fit(request.space, history)
+    search = Search(request.space, model, history, np.random.default_rng((request.seed, request.numbers[0])))
+    suggestions = []
+    for number in request.numbers:
+        point = search.next()
+        message = f"most promising by a model of {len(history.objectives)} trials"
+        suggestions.append(Suggestion(number, point, Source.MODEL, message))
+    return tuple(suggestions)
+
+
+@contextmanager
+def _reproducible(seed: int, number: int) -> Iterator[None]:
+    """Make torch deterministic: sums depend on the number of threads, restarts of a fit on its generator."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NumericalWarning)  # a little jitter was added, and that was enough
+            torch.manual_seed(seed * 1009 + number)
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,92 @@
+"""What a suggester is asked and what it answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.curves import Goal
+    from tuning_operator.core.space import Space
+    from tuning_operator.core.trials import Value
+
+
+class Strategy(StrEnum):
+    """How suggestions are made."""
+
+    BAYESIAN = "Bayesian"
+    RANDOM = "Random"
+
+
+class Source(StrEnum):
+    """What made a suggestion."""
+
+    SOBOL = "Sobol"  # the evenly spread start, before there is enough to learn from
+    MODEL = "Model"
+    RANDOM = "Random"  # asked for by the strategy
+    FALLBACK = "Fallback"  # random because the model failed; the message says how
+
+
+class SpaceExhausted(Exception):  # noqa: N818 - an outcome that callers expect, not an error
+    """Every point of a finite space has been tried or is being tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A finished trial.
+
+    Attributes:
+        objective: None when the trial failed; NaN or an infinity when it diverged.
+    """
+
+    parameters: Mapping[str, Value]
+    objective: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestRequest:
+    """A question for suggestions.
+
+    Attributes:
+        numbers: The trials to propose parameters for, ascending; they are proposed jointly.
+        observations: Finished trials; the order makes no difference.
+        pending: Parameters of the trials that are committed and unfinished; the order makes no difference.
+    """
+
+    space: Space
+    goal: Goal
+    strategy: Strategy
+    seed: int
+    numbers: tuple[int, ...]
+    observations: tuple[Observation, ...]
+    pending: tuple[Mapping[str, Value], ...]
+
+    def seen(self) -> set[tuple[Value, ...]]:
+        """Return the keys of all points that have been tried or are being tried."""
+        tried = (observation.parameters for observation in self.observations)
+        return {self.space.key(point) for point in (*tried, *self.pending)}
+
+    def finite(self) -> int:
+        """Return the number of observations with a finite objective."""
+        return sum(
+            observation.objective is not None and math.isfinite(observation.objective)
+            for observation in self.observations
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Parameters for one trial and where they come from.
+
+    Attributes:
+        message: One sentence for the user.
+    """
+
+    number: int
+    parameters: Mapping[str, Value]
+    source: Source
+    message: str

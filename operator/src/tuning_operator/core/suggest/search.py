@@ -1,0 +1,140 @@
+"""Finds the point that a model expects most of; every candidate is a point of the space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from botorch.acquisition import qLogNoisyExpectedImprovement
+from botorch.sampling import SobolQMCNormalSampler
+
+from tuning_operator.core.space import Categorical, Integer
+from tuning_operator.core.suggest.request import SpaceExhausted
+
+if TYPE_CHECKING:
+    from botorch.acquisition import AcquisitionFunction
+    from botorch.models import SingleTaskGP
+    from numpy.typing import NDArray
+
+    from tuning_operator.core.space import Parameter, Space
+    from tuning_operator.core.suggest.model import History
+    from tuning_operator.core.trials import Value
+
+    Rows = NDArray[np.float64]
+
+SMALL_SPACE = 2048
+"""Finite spaces up to this size are searched completely."""
+
+_SPREAD = 512
+_NEAR = 256
+_STARTS = 5
+_ROUNDS = 12
+_VARIANTS = 8
+
+
+class Search:
+    """Proposes points one after the other, each with regard to those before it."""
+
+    def __init__(self, space: Space, model: SingleTaskGP, history: History, generator: np.random.Generator) -> None:
+        self._space = space
+        self._model = model
+        self._history = history
+        self._generator = generator
+        self._pending = history.pending
+        self._seen = {row.tobytes() for row in (*history.rows, *history.pending)}
+
+    def next(self) -> dict[str, Value]:
+        """Return the most promising point that is neither tried nor pending; raises SpaceExhausted."""
+        acquisition = self._acquisition()
+        size = self._space.size
+        if size is not None and size <= SMALL_SPACE:
+            best = self._exhaustive(acquisition, size)
+        else:
+            best = self._climb(acquisition)
+        self._pending = np.vstack([self._pending, best])
+        self._seen.add(best.tobytes())
+        return self._space.decode(best)
+
+    def _acquisition(self) -> AcquisitionFunction:
+        return qLogNoisyExpectedImprovement(
+            self._model,
+            X_baseline=self._model.train_inputs[0],
+            X_pending=torch.from_numpy(self._pending) if len(self._pending) else None,
+            sampler=SobolQMCNormalSampler(torch.Size([64]), seed=0),
+            prune_baseline=True,
+        )
+
+    def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> Rows:
+        rows = self._unseen(self._space.encode([self._space.nth(index) for index in range(size)]))
+        if not len(rows):
+            raise SpaceExhausted
+        return rows[int(np.argmax(_evaluate(acquisition, rows)))]
+
+    def _climb(self, acquisition: AcquisitionFunction) -> Rows:
+        pool = self._unseen(np.vstack([self._spread(_SPREAD), self._near_best(_NEAR)]))
+        values = _evaluate(acquisition, pool)
+        order = np.argsort(-values, kind="stable")[:_STARTS]
+        starts, values = pool[order], values[order]
+        for step in range(_ROUNDS):
+            neighbours = [self._neighbours(start, 0.2 * 0.6**step) for start in starts]
+            owner = np.repeat(np.arange(len(starts)), [len(rows) for rows in neighbours])
+            rows = np.vstack(neighbours)
+            fresh = np.array([row.tobytes() not in self._seen for row in rows])
+            rows, owner = rows[fresh], owner[fresh]
+            if not len(rows):
+                break
+            scores = _evaluate(acquisition, rows)
+            improved = False
+            for place in range(len(starts)):
+                mine = np.flatnonzero(owner == place)
+                if len(mine) and scores[best := mine[np.argmax(scores[mine])]] > values[place]:
+                    starts[place], values[place] = rows[best], scores[best]
+                    improved = True
+            if not improved and self._space.size is not None:
+                break
+        return starts[int(np.argmax(values))]
+
+    def _spread(self, count: int) -> Rows:
+        return self._space.spread(self._generator.random((count, len(self._space.parameters))))
+
+    def _near_best(self, count: int) -> Rows:
+        """Change one or two parameters of the best trials."""
+        best = np.argsort(-self._history.objectives, kind="stable")[:5]
+        rows = self._history.rows[self._generator.choice(best, count)]
+        fresh = self._spread(count)
+        dimensions = rows.shape[1]
+        changed = self._generator.random(rows.shape) < min(1.0, 2 / dimensions)
+        return np.where(changed, fresh, rows)
+
+    def _neighbours(self, row: Rows, width: float) -> Rows:
+        """Return rows that differ from `row` in one parameter."""
+        variants = []
+        for place, parameter in enumerate(self._space.parameters):
+            for value in self._alternatives(parameter, row[place], width):
+                variant = row.copy()
+                variant[place] = value
+                variants.append(variant)
+        return self._space.snap(np.array(variants))
+
+    def _alternatives(self, parameter: Parameter, unit: float, width: float) -> Rows:
+        if isinstance(parameter, Categorical):
+            others = np.delete(np.arange(parameter.levels, dtype=np.float64), int(unit))
+            return self._generator.permutation(others)[:_VARIANTS]
+        if isinstance(parameter, Integer):
+            value = parameter.from_unit(unit)
+            span = max(1, round(width * parameter.levels))
+            steps = {1, -1, 2, -2, span, -span}
+            values = [value + step for step in steps if parameter.minimum <= value + step <= parameter.maximum]
+            return parameter.to_unit(sorted(values))
+        return unit + width * self._generator.standard_normal(_VARIANTS)
+
+    def _unseen(self, rows: Rows) -> Rows:
+        unique = np.unique(rows, axis=0)
+        return unique[[row.tobytes() not in self._seen for row in unique]]
+
+
+def _evaluate(acquisition: AcquisitionFunction, rows: Rows) -> Rows:
+    with torch.no_grad():
+        values: Rows = acquisition(torch.from_numpy(rows)[:, None, :]).numpy()
+    return values

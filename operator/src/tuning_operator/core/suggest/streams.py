@@ -1,0 +1,71 @@
+"""Random points without repeats: the `Random` strategy and the fallback of the Bayesian one."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuning_operator.core.suggest.request import SpaceExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuning_operator.core.space import Space
+    from tuning_operator.core.trials import Value
+
+ENUMERABLE = 1 << 16
+"""Finite spaces up to this size are walked through point by point once random draws mostly repeat."""
+
+_BLOCK = 64
+
+
+def stream(space: Space, *seeds: int) -> Iterator[dict[str, Value]]:
+    """Yield distinct points, at first spread over the parameters' scales, until none is left.
+
+    The sequence depends on the space and the seeds alone.
+    """
+    generator = np.random.default_rng(seeds)
+    seen: set[tuple[Value, ...]] = set()
+    repeats = 0
+    while repeats <= _BLOCK + 4 * len(seen):
+        for row in space.spread(generator.random((_BLOCK, len(space.parameters)))):
+            point = space.decode(row)
+            if (key := space.key(point)) in seen:
+                repeats += 1
+                continue
+            seen.add(key)
+            yield point
+    # Only a finite space repeats itself this much: it is small, or its scales leave most points unlikely.
+    for point in _any_order(space, generator):
+        if (key := space.key(point)) not in seen:
+            seen.add(key)
+            yield point
+
+
+def first_unseen(points: Iterator[dict[str, Value]], space: Space, seen: set[tuple[Value, ...]]) -> dict[str, Value]:
+    """Return the first point that is not in `seen`; raises SpaceExhausted."""
+    for point in points:
+        if space.key(point) not in seen:
+            return point
+    raise SpaceExhausted
+
+
+def nth_of_stream(space: Space, seed: int, number: int) -> dict[str, Value]:
+    """Return the number-th (from 1) point of the seed's stream; raises SpaceExhausted."""
+    point = next(islice(stream(space, seed), number - 1, None), None)
+    if point is None:
+        raise SpaceExhausted
+    return point
+
+
+def _any_order(space: Space, generator: np.random.Generator) -> Iterator[dict[str, Value]]:
+    """Yield points of a finite space, each equally likely: all of a small one, endlessly of a large one."""
+    if space.size is None:
+        return  # a continuous range that is only a few floating-point numbers wide
+    if space.size <= ENUMERABLE:
+        yield from (space.nth(int(index)) for index in generator.permutation(space.size))
+        return
+    while True:
+        yield space.nth(min(int(generator.random() * space.size), space.size - 1))

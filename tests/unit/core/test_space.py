@@ -1,0 +1,169 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+
+names = st.sampled_from(["learning_rate", "depth", "optimizer"])
+
+
+@st.composite
+def continuous(draw: st.DrawFn) -> Continuous:
+    scale = draw(st.sampled_from(Scale))
+    bounds = {
+        Scale.LOG: st.floats(1e-12, 1e12),
+        Scale.REVERSE_LOG: st.floats(0, 1, exclude_max=True, allow_subnormal=False),
+    }.get(scale, st.floats(-1e12, 1e12, allow_subnormal=False))
+    low, high = sorted((draw(bounds), draw(bounds)))
+    return Continuous(draw(names), low, high, scale)
+
+
+@st.composite
+def integers(draw: st.DrawFn, width: int = 10**9) -> Integer:
+    scale = draw(st.sampled_from([Scale.AUTO, Scale.LINEAR, Scale.LOG]))
+    low = draw(st.integers(1 if scale is Scale.LOG else -(10**6), 10**6))
+    return Integer(draw(names), low, low + draw(st.integers(0, width)), scale)
+
+
+categorical = st.builds(Categorical, names, st.lists(st.text(), min_size=1, max_size=128, unique=True).map(tuple))
+parameters = st.one_of(continuous(), integers(), categorical)
+unit = st.floats(0, 1)
+
+
+@given(parameters, st.lists(unit, min_size=1, max_size=20))
+def test_every_position_decodes_to_a_value_that_parses_back(parameter, positions) -> None:
+    space = Space((parameter,))
+    rows = space.spread(np.array(positions)[:, None])
+    for row in rows:
+        point = space.decode(row)
+        assert space.parse(space.render(point)) == point
+
+
+@given(integers(), st.data())
+def test_encode_and_decode_are_inverse_on_the_lattice(parameter, data) -> None:
+    space = Space((parameter,))
+    point = {parameter.name: data.draw(st.integers(parameter.minimum, parameter.maximum))}
+    row = space.encode([point])[0]
+    assert space.decode(row) == point
+    assert (space.snap(row[None])[0] == row).all()
+    assert 0 <= row[0] <= 1
+
+
+@given(categorical)
+def test_categories_are_numbered(parameter) -> None:
+    space = Space((parameter,))
+    points = [{parameter.name: value} for value in parameter.values]
+    assert [space.decode(row) for row in space.encode(points)] == points
+    assert [space.nth(index) for index in range(len(points))] == points
+
+
+@given(continuous(), unit, unit)
+def test_scales_are_monotone_and_stay_in_range(parameter, first, second) -> None:
+    assume(parameter.minimum < parameter.maximum)
+    low, high = (parameter.from_unit(position) for position in sorted((first, second)))
+    assert parameter.minimum <= low <= high <= parameter.maximum
+    assert parameter.to_unit([low])[0] <= parameter.to_unit([high])[0]
+
+
+@given(continuous(), unit)
+def test_a_value_keeps_its_position(parameter, position) -> None:
+    value = parameter.from_unit(position)
+    again = parameter.from_unit(float(parameter.to_unit([value])[0]))
+    width = parameter.maximum - parameter.minimum
+    assert math.isclose(again, value, rel_tol=1e-9, abs_tol=1e-9 * width)
+
+
+@given(st.lists(st.one_of(integers(width=4), categorical), min_size=1, max_size=3), st.data())
+def test_the_points_of_a_finite_space_are_all_different(kinds, data) -> None:
+    assume(len({parameter.name for parameter in kinds}) == len(kinds))
+    space = Space(tuple(kinds))
+    assert space.size == math.prod(parameter.levels for parameter in kinds)
+    few = data.draw(st.sets(st.integers(0, space.size - 1), max_size=50))
+    assert len({space.key(space.nth(index)) for index in few}) == len(few)
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "scale"),
+    [
+        (1e-5, 1.0, Scale.LOG),
+        (1, 100, Scale.LOG),
+        (1, 99, Scale.LINEAR),
+        (0, 1000, Scale.LINEAR),
+        (-1, 1000, Scale.LINEAR),
+    ],
+)
+def test_auto_means_log_for_two_powers_of_ten(minimum, maximum, scale) -> None:
+    assert Scale.AUTO.resolve(minimum, maximum) is scale
+
+
+def test_scales_put_the_middle_where_it_belongs() -> None:
+    assert Continuous("x", 1e-4, 1.0, Scale.LOG).from_unit(0.5) == pytest.approx(1e-2)
+    assert Continuous("x", 0.0, 0.9999, Scale.REVERSE_LOG).from_unit(0.5) == pytest.approx(0.99)
+    assert Continuous("x", 0.0, 3.0, Scale.LINEAR).from_unit(0.5) == pytest.approx(1.5)
+    assert Integer("x", 1, 10_000).from_unit(0.5) == 100
+
+
+def test_the_integers_of_a_linear_range_are_equally_likely() -> None:
+    space = Space((Integer("x", 3, 6),))
+    drawn = [space.decode(row)["x"] for row in space.spread(((np.arange(400) + 0.5) / 400)[:, None])]
+    assert [drawn.count(value) for value in range(3, 7)] == [100] * 4
+
+
+def test_integers_of_any_width_stay_in_range() -> None:
+    space = Space((Integer("x", -(2**63), 2**63 - 1),))
+    for position in (0.0, 0.3, 1.0):
+        point = space.decode(np.array([position]))
+        assert space.parse(space.render(point)) == point
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Continuous("lr", 0, 1, Scale.LOG), "parameter lr: scale Log needs a minimum above 0"),
+        (lambda: Continuous("lr", 0, 1, Scale.REVERSE_LOG), "parameter lr: scale ReverseLog needs a range"),
+        (lambda: Continuous("lr", 2, 1), "parameter lr: the range 2..1 is empty"),
+        (lambda: Continuous("lr", 0, math.inf), "parameter lr: the range"),
+        (lambda: Integer("n", 0, 1, Scale.REVERSE_LOG), "parameter n: scale ReverseLog is for continuous"),
+        (lambda: Categorical("c", ()), "parameter c: the values must be distinct"),
+        (lambda: Categorical("c", ("a", "a")), "parameter c: the values must be distinct"),
+        (lambda: Space((Integer("n", 0, 1), Integer("n", 0, 1))), "names must be distinct"),
+    ],
+)
+def test_a_wrong_parameter_is_named(build, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+SPACE = Space((Continuous("lr", 0.1, 0.5), Integer("n", 1, 9), Categorical("c", ("a", "b"))))
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"lr": "0.2", "n": "3"}, "parameter c: missing"),
+        ({"lr": "0.2", "n": "3", "c": "a", "d": "1"}, "parameter d: not part of the search space"),
+        ({"lr": "abc", "n": "3", "c": "a"}, "parameter lr: could not convert"),
+        ({"lr": "nan", "n": "3", "c": "a"}, "parameter lr: nan is outside 0.1..0.5"),
+        ({"lr": "0.2", "n": "3.0", "c": "a"}, "parameter n: '3.0' is no whole number"),
+        ({"lr": "0.2", "n": "10", "c": "a"}, "parameter n: 10 is outside 1..9"),
+        ({"lr": "0.2", "n": "3", "c": "x"}, "parameter c: 'x' is not one of a, b"),
+    ],
+)
+def test_parse_names_the_parameter(texts, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        SPACE.parse(texts)
+
+
+def test_texts_are_short() -> None:
+    assert SPACE.render({"lr": 0.25, "n": 3, "c": "a"}) == {"lr": "0.25", "n": "3", "c": "a"}
+    assert Space((Continuous("x", 0, 2),)).render({"x": 1.0}) == {"x": "1"}
+
+
+def test_sizes() -> None:
+    assert SPACE.size is None
+    assert Space((Integer("n", 1, 9), Categorical("c", ("a", "b")))).size == 18
+    assert Space((Continuous("x", 3.0, 3.0),)).size == 1
+    assert Space((Continuous("x", 3.0, 3.0),)).nth(0) == {"x": 3.0}

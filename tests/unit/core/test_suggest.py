@@ -1,0 +1,241 @@
+"""What every suggestion must be, whatever the space and the history."""
+
+import math
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tuning_operator.core.curves import Goal
+from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.suggest import (
+    Observation,
+    Source,
+    SpaceExhausted,
+    Strategy,
+    SuggestRequest,
+    fallback,
+    suggest,
+)
+
+# torch and its users compile scripts when they are imported, which torch has come to warn of.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
+
+MIXED = Space(
+    (
+        Continuous("lr", 1e-5, 1.0),
+        Continuous("momentum", 0.0, 0.999, Scale.REVERSE_LOG),
+        Integer("batch", 16, 64),
+        Categorical("optimizer", ("sgd", "adam", "rmsprop", "nag")),
+    )
+)
+SMALL = Space((Integer("n", 1, 3), Categorical("c", ("a", "b"))))
+
+
+def request(space=MIXED, strategy=Strategy.BAYESIAN, numbers=(1,), observations=(), pending=(), seed=3):
+    return SuggestRequest(space, Goal.MINIMIZE, strategy, seed, numbers, tuple(observations), tuple(pending))
+
+
+def loss(point):
+    return (
+        (math.log10(point["lr"]) + 2) ** 2
+        + 5 * (point["momentum"] - 0.9) ** 2
+        + abs(point["batch"] - 32) / 32
+        + (point["optimizer"] != "nag")
+    )
+
+
+def history(count, objective=loss, space=MIXED, seed=11):
+    points = [
+        suggest(request(space, Strategy.RANDOM, (number,), seed=seed))[0].parameters for number in range(1, count + 1)
+    ]
+    return tuple(Observation(point, objective(point)) for point in points)
+
+
+def answers(suggestions):
+    return [(each.number, dict(each.parameters), each.source) for each in suggestions]
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("space", [SMALL, Space((Categorical("c", ("only",)),)), Space((Continuous("x", 2, 2),))])
+def test_a_finite_space_is_exhausted_without_repeats(space, strategy) -> None:
+    observations: list[Observation] = []
+    for number in range(1, space.size + 1):
+        point = suggest(request(space, strategy, (number,), observations))[0].parameters
+        assert space.parse(space.render(point)) == point
+        observations.append(Observation(point, float(number % 3)))
+    assert len({space.key(seen.parameters) for seen in observations}) == space.size
+    with pytest.raises(SpaceExhausted):
+        suggest(request(space, strategy, (space.size + 1,), observations))
+    with pytest.raises(SpaceExhausted):
+        fallback(request(space, strategy, (space.size + 1,), observations), "why")
+
+
+def test_random_depends_on_seed_and_number_alone() -> None:
+    plain = suggest(request(strategy=Strategy.RANDOM, numbers=(4, 5)))
+    assert plain == suggest(request(strategy=Strategy.RANDOM, numbers=(4, 5), observations=history(3), pending=[{}]))
+    assert plain[1] == suggest(request(strategy=Strategy.RANDOM, numbers=(5,)))[0]
+    assert plain != suggest(request(strategy=Strategy.RANDOM, numbers=(4, 5), seed=4))
+    assert {each.source for each in plain} == {Source.RANDOM}
+
+
+def test_random_reaches_the_rare_end_of_a_log_scale() -> None:
+    space = Space((Integer("n", 1, 3000, Scale.LOG),))
+    points = {suggest(request(space, Strategy.RANDOM, (number,)))[0].parameters["n"] for number in range(1, 3001, 500)}
+    assert len(points) == 6
+
+
+def test_the_start_is_indexed_by_number() -> None:
+    together = suggest(request(numbers=(1, 2, 3)))
+    apart = [suggest(request(numbers=(number,)))[0] for number in (1, 2, 3)]
+    assert list(together) == apart
+    assert {each.source for each in together} == {Source.SOBOL}
+
+
+def test_a_first_batch_may_be_larger_than_the_start() -> None:
+    suggestions = suggest(request(numbers=tuple(range(1, 101))))
+    assert len({MIXED.key(each.parameters) for each in suggestions}) == 100
+
+
+def test_the_model_learns() -> None:
+    suggestions = suggest(request(numbers=(31, 32), observations=history(30)))
+    good = sorted(seen.objective for seen in history(30))[4]
+    assert {each.source for each in suggestions} == {Source.MODEL}
+    assert all(loss(each.parameters) < good for each in suggestions)
+
+
+def test_the_goal_turns_the_objective_round() -> None:
+    observations = history(20)
+    mirrored = [replace(seen, objective=-seen.objective) for seen in observations]
+    question = request(numbers=(21,), observations=observations)
+    maximize = replace(question, goal=Goal.MAXIMIZE, observations=tuple(mirrored))
+    assert answers(suggest(question)) == answers(suggest(maximize))
+
+
+def test_the_order_of_the_history_makes_no_difference() -> None:
+    pending = [seen.parameters for seen in history(23)[20:]]
+    question = request(numbers=(24, 25), observations=history(20), pending=pending)
+    turned = replace(question, observations=question.observations[::-1], pending=tuple(pending[::-1]))
+    assert suggest(question) == suggest(turned)
+
+
+@pytest.mark.slow
+def test_another_process_with_two_threads_agrees() -> None:
+    question = request(numbers=(13, 14), observations=history(12))
+    script = (
+        "import pickle, sys, torch\n"
+        "torch.set_num_threads(2)\n"
+        "from tuning_operator.core.suggest import suggest\n"
+        "answer = suggest(pickle.load(sys.stdin.buffer))\n"
+        "assert torch.get_num_threads() == 2\n"
+        "sys.stdout.buffer.write(pickle.dumps(answer))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=pickle.dumps(question),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=120,
+    )
+    assert pickle.loads(done.stdout) == suggest(question)
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    script = "import sys, tuning_operator.core.suggest; assert 'torch' not in sys.modules, 'torch'"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        lambda point: 1.0,  # noqa: ARG005
+        lambda point: None if point["optimizer"] == "sgd" else loss(point),
+        lambda point: math.nan if point["lr"] > 0.1 else loss(point),
+        lambda point: math.inf if point["lr"] > 0.1 else loss(point),
+        lambda point: 1e300 if point["lr"] > 0.1 else loss(point),
+        lambda point: 1e-300 * loss(point),
+        lambda point: 10 ** (30 * loss(point) - 100),
+    ],
+    ids=["equal", "failed", "nan", "inf", "huge", "tiny", "wide"],
+)
+def test_odd_objectives_still_lead_to_a_valid_model_suggestion(objective) -> None:
+    observations = history(24, objective)
+    suggestion = suggest(request(numbers=(25,), observations=observations))[0]
+    assert suggestion.source is Source.MODEL
+    assert MIXED.parse(MIXED.render(suggestion.parameters)) == suggestion.parameters
+
+
+@pytest.mark.parametrize("objective", [None, math.nan, -math.inf])
+def test_nothing_but_failures_goes_on_with_the_start(objective) -> None:
+    observations = history(20, lambda _: objective)
+    assert suggest(request(numbers=(21,), observations=observations))[0].source is Source.SOBOL
+
+
+def test_wide_spaces() -> None:
+    space = Space(
+        (
+            *(Categorical(f"c{index}", tuple(f"v{each}" for each in range(128))) for index in range(4)),
+            *(Integer(f"n{index}", -(10**15), 10**15) for index in range(30)),
+            *(Continuous(f"x{index}", 0, 1) for index in range(30)),
+        )
+    )
+    observations = history(12, lambda point: point["x0"] + (point["c0"] == "v1"), space)
+    suggestion = suggest(request(space, numbers=(13,), observations=observations))[0]
+    assert suggestion.source is Source.MODEL
+    assert space.parse(space.render(suggestion.parameters)) == suggestion.parameters
+
+
+def test_a_numerical_failure_is_visible(monkeypatch) -> None:
+    from linear_operator.utils.errors import NotPSDError  # noqa: PLC0415
+
+    from tuning_operator.core.suggest import bayesian  # noqa: PLC0415
+
+    def fail(*_args):
+        raise NotPSDError("not positive definite")
+
+    monkeypatch.setattr(bayesian, "fit", fail)
+    question = request(numbers=(21,), observations=history(20))
+    suggestion = suggest(question)[0]
+    assert suggestion.source is Source.FALLBACK
+    assert "NotPSDError: not positive definite" in suggestion.message
+    assert MIXED.key(suggestion.parameters) not in question.seen()
+
+
+def test_the_fallback_needs_no_model_and_repeats_nothing() -> None:
+    observations = [Observation(SMALL.nth(index), 1.0) for index in range(4)]
+    suggestions = fallback(request(SMALL, numbers=(5, 6), observations=observations), "it took too long")
+    assert len({SMALL.key(each.parameters) for each in suggestions} - request(SMALL).seen()) == 2
+    assert suggestions[0].message == "drawn at random because it took too long"
+
+
+small_parameters = st.one_of(
+    st.builds(Integer, st.just("i"), st.integers(-2, 2), st.integers(3, 5)),
+    st.builds(Categorical, st.just("c"), st.sampled_from([("a",), ("a", "b"), ("a", "b", "c", "d")])),
+    st.just(Continuous("x", 0.001, 1.0)),
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(small_parameters, min_size=1, max_size=3, unique_by=lambda parameter: parameter.name),
+    st.lists(st.one_of(st.none(), st.floats()), min_size=20, max_size=20),
+    st.integers(0, 2**31 - 1),
+)
+def test_suggestions_are_new_points_of_the_space(parameters, objectives, seed) -> None:
+    space = Space(tuple(parameters))
+    trials = min(20, (space.size or 1000) - 4)
+    observations = history(max(trials, 0), lambda _: objectives.pop(), space)
+    left = (space.size or 1000) - len(observations)
+    numbers = tuple(range(len(observations) + 1, len(observations) + 1 + min(left, 3)))
+    question = request(space, numbers=numbers, observations=observations, seed=seed)
+    suggestions = suggest(question)
+    assert [each.number for each in suggestions] == list(numbers)
+    keys = {space.key(each.parameters) for each in suggestions}
+    assert len(keys) == len(numbers)
+    assert not keys & question.seen()
+    assert all(space.parse(space.render(each.parameters)) == each.parameters for each in suggestions)
+    assert all(each.source is not Source.FALLBACK for each in suggestions)
