@@ -1,0 +1,66 @@
+"""The operator in a namespace of its own, with a played kubelet and a real Prometheus."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.operator.harness import METRIC, Cluster, operator_process
+from tests.api.operator.kubelet import Kubelet, Training
+from tests.cluster.api import Api
+from tests.cluster.prometheus import Prometheus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from tests.cluster.controlplane import ControlPlane
+    from tests.cluster.process import Process
+
+
+@dataclass
+class Lab:
+    """Everything a test of the running operator needs."""
+
+    cluster: Cluster
+    kubelet: Kubelet
+    prometheus: Prometheus
+    operator: Process
+    namespace: str
+
+
+@pytest.fixture
+def start_lab(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    """Start operator, kubelet and Prometheus with a training; the operator can be left out at first."""
+    with contextlib.ExitStack() as stack:
+
+        def start(
+            train: Callable[[Mapping[str, Any], str], Training],
+            *flags: str,
+            job: str = "job",
+            trials: int = 12,
+            attempts: int = 2,
+            scrape_interval: float = 0.5,
+            run_operator: bool = True,
+        ) -> Lab:
+            kubelet = stack.enter_context(Kubelet(Api(control_plane.kubeconfig), namespace, train, METRIC))
+            # All Pods that there may be are targets from the beginning: Prometheus takes seconds to see new ones.
+            names = [
+                f"{job}-{trial:04d}-{attempt}" for trial in range(1, trials + 1) for attempt in range(1, attempts + 1)
+            ]
+            targets = [kubelet.target(name) for name in names]
+            prometheus = stack.enter_context(
+                Prometheus(tmp_path / "prometheus", targets, scrape_interval=scrape_interval)
+            )
+            operator = operator_process(
+                control_plane.kubeconfig, [namespace], prometheus.url, tmp_path / "operator.log", *flags
+            )
+            if run_operator:
+                operator.start()
+            stack.callback(operator.stop)
+            return Lab(Cluster(control_plane.kubeconfig, namespace), kubelet, prometheus, operator, namespace)
+
+        yield start

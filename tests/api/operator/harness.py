@@ -1,0 +1,125 @@
+"""What the tests of the running operator share: the operator as a process, a job's manifest, waiting."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tests.cluster.api import Api, answers
+from tests.cluster.ports import free_ports
+from tests.cluster.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+GROUP = "/apis/tuning-operator.dev/v1alpha1"
+METRIC = "validation:accuracy"
+
+
+def operator_process(
+    kubeconfig: Path, namespaces: Sequence[str], prometheus_url: str, log: Path, *flags: str
+) -> Process:
+    """The operator as a process of its own; the caller starts and stops it."""
+    metrics, health = free_ports(2)
+    command = [
+        "/usr/bin/env",
+        f"KUBECONFIG={kubeconfig}",
+        sys.executable,
+        "-m",
+        "tuning_operator",
+        f"--namespaces={','.join(namespaces)}",
+        f"--prometheus-url={prometheus_url}",
+        f"--metrics-port={metrics}",
+        f"--health-port={health}",
+        "--poll-interval=0.5",
+        "--log-format=plain",
+        *flags,
+    ]
+    return Process("operator", command, log, lambda: answers(f"http://127.0.0.1:{health}/healthz"))
+
+
+def job_manifest(namespace: str, name: str = "job", **spec: Any) -> dict[str, Any]:
+    """A job whose Pods are played by the tests; `spec` replaces fields of its specification."""
+    return {
+        "apiVersion": "tuning-operator.dev/v1alpha1",
+        "kind": "HyperparameterTuningJob",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "strategy": "Random",
+            "seed": 7,
+            "objective": {"metric": METRIC, "goal": "Maximize"},
+            "parameters": [{"name": "x", "continuous": {"min": 0.0, "max": 1.0}}],
+            "limits": {"maxTrials": 6, "maxParallelTrials": 2},
+            "template": {"spec": {"containers": [{"name": "training", "image": "example.invalid/training"}]}},
+            **spec,
+        },
+    }
+
+
+class Cluster:
+    """Shorthand for what tests ask the API server."""
+
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        self.api = Api(kubeconfig)
+        self.namespace = namespace
+
+    def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.api.call("POST", f"{GROUP}/namespaces/{self.namespace}/tuningjobs", manifest)
+        return answer
+
+    def job(self, name: str = "job") -> dict[str, Any]:
+        answer: dict[str, Any] = self.api.call("GET", f"{GROUP}/namespaces/{self.namespace}/tuningjobs/{name}")
+        return answer
+
+    def patch_job(self, patch: dict[str, Any], name: str = "job") -> None:
+        path = f"{GROUP}/namespaces/{self.namespace}/tuningjobs/{name}"
+        self.api.call("PATCH", path, patch, kind="application/merge-patch+json")
+
+    def delete_job(self, name: str = "job") -> None:
+        self.api.call("DELETE", f"{GROUP}/namespaces/{self.namespace}/tuningjobs/{name}")
+
+    def trials(self) -> list[dict[str, Any]]:
+        answer = self.api.call("GET", f"{GROUP}/namespaces/{self.namespace}/tuningtrials")
+        return sorted(answer["items"], key=lambda item: str(item["metadata"]["name"]))
+
+    def pods(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.api.call("GET", f"/api/v1/namespaces/{self.namespace}/pods")["items"]
+        return items
+
+    def events(self) -> list[dict[str, Any]]:
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        items: list[dict[str, Any]] = self.api.call("GET", path)["items"]
+        return items
+
+    def condition(self, kind: str, name: str = "job") -> dict[str, Any]:
+        conditions = self.job(name).get("status", {}).get("conditions", ())
+        return next((item for item in conditions if item["type"] == kind), {})
+
+    def wait_for_phase(self, *phases: str, name: str = "job", seconds: float = 90) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
+            job = self.job(name)
+            return job if job.get("status", {}).get("phase") in phases else None
+
+        return wait_until(
+            reached, f"job {name} is {' or '.join(phases)}", seconds, lambda: self.job(name).get("status")
+        )
+
+
+def wait_until(
+    condition: Callable[[], T | None],
+    what: str,
+    seconds: float = 60,
+    describe: Callable[[], object] = lambda: "",
+) -> T:
+    """Ask until the answer is neither None nor false; fail after that many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}; {describe()}")
+        time.sleep(0.05)

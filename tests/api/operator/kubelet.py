@@ -1,0 +1,242 @@
+"""Plays the kubelet of a control plane without nodes: Pods "train" as the test says, and serve their metrics.
+
+What the operator sees of a Pod is what a real kubelet would write: bound, Running, terminated with exit code and
+termination message, gracefully deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.error
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+from tests.cluster.prometheus import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from tests.cluster.api import Api
+
+_NODE = "test-node"
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Training:
+    """What happens in a Pod.
+
+    Attributes:
+        values: the objective of each epoch, from epoch 1.
+        epoch_seconds: duration of an epoch.
+        exit_code: of the training container, after the last epoch.
+        leaves_message: whether the history is in the termination message.
+        waits_for_scrape: whether the trainer waits at its end until the last page was fetched, as the contract says.
+        start_seconds: time from the Pod's creation to the start of its container.
+    """
+
+    values: tuple[float, ...]
+    epoch_seconds: float = 0.1
+    exit_code: int = 0
+    leaves_message: bool = True
+    waits_for_scrape: bool = False
+    start_seconds: float = 0.0
+
+
+@dataclass
+class Run:
+    """One Pod's life so far."""
+
+    name: str
+    uid: str
+    parameters: dict[str, Any]
+    training: Training
+    created: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    ended: float | None = None
+    deleted: bool = False
+    scraped_after_last_epoch: bool = False
+
+    def epochs(self) -> int:
+        """How many epochs are finished by now."""
+        if self.started is None:
+            return 0
+        until = self.ended if self.ended is not None else time.monotonic()
+        return min(len(self.training.values), int((until - self.started) / self.training.epoch_seconds))
+
+    def is_done(self) -> bool:
+        all_reported = self.started is not None and self.epochs() == len(self.training.values)
+        return all_reported and (self.scraped_after_last_epoch or not self.training.waits_for_scrape)
+
+    def page(self, metric: str) -> str:
+        epochs = self.epochs()
+        if epochs == len(self.training.values):
+            self.scraped_after_last_epoch = True
+        lines = [
+            f'tuning_epoch_value{{metric="{metric}",epoch="{epoch}"}} {value}'
+            for epoch, value in enumerate(self.training.values[:epochs], start=1)
+        ]
+        return "\n".join([*lines, f"tuning_epochs_completed {epochs}", ""])
+
+    def message(self, metric: str) -> str:
+        if not self.training.leaves_message:
+            return ""
+        epochs = self.epochs()
+        values = list(self.training.values[:epochs])
+        return json.dumps(
+            {"epochs": list(range(1, epochs + 1)), "metrics": {metric: values}, "completed": epochs, "thinned": False}
+        )
+
+
+class Kubelet:
+    """Runs all Pods of a namespace inside a `with` block.
+
+    Args:
+        api: the administrator's access.
+        namespace: whose Pods it runs.
+        train: the training of a Pod, by its hyperparameters and its name.
+        metric: name of the objective.
+    """
+
+    def __init__(
+        self, api: Api, namespace: str, train: Callable[[Mapping[str, Any], str], Training], metric: str
+    ) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._train = train
+        self._metric = metric
+        self.runs: dict[str, Run] = {}
+        self.most_alive = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._serving = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        if not self._api.exists(f"/api/v1/nodes/{_NODE}"):
+            node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": _NODE}}
+            self._api.call("POST", "/api/v1/nodes", node)
+        self._thread.start()
+        self._serving.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def target(self, pod: str) -> Target:
+        """The Pod as a scrape target; it answers 404 while it does not run."""
+        address = f"127.0.0.1:{self._server.server_port}"
+        labels = {"namespace": self._namespace, "pod": pod, "__metrics_path__": f"/{pod}"}
+        return Target(address, labels)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_POLL_SECONDS):
+            try:
+                self._tick()
+            except OSError:
+                continue  # the API server is away for a moment: a kubelet tries again
+
+    def _tick(self) -> None:
+        pods = self._api.call("GET", f"/api/v1/namespaces/{self._namespace}/pods")["items"]
+        alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
+        self.most_alive = max(self.most_alive, len(alive))
+        for pod in pods:
+            run = self.runs.get(pod["metadata"]["uid"]) or self._adopt(pod)
+            try:
+                self._advance(run, pod)
+            except urllib.error.HTTPError as error:
+                if error.code not in {404, 409}:
+                    raise
+
+    def _adopt(self, pod: Mapping[str, Any]) -> Run:
+        metadata = pod["metadata"]
+        environment = {entry["name"]: entry.get("value", "") for entry in pod["spec"]["containers"][0]["env"]}
+        parameters = json.loads(environment["HYPERPARAMETERS"])
+        training = self._train(parameters, metadata["name"])
+        run = Run(metadata["name"], metadata["uid"], parameters, training)
+        self.runs[run.uid] = run
+        if not pod["spec"].get("nodeName"):
+            binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": run.name}}
+            self._call(run, "POST", "/binding", {**binding, "target": {"kind": "Node", "name": _NODE}})
+        return run
+
+    def _advance(self, run: Run, pod: Mapping[str, Any]) -> None:
+        if "deletionTimestamp" in pod["metadata"]:
+            if run.started is not None and run.ended is None:
+                self._end(run, 143)
+            run.deleted = True
+            self._call(run, "DELETE", "", {"gracePeriodSeconds": 0, "preconditions": {"uid": run.uid}})
+        elif run.started is None and time.monotonic() - run.created >= run.training.start_seconds:
+            run.started = time.monotonic()
+            self._patch(run, "Running", {"running": {"startedAt": _now()}})
+        elif run.ended is None and run.is_done():
+            self._end(run, run.training.exit_code)
+
+    def _end(self, run: Run, exit_code: int) -> None:
+        run.ended = time.monotonic()
+        started = datetime.now(UTC).timestamp() - (run.ended - (run.started or run.ended))
+        terminated = {
+            "exitCode": exit_code,
+            "reason": "Completed" if exit_code == 0 else "Error",
+            "startedAt": _time(started),
+            "finishedAt": _now(),
+            "message": run.message(self._metric),
+        }
+        self._patch(run, "Succeeded" if exit_code == 0 else "Failed", {"terminated": terminated})
+
+    def _patch(self, run: Run, phase: str, state: Mapping[str, Any]) -> None:
+        container = {
+            "name": "training",
+            "state": dict(state),
+            "ready": "running" in state,
+            "started": "running" in state,
+            "restartCount": 0,
+            "image": "test",
+            "imageID": "test",
+        }
+        status = {"phase": phase, "podIP": "127.0.0.1", "containerStatuses": [container]}
+        self._call(run, "PATCH", "/status", {"status": status}, kind="application/merge-patch+json")
+
+    def _call(self, run: Run, method: str, rest: str, body: Any, kind: str = "application/json") -> Any:
+        path = f"/api/v1/namespaces/{self._namespace}/pods/{run.name}{rest}"
+        return self._api.call(method, path, body, kind=kind)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        kubelet = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                page = kubelet._page(self.path.removeprefix("/"))
+                self.send_response(200 if page is not None else 404)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write((page or "").encode())
+
+            def log_message(self, *_: Any) -> None:
+                """Keep the test's output clean."""
+
+        return Handler
+
+    def _page(self, pod: str) -> str | None:
+        for run in list(self.runs.values()):
+            if run.name == pod and run.started is not None and run.ended is None:
+                return run.page(self._metric)
+        return None
+
+
+def _now() -> str:
+    return _time(datetime.now(UTC).timestamp())
+
+
+def _time(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
