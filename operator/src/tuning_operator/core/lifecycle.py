@@ -56,9 +56,12 @@ def retry_delay(disruptions: int) -> timedelta:
 
 
 def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
-    """Add the newly seen epochs to the curve: what is known stays, whatever comes later."""
+    """Add the newly seen epochs to the curve: what is known stays, whatever comes later.
+
+    A Pod that has not been seen yet has measured nothing: what is told of it is about an earlier Pod of its name.
+    """
     curve = status.curve
-    if facts.reading:
+    if facts.reading and (facts.pod or status.pod_uid):
         curve = curve.merge(facts.reading.curve)
     if facts.pod and facts.pod.history:
         curve = curve.merge(facts.pod.history.curve)
@@ -68,15 +71,14 @@ def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 def _without_pod(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     if status.pod_uid is None:
         return status  # committed, its Pod is yet to be created
-    ran = (facts.now - status.start_time).total_seconds() if status.start_time else 0.0
-    return _next_attempt(status, "PodLost", "its Pod disappeared", ran, facts.now)
+    return _next_attempt(status, "PodLost", "its Pod disappeared", _run_time(status, facts), facts.now)
 
 
 def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialStatus:
     status = replace(status, pod_uid=pod.uid, start_time=pod.started or status.start_time)
     if pod.exit is not None:
         return _ended(status, pod, pod.exit, facts)
-    if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.created > facts.image_pull_grace:
+    if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.created >= facts.image_pull_grace:
         return replace(
             status,
             phase=TrialPhase.FAILED,
@@ -99,12 +101,12 @@ def _ended(status: TrialStatus, pod: PodFacts, ending: Exit, facts: TrialFacts) 
     """The training container has ended: by itself, by its own fault, or by the cluster's."""
     if _was_cut_short(pod, ending) or (pod.disruption and not ending.succeeded):
         why = pod.disruption or "somebody deleted its Pod"
-        return _next_attempt(status, "Disrupted", why, pod.seconds, facts.now)
+        return _next_attempt(status, "Disrupted", why, _run_time(status, facts), facts.now)
     collecting = replace(
         status,
         phase=TrialPhase.COLLECTING,
         completion_time=pod.finished or facts.now,
-        training_seconds=status.training_seconds + round(pod.seconds),
+        training_seconds=status.training_seconds + _run_time(status, facts),
         reason=None if ending.succeeded else ending.reason,
         message=None if ending.succeeded else ending.message,
     )
@@ -124,7 +126,7 @@ def _was_cut_short(pod: PodFacts, ending: Exit) -> bool:
     return pod.finished == pod.deletion_requested and not ending.succeeded
 
 
-def _next_attempt(status: TrialStatus, reason: str, why: str, seconds: float, now: datetime) -> TrialStatus:
+def _next_attempt(status: TrialStatus, reason: str, why: str, ran: int, now: datetime) -> TrialStatus:
     attempt = status.attempt + 1
     return replace(
         status,
@@ -134,7 +136,7 @@ def _next_attempt(status: TrialStatus, reason: str, why: str, seconds: float, no
         pod_uid=None,
         start_time=None,
         disruptions=status.disruptions + 1,
-        training_seconds=status.training_seconds + round(seconds),
+        training_seconds=status.training_seconds + ran,
         reason=reason,
         message=f"attempt {status.attempt} was disrupted ({why}); attempt {attempt} follows",
     )
@@ -169,13 +171,18 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     pod = facts.pod
     if pod is not None and not pod.ended:
         return status
-    end = pod.finished if pod and pod.finished else facts.now
-    began = pod.started if pod and pod.started else status.start_time
-    ran = max(0.0, (end - began).total_seconds()) if began else 0.0
     early = status.stop is not None and status.stop.epoch is not None
     return replace(
         status,
         phase=TrialPhase.EARLY_STOPPED if early else TrialPhase.STOPPED,
-        completion_time=end,
-        training_seconds=status.training_seconds + round(ran),
+        completion_time=pod.finished if pod and pod.finished else facts.now,
+        training_seconds=status.training_seconds + _run_time(status, facts),
     )
+
+
+def _run_time(status: TrialStatus, facts: TrialFacts) -> int:
+    """Seconds that the current attempt trained; up to now when its end was not seen (its node or its Pod is gone)."""
+    pod = facts.pod
+    began = pod.started if pod and pod.started else status.start_time
+    end = pod.finished if pod and pod.finished else facts.now
+    return round(max(0.0, (end - began).total_seconds())) if began else 0

@@ -78,13 +78,6 @@ class PodFacts:
         """Whether the Pod's deletion has been asked for."""
         return self.deletion_requested is not None
 
-    @property
-    def seconds(self) -> float:
-        """Run time of the training container; 0 while it is not known."""
-        if self.started is None or self.finished is None:
-            return 0.0
-        return max(0.0, (self.finished - self.started).total_seconds())
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
