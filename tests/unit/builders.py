@@ -71,9 +71,7 @@ def running_pod(number: int = 1, attempt: int = 1, **facts: Any) -> PodFacts:
 def ended_pod(number: int = 1, attempt: int = 1, code: int | None = 0, **facts: Any) -> PodFacts:
     """A Pod that trained from 90 s ago to 10 s ago."""
     ending = Exit(code) if code == 0 else Exit(code, f"ExitCode{code}", "it broke")
-    return pod(
-        number, attempt, **({"started": ago(90), "finished": ago(10), "exit": ending, "ended": True} | facts)
-    )
+    return pod(number, attempt, **({"started": ago(90), "finished": ago(10), "exit": ending, "ended": True} | facts))
 
 
 def job(

@@ -264,9 +264,7 @@ def test_the_first_retry_is_at_once_and_later_ones_wait_longer(disruptions: int,
 # Stopping
 
 
-@pytest.mark.parametrize(
-    ("stop", "phase"), [(EARLY, TrialPhase.EARLY_STOPPED), (FOR_THE_JOB, TrialPhase.STOPPED)]
-)
+@pytest.mark.parametrize(("stop", "phase"), [(EARLY, TrialPhase.EARLY_STOPPED), (FOR_THE_JOB, TrialPhase.STOPPED)])
 @pytest.mark.parametrize(
     ("found", "done", "at", "ran"),
     [

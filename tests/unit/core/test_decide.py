@@ -1,0 +1,451 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.builders import (
+    ACCEPTED,
+    NOW,
+    ago,
+    curve,
+    ended,
+    ended_pod,
+    job,
+    pod,
+    running_pod,
+    snapshot,
+    trial,
+    with_status,
+)
+from tuning_operator.core.curves import Curve
+from tuning_operator.core.decide import Decision, decide, pod_name
+from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase
+from tuning_operator.core.pods import History, PodFacts, Reading, Waiting
+from tuning_operator.core.space import Integer, Space
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType
+from tuning_operator.core.suggest import suggest
+from tuning_operator.core.trials import Trial, TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AUTO = EarlyStopping(EarlyStoppingType.AUTO)
+COMPLETE = History(curve(0.1, 0.2), complete=True)
+MESSAGE = "spec.containers[0].image: Required value"
+
+
+def running(number: int, *values: float, **status: Any) -> Trial:
+    return trial(
+        number,
+        TrialPhase.RUNNING,
+        pod_uid=f"pod-uid-{number}-1",
+        start_time=ago(90),
+        curve=curve(*values),
+        **status,
+    )
+
+
+def numbers(trials: Iterable[Trial]) -> list[int]:
+    return [item.number for item in trials]
+
+
+def wanted(decision: Decision) -> tuple[int, ...]:
+    return decision.suggest.numbers if decision.suggest else ()
+
+
+def reasons(decision: Decision) -> list[tuple[str | None, str]]:
+    return [(notice.trial, notice.reason) for notice in decision.notices]
+
+
+# Slots and suggestions
+
+
+@pytest.mark.parametrize(
+    ("pods", "parallel", "asked"),
+    [
+        ([], 2, (3, 4)),
+        ([running_pod(1)], 2, (3,)),
+        ([running_pod(1), running_pod(2)], 2, ()),
+        ([running_pod(1), running_pod(2)], 1, ()),
+        ([running_pod(1), running_pod(2)], 3, (3,)),
+        ([running_pod(1, deletion_requested=ago(5))], 2, (3,)),  # a Pod that is being deleted holds its GPU
+        ([ended_pod(1, ended=False)], 2, (3,)),  # as does one with a sidecar that goes on
+        ([ended_pod(1)], 2, (3, 4)),
+    ],
+)
+def test_slots_are_free_when_no_pod_holds_them(pods: list[PodFacts], parallel: int, asked: tuple[int, ...]) -> None:
+    found = decide(snapshot(job(parallel=parallel), [ended(1, 0.1), ended(2, 0.1)], pods))
+    assert wanted(found) == asked
+
+
+@pytest.mark.parametrize(
+    ("limit", "known", "asked"),
+    [(10, 0, (1, 2)), (10, 9, (10,)), (10, 10, ()), (5, 7, ()), (1, 0, (1,))],
+)
+def test_no_more_trials_than_the_limit(limit: int, known: int, asked: tuple[int, ...]) -> None:
+    trials = [ended(number, 0.1) for number in range(1, known + 1)]
+    assert wanted(decide(snapshot(job(trials=limit), trials))) == asked
+
+
+def test_a_small_space_bounds_the_trials() -> None:
+    space = Space((Integer("layers", 1, 3),))
+    trials = [replace(ended(number, 0.1), parameters={"layers": number}) for number in (1, 2)]
+    assert wanted(decide(snapshot(job(space=space), trials))) == (3,)
+
+
+def test_numbers_go_on_after_the_highest_even_if_a_trial_was_deleted() -> None:
+    assert wanted(decide(snapshot(job(), [ended(1, 0.1), ended(4, 0.1)]))) == (5, 6)
+
+
+def test_the_suggester_is_told_what_ended_and_what_is_pending() -> None:
+    trials = [ended(1, 0.3), ended(2, phase=TrialPhase.FAILED), running(3, 0.5), ended(4, 0.1, float("nan"))]
+    request = decide(snapshot(job(parallel=4), trials, [running_pod(3)])).suggest
+    assert request is not None
+    observed = {item.parameters["lr"]: item.objective for item in request.observations}
+    assert (observed[0.0001], observed[0.0002]) == (0.3, None)
+    assert observed[0.0004] != observed[0.0004]
+    assert [dict(item) for item in request.pending] == [{"lr": 0.0003}]
+    assert request.seed == 7
+    assert len(suggest(request)) == 3
+
+
+def test_the_seed_of_a_job_without_one_follows_from_its_uid() -> None:
+    first, again = decide(snapshot(job(seed=None))).suggest, decide(snapshot(job(seed=None))).suggest
+    assert first is not None
+    assert first == again
+    recreated = decide(snapshot(replace(job(seed=None), uid="another-uid"))).suggest
+    assert recreated is not None
+    assert recreated.seed != first.seed
+    assert 0 <= first.seed < 2**31
+
+
+# Creating Pods
+
+
+def test_the_intent_comes_first_and_its_pod_in_the_order_of_the_intents() -> None:
+    found = decide(snapshot(job(parallel=2), [trial(1), trial(2), trial(3)]))
+    assert numbers(found.create_pods) == [1, 2]
+    assert found.suggest is None
+
+
+def test_committed_trials_without_a_pod_take_slots_before_new_ones() -> None:
+    found = decide(snapshot(job(parallel=3), [running(1), trial(2)], [running_pod(1)]))
+    assert numbers(found.create_pods) == [2]
+    assert wanted(found) == (3,)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        trial(1, deleting=True),
+        trial(1, pod_uid="pod-uid-1-1"),  # its Pod was there: lost, not missing
+        trial(1, TrialPhase.COLLECTING),
+        ended(1, 0.1),
+    ],
+)
+def test_nothing_but_a_committed_trial_gets_a_pod(item: Trial) -> None:
+    found = decide(snapshot(job(parallel=1), [item]))
+    assert [made for made in found.create_pods if made.status.attempt == 1] == []
+
+
+def test_a_pod_that_exists_is_not_created_again() -> None:
+    found = decide(snapshot(job(), [trial(1)], [pod(1)]))
+    assert found.create_pods == ()
+    assert found.changed[0].status.pod_uid == "pod-uid-1-1"
+
+
+def test_a_lowered_limit_stops_nothing_and_starts_nothing() -> None:
+    trials = [running(1, 0.1), running(2, 0.1), trial(3)]
+    found = decide(snapshot(job(parallel=1), trials, [running_pod(1), running_pod(2)]))
+    assert (found.create_pods, found.delete_pods, found.suggest) == ((), (), None)
+    assert found.phase is JobPhase.RUNNING
+
+
+def test_a_suspended_job_lets_trials_run_and_starts_none() -> None:
+    found = decide(snapshot(job(suspend=True), [running(1, 0.1), trial(2)], [running_pod(1)]))
+    assert (found.create_pods, found.delete_pods, found.suggest) == ((), (), None)
+    assert found.phase is JobPhase.SUSPENDED
+    assert [item.phase for item in found.trials] == [TrialPhase.RUNNING, TrialPhase.PENDING]
+
+
+def test_a_suspended_job_still_completes() -> None:
+    found = decide(snapshot(job(suspend=True, trials=1), [running(1)], [ended_pod(1, history=COMPLETE)]))
+    assert found.phase is JobPhase.COMPLETED
+
+
+# Retries
+
+
+def test_the_first_retry_follows_in_the_same_pass() -> None:
+    found = decide(snapshot(job(parallel=1), [running(1, 0.1)]))
+    assert numbers(found.create_pods) == [1]
+    assert pod_name(found.create_pods[0]) == "job-0001-2"
+    assert found.changed == found.create_pods
+    assert reasons(found) == [("job-0001", "Disrupted")]
+
+
+def test_a_retry_waits_for_the_slot_that_its_own_dying_pod_holds() -> None:
+    dying = running_pod(1, deletion_requested=ago(5))
+    between = trial(1, attempt=2, attempt_time=ago(5), disruptions=1)
+    assert decide(snapshot(job(parallel=1), [between], [dying])).create_pods == ()
+    assert numbers(decide(snapshot(job(parallel=2), [between], [dying])).create_pods) == [1]
+
+
+@pytest.mark.parametrize(
+    ("since", "due", "wake"), [(0, False, 20), (19, False, 1), (20, True, None), (100, True, None)]
+)
+def test_later_retries_wait_and_keep_their_slot(since: float, due: bool, wake: float | None) -> None:
+    waiting = trial(1, attempt=4, attempt_time=ago(since), disruptions=3)
+    found = decide(snapshot(job(parallel=1), [waiting]))
+    assert numbers(found.create_pods) == ([1] if due else [])
+    assert found.suggest is None
+    assert found.wake_after == (timedelta(seconds=wake) if wake is not None else None)
+
+
+# Deleting Pods
+
+
+@pytest.mark.parametrize(
+    ("item", "found", "deleted"),
+    [
+        (ended(1, 0.1), ended_pod(1), False),
+        (ended(1, 0.1), ended_pod(1, ended=False), True),  # a lingering sidecar
+        (ended(1, 0.1), ended_pod(1, ended=False, deletion_requested=ago(1)), False),
+        (ended(1, 0.1, phase=TrialPhase.EARLY_STOPPED), running_pod(1), True),
+        (trial(1, TrialPhase.FAILED), pod(1), True),
+        (trial(1, attempt=2), running_pod(1, 1), True),  # of an attempt that was replaced
+        (trial(1, attempt=2, pod_uid="pod-uid-1-2"), pod(1, 2), False),
+        (running(1, 0.1), running_pod(1), False),
+        (trial(1, TrialPhase.COLLECTING), ended_pod(1, ended=False), False),
+    ],
+)
+def test_pods_that_hold_resources_for_nothing_are_deleted(item: Trial, found: PodFacts, deleted: bool) -> None:
+    assert decide(snapshot(job(), [item], [found])).delete_pods == ((found,) if deleted else ())
+
+
+def test_a_finished_job_only_cleans_up() -> None:
+    done = job(phase=JobPhase.COMPLETED, completion_reason=CompletionReason.MAX_TRIALS, target=0.01)
+    trials = [ended(1, 0.1), running(2, 0.1)]
+    lingering = ended_pod(1, ended=False)
+    found = decide(snapshot(done, trials, [lingering, running_pod(2)], {"job-0002-1": Reading(curve(0.1, 0.2))}))
+    assert found == Decision(JobPhase.COMPLETED, tuple(trials), delete_pods=(lingering,))
+
+
+# Early stopping
+
+COMPLETED = [ended(number, *[0.5] * 10) for number in (1, 2, 3)]
+
+
+def test_an_early_stop_is_recorded_before_its_pod_is_deleted() -> None:
+    trials = [*COMPLETED, running(4, 0.1, 0.1)]
+    found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)]))
+    (stopped,) = found.changed
+    assert stopped.phase is TrialPhase.STOPPING
+    assert stopped.status.stop is not None
+    assert (stopped.status.reason, stopped.status.stop.epoch) == ("BelowMedian", 2)
+    assert [item.name for item in found.delete_pods] == ["job-0004-1"]
+    assert reasons(found) == [("job-0004", "TrialEarlyStopped")]
+    again = decide(snapshot(job(early_stopping=AUTO), [*COMPLETED, stopped], [running_pod(4)]))
+    assert (again.changed, again.notices) == ((), ())
+    assert [item.name for item in again.delete_pods] == ["job-0004-1"]
+
+
+def test_a_stop_waits_for_the_epochs_that_prove_it() -> None:
+    trials = [*COMPLETED, running(4)]
+    for reading, stops in [
+        (None, False),
+        (Reading(Curve()), False),
+        (Reading(Curve.of([(2, 0.1), (3, 0.1)])), False),  # behind a gap
+        (Reading(curve(0.1, 0.1)), True),
+    ]:
+        readings = {"job-0004-1": reading} if reading else {}
+        found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)], readings))
+        assert (found.trials[3].phase is TrialPhase.STOPPING) is stops
+
+
+def test_a_training_that_has_ended_is_not_stopped_any_more() -> None:
+    found = decide(
+        snapshot(
+            job(early_stopping=AUTO),
+            [*COMPLETED, running(4)],
+            [ended_pod(4, history=History(curve(0.1, 0.1, 0.1), complete=True))],
+        )
+    )
+    assert found.trials[3].phase is TrialPhase.COMPLETED
+
+
+# The template
+
+
+@pytest.mark.parametrize("condition", [None, Condition("TemplateValid", "Unknown", "Unavailable", "no answer")])
+def test_nothing_happens_before_the_template_is_accepted(condition: Condition | None) -> None:
+    waiting = job(conditions=(), phase=JobPhase.PENDING, start_time=None)
+    found = decide(snapshot(waiting, conditions={"TemplateValid": condition} if condition else {}))
+    assert found == Decision(JobPhase.PENDING, (), wake_after=timedelta(seconds=30))
+
+
+def test_a_refused_template_ends_the_job_with_the_servers_words() -> None:
+    refused = Condition("TemplateValid", "False", "Refused", MESSAGE)
+    found = decide(snapshot(job(conditions=()), conditions={"TemplateValid": refused}))
+    assert found.phase is JobPhase.FAILED
+    assert found.completion is not None
+    assert found.completion.reason is CompletionReason.INVALID_TEMPLATE
+    assert MESSAGE in found.completion.message
+    assert reasons(found) == [(None, "InvalidTemplate")]
+    assert found.notices[0].warning
+
+
+def test_what_was_just_found_out_counts_more_than_what_is_recorded() -> None:
+    refused = Condition("TemplateValid", "False", "Refused", MESSAGE)
+    assert wanted(decide(snapshot(job(conditions=(refused,)), conditions={"TemplateValid": ACCEPTED}))) == (1, 2)
+
+
+# The end of the job
+
+
+def finish(a_job: Job, trials: Iterable[Trial], pods: Iterable[PodFacts] = ()) -> Decision:
+    return decide(snapshot(a_job, trials, pods))
+
+
+def test_a_reached_target_stops_what_runs() -> None:
+    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, TrialPhase.COLLECTING, pod_uid="x")]
+    found = finish(job(target=0.5, parallel=4), trials, [running_pod(2)])
+    assert [item.phase for item in found.trials] == [
+        TrialPhase.COMPLETED,
+        TrialPhase.STOPPING,
+        TrialPhase.STOPPED,
+        TrialPhase.COLLECTING,
+    ]
+    assert found.trials[2].status.completion_time == NOW
+    assert (found.phase, found.suggest, found.create_pods) == (JobPhase.STOPPING, None, ())
+    assert [item.name for item in found.delete_pods] == ["job-0002-1"]
+    assert reasons(found) == [
+        ("job-0002", "TrialStopped"),
+        ("job-0003", "TrialStopped"),
+        (None, "TargetReached"),
+    ]
+
+
+def test_the_job_ends_when_its_last_trial_has() -> None:
+    stopping = with_status(trial(2, TrialPhase.STOPPING, pod_uid="pod-uid-2-1"), stop=None)
+    found = finish(job(target=0.5), [ended(1, 0.9), stopping], [ended_pod(2, code=143)])
+    assert (found.trials[1].phase, found.phase) == (TrialPhase.STOPPED, JobPhase.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("a_job", "phase"), [(job(max_failed=1), JobPhase.FAILED), (job(trials=1), JobPhase.COMPLETED)]
+)
+def test_the_last_phase_tells_failure_from_success(a_job: Job, phase: JobPhase) -> None:
+    found = finish(a_job, [ended(1, phase=TrialPhase.FAILED)])
+    assert found.phase is phase
+    assert found.notices[0].warning is (phase is JobPhase.FAILED)
+
+
+def test_a_recorded_end_stands_whatever_is_edited_afterwards() -> None:
+    ending = job(
+        trials=20, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET, message="trial job-0001 …"
+    )
+    found = finish(ending, [ended(1, 0.9), running(2, 0.1)], [running_pod(2)])
+    assert found.completion is not None
+    assert (found.completion.reason, found.completion.message) == (CompletionReason.TARGET, "trial job-0001 …")
+    assert (found.phase, found.suggest) == (JobPhase.STOPPING, None)
+    assert reasons(found) == [("job-0002", "TrialStopped")]
+
+
+@pytest.mark.parametrize(
+    ("phase", "metrics", "settles"),
+    [
+        (JobPhase.RUNNING, "False", False),
+        (JobPhase.STOPPING, "True", False),
+        (JobPhase.STOPPING, None, False),
+        (JobPhase.STOPPING, "False", True),
+    ],
+)
+def test_only_an_ending_job_settles_without_prometheus(phase: JobPhase, metrics: str | None, settles: bool) -> None:
+    ending = job(phase=phase, completion_reason=CompletionReason.TARGET if phase is JobPhase.STOPPING else None)
+    collecting = trial(1, TrialPhase.COLLECTING, pod_uid="x", curve=curve(0.1))
+    known = {"MetricsAvailable": Condition("MetricsAvailable", metrics, "x")} if metrics else {}
+    found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
+    assert (found.trials[0].phase is TrialPhase.COMPLETED) is settles
+
+
+# What is written, what is told, and when to look again
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "written"),
+    [(0, 0, False), (0, 1, True), (49, 1, True), (99, 1, True), (200, 3, False), (200, 4, True)],
+)
+def test_a_growing_curve_is_written_in_steps_of_two_percent(known: int, new: int, written: bool) -> None:
+    values = [0.1] * (known + new)
+    before = running(1, *values[:known])
+    found = decide(snapshot(job(), [before], [running_pod(1)], {"job-0001-1": Reading(curve(*values))}))
+    assert bool(found.changed) is written
+    assert found.trials[0].curve == curve(*values)
+
+
+def test_the_end_writes_every_epoch() -> None:
+    history = History(curve(*[0.1] * 201), complete=True)
+    found = decide(snapshot(job(), [running(1, *[0.1] * 200)], [ended_pod(1, history=history)]))
+    assert len(found.changed[0].curve) == 201
+
+
+def test_an_unchanged_cluster_changes_nothing() -> None:
+    trials = [ended(1, 0.1, float("nan")), running(2, 0.1, float("nan"))]
+    pods = [ended_pod(1), running_pod(2)]
+    found = decide(snapshot(job(parallel=1), trials, pods, {"job-0002-1": Reading(curve(0.1, float("nan")))}))
+    assert found == Decision(JobPhase.RUNNING, tuple(trials))
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "told"),
+    [
+        (trial(1), running_pod(1), ("TrialStarted", False)),
+        (running(1), ended_pod(1, history=COMPLETE), ("TrialCompleted", False)),
+        (running(1), ended_pod(1, code=1, history=COMPLETE), ("TrialFailed", True)),
+        (running(1), ended_pod(1, code=137, disruption="PreemptionByScheduler"), ("Disrupted", True)),
+        (running(1), ended_pod(1), None),  # collecting is no news
+        (trial(1), pod(1), None),
+    ],
+)
+def test_each_change_is_told_once(before: Trial, found: PodFacts, told: tuple[str, bool] | None) -> None:
+    first = decide(snapshot(job(parallel=1), [before], [found]))
+    assert [(notice.reason, notice.warning) for notice in first.notices] == ([told] if told else [])
+    assert all(notice.message for notice in first.notices)
+    again = decide(snapshot(job(parallel=1), first.trials, [found]))
+    assert again.notices == ()
+
+
+def test_a_completed_trial_is_told_with_its_numbers() -> None:
+    (notice,) = decide(snapshot(job(), [running(1)], [ended_pod(1, history=COMPLETE)])).notices
+    assert notice.message == "objective 0.2 after 2 epochs, 80 s"
+
+
+def test_a_measurement_that_changed_is_told() -> None:
+    readings = {"job-0001-1": Reading(curve(0.1, 0.9))}
+    found = decide(snapshot(job(), [running(1, 0.1, 0.2)], [running_pod(1)], readings))
+    assert reasons(found) == [("job-0001", "MeasurementChanged")]
+    assert "epoch 2" in found.notices[0].message
+    assert found.trials[0].curve == curve(0.1, 0.2)
+
+
+def test_look_again_at_the_next_moment_that_changes_anything() -> None:
+    image = Waiting("ImagePullBackOff", "", is_image_problem=True)
+    a_job = job(duration=timedelta(seconds=1500), parallel=3)
+    waiting = trial(1, pod_uid="pod-uid-1-1")
+    assert decide(snapshot(a_job, [waiting], [pod(1)])).wake_after == timedelta(seconds=500)
+    pulling = [pod(1, waiting=image, created=ago(800))]
+    assert decide(snapshot(a_job, [waiting], pulling)).wake_after == timedelta(seconds=100)
+    retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)
+    assert decide(snapshot(a_job, [waiting, retrying], pulling)).wake_after == timedelta(seconds=6)
+
+
+def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
+    """A wake-up call that comes at the very moment must not find that it is a moment too early."""
+    image = Waiting("ImagePullBackOff", "", is_image_problem=True)
+    found = decide(snapshot(job(), [trial(1, pod_uid="x")], [pod(1, waiting=image, created=ago(900))]))
+    assert found.trials[0].phase is TrialPhase.FAILED
+    assert decide(snapshot(job(duration=timedelta(seconds=1000)))).completion is not None

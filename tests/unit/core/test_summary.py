@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.builders import ACCEPTED, NOW, ago, curve, ended, ended_pod, job, running_pod, snapshot, trial
+from tuning_operator.core.decide import decide
+from tuning_operator.core.job import CompletionReason, Condition, JobPhase
+from tuning_operator.core.pods import History
+from tuning_operator.core.summary import JobStatus, summarize
+from tuning_operator.core.trials import TrialPhase
+
+if TYPE_CHECKING:
+    from tuning_operator.core.decide import Snapshot
+
+
+def summary(found: Snapshot) -> JobStatus:
+    return summarize(found, decide(found))
+
+
+def test_a_job_is_summed_up_after_the_decision() -> None:
+    trials = [
+        ended(1, 0.2),
+        ended(2, 0.3, phase=TrialPhase.EARLY_STOPPED),
+        ended(3, phase=TrialPhase.FAILED),
+        trial(4, TrialPhase.RUNNING, pod_uid="pod-uid-4-1", training_seconds=20),
+        trial(5),
+    ]
+    ending = ended_pod(4, history=History(curve(0.9), complete=True))
+    found = summary(snapshot(job(parallel=2), trials, [ending, running_pod(5)]))
+    assert dict(found.phases) == {
+        TrialPhase.COMPLETED: 2,
+        TrialPhase.EARLY_STOPPED: 1,
+        TrialPhase.FAILED: 1,
+        TrialPhase.RUNNING: 1,
+    }
+    assert (found.ended, found.without_objective, found.max_trials) == (4, 1, 10)
+    assert (found.best and found.best.number, found.newest and found.newest.number) == (4, 5)
+    assert found.total_training_seconds == 100
+    assert (found.phase, found.seed, found.observed_generation) == (JobPhase.RUNNING, 7, 1)
+    assert (found.completion_reason, found.message, found.completion_time) == (None, "", None)
+
+
+def test_an_empty_job() -> None:
+    found = summary(snapshot(job()))
+    assert (found.best, found.newest, found.ended, found.total_training_seconds) == (None, None, 0, 0)
+
+
+@pytest.mark.parametrize("recorded", [None, ago(1000)])
+def test_a_job_starts_when_its_template_is_accepted(recorded: object) -> None:
+    waiting = job(conditions=(), start_time=recorded, phase=JobPhase.PENDING)
+    assert summary(snapshot(waiting)).start_time == recorded
+    accepted = summary(snapshot(waiting, conditions={"TemplateValid": ACCEPTED}))
+    assert accepted.start_time == (recorded or NOW)
+    assert accepted.phase is JobPhase.RUNNING
+
+
+def test_the_end_of_a_job_is_recorded_with_its_time_reason_and_condition() -> None:
+    found = summary(snapshot(job(trials=1), [ended(1, 0.5)]))
+    assert (found.phase, found.completion_time) == (JobPhase.COMPLETED, NOW)
+    assert (found.completion_reason, found.message) == (CompletionReason.MAX_TRIALS, "all 1 trials have ended")
+    assert found.conditions["Complete"] == Condition("Complete", "True", "MaxTrialsReached", "all 1 trials have ended")
+    assert "Failed" not in found.conditions
+
+
+def test_a_failure_has_a_condition_of_its_own() -> None:
+    found = summary(snapshot(job(max_failed=1), [ended(1, phase=TrialPhase.FAILED)]))
+    assert found.conditions["Failed"].reason == "MaxFailedTrialsReached"
+    assert "Complete" not in found.conditions
+
+
+def test_a_job_that_still_stops_its_trials_has_a_reason_but_no_end() -> None:
+    trials = [ended(1, 0.9), trial(2, TrialPhase.RUNNING, pod_uid="pod-uid-2-1")]
+    found = summary(snapshot(job(target=0.5), trials, [running_pod(2)]))
+    assert (found.phase, found.completion_reason) == (JobPhase.STOPPING, CompletionReason.TARGET)
+    assert found.completion_time is None
+    assert set(found.conditions) == {"TemplateValid"}
+
+
+def test_conditions_that_were_just_found_out_replace_recorded_ones() -> None:
+    old = Condition("MetricsAvailable", "False", "PrometheusError", "no answer")
+    new = Condition("MetricsAvailable", "True", "PrometheusAnswers")
+    quota = Condition("QuotaExceeded", "True", "ExceededQuota", "exceeded quota")
+    found = summary(snapshot(job(conditions=(ACCEPTED, old, quota)), conditions={"MetricsAvailable": new}))
+    assert found.conditions == {"TemplateValid": ACCEPTED, "MetricsAvailable": new, "QuotaExceeded": quota}
+
+
+def test_suspension_shows_and_its_end_too() -> None:
+    suspended = summary(snapshot(job(suspend=True)))
+    assert (suspended.phase, suspended.conditions["Suspended"].status) == (JobPhase.SUSPENDED, "True")
+    resumed = summary(snapshot(job(conditions=(ACCEPTED, suspended.conditions["Suspended"]))))
+    assert (resumed.phase, resumed.conditions["Suspended"].status) == (JobPhase.RUNNING, "False")
+    assert "Suspended" not in summary(snapshot(job())).conditions
