@@ -30,9 +30,9 @@ async def _run(settings: Settings) -> int:
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
-        stop_flag=operator.broken,
+        stop_flag=operator.end,
     )
-    return 1 if operator.broken.is_set() else 0
+    return int(operator.end.result())
 
 
 def _configure_logging(settings: Settings) -> None:

@@ -53,8 +53,8 @@ class Operator:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
-        self.broken = asyncio.Event()
-        """Set when a part that is to run for ever has ended: the process is to end, and be started anew."""
+        self.end: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Done when the process is to end; true if it ends because a part that is to run for ever does not."""
 
     @classmethod
     async def create(cls, settings: Settings) -> Operator:
@@ -72,6 +72,8 @@ class Operator:
     async def stop(self) -> None:
         """Finish the passes that are under way, start none, and close everything."""
         self._stopping = True
+        if not self.end.done():
+            self.end.set_result(False)  # kopf would wait seconds for a flag that stays down
         for _ in range(self._settings.workers):
             self.queue.end_worker()
         workers = [task for task in self._tasks if task.get_name().startswith("worker")]
@@ -93,7 +95,8 @@ class Operator:
         if self._stopping or task.cancelled():
             return
         logger.critical("the %s ended", task.get_name(), exc_info=task.exception())
-        self.broken.set()
+        if not self.end.done():
+            self.end.set_result(True)
 
     async def _work(self, name: str) -> None:
         while not self._stopping:
