@@ -1,0 +1,40 @@
+"""A control plane with the project's resources defined, for all tests of this folder, and a namespace for each."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from kubernetes import client, config
+
+from tests.cluster.controlplane import ControlPlane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CRDS = Path(__file__).parents[2] / "crds"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane(tmp_path_factory.mktemp("control-plane") / "state", manifests=[CRDS]) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(control_plane: ControlPlane) -> Path:
+    return control_plane.kubeconfig
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> str:
+    return control_plane.create_namespace(f"test-{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
+    with config.new_client_from_config(str(kubeconfig)) as api_client:
+        yield api_client
