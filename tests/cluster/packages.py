@@ -1,0 +1,62 @@
+"""Installs what the cluster, the images and the tests need of the operating system, where it is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# What must be there, and the Debian package that brings it. A program that came another way (Docker's
+# containerd.io, a Prometheus from its release page) serves as well.
+_NEEDED = {
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/ptp": "containernetworking-plugins",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "openssl": "openssl",
+    "gcc": "gcc",
+    "/usr/include/stdlib.h": "libc6-dev",
+    "buildah": "buildah",
+    "mmdebstrap": "mmdebstrap",
+    "prometheus": "prometheus",
+    "/usr/share/datasets/fashion-mnist": "dataset-fashion-mnist",
+}
+# Administrators' programs, which a user's PATH may lack.
+_PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def program(name: str) -> str | None:
+    """Absolute path of a program, also one for administrators; None when there is none."""
+    return shutil.which(name, path=_PATH)
+
+
+def missing() -> list[str]:
+    """The Debian packages that would bring what is missing, sorted."""
+    return sorted(
+        {
+            package
+            for need, package in _NEEDED.items()
+            if not (Path(need).exists() if need.startswith("/") else program(need))
+        }
+    )
+
+
+def ensure() -> None:
+    """Install what is missing, or end with one line that says what it is."""
+    wanted = missing()
+    if not wanted:
+        return
+    apt = program("apt-get")
+    if apt is None or os.geteuid() != 0:
+        raise SystemExit(f"missing; install it as root: apt-get install --no-install-recommends {' '.join(wanted)}")
+    print(f"Installing {', '.join(wanted)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": _PATH}
+    subprocess.run([apt, "update", "-qq"], env=environment, check=False)  # an old index may still do
+    options = ["install", "-qq", "--yes", "--no-install-recommends"]
+    done = subprocess.run([apt, *options, *wanted], env=environment, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode or (wanted := missing()):
+        raise SystemExit(f"apt-get could not install {' '.join(wanted)}: see its words above")
