@@ -1,0 +1,150 @@
+"""What a user sees with kubectl: documentation, columns, and a status that nothing of is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.crd_cases import good_job
+from tests.unit import builders
+from tuning_operator.api import names
+from tuning_operator.api.job import parse_job, render_status
+from tuning_operator.api.trial import new_trial, parse_trial
+from tuning_operator.api.trial import render_status as render_trial_status
+from tuning_operator.core.curves import Curve
+from tuning_operator.core.job import CompletionReason, Condition, JobPhase
+from tuning_operator.core.suggest import Source, Suggestion
+from tuning_operator.core.summary import JobStatus
+from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
+
+if TYPE_CHECKING:
+    from tests.cluster.controlplane import ControlPlane
+
+pytestmark = pytest.mark.api
+
+STOPPED = TrialStatus(
+    phase=TrialPhase.EARLY_STOPPED,
+    attempt=2,
+    attempt_time=builders.ago(200),
+    pod_uid="7a0b3a0e-6a0c-4f0e-9d4c-0c4b5a3e2f10",
+    disruptions=1,
+    start_time=builders.ago(190),
+    completion_time=builders.ago(10),
+    training_seconds=180,
+    curve=Curve.of([(1, 0.25), (2, float("nan")), (3, float("-inf")), (4, 0.123456789012345678)]),
+    stop=StopDecision("BelowMedian", "epoch 4: 0.12 is below 0.5, the median of 3 trials", 4, 0.12, 0.5),
+    reason="BelowMedian",
+    message="epoch 4: 0.12 is below 0.5, the median of 3 trials",
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("tuningjob", "searches the hyperparameters with which a training reaches the best value"),
+        ("tuningjob.spec", "all else is fixed once the job exists"),
+        ("tuningjob.spec.parameters", "exactly one of continuous, integer or categorical"),
+        ("tuningjob.spec.parameters", "{name: learning_rate, continuous: {min: 0.00001, max: 1, scale: Log}}"),
+        ("tuningjob.spec.parameters.continuous.scale", "the closer to 1 the more"),
+        ("htj.spec.limits.maxDuration", "Example: 6h, 1h30m or 90s"),
+        ("htj.spec.template.spec.containers.args", "$(HP_learning_rate) is replaced by the trial's value"),
+        ("tuningtrial.status.stopDecision", "recorded before its Pod is deleted"),
+        ("tt.spec.parameters", "as the training gets them in HP_<name>"),
+    ],
+)
+def test_explain_reads_like_documentation(control_plane: ControlPlane, field: str, words: str) -> None:
+    said = re.sub(r"\s+", " ", control_plane.kubectl("explain", field))
+    assert words in said
+
+
+def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPlane, namespace: str) -> None:
+    body = _create(control_plane, namespace, good_job())
+    parsed = parse_job(body)
+    suggestion = Suggestion(
+        7, {"learning_rate": 0.01, "mini_batch_size": 32, "optimizer": "adam"}, Source.MODEL, "after 6 results"
+    )
+    committed = _create(control_plane, namespace, new_trial(parsed.job, suggestion))
+    trial = parse_trial(committed, parsed.job.spec.space)
+    stopped = Trial(
+        name=trial.name, number=7, parameters=trial.parameters, seed=trial.seed, source=Source.MODEL, status=STOPPED
+    )
+    status = render_trial_status(stopped)
+    recorded = _patch_status(control_plane, namespace, names.TRIAL_PLURAL, trial.name, status)
+    assert recorded == {field: value for field, value in status.items() if value is not None}
+
+    summary = JobStatus(
+        now=builders.NOW,
+        observed_generation=1,
+        seed=7,
+        phase=JobPhase.COMPLETED,
+        conditions={kind: Condition(kind, "True", "Accepted", "some words") for kind in ("TemplateValid", "Complete")},
+        start_time=builders.ago(500),
+        completion_time=builders.NOW,
+        completion_reason=CompletionReason.TARGET,
+        message="trial fashion-0007 reached 0.123457; the target was 0.1",
+        max_trials=20,
+        phases={TrialPhase.COMPLETED: 6, TrialPhase.EARLY_STOPPED: 1, TrialPhase.FAILED: 2, TrialPhase.RUNNING: 3},
+        without_objective=2,
+        best=stopped,
+        newest=stopped,
+        total_training_seconds=1234,
+    )
+    job_status = render_status(summary, {}, parsed.job.spec.space.render(stopped.parameters))
+    recorded = _patch_status(control_plane, namespace, names.JOB_PLURAL, "fashion", job_status)
+    assert recorded == json.loads(json.dumps(job_status))
+
+    assert _table(control_plane, namespace, "tuningjobs") == {
+        "NAME": "fashion",
+        "STATUS": "Completed",
+        "TRIALS": "9/20",
+        "RUNNING": "3",
+        "STOPPED": "1",
+        "FAILED": "2",
+        "BEST": "0.12345678901234568",
+        "METRIC": "validation:accuracy",
+    }
+    assert _table(control_plane, namespace, "tuningtrials") == {
+        "NAME": "fashion-0007",
+        "STATUS": "EarlyStopped",
+        "OBJECTIVE": "0.12345678901234568",
+        "EPOCHS": "4",
+        "RUNTIME": "180",
+        "REASON": "BelowMedian",
+    }
+    wide = control_plane.kubectl("get", "htj", "-n", namespace, "-o=wide")
+    assert all(words in wide for words in ("fashion-0007", "1234", "TargetReached"))
+    everything = control_plane.kubectl("get", "tuning", "-n", namespace, "-o=name")
+    assert everything.split() == [
+        "hyperparametertuningjob.tuning-operator.dev/fashion",
+        "tuningtrial.tuning-operator.dev/fashion-0007",
+    ]
+    selected = "--field-selector=status.phase=EarlyStopped"
+    assert "fashion-0007" in control_plane.kubectl("get", "tt", "-n", namespace, selected, "-o=name")
+    control_plane.kubectl("wait", "--for=condition=Complete", "htj/fashion", "-n", namespace, "--timeout=5s")
+
+
+def _create(control_plane: ControlPlane, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+    created: dict[str, Any] = json.loads(
+        control_plane.kubectl("create", "-n", namespace, "-o=json", "-f=-", stdin=json.dumps(body))
+    )
+    return created
+
+
+def _patch_status(
+    control_plane: ControlPlane, namespace: str, plural: str, name: str, status: dict[str, Any]
+) -> dict[str, Any]:
+    patch = ["--subresource=status", "--type=merge", "-p", json.dumps({"status": status})]
+    body = json.loads(control_plane.kubectl("patch", plural, name, "-n", namespace, "-o=json", *patch))
+    recorded: dict[str, Any] = body["status"]
+    return recorded
+
+
+def _table(control_plane: ControlPlane, namespace: str, plural: str) -> dict[str, str]:
+    """The one row of a listing, without its age, by column."""
+    head, row = control_plane.kubectl("get", plural, "-n", namespace).splitlines()
+    cells = dict(zip(head.split(), row.split(), strict=True))
+    assert re.fullmatch(r"\d+s", cells.pop("AGE"))
+    return cells
