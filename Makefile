@@ -9,9 +9,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
--include tests/cluster/cluster.mk images/images.mk charts/charts.mk
+include tests/cluster/cluster.mk
+-include images/images.mk charts/charts.mk examples/demo.mk tests/e2e/demo.mk
 
-.PHONY: help venv lock check format lint types imports unit clean
+.PHONY: help venv lock check format lint types imports unit api test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -44,6 +45,11 @@ imports: venv
 
 unit: venv ## the pure tests
 	@$(PY) -m pytest tests/unit -q
+
+api: venv cluster-build ## the tests on a real API server and a real Prometheus
+	@$(PY) -m pytest tests/api tests/cluster -q
+
+test: check api e2e ## all tests: unit, API server, whole cluster
 
 clean: ## remove the Python environment (make cluster-down stops the cluster)
 	rm -rf $(VENV)
