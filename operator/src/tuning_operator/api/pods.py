@@ -23,7 +23,11 @@ METRICS_PORT = 9464
 
 
 def build_pod(job: Job, template: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
-    """Return the manifest of the trial's current attempt."""
+    """Return the manifest of the trial's current attempt.
+
+    Raises:
+        ValueError: The template contradicts what is added to it; the message names the field.
+    """
     parameters = job.spec.space.render(trial.parameters)
     spec = copy.deepcopy(dict(template["spec"]))
     container = _training_container(spec, training_container_name(template))
@@ -83,7 +87,13 @@ def _environment(job: Job, trial: Trial, parameters: Mapping[str, str], port: in
 
 def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
     """Put the variables before the template's own, so that those may refer to them as `$(HP_name)`."""
-    own = [entry for entry in container.get("env") or [] if entry.get("name") not in variables]
+    own = container.get("env") or []
+    taken = sorted({entry.get("name") for entry in own} & set(variables))
+    if taken:
+        raise ValueError(
+            f"spec.template: container {container['name']} sets {', '.join(taken)}, which the operator sets:"
+            " remove it from env"
+        )
     container["env"] = [{"name": name, "value": value} for name, value in variables.items()] + own
 
 

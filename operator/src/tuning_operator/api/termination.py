@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.pods import History
 
-MAX_EPOCH = 1_000_000
+MAX_EPOCH = 39_999
+"""Later epochs are ignored: a curve has to fit into its TuningTrial, and that into etcd."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
 
 

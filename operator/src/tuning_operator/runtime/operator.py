@@ -119,7 +119,7 @@ class Operator:
         except ApiError as error:
             result = error.kind
             if error.kind is ErrorKind.CONFLICT:
-                self.queue.add(key)  # something changed since it was read: start over
+                self.queue.add_failed(key)  # something changed since it was read: start over
             else:
                 await self._fail(key, f"{error}")
         except InvalidJobError as error:
