@@ -9,6 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.unit.trainer.runs import Run, free_port
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     def start_run(*arguments: str, script: str | None = None, **environment: str) -> Run:
         port, log = free_port(), tmp_path / f"termination-log-{len(processes)}"
-        clean = {
-            k: v for k, v in os.environ.items() if not k.startswith(("TUNING_", "HP_", "HYPERPARAMETERS"))
-        }
-        env = clean | {"TUNING_METRICS_PORT": str(port), "TUNING_TERMINATION_LOG": str(log)} | environment
+        # With the ban on bytecode files that some environments set, torch would be compiled in every process.
+        foreign = ("TUNING_", "HP_", "HYPERPARAMETERS", "PYTHONDONTWRITEBYTECODE")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        settings = {"METRICS_PORT": str(port), "TERMINATION_LOG": str(log), "CPU_THREADS": "1"}
+        env = clean | {f"TUNING_{name}": value for name, value in settings.items()} | environment
         command = ["-c", textwrap.dedent(script)] if script is not None else list(arguments)
         process = subprocess.Popen(
             [sys.executable, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

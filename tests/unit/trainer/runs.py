@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DEADLINE = 20.0
+# Long enough for a process that loads torch on a busy machine.
+DEADLINE = 60.0
 
 T = TypeVar("T")
 
@@ -33,11 +34,7 @@ def scrape(port: int, timeout: float = 5.0) -> Scrape:
         text = response.read().decode()
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
     plain = {s.name: s.value for s in samples if not s.labels}
-    values = {
-        (s.labels["metric"], int(s.labels["epoch"])): s.value
-        for s in samples
-        if s.name == "tuning_epoch_value"
-    }
+    values = {(s.labels["metric"], int(s.labels["epoch"])): s.value for s in samples if s.name == "tuning_epoch_value"}
     return Scrape(values, plain["tuning_epochs_completed"], plain["tuning_finished"])
 
 

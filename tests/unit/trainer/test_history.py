@@ -35,9 +35,7 @@ def test_a_metric_may_follow_later() -> None:
     assert list(history) == [(1, {"a": 1.0, "b": 3.0}), (2, {"a": 2.0})]
 
 
-@pytest.mark.parametrize(
-    "value", [3, Fraction(1, 4), np.float32(0.25), np.int64(3), np.array(0.5), np.float16("inf")]
-)
+@pytest.mark.parametrize("value", [3, Fraction(1, 4), np.float32(0.25), np.int64(3), np.array(0.5), np.float16("inf")])
 def test_everything_that_is_a_number_is_a_value(value: Any) -> None:
     history = History()
     history.add(np.int64(1), {"a": value})

@@ -8,8 +8,8 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.trainer.runs import scrape, until
 
+from tests.unit.trainer.runs import scrape, until
 from tuning_trainer.page import Page, Server, patience
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def test_the_page_shows_all_epochs(server: Server) -> None:
     for epoch in range(1, 51):
         server.page.add(epoch, {"validation:accuracy": epoch / 50, 'odd "name"\\': math.nan})
     page = scrape(port(server))
-    assert [page.values["validation:accuracy", epoch] for epoch in range(1, 51)] == [
-        e / 50 for e in range(1, 51)
-    ]
+    assert [page.values["validation:accuracy", epoch] for epoch in range(1, 51)] == [e / 50 for e in range(1, 51)]
     assert math.isnan(page.values['odd "name"\\', 50])
     assert (page.completed, page.finished) == (50, 0)
 

@@ -42,9 +42,7 @@ def test_a_slow_scraper_gets_20_of_20_epochs(start: Start) -> None:
     assert early.completed < 20
     last = run.scrape_when(lambda page: page.finished == 1)
     assert run.end() == (0, "")
-    accuracy = {
-        epoch: value for (metric, epoch), value in last.values.items() if metric == "validation:accuracy"
-    }
+    accuracy = {epoch: value for (metric, epoch), value in last.values.items() if metric == "validation:accuracy"}
     assert accuracy == {epoch: epoch / 20 for epoch in range(1, 21)}
     assert last.completed == 20
     assert early.values.items() <= last.values.items()
@@ -200,10 +198,7 @@ def test_a_port_in_use_is_an_error_that_names_it(start: Start) -> None:
         port = listener.getsockname()[1]
         code, errors = start(script=TWENTY_EPOCHS, TUNING_METRICS_PORT=str(port)).end()
     assert code == 1
-    assert (
-        f"cannot serve metrics on port {port}: Address already in use; TUNING_METRICS_PORT chooses another"
-        in errors
-    )
+    assert f"cannot serve metrics on port {port}: Address already in use; TUNING_METRICS_PORT chooses another" in errors
 
 
 def test_reporting_from_a_forked_process_is_an_error(start: Start) -> None:

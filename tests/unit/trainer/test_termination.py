@@ -22,8 +22,7 @@ def histories(draw: st.DrawFn) -> list[tuple[int, dict[str, float]]]:
     values = draw(st.lists(st.floats(), min_size=1, max_size=30))
     first, count = draw(st.integers(0, 1)), draw(st.integers(1, 2000))
     return [
-        (first + i, {name: values[(i * 7 + j) % len(values)] for j, name in enumerate(metrics)})
-        for i in range(count)
+        (first + i, {name: values[(i * 7 + j) % len(values)] for j, name in enumerate(metrics)}) for i in range(count)
     ]
 
 
@@ -76,9 +75,7 @@ def test_a_short_history_is_kept_whole() -> None:
 
 def test_a_long_history_is_thinned_evenly_and_no_more_than_it_must_be() -> None:
     document = parsed(curve(1000, "accuracy"))
-    gaps = {
-        later - earlier for earlier, later in zip(document["epochs"], document["epochs"][1:], strict=False)
-    }
+    gaps = {later - earlier for earlier, later in zip(document["epochs"], document["epochs"][1:], strict=False)}
     assert len(gaps) <= 2
     assert document["thinned"]
     assert len(termination_message(curve(1000, "accuracy"), None)) > MAX_BYTES * 0.95

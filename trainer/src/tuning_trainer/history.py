@@ -41,9 +41,7 @@ class History:
         epoch = checked_epoch(epoch)
         values = {checked_name(name): checked_value(name, value) for name, value in metrics.items()}
         if not values:
-            raise ValueError(
-                f"epoch {epoch} was reported without a metric: give at least one, name and value"
-            )
+            raise ValueError(f"epoch {epoch} was reported without a metric: give at least one, name and value")
         known = self._epochs.get(epoch)
         if known is None:
             self._check_next(epoch)
@@ -93,9 +91,7 @@ def checked_name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"metric name {name!r} is no string")
     if not 1 <= len(name) <= MAX_METRIC_LENGTH:
-        raise ValueError(
-            f"metric name {name[:40]!r} has {len(name)} characters: 1 to {MAX_METRIC_LENGTH} are allowed"
-        )
+        raise ValueError(f"metric name {name[:40]!r} has {len(name)} characters: 1 to {MAX_METRIC_LENGTH} are allowed")
     if not name.isprintable():
         raise ValueError(f"metric name {name!r} has characters that cannot be printed: leave them out")
     return name

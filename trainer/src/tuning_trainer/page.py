@@ -174,9 +174,7 @@ def main(port: int) -> None:
     try:
         server = Server(port, page)
     except OSError as error:
-        sys.stdout.write(
-            json.dumps({"error": f"cannot serve metrics on port {port}: {error.strerror}"}) + "\n"
-        )
+        sys.stdout.write(json.dumps({"error": f"cannot serve metrics on port {port}: {error.strerror}"}) + "\n")
         return
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with contextlib.suppress(BrokenPipeError):

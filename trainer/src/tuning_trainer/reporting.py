@@ -89,9 +89,7 @@ class Reporter:
         with self._lock:
             if self._port is None:
                 assert self._page.stdout is not None  # noqa: S101 - it is a pipe
-                answer = json.loads(
-                    self._page.stdout.readline() or '{"error": "the metrics page did not start"}'
-                )
+                answer = json.loads(self._page.stdout.readline() or '{"error": "the metrics page did not start"}')
                 if "error" in answer:
                     raise OSError(f"{answer['error']}; TUNING_METRICS_PORT chooses another")
                 self._port = answer["port"]
@@ -111,9 +109,7 @@ class Reporter:
             OSError: the port cannot be served on.
         """
         if os.getpid() != self._owner:
-            raise RuntimeError(
-                "report() was called in a forked process: report from the one that started reporting"
-            )
+            raise RuntimeError("report() was called in a forked process: report from the one that started reporting")
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"epoch {epoch} was reported after the end of training")
@@ -179,9 +175,7 @@ class Reporter:
             return
         self._message_due = time.monotonic() + MESSAGE_SECONDS
         try:
-            write_message(
-                self._log, termination_message(self._history, self._objective), create=self._create_log
-            )
+            write_message(self._log, termination_message(self._history, self._objective), create=self._create_log)
         except OSError as error:
             # Outside Kubernetes there is no such file, and nobody asked for one.
             if self._create_log:

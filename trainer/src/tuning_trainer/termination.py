@@ -38,9 +38,7 @@ def termination_message(
     if message is None:
         names = list(dict.fromkeys(name for _, metrics in epochs for name in metrics))
         kept = objective if objective in names else names[0]
-        message = _thinned(
-            [(e, {kept: m[kept]}) for e, m in epochs if kept in m], limit, completed=len(epochs)
-        )
+        message = _thinned([(e, {kept: m[kept]}) for e, m in epochs if kept in m], limit, completed=len(epochs))
     if message is None:
         raise ValueError(f"{limit} bytes are too few for one epoch of one metric")
     return message

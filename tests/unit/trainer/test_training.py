@@ -1,0 +1,217 @@
+"""Whole runs on small data, in this process."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import torch
+
+from tests.unit.trainer.pictures import write_folder, write_idx
+from tuning_trainer import machine
+from tuning_trainer.image_classification import batches, training
+from tuning_trainer.image_classification.hyperparameters import HyperparameterError, Hyperparameters
+from tuning_trainer.image_classification.interruption import Interruption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tuning_trainer import Reporter
+
+    Curve = list[dict[str, float]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TUNING_CPU_THREADS", "1")
+    monkeypatch.delenv("TUNING_TRIAL", raising=False)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def hp(tmp_path: Path) -> Hyperparameters:
+    return Hyperparameters(
+        data=str(write_idx(tmp_path / "idx", 200)),
+        num_layers=0,
+        image_shape=(1, 8, 8),
+        learning_rate=0.01,
+        optimizer="adam",
+        mini_batch_size=16,
+        epochs=4,
+        seed=3,
+    )
+
+
+class Listener:
+    """Takes reports, and asks for the end of training at a given step."""
+
+    def __init__(self) -> None:
+        self.curve: Curve = []
+
+    def report(self, epoch: int, metrics: dict[str, float]) -> None:
+        assert epoch == len(self.curve) + 1
+        self.curve.append(metrics)
+
+
+def run(hp: Hyperparameters, interruption: Interruption | None = None) -> Curve:
+    listener = Listener()
+    training.Training(hp, interruption or Interruption()).run(cast("Reporter", listener))
+    return listener.curve
+
+
+class After(Interruption):
+    """Asks for the end when it has been asked a number of times whether to go on."""
+
+    def __init__(self, questions: int) -> None:
+        self.training = False
+        self.questions = questions
+
+    @property
+    def requested(self) -> bool:  # type: ignore[override] # a test's clock
+        self.questions -= 1
+        return self.questions < 0
+
+
+def test_a_run_learns_and_reports_every_epoch(hp: Hyperparameters) -> None:
+    curve = run(replace(hp, top_k=3))
+    assert len(curve) == 4
+    assert list(curve[0]) == [
+        "train:accuracy",
+        "train:loss",
+        "validation:accuracy",
+        "validation:loss",
+        "validation:top_k_accuracy_3",
+    ]
+    last = curve[-1]
+    assert last["validation:accuracy"] > 0.9
+    assert last["train:accuracy"] > 0.9
+    assert last["validation:loss"] < curve[0]["validation:loss"]
+    assert all(m["validation:accuracy"] <= m["validation:top_k_accuracy_3"] <= 1 for m in curve)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "rmsprop"])
+def test_every_optimizer_learns(hp: Hyperparameters, optimizer: str) -> None:
+    rate = 0.001 if optimizer == "rmsprop" else 0.05
+    curve = run(replace(hp, optimizer=optimizer, learning_rate=rate, epochs=6))
+    assert curve[-1]["validation:accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop_color_transform"])
+def test_the_seed_decides_everything(hp: Hyperparameters, augmentation: str) -> None:
+    hp = replace(hp, augmentation_type=augmentation, epochs=2)
+    assert run(hp) == run(hp)
+    assert run(hp) != run(replace(hp, seed=4))
+
+
+def test_a_diverged_run_goes_on_with_nan_as_its_loss(hp: Hyperparameters) -> None:
+    curve = run(replace(hp, optimizer="sgd", learning_rate=1e30, epochs=3))
+    assert len(curve) == 3
+    assert math.isnan(curve[-1]["validation:loss"])
+    assert math.isnan(curve[-1]["train:loss"])
+    assert 0 <= curve[-1]["validation:accuracy"] <= 1
+
+
+def test_mixed_precision_learns(hp: Hyperparameters, monkeypatch: pytest.MonkeyPatch) -> None:
+    types: list[torch.dtype] = []
+    whole = torch.nn.functional.cross_entropy
+
+    def spy(outputs: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        types.append(outputs.dtype)
+        return whole(outputs, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", spy)
+    curve = run(replace(hp, precision_dtype="float16"))
+    assert torch.float16 in types
+    assert curve[-1]["validation:accuracy"] > 0.9
+
+
+# 10 steps and 1 validation batch an epoch: in a step, between training and validation, at the very start.
+@pytest.mark.parametrize("questions", [0, 5, 14, 21])
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
+    hp: Hyperparameters, tmp_path: Path, questions: int, precision: str
+) -> None:
+    hp = replace(hp, epochs=3, augmentation_type="crop", precision_dtype=precision)
+    whole = run(hp)
+    hp = replace(hp, checkpoint_dir=str(tmp_path / "checkpoints"))
+    with pytest.raises(training.Interrupted):
+        run(hp, After(questions))
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["checkpoint.pt"]
+    assert run(hp) == whole
+    assert not list((tmp_path / "checkpoints").iterdir()), "a finished run must not be resumed"
+
+
+def test_trials_that_share_a_folder_have_a_checkpoint_each(
+    hp: Hyperparameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hp = replace(hp, checkpoint_dir=str(tmp_path / "checkpoints"))
+    for trial in ("fashion-0001", "fashion-0002"):
+        monkeypatch.setenv("TUNING_TRIAL", trial)
+        with pytest.raises(training.Interrupted):
+            run(hp, After(3))
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["fashion-0001.pt", "fashion-0002.pt"]
+
+
+def test_a_checkpoint_of_other_hyperparameters_is_not_resumed(hp: Hyperparameters, tmp_path: Path) -> None:
+    hp = replace(hp, checkpoint_dir=str(tmp_path / "checkpoints"))
+    with pytest.raises(training.Interrupted):
+        run(hp, After(3))
+    with pytest.raises(
+        HyperparameterError, match=r"checkpoint_dir cannot be used: .* other hyperparameters: remove it"
+    ):
+        run(replace(hp, learning_rate=0.5))
+
+
+def test_without_a_folder_no_checkpoint_is_written(
+    hp: Hyperparameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(training.Interrupted):
+        run(hp, After(3))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def photos(tmp_path: Path, hp: Hyperparameters) -> Hyperparameters:
+    return replace(
+        hp, data=str(write_folder(tmp_path / "photos", 60)), image_shape=(3, 14, 14), mini_batch_size=7, epochs=5
+    )
+
+
+def test_a_folder_of_images_is_learned(photos: Hyperparameters) -> None:
+    assert run(photos)[-1]["train:accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streamed_images_give_what_images_in_memory_give(
+    photos: Hyperparameters, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    photos = replace(photos, epochs=2, augmentation_type="crop_color")
+    in_memory = run(photos)
+    monkeypatch.setattr(machine, "free_memory", lambda: 0)
+    monkeypatch.setattr(batches, "worker_count", lambda *_: workers)
+    assert run(photos) == in_memory
+
+
+def test_a_resnet_trains(photos: Hyperparameters) -> None:
+    curve = run(replace(photos, num_layers=18, image_shape=(3, 32, 32), epochs=1, learning_rate=0.001))
+    assert math.isfinite(curve[0]["train:loss"])
+
+
+@pytest.mark.parametrize(
+    ("cores", "shared", "expected"), [(4, 2**30, 3), (1, 2**30, 0), (64, 2**30, 16), (8, 64 * 2**20, 2), (8, 0, 0)]
+)
+def test_loader_processes_fit_the_machine(
+    monkeypatch: pytest.MonkeyPatch, cores: int, shared: int, expected: int
+) -> None:
+    monkeypatch.setattr(machine, "cpu_count", lambda: cores)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": shared}))
+    assert batches.worker_count(5 * 2**20, torch.device("cpu")) == expected

@@ -1,0 +1,46 @@
+"""Entry point. Serves the metrics page and reads the hyperparameters before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tuning_trainer import Reporter, machine
+from tuning_trainer.image_classification import hyperparameters
+from tuning_trainer.image_classification.interruption import Interruption
+from tuning_trainer.reporting import EXIT_TERMINATED
+
+EXIT_USAGE = 2
+
+
+def main() -> int:
+    """Run one training; returns the exit code."""
+    interruption = Interruption()
+    # Threads that spin while they wait for each other cost a busy machine, as nodes are, most of its time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        hp = hyperparameters.read(sys.argv[1:], os.environ)
+        machine.cpu_count()
+        reporter = Reporter()
+    except ValueError as error:
+        return _refuse(error)
+    with reporter:
+        # torch takes seconds to load: not before the values are known to be good.
+        from tuning_trainer.image_classification.training import Interrupted, Training  # noqa: PLC0415
+
+        try:
+            Training(hp, interruption).run(reporter)
+        except hyperparameters.HyperparameterError as error:
+            return _refuse(error)
+        except Interrupted:
+            sys.exit(EXIT_TERMINATED)
+    return 0
+
+
+def _refuse(error: ValueError) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
