@@ -28,7 +28,7 @@ _GO_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
 
 def build() -> Path:
     """Build the present sources unless that is done, and let `paths.binaries()` lead there; gives the folder."""
-    folder = paths.cache() / "bin" / sources_hash()
+    folder = _folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -38,12 +38,21 @@ def build() -> Path:
     return folder
 
 
+def is_built() -> bool:
+    """Whether the present sources are built."""
+    return _folder().exists()
+
+
 def sources_hash() -> str:
     """Names the present state of the Go sources and of the flags they are built with."""
     digest = hashlib.sha256(repr((_GO_FLAGS, _GO_ENVIRONMENT, _COMPONENTS, _CLIENTS)).encode())
     for path in sorted(path for path in paths.SOURCES.rglob("*") if path.is_file()):
         digest.update(path.relative_to(paths.SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _folder() -> Path:
+    return paths.cache() / "bin" / sources_hash()
 
 
 def _compile(folder: Path) -> None:

@@ -122,6 +122,17 @@ def controller_manager(identity: Identity, config: Path) -> list[str | Path]:
     ]
 
 
+def scheduler(config: Path) -> list[str | Path]:
+    """The scheduler; no port."""
+    return [
+        paths.binary("kube-scheduler"),
+        f"--kubeconfig={config}",
+        "--secure-port=0",
+        "--leader-elect=false",
+        "--profiling=false",
+    ]
+
+
 def client_kubeconfig(identity: Identity, path: Path, *, url: str, name: str, groups: Sequence[str] = ()) -> Path:
     """A kubeconfig for a component, with a client certificate."""
     user = kubeconfig.certificate_user(identity.authority.sign(name, groups=groups))

@@ -26,12 +26,12 @@ _NEEDED = {
     "/usr/share/datasets/fashion-mnist": "dataset-fashion-mnist",
 }
 # Administrators' programs, which a user's PATH may lack.
-_PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def program(name: str) -> str | None:
     """Absolute path of a program, also one for administrators; None when there is none."""
-    return shutil.which(name, path=_PATH)
+    return shutil.which(name, path=PATH)
 
 
 def missing() -> list[str]:
@@ -54,7 +54,7 @@ def ensure() -> None:
     if apt is None or os.geteuid() != 0:
         raise SystemExit(f"missing; install it as root: apt-get install --no-install-recommends {' '.join(wanted)}")
     print(f"Installing {', '.join(wanted)}", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": _PATH}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": PATH}
     subprocess.run([apt, "update", "-qq"], env=environment, check=False)  # an old index may still do
     options = ["install", "-qq", "--yes", "--no-install-recommends"]
     done = subprocess.run([apt, *options, *wanted], env=environment, stdout=subprocess.DEVNULL, check=False)

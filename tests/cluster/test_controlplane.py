@@ -8,6 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.cluster.controlplane import ControlPlane, KubectlError
 from tests.cluster.kubeconfig import require_test_context
 from tests.cluster.prometheus import Prometheus, Target

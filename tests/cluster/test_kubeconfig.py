@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.cluster import kubeconfig
 
 if TYPE_CHECKING:
