@@ -1,0 +1,497 @@
+"""A cluster in memory: the API server with the rules that matter to a controller, Pods that meet with fates, a
+Prometheus that scrapes them, and operators that reconcile with it until they crash.
+
+Every write is judged when it arrives, with the whole truth at hand; a violated promise is an AssertionError there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from tuning_operator.api import names
+from tuning_operator.api.values import render_time
+from tuning_operator.core.curves import Curve
+from tuning_operator.core.space import Continuous, Scale, Space
+from tuning_operator.core.suggest.streams import nth_of_stream
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.events import EventRecorder
+from tuning_operator.runtime.keys import JobKey
+from tuning_operator.runtime.poller import MetricsPoller
+from tuning_operator.runtime.prometheus import Prometheus, PrometheusError
+from tuning_operator.runtime.reconcile import Reconciler
+from tuning_operator.runtime.suggestions import Suggester
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tuning_operator.runtime.cluster import Cluster
+
+Body = dict[str, Any]
+KEY = JobKey("ns", "job")
+METRIC = "validation:accuracy"
+EPOCHS = 5
+SPACE = Space((Continuous("lr", 1e-5, 1.0, Scale.LOG),))
+GRACE = 30
+FINAL = {"Completed", "EarlyStopped", "Stopped", "Failed"}
+
+
+class Crash(BaseException):
+    """The operator's process has died."""
+
+
+@dataclass
+class Fault:
+    """What goes wrong during a pass: at its `call`-th request, and before or after that takes effect."""
+
+    call: int
+    kind: str  # crash, error or fate
+    late: bool = False
+    fate: tuple[str, int] = ("start", 0)
+
+
+@dataclass
+class SimulatedPod:
+    """A Pod and its training process."""
+
+    body: Body
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    code: int | None = None
+    message: str = ""
+    failed: bool = False  # without a container's state, as when its node is gone
+    disruption: str | None = None
+    deleted: datetime | None = None
+    reported: int = 0
+
+    @property
+    def name(self) -> str:
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def number(self) -> int:
+        return int(self.name.split("-")[-2])
+
+    @property
+    def ended(self) -> bool:
+        return self.failed or self.finished is not None
+
+    @property
+    def runs(self) -> bool:
+        return self.started is not None and not self.ended
+
+    def render(self) -> Body:
+        """The Pod as the API server shows it."""
+        body = copy.deepcopy(self.body)
+        body["metadata"]["creationTimestamp"] = render_time(self.created)
+        if self.deleted:
+            body["metadata"]["deletionTimestamp"] = render_time(self.deleted + timedelta(seconds=GRACE))
+            body["metadata"]["deletionGracePeriodSeconds"] = GRACE
+        status: Body = {"phase": "Pending", "conditions": []}
+        if self.disruption:
+            status["conditions"].append({"type": "DisruptionTarget", "status": "True", "reason": self.disruption})
+        state: Body = {"waiting": {"reason": "ContainerCreating"}}
+        if self.started:
+            status["phase"], state = "Running", {"running": {"startedAt": render_time(self.started)}}
+        if self.started and self.finished:
+            status["phase"] = "Failed" if self.code else "Succeeded"
+            state = {
+                "terminated": {
+                    "exitCode": self.code,
+                    "reason": "Error" if self.code else "Completed",
+                    "startedAt": render_time(self.started),
+                    "finishedAt": render_time(self.finished),
+                    "message": self.message,
+                }
+            }
+        if self.failed:
+            status |= {"phase": "Failed", "reason": "NodeLost"}
+        status["containerStatuses"] = [{"name": "train", "state": state}]
+        return body | {"status": status}
+
+
+@dataclass
+class World:
+    """What is true: objects, Pods, measurements, and the time."""
+
+    job: Body
+    seed: int
+    now: datetime = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+    trials: dict[str, Body] = field(default_factory=dict)
+    pods: dict[str, SimulatedPod] = field(default_factory=dict)
+    scraped: dict[str, int] = field(default_factory=dict)
+    disrupted: set[str] = field(default_factory=set)
+    reported: dict[str, int] = field(default_factory=dict)
+    prometheus_is_up: bool = True
+    writes: int = 0
+    versions: int = 0
+
+    def value(self, number: int, epoch: int) -> float:
+        """What a trial measures: some diverge, and the same training gives the same values."""
+        draw = random.Random(f"{self.seed}/{number}").random()
+        if draw < 0.1 and epoch >= 3:
+            return float("nan")
+        return round(draw * epoch / EPOCHS, 6)
+
+    def curve(self, number: int, epochs: int) -> Curve:
+        """The true curve of a trial after so many epochs."""
+        return Curve.of((epoch, self.value(number, epoch)) for epoch in range(1, epochs + 1))
+
+    def touch(self, body: Body) -> None:
+        """Note that an object has changed."""
+        self.versions += 1
+        self.writes += 1
+        body["metadata"]["resourceVersion"] = str(self.versions)
+
+    # Fates: each picks one of the Pods that it can befall; False when there is none.
+
+    def befall(self, fate: str, index: int) -> bool:
+        """Let something happen to the index-th Pod that it can happen to, or to all of them."""
+        able: dict[str, Callable[[SimulatedPod], bool]] = {
+            "start": lambda pod: pod.started is None and not pod.ended and not pod.deleted,
+            "report": lambda pod: pod.runs and pod.reported < EPOCHS,
+            "succeed": lambda pod: pod.runs,
+            "succeed unscraped": lambda pod: pod.runs,
+            "fail": lambda pod: pod.runs,
+            "delete": lambda pod: not pod.deleted,
+            "disrupt": lambda pod: not pod.ended and not pod.deleted,
+            "lose node": lambda pod: pod.runs,
+            "vanish": lambda _: True,
+            "reap": lambda pod: pod.deleted is not None,
+        }
+        fate, everybody, _ = fate.partition(" all")
+        candidates = [pod for pod in self.pods.values() if able[fate](pod)]
+        if not candidates:
+            return False
+        self.now += timedelta(seconds=1)
+        for pod in candidates if everybody else [candidates[index % len(candidates)]]:
+            getattr(self, "_" + fate.replace(" ", "_"))(pod)
+        return True
+
+    def _start(self, pod: SimulatedPod) -> None:
+        pod.started = self.now
+
+    def _report(self, pod: SimulatedPod) -> None:
+        pod.reported += 1
+
+    def _succeed(self, pod: SimulatedPod) -> None:
+        """By the contract: the last page is scraped, or else the history is in the termination message."""
+        self._end(pod, 0)
+        self.reported[pod.name] = pod.reported
+        if self.prometheus_is_up:
+            self.scraped[pod.name] = pod.reported
+        else:
+            pod.message = self._history(pod)
+
+    def _succeed_unscraped(self, pod: SimulatedPod) -> None:
+        self._end(pod, 0)
+        self.reported[pod.name] = pod.reported
+        pod.message = self._history(pod)
+
+    def _fail(self, pod: SimulatedPod) -> None:
+        self._end(pod, 1)
+        pod.message = "Traceback: CUDA out of memory"
+
+    def _delete(self, pod: SimulatedPod) -> None:
+        self.disrupted |= set() if pod.ended else {pod.name}
+        pod.deleted = self.now
+
+    def _disrupt(self, pod: SimulatedPod) -> None:
+        self.disrupted.add(pod.name)
+        pod.disruption, pod.deleted = "PreemptionByScheduler", self.now
+
+    def _lose_node(self, pod: SimulatedPod) -> None:
+        self.disrupted.add(pod.name)
+        pod.disruption, pod.failed = "DeletionByPodGC", True
+
+    def _vanish(self, pod: SimulatedPod) -> None:
+        self.disrupted.add(pod.name)
+        del self.pods[pod.name]
+
+    def _reap(self, pod: SimulatedPod) -> None:
+        """The kubelet ends the containers of a Pod that is being deleted, then the Pod goes."""
+        if pod.runs:
+            self._end(pod, 143)
+        else:
+            del self.pods[pod.name]
+            self.disrupted.add(pod.name)
+
+    def _end(self, pod: SimulatedPod, code: int) -> None:
+        pod.finished, pod.code = self.now, code
+
+    def _history(self, pod: SimulatedPod) -> str:
+        epochs = range(1, pod.reported + 1)
+        values = [self.value(pod.number, epoch) for epoch in epochs]
+        shown = ", ".join('"NaN"' if value != value else f"{value!r}" for value in values)  # noqa: PLR0124 - NaN
+        return (
+            f'{{"epochs": {list(epochs)}, "metrics": {{"{METRIC}": [{shown}]}},'
+            f' "completed": {pod.reported}, "thinned": false}}'
+        )
+
+    def scrape(self) -> None:
+        """Prometheus reads the pages of the Pods that run."""
+        if self.prometheus_is_up:
+            self.scraped |= {pod.name: pod.reported for pod in self.pods.values() if pod.runs}
+
+
+class FakePrometheus:
+    """Answers with what has been scraped."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def curves(self, namespace: str, pods: Mapping[str, str], window: float) -> dict[str, Curve]:
+        """As `Prometheus.curves`."""
+        assert (namespace, window > 0) == (KEY.namespace, True)
+        if not self._world.prometheus_is_up:
+            raise PrometheusError("no answer")
+        return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.scraped.get(pod, 0)) for pod in pods}
+
+
+class Connection:
+    """The API server as one process of the operator reaches it; judges every write."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._read_job: Body = {}
+        self._calls = 0
+        self._fault: Fault | None = None
+        self.dead = False
+
+    def expect(self, fault: Fault | None) -> None:
+        """Arm a fault for the next pass."""
+        self._fault, self._calls = fault, 0
+
+    async def get_job(self, _namespace: str, _name: str) -> Body:
+        self._read_job = self._request(lambda: self._world.job)
+        return self._read_job
+
+    async def list_trials(self, _namespace: str, _job: str) -> list[Body]:
+        return self._request(lambda: list(self._world.trials.values()))
+
+    async def list_pods(self, _namespace: str, _job: str) -> list[Body]:
+        return self._request(lambda: [pod.render() for pod in self._world.pods.values()])
+
+    async def get_pod(self, _namespace: str, name: str) -> Body:
+        return self._request(lambda: self._found(self._world.pods, name).render())
+
+    async def get_trial(self, _namespace: str, name: str) -> Body:
+        return self._request(lambda: self._found(self._world.trials, name))
+
+    async def create_event(self, _namespace: str, _body: Body) -> None:
+        self._request(lambda: None)
+
+    async def create_trial(self, _namespace: str, body: Body) -> Body:
+        return self._request(lambda: self._create_trial(copy.deepcopy(body)))
+
+    async def create_pod(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+        return self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
+
+    async def delete_pod(self, _namespace: str, name: str, uid: str) -> None:
+        self._request(lambda: self._delete_pod(name, uid))
+
+    async def patch_job_status(self, _namespace: str, _name: str, status: Body, version: str) -> Body:
+        return self._request(lambda: self._patch(self._world.job, status, version))
+
+    async def patch_trial_status(self, _namespace: str, name: str, status: Body, version: str) -> Body:
+        return self._request(lambda: self._patch_trial(name, status, version))
+
+    def _request(self, effect: Callable[[], Any]) -> Any:
+        if self.dead:
+            raise Crash
+        self._calls += 1
+        fault = self._fault if self._fault and self._fault.call == self._calls else None
+        if fault and not fault.late:
+            self._suffer(fault)
+        answer = copy.deepcopy(effect())
+        if fault and fault.late:
+            self._suffer(fault)
+        return answer
+
+    def _suffer(self, fault: Fault) -> None:
+        if fault.kind == "crash":
+            self.dead = True
+            raise Crash
+        if fault.kind == "error":
+            raise ApiError(ErrorKind.UNAVAILABLE, "HTTP 503")
+        self._world.befall(*fault.fate)
+
+    def _found(self, objects: Mapping[str, Any], name: str) -> Any:
+        if name not in objects:
+            raise ApiError(ErrorKind.NOT_FOUND, f"{name} not found")
+        return objects[name]
+
+    def _create_trial(self, body: Body) -> Body:
+        name, number = body["metadata"]["name"], body["spec"]["number"]
+        if name in self._world.trials:
+            raise ApiError(ErrorKind.ALREADY_EXISTS, f"{name} already exists")
+        assert name == f"job-{number:04d}"
+        assert names.is_owned_by(body, self._world.job["metadata"]["uid"])
+        assert len(self._world.trials) < self._read_job["spec"]["limits"]["maxTrials"], "more trials than allowed"
+        assert not self._read_job["spec"]["suspend"], "a suspended job starts nothing"
+        expected = SPACE.render(nth_of_stream(SPACE, self._read_job["spec"]["seed"], number))
+        assert body["spec"]["parameters"] == expected, "parameters that do not follow from seed and number"
+        body["metadata"]["uid"] = f"uid-{name}"
+        self._world.touch(body)
+        self._world.trials[name] = body
+        return body
+
+    def _create_pod(self, body: Body) -> Body:
+        name, owner = body["metadata"]["name"], body["metadata"]["ownerReferences"][0]
+        if name in self._world.pods:
+            raise ApiError(ErrorKind.ALREADY_EXISTS, f"{name} already exists")
+        trial = self._world.trials[owner["name"]]
+        assert owner["uid"] == trial["metadata"]["uid"], "a Pod without a committed trial"
+        status = trial.get("status") or {}
+        assert name == f"{owner['name']}-{status.get('attempt', 1)}", "an attempt that is not recorded"
+        assert status.get("phase", "Pending") == "Pending", "a Pod for a trial that does not wait for one"
+        assert status.get("podUID") is None, "an attempt that was run before"
+        holding = sum(not pod.ended for pod in self._world.pods.values())
+        assert holding < self._read_job["spec"]["limits"]["maxParallelTrials"], "too many Pods"
+        assert not self._read_job["spec"]["suspend"], "a suspended job starts nothing"
+        variables = {entry["name"]: entry["value"] for entry in body["spec"]["containers"][0]["env"]}
+        assert variables["HP_lr"] == trial["spec"]["parameters"]["lr"]
+        self._world.versions += 1
+        body["metadata"]["uid"] = f"uid-{name}-{self._world.versions}"
+        self._world.touch(body)
+        self._world.pods[name] = SimulatedPod(body, self._world.now)
+        return body
+
+    def _delete_pod(self, name: str, uid: str) -> None:
+        pod = self._world.pods.get(name)
+        if pod is None or pod.body["metadata"]["uid"] != uid:
+            return
+        trial = self._world.trials[name.rpartition("-")[0]]
+        status, attempt = trial["status"], int(name.rpartition("-")[2])
+        if attempt == status["attempt"] and status["phase"] not in FINAL:
+            assert status["phase"] == "Stopping", "deleted without a recorded decision"
+            assert status["stopDecision"]["message"], "a decision without a reason"
+        self._world.writes += 1
+        pod.deleted = pod.deleted or self._world.now
+        if pod.started is None:
+            del self._world.pods[name]
+
+    def _patch_trial(self, name: str, status: Body, version: str) -> Body:
+        trial = self._found(self._world.trials, name)
+        before = copy.deepcopy(trial.get("status") or {})
+        versions = self._world.versions
+        self._patch(trial, status, version)
+        if self._world.versions != versions:
+            self._judge(name, before, trial["status"])
+        return cast("Body", trial)
+
+    def _judge(self, name: str, before: Body, after: Body) -> None:
+        assert before.get("phase") not in FINAL, "a finished trial was touched"
+        number = int(name.rpartition("-")[2])
+        known = dict(zip(*(before.get("curve") or {"epochs": (), "values": ()}).values(), strict=True))
+        curve = dict(zip(after["curve"]["epochs"], after["curve"]["values"], strict=True))
+        assert known.items() <= curve.items(), "an epoch was lost or changed"
+        for epoch, value in curve.items():
+            true = self._world.value(number, epoch)
+            assert value == "NaN" if true != true else float(value) == true  # noqa: PLR0124 - NaN
+        retries = after["attempt"] - before.get("attempt", 1)
+        assert retries == after["disruptions"] - before.get("disruptions", 0), "a retry without a disruption"
+        if retries:
+            assert retries == 1
+            assert f"{name}-{before.get('attempt', 1)}" in self._world.disrupted, "nothing had happened to the Pod"
+        if before.get("stopDecision"):
+            assert after["stopDecision"] == before["stopDecision"], "a decision was changed"
+            assert after["phase"] in {"Stopping", "EarlyStopped", "Stopped"}, "a decision was forgotten"
+        assert after["trainingSeconds"] >= before.get("trainingSeconds", 0)
+
+    def _patch(self, body: Body, status: Body, version: str) -> Body:
+        if body["metadata"]["resourceVersion"] != version:
+            raise ApiError(ErrorKind.CONFLICT, "the object has been modified")
+        merged = _merged(body.get("status") or {}, status)
+        if merged != body.get("status"):
+            body["status"] = merged
+            self._world.touch(body)
+        return body
+
+
+class SimulatedOperator:
+    """One process of the operator: what it remembers dies with it."""
+
+    def __init__(self, world: World, runner: asyncio.Runner) -> None:
+        self.connection = Connection(world)
+        cluster = cast("Cluster", self.connection)
+        self._runner = runner
+        self._poller = MetricsPoller(cast("Prometheus", FakePrometheus(world)), 2.0, 300.0, lambda _: None)
+        suggester = Suggester(1, 60.0, lambda _: None)
+        self._reconciler = Reconciler(
+            cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), lambda: world.now
+        )
+
+    def reconcile(self, fault: Fault | None = None) -> bool:
+        """Run one pass, which may fail; False when the process has died of it."""
+        self.connection.expect(fault)
+        try:
+            self._runner.run(self._pass())
+        except Crash:
+            return False
+        return True
+
+    def poll(self) -> None:
+        """Ask Prometheus, if any Pod is of interest."""
+        if self._poller._interests:
+            self._runner.run(self._poller._poll(KEY.namespace))
+
+    async def _pass(self) -> None:
+        try:
+            await self._reconciler.reconcile(KEY)
+        except ApiError as error:
+            if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT}:
+                raise
+        await asyncio.sleep(0)  # suggestions are computed meanwhile
+
+
+def _merged(old: Body, patch: Body) -> Body:
+    """Apply a JSON merge patch (RFC 7386)."""
+    merged = dict(old)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            known = merged.get(name)
+            merged[name] = _merged(known if isinstance(known, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: str) -> Body:
+    """A job as the API server stores it."""
+    median = {"quantile": 0.5, "minCompletedTrials": 1, "minEpochs": 1, "minProgress": 0.0}
+    stopping: Body = {"type": rule} | ({"median": median} if rule == "Median" else {})
+    objective: Body = {"metric": METRIC, "goal": "Maximize"} | ({"target": target} if target is not None else {})
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.JOB_KIND,
+        "metadata": {
+            "name": KEY.name,
+            "namespace": KEY.namespace,
+            "uid": "uid-job",
+            "generation": 1,
+            "resourceVersion": "0",
+        },
+        "spec": {
+            "strategy": "Random",
+            "seed": seed,
+            "objective": objective,
+            "parameters": [{"name": "lr", "continuous": {"min": 1e-5, "max": 1.0, "scale": "Log"}}],
+            "limits": dict(limits),
+            "earlyStopping": stopping,
+            "suspend": False,
+            "template": {"spec": {"containers": [{"name": "train", "image": "trainer"}]}},
+        },
+    }
+
+
+def phases(trials: Iterable[Body]) -> list[str]:
+    """The recorded phases of trials."""
+    return [(trial.get("status") or {}).get("phase", "Pending") for trial in trials]

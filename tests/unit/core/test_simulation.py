@@ -1,0 +1,163 @@
+"""Random histories of a job: Pods meet with any fate, the operator crashes between any two requests, users edit the
+job, Prometheus is silent for a while. The promises are checked at every write (see `simulation.py`) and at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.unit.core.simulation import FINAL, Fault, SimulatedOperator, World, new_job, phases
+
+EVERYDAY = ("start all", "report all", "report all", "report all", "report", "succeed", "succeed unscraped")
+TROUBLE = ("fail", "delete", "disrupt", "lose node", "vanish", "reap")
+fates = st.tuples(st.sampled_from(EVERYDAY * 2 + TROUBLE), st.integers(0, 3))
+ROUND = st.tuples(st.lists(fates, min_size=1, max_size=5), st.booleans(), st.booleans())
+limits = st.fixed_dictionaries(
+    {"maxTrials": st.integers(2, 7), "maxParallelTrials": st.integers(1, 3)},
+    optional={"maxFailedTrials": st.integers(2, 4)},
+)
+faults = st.builds(
+    Fault, call=st.integers(1, 14), kind=st.sampled_from(("crash", "error", "fate")), late=st.booleans(), fate=fates
+)
+
+
+class Simulation(RuleBasedStateMachine):
+    """The steps of a history."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.world = World({}, 0)
+        self.operator = SimulatedOperator(self.world, self.runner)
+
+    @initialize(
+        seed=st.integers(0, 1000),
+        bounds=limits,
+        goal=st.sampled_from((None, None, 0.5, 0.9)),
+        stopping=st.sampled_from(("Median", "Auto", "Off")),
+    )
+    def apply(self, seed: int, bounds: dict[str, int], goal: float | None, stopping: str) -> None:
+        self.world = World(new_job(seed, bounds, goal, stopping), seed)
+        self.operator = SimulatedOperator(self.world, self.runner)
+
+    @rule(rounds=st.lists(ROUND, min_size=2, max_size=6))
+    def live(self, rounds: list[tuple[list[tuple[str, int]], bool, bool]]) -> None:
+        for several, scraped, polled in rounds:
+            assert self.operator.reconcile()
+            for fate in several:
+                self.world.befall(*fate)
+            if scraped:
+                self.world.scrape()
+            if polled:
+                self.operator.poll()
+
+    @rule(fault=faults, polled=st.booleans())
+    def reconcile_with_a_fault(self, fault: Fault, polled: bool) -> None:
+        if polled:
+            self.operator.poll()
+        if not self.operator.reconcile(fault):
+            self._restart()
+
+    @rule(up=st.booleans())
+    def lose_or_find_prometheus(self, up: bool) -> None:
+        self.world.prometheus_is_up = up
+
+    @rule(edits=st.fixed_dictionaries({"limits": limits}) | st.fixed_dictionaries({"suspend": st.booleans()}))
+    def edit(self, edits: dict[str, Any]) -> None:
+        self._edit(**edits)
+
+    def teardown(self) -> None:
+        """Once the faults are over the job comes to its end, and then nothing is written any more."""
+        try:
+            if self.world.job:
+                self._finish()
+        finally:
+            self.runner.close()
+
+    def _restart(self) -> None:
+        self.operator = SimulatedOperator(self.world, self.runner)
+
+    def _edit(self, **spec: Any) -> None:
+        if (self.world.job.get("status") or {}).get("phase") not in {"Completed", "Failed"}:
+            self.world.job["spec"] |= spec
+            self.world.job["metadata"]["generation"] += 1
+            self.world.touch(self.world.job)
+
+    def _finish(self) -> None:
+        self.world.prometheus_is_up = True
+        self._edit(suspend=False)
+        for _ in range(200):
+            self.world.now += timedelta(seconds=30)
+            for _ in range(3):
+                assert self.operator.reconcile()
+            if self.world.job["status"]["phase"] in {"Completed", "Failed"} and not self._holding():
+                break
+            for pod in list(self.world.pods.values()):
+                if pod.deleted:
+                    self.world.befall("reap", 0)
+            self.world.befall("start", 0)
+            while self.world.befall("report", 0):
+                pass
+            self.world.scrape()
+            self.operator.poll()
+            assert self.operator.reconcile()
+            self.world.befall("succeed", 0)
+            self.operator.poll()
+        else:
+            raise AssertionError(f"the job does not end: {self.world.job['status']}, {self.world.trials}")
+        self._check_the_end()
+
+    def _holding(self) -> bool:
+        return any(not pod.ended and not pod.deleted for pod in self.world.pods.values())
+
+    def _check_the_end(self) -> None:
+        status, trials = self.world.job["status"], list(self.world.trials.values())
+        assert set(phases(trials)) <= FINAL
+        counts = status["trialCounts"]
+        assert sum(counts.values()) == len(trials)
+        assert (counts["pending"], counts["running"]) == (0, 0)
+        if status["completionReason"] == "MaxTrialsReached":
+            assert len(trials) >= self.world.job["spec"]["limits"]["maxTrials"]
+        for trial in trials:
+            self._check_trial(trial["metadata"]["name"], trial["status"])
+        before = self.world.writes
+        self._restart()
+        for _ in range(3):
+            assert self.operator.reconcile()
+            self.operator.poll()
+        assert self.world.writes == before, "an ended job was written to"
+
+    def _check_trial(self, name: str, status: dict[str, Any]) -> None:
+        epochs = status["curve"]["epochs"]
+        if status["phase"] == "Completed":
+            reported = self.world.reported[f"{name}-{status['attempt']}"]
+            assert epochs[:reported] == list(range(1, reported + 1)), "a completed trial lost an epoch"
+            assert status["objectiveStatus"] == "Succeeded"
+        if status.get("reason") == "NoMetrics":
+            assert self.world.reported[f"{name}-{status['attempt']}"] == 0, "a trial's epochs were not waited for"
+        assert (status["phase"] in {"EarlyStopped", "Stopped"}) == ("stopDecision" in status)
+
+
+QUICK = settings(
+    max_examples=40,
+    stateful_step_count=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def test_random_histories_keep_the_promises() -> None:
+    run_state_machine_as_test(Simulation, settings=QUICK)
+
+
+@pytest.mark.slow
+def test_many_random_histories_keep_the_promises() -> None:
+    run_state_machine_as_test(Simulation, settings=settings(QUICK, max_examples=1000, derandomize=False))
