@@ -6,19 +6,21 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|\u03bcs|ms|s|m|h)")
+_DURATION = re.compile(rf"[+-]?(?:0|(?:{_PART.pattern})+)")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse a Go duration string such as `1h30m`.
+    """Parse a Go duration string such as `1h30m`: whatever the API server's `duration()` takes.
 
     Raises:
         ValueError: The text is not a duration.
     """
-    if not text or _DURATION.sub("", text):
+    if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration: write for example 6h, 1h30m or 90s")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
+    length = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+    return -length if text.startswith("-") else length
 
 
 def parse_time(text: str) -> datetime:
