@@ -1,0 +1,84 @@
+{{- define "tuning-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 53 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The release's name, with the chart's name in it; short enough for suffixes. */}}
+{{- define "tuning-operator.fullname" -}}
+{{- $name := include "tuning-operator.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 53 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 53 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 53 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "tuning-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "tuning-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tuning-operator.labels" -}}
+{{ include "tuning-operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: tuning-operator
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "tuning-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "tuning-operator.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "tuning-operator.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ default $.Chart.AppVersion .tag }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The watched namespaces as a JSON object {"namespaces": […]}, empty when all are watched. */}}
+{{- define "tuning-operator.watched" -}}
+{{- if and .Values.clusterWide .Values.watchNamespaces }}
+{{- fail "clusterWide means all namespaces: leave watchNamespaces empty, or clusterWide false" }}
+{{- end }}
+{{- $namespaces := .Values.clusterWide | ternary list (default (list .Release.Namespace) .Values.watchNamespaces) }}
+{{- dict "namespaces" $namespaces | toJson }}
+{{- end }}
+
+{{/* What the operator does, and nothing else: docs/operations.md says what each right is for. */}}
+{{- define "tuning-operator.rules" -}}
+- apiGroups: [tuning-operator.dev]
+  resources: [tuningjobs]
+  verbs: [get, list, watch]
+- apiGroups: [tuning-operator.dev]
+  resources: [tuningtrials]
+  verbs: [get, list, watch, create]
+- apiGroups: [tuning-operator.dev]
+  resources: [tuningjobs/status, tuningtrials/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{- define "tuning-operator.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "tuning-operator.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
