@@ -1,0 +1,73 @@
+"""Installs the operator through its chart, and the small Prometheus that the demo and the tests read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.cluster.tools import Tools
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "tuning-operator"
+PROMETHEUS_MANIFEST = Path(__file__).parent / "manifests" / "prometheus.yaml"
+PROMETHEUS_NAMESPACE = "monitoring"
+PROMETHEUS_URL = f"http://prometheus.{PROMETHEUS_NAMESPACE}:9090"
+OPERATOR_IMAGE = "localhost/tuning-operator/operator"
+TRAINER_IMAGE = "localhost/tuning-operator/trainer:dev"
+TIMEOUT = "120s"
+
+
+@dataclass(frozen=True)
+class Release:
+    """The operator as one Helm release.
+
+    Attributes:
+        tools: kubectl and helm.
+        namespace: where the operator runs; of the restricted Pod security level.
+        watched: namespaces whose jobs it runs.
+        name: of the release.
+    """
+
+    tools: Tools
+    namespace: str
+    watched: tuple[str, ...]
+    name: str = "tuning-operator"
+
+    def install(self, values: Mapping[str, str] | None = None) -> None:
+        """Install it, or upgrade it to these values, and wait until it is ready."""
+        create_namespace(self.tools, self.namespace, enforce="restricted")
+        for namespace in self.watched:
+            create_namespace(self.tools, namespace)
+        # Helm never touches definitions that exist already: they are brought up to date beforehand.
+        self.tools.kubectl("apply", "--server-side", "--force-conflicts", "-f", ROOT / "crds")
+        self.tools.helm(
+            "upgrade", "--install", self.name, CHART, "--namespace", self.namespace, "--wait", "--timeout", TIMEOUT,
+            "--set", f"watchNamespaces={{{','.join(self.watched)}}}",
+            "--set", f"prometheus.url={PROMETHEUS_URL}",
+            "--set", f"image.repository={OPERATOR_IMAGE}",
+            "--set", "image.tag=dev",
+            *(word for name, value in (values or {}).items() for word in ("--set", f"{name}={value}")),
+        )  # fmt: skip
+
+    def uninstall(self) -> None:
+        """Remove it; the definitions of the resources and the jobs stay."""
+        self.tools.helm("uninstall", self.name, "--namespace", self.namespace, "--ignore-not-found", "--wait")
+
+
+def create_namespace(tools: Tools, name: str, *, enforce: str = "") -> None:
+    """Create a namespace unless it is there, with a Pod security level if one is named."""
+    labels = f"labels: {{pod-security.kubernetes.io/enforce: {enforce}}}" if enforce else ""
+    manifest = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  {labels}\n"
+    tools.kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
+
+
+def install_prometheus(tools: Tools) -> None:
+    """Start Prometheus in the cluster and wait until it is ready."""
+    tools.kubectl("apply", "--server-side", "--force-conflicts", "-f", PROMETHEUS_MANIFEST)
+    tools.kubectl(
+        "rollout", "status", "deployment/prometheus", "--namespace", PROMETHEUS_NAMESPACE, f"--timeout={TIMEOUT}"
+    )
