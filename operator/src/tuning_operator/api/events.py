@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.job import Job
     from tuning_operator.core.trials import Trial
 
+MAX_NOTE = 1024
 CONTROLLER = f"{names.GROUP}/operator"
 
 
@@ -45,9 +46,14 @@ def _event(regarding: dict[str, str], notice: Notice, message: str, now: datetim
         "action": notice.reason,
         "reason": notice.reason,
         "regarding": regarding,
-        "note": message[:1024] or notice.reason,
+        "note": _cut(message) or notice.reason,
         "type": "Warning" if notice.warning else "Normal",
     }
+
+
+def _cut(note: str) -> str:
+    """The API server counts bytes."""
+    return note.encode()[:MAX_NOTE].decode(errors="ignore")
 
 
 def _reference(kind: str, name: str, namespace: str, uid: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from tuning_operator.core.summary import JobStatus
     from tuning_operator.core.trials import Trial
@@ -125,7 +126,7 @@ class _Spec(_Model):
                 limits.max_trials,
                 limits.max_parallel_trials,
                 limits.max_failed_trials,
-                parse_duration(limits.max_duration) if limits.max_duration else None,
+                _duration(limits.max_duration),
             ),
             early_stopping=EarlyStopping(self.early_stopping.type, MedianKnobs(**knobs.model_dump())),
             static_parameters=self.static_parameters,
@@ -162,7 +163,9 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in ("spec", *first["loc"]))
         raise InvalidJobError(f"{where}: {first['msg']}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise InvalidJobError(f"the field {error} is missing") from error
+    except (TypeError, ValueError) as error:
         raise InvalidJobError(f"{error}") from error
     return TuningJob(job, parsed.template, status, metadata.get("resourceVersion", ""))
 
@@ -249,6 +252,13 @@ def _render_conditions(summary: JobStatus, recorded: Mapping[str, Any]) -> list[
 
 def _condition(item: Mapping[str, Any]) -> Condition:
     return Condition(item["type"], item["status"], item["reason"], item.get("message", ""))
+
+
+def _duration(text: str | None) -> timedelta | None:
+    try:
+        return parse_duration(text) if text else None
+    except ValueError as error:
+        raise InvalidJobError(f"spec.limits.maxDuration: {error}") from None
 
 
 def _time(status: Mapping[str, Any], name: str) -> Any:

@@ -29,6 +29,9 @@ IMAGE_PROBLEMS = frozenset(
 )
 """Why a container cannot be made: wrong for good, or right again soon; hence a period of grace."""
 
+MAX_MESSAGE = 1024
+"""As much of a message as a TuningTrial's status holds; what is read again has to compare equal to it."""
+
 DISRUPTIONS = frozenset(
     {
         "NodeLost",
@@ -123,10 +126,10 @@ def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting 
         waiting = (item.get("state") or {}).get("waiting") or {}
         reason = waiting.get("reason") or ""
         if reason and reason not in {"PodInitializing", "ContainerCreating"}:
-            return Waiting(reason, waiting.get("message") or "", reason in IMAGE_PROBLEMS)
+            return Waiting(reason, (waiting.get("message") or "")[:MAX_MESSAGE], reason in IMAGE_PROBLEMS)
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return Waiting(condition.get("reason") or "Unschedulable", condition.get("message") or "")
+            return Waiting(condition.get("reason") or "Unschedulable", (condition.get("message") or "")[:MAX_MESSAGE])
     return None
 
 

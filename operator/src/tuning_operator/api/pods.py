@@ -63,12 +63,23 @@ def _training_container(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _metrics_port(container: dict[str, Any]) -> int:
     """Return the port named `metrics`, which is added unless the template has one."""
-    ports = container.setdefault("ports", [])
+    ports = _entries(container, "ports")
     for port in ports:
         if port.get("name") == "metrics":
-            return int(port["containerPort"])
-    ports.append({"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"})
+            number = port.get("containerPort")
+            if not isinstance(number, int):
+                raise ValueError(f"spec.template: port metrics of container {container['name']} has no containerPort")
+            return number
+    container["ports"] = [*ports, {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}]
     return METRICS_PORT
+
+
+def _entries(container: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
+    """A list in the user's container, of which the API server has checked nothing yet."""
+    entries = container.get(field) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"spec.template: {field} of container {container['name']} is no list of objects")
+    return entries
 
 
 def _environment(job: Job, trial: Trial, parameters: Mapping[str, str], port: int) -> dict[str, str]:
@@ -87,8 +98,8 @@ def _environment(job: Job, trial: Trial, parameters: Mapping[str, str], port: in
 
 def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
     """Put the variables before the template's own, so that those may refer to them as `$(HP_name)`."""
-    own = container.get("env") or []
-    taken = sorted({entry.get("name") for entry in own} & set(variables))
+    own = _entries(container, "env")
+    taken = sorted({str(entry.get("name")) for entry in own} & set(variables))
     if taken:
         raise ValueError(
             f"spec.template: container {container['name']} sets {', '.join(taken)}, which the operator sets:"

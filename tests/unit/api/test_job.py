@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.api.manifests import TEMPLATE, job_body
+from tests.unit.builders import ACCEPTED, NOW, ago, ended, job, snapshot, trial
+from tuning_operator.api.job import InvalidJobError, parse_job, render_status
+from tuning_operator.core.curves import Goal
+from tuning_operator.core.decide import decide
+from tuning_operator.core.job import CompletionReason, Condition, JobPhase, JobSpec, Limits, Objective
+from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.suggest import Strategy
+from tuning_operator.core.summary import JobStatus, summarize
+from tuning_operator.core.trials import TrialPhase
+
+
+def test_every_field_of_the_specification_is_read() -> None:
+    found = parse_job(job_body())
+    assert found.job.spec == JobSpec(
+        strategy=Strategy.RANDOM,
+        objective=Objective("validation:accuracy", Goal.MINIMIZE, 0.95),
+        space=Space(
+            (
+                Continuous("lr", 1e-5, 1.0, Scale.LOG),
+                Integer("batch", 16, 64, Scale.LINEAR),
+                Categorical("optimizer", ("sgd", "adam")),
+            )
+        ),
+        limits=Limits(20, 2, 3, timedelta(minutes=90)),
+        early_stopping=EarlyStopping(EarlyStoppingType.MEDIAN, MedianKnobs(Statistic.CURRENT, 0.25, 5, 4, 0.5)),
+        static_parameters={"epochs": "10"},
+        seed=7,
+        suspend=True,
+    )
+    assert (found.job.name, found.job.namespace, found.job.uid) == ("job", "ns", "job-uid")
+    assert (found.job.generation, found.resource_version, found.template) == (3, "42", TEMPLATE)
+
+
+def test_what_is_left_out_has_the_documented_default() -> None:
+    body = job_body(
+        strategy=None,
+        seed=None,
+        staticParameters=None,
+        earlyStopping=None,
+        suspend=None,
+        objective={"metric": "loss", "goal": "Maximize"},
+        limits={"maxTrials": 5},
+        parameters=[{"name": "lr", "continuous": {"min": 0, "max": 1}}, {"name": "n", "integer": {"min": 1, "max": 2}}],
+    )
+    spec = parse_job(body).job.spec
+    assert (spec.strategy, spec.seed, spec.suspend, dict(spec.static_parameters)) == (
+        Strategy.BAYESIAN,
+        None,
+        False,
+        {},
+    )
+    assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs())
+    assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
+    assert spec.space == Space((Continuous("lr", 0.0, 1.0), Integer("n", 1, 2)))
+
+
+def test_the_recorded_status_is_read() -> None:
+    body = job_body()
+    condition = {"type": "TemplateValid", "status": "True", "reason": "Accepted", "message": "fine"}
+    body["status"] = {
+        "phase": "Stopping",
+        "startTime": "2026-05-04T12:00:00Z",
+        "completionTime": "2026-05-04T13:00:00Z",
+        "completionReason": "TargetReached",
+        "message": "reached",
+        "conditions": [condition | {"lastTransitionTime": "2026-05-04T12:00:00Z", "observedGeneration": 1}],
+    }
+    found = parse_job(body)
+    assert (found.job.phase, found.job.completion_reason) == (JobPhase.STOPPING, CompletionReason.TARGET)
+    assert found.job.start_time == datetime(2026, 5, 4, 12, tzinfo=UTC)
+    assert found.job.completion_time == datetime(2026, 5, 4, 13, tzinfo=UTC)
+    assert found.job.message == "reached"
+    assert found.job.conditions == {"TemplateValid": Condition("TemplateValid", "True", "Accepted", "fine")}
+    assert found.status == body["status"]
+
+
+@pytest.mark.parametrize("status", [None, {}])
+def test_a_new_job_is_pending(status: dict[str, Any] | None) -> None:
+    body = job_body() | ({"status": status} if status is not None else {})
+    found = parse_job(body).job
+    assert (found.phase, found.start_time, found.completion_reason) == (JobPhase.PENDING, None, None)
+    assert (found.conditions, found.deleting) == ({}, False)
+
+
+def test_a_job_that_is_being_deleted_is_known_as_such() -> None:
+    body = job_body()
+    body["metadata"]["deletionTimestamp"] = "2026-05-04T12:00:00Z"
+    assert parse_job(body).job.deleting
+
+
+def test_fields_of_later_versions_are_ignored() -> None:
+    body = job_body(warmStart={"parents": ["x"]})
+    body["spec"]["limits"]["maxCost"] = 5
+    body["spec"]["parameters"][0]["continuous"]["step"] = 1
+    body["status"] = {"future": True}
+    assert parse_job(body).job.spec == parse_job(job_body()).job.spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"strategy": "Grid"}, "spec.strategy"),
+        ({"objective": {"metric": "x", "goal": "Best"}}, "spec.objective.goal"),
+        ({"objective": {"goal": "Minimize"}}, "spec.objective.metric"),
+        ({"objective": None}, "spec.objective"),
+        ({"limits": {"maxTrials": "many"}}, "spec.limits.maxTrials"),
+        ({"limits": {}}, "spec.limits.maxTrials"),
+        ({"limits": {"maxTrials": 1, "maxDuration": "1d"}}, "spec.limits.maxDuration"),
+        ({"parameters": [{"name": "lr"}]}, r"spec.parameters\[lr\] has no range"),
+        ({"parameters": [{"name": "lr", "continuous": {"min": 0}}]}, "spec.parameters.0.continuous.max"),
+        ({"parameters": [{"name": "lr", "continuous": {"min": 2, "max": 1}}]}, "parameter lr"),
+        ({"parameters": [{"name": "lr", "continuous": {"min": 0, "max": 1, "scale": "Log"}}]}, "parameter lr.*Log"),
+        ({"parameters": [{"name": "n", "integer": {"min": 0.5, "max": 1}}]}, "spec.parameters.0.integer.min"),
+        ({"parameters": [{"name": "o", "categorical": {"values": ["a", "a"]}}]}, "parameter o"),
+        ({"parameters": []}, "needs parameters"),
+        ({"earlyStopping": {"type": "Hyperband"}}, "spec.earlyStopping.type"),
+        ({"earlyStopping": {"type": "Median", "median": {"quantile": 2}}}, "quantile"),
+        ({"seed": "x"}, "spec.seed"),
+        ({"template": None}, "spec.template"),
+        ({"template": "x"}, "spec.template"),
+    ],
+)
+def test_what_is_not_understood_is_named(spec: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidJobError, match=words):
+        parse_job(job_body(**spec))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"phase": "Dreaming"}, "Dreaming"),
+        ({"conditions": [{"status": "True"}]}, "type"),
+        ({"startTime": "now"}, "now"),
+    ],
+)
+def test_a_status_that_is_not_understood_is_no_surprise(status: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidJobError, match=words):
+        parse_job(job_body() | {"status": status})
+
+
+# Rendering
+
+
+def summed_up() -> JobStatus:
+    trials = [
+        ended(1, 0.25),
+        ended(2, 0.1, 0.75),
+        ended(3, 0.1, phase=TrialPhase.EARLY_STOPPED),
+        ended(4, phase=TrialPhase.FAILED),
+        trial(5, TrialPhase.COLLECTING, pod_uid="x", training_seconds=80),
+        replace(trial(6), source="Model", source_message="expected improvement 0.1"),
+    ]
+    found = snapshot(job(generation=3), trials)
+    return summarize(found, decide(found))
+
+
+def test_a_status_says_everything() -> None:
+    assert render_status(summed_up(), {}, {"lr": "0.0002"}) == {
+        "observedGeneration": 3,
+        "seed": 7,
+        "phase": "Running",
+        "progress": "4/10",
+        "trialCounts": {"pending": 1, "running": 1, "completed": 2, "earlyStopped": 1, "stopped": 0, "failed": 1},
+        "objectiveCounts": {"succeeded": 3, "pending": 2, "failed": 1},
+        "totalTrainingSeconds": 80,
+        "conditions": [
+            {
+                "type": "TemplateValid",
+                "status": "True",
+                "reason": "Accepted",
+                "message": "",
+                "observedGeneration": 3,
+                "lastTransitionTime": "2026-05-04T12:00:00Z",
+            }
+        ],
+        "startTime": "2026-05-04T11:43:20Z",
+        "bestTrial": {"name": "job-0002", "objective": "0.75", "epoch": 2, "parameters": {"lr": "0.0002"}},
+        "suggestion": {"trial": 6, "source": "Model", "message": "expected improvement 0.1"},
+    }
+
+
+def test_the_end_is_rendered() -> None:
+    found = snapshot(job(trials=1), [ended(1, 0.25)])
+    status = render_status(summarize(found, decide(found)), {}, {})
+    assert (status["phase"], status["completionReason"]) == ("Completed", "MaxTrialsReached")
+    assert (status["completionTime"], status["message"]) == ("2026-05-04T12:00:00Z", "all 1 trials have ended")
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "moved"), [("True", "fine", False), ("True", "other words", False), ("False", "fine", True)]
+)
+def test_a_transition_time_moves_only_with_the_status(status: str, message: str, moved: bool) -> None:
+    before = "2026-01-01T00:00:00Z"
+    recorded = {
+        "conditions": [
+            {
+                "type": "MetricsAvailable",
+                "status": "True",
+                "reason": "PrometheusAnswers",
+                "message": "fine",
+                "lastTransitionTime": before,
+            }
+        ]
+    }
+    summary = replace(
+        summed_up(), conditions={"MetricsAvailable": Condition("MetricsAvailable", status, "x", message)}, now=NOW
+    )
+    (condition,) = render_status(summary, recorded, {})["conditions"]
+    assert (condition["lastTransitionTime"] == before) is not moved
+    assert (condition["status"], condition["message"], condition["reason"]) == (status, message, "x")
+
+
+def test_conditions_have_a_stable_order_and_messages_fit() -> None:
+    conditions = {name: Condition(name, "True", "x", "m" * 5000) for name in ("Suspended", "Complete")}
+    rendered = render_status(replace(summed_up(), conditions=conditions), {}, {})["conditions"]
+    assert [item["type"] for item in rendered] == ["Complete", "Suspended"]
+    assert {len(item["message"]) for item in rendered} == {1024}
+
+
+def test_what_is_rendered_is_read_back() -> None:
+    found = snapshot(job(trials=1, conditions=(ACCEPTED,), start_time=ago(100)), [ended(1, 0.25)])
+    status = render_status(summarize(found, decide(found)), {}, {"lr": "0.1"})
+    again = parse_job(job_body() | {"status": status}).job
+    assert (again.phase, again.start_time, again.completion_time) == (JobPhase.COMPLETED, ago(100), NOW)
+    assert again.completion_reason is CompletionReason.MAX_TRIALS
+    assert set(again.conditions) == {"TemplateValid", "Complete"}
