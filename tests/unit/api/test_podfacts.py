@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.api.manifests import pod_body
+from tuning_operator.api.podfacts import parse_pod
+from tuning_operator.core.pods import Exit, PodFacts, Waiting
+
+METRIC = "validation:accuracy"
+HISTORY = {"epochs": [1, 2], "metrics": {METRIC: [0.1, 0.2]}, "completed": 2, "thinned": False}
+START, END = "2026-05-04T12:00:10Z", "2026-05-04T12:01:00Z"
+SCHEDULED = {"type": "PodScheduled", "status": "True"}
+
+
+def at(minute: int, second: int) -> datetime:
+    return datetime(2026, 5, 4, 12, minute, second, tzinfo=UTC)
+
+
+def terminated(code: int, reason: str, message: str = "") -> dict[str, Any]:
+    ended = {"exitCode": code, "reason": reason, "startedAt": START, "finishedAt": END, "containerID": "containerd://1"}
+    return {"terminated": ended | ({"message": message} if message else {})}
+
+
+def containers(train: dict[str, Any], sidecar: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Statuses as the kubelet writes them: sorted by name."""
+    statuses = [{"name": "train", "state": train, "restartCount": 0, "image": "trainer:1", "ready": False}]
+    if sidecar is not None:
+        statuses.insert(0, {"name": "sidecar", "state": sidecar, "restartCount": 0, "image": "sidecar:1"})
+    return statuses
+
+
+def read(status: dict[str, Any], **metadata: Any) -> PodFacts:
+    return parse_pod(pod_body(status, **metadata), "train", METRIC)
+
+
+RUNNING = {"running": {"startedAt": START}}
+BOTH_DONE = containers(terminated(0, "Completed", json.dumps(HISTORY)), terminated(0, "Completed"))
+
+
+def test_a_new_pod() -> None:
+    assert read({"phase": "Pending", "qosClass": "BestEffort"}) == PodFacts(
+        name="job-0001-2", uid="pod-uid", attempt=2, created=at(0, 0)
+    )
+
+
+def test_a_pod_without_a_status_or_an_annotation() -> None:
+    body = pod_body({}, annotations=None)
+    del body["status"]
+    assert parse_pod(body, "train", METRIC).attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "waiting"),
+    [
+        (
+            {
+                "phase": "Pending",
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "Unschedulable",
+                        "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+                    }
+                ],
+            },
+            Waiting("Unschedulable", "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
+        ),
+        (
+            {
+                "phase": "Pending",
+                "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
+            },
+            Waiting("SchedulingGated"),
+        ),
+        (
+            {
+                "phase": "Pending",
+                "conditions": [SCHEDULED],
+                "containerStatuses": containers(
+                    {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "nowhere/x"'}},
+                    RUNNING,
+                ),
+            },
+            Waiting("ImagePullBackOff", 'Back-off pulling image "nowhere/x"', is_image_problem=True),
+        ),
+        (
+            {
+                "phase": "Pending",
+                "containerStatuses": containers(
+                    {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "s3" not found'}}
+                ),
+            },
+            Waiting("CreateContainerConfigError", 'secret "s3" not found', is_image_problem=True),
+        ),
+        (
+            {
+                "phase": "Pending",
+                "conditions": [SCHEDULED],
+                "initContainerStatuses": [{"name": "fetch", "state": {"waiting": {"reason": "ErrImagePull"}}}],
+                "containerStatuses": containers({"waiting": {"reason": "PodInitializing"}}),
+            },
+            Waiting("ErrImagePull", is_image_problem=True),
+        ),
+        ({"phase": "Pending", "containerStatuses": containers({"waiting": {"reason": "ContainerCreating"}})}, None),
+        ({"phase": "Running", "containerStatuses": containers(RUNNING)}, None),
+    ],
+)
+def test_why_a_pod_waits(status: dict[str, Any], waiting: Waiting | None) -> None:
+    found = read(status)
+    assert (found.waiting, found.exit, found.ended) == (waiting, None, False)
+
+
+def test_a_running_training() -> None:
+    found = read({"phase": "Running", "conditions": [SCHEDULED], "containerStatuses": containers(RUNNING, RUNNING)})
+    assert (found.started, found.finished, found.exit, found.ended) == (at(0, 10), None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("phase", "sidecar", "ended"),
+    [
+        ("Running", RUNNING, False),
+        ("Succeeded", terminated(0, "Completed"), True),
+        ("Running", terminated(0, "x"), True),
+    ],
+)
+def test_a_pod_has_ended_when_all_of_its_containers_have(phase: str, sidecar: dict[str, Any], ended: bool) -> None:
+    found = read({"phase": phase, "containerStatuses": containers(terminated(0, "Completed"), sidecar)})
+    assert (found.exit, found.ended) == (Exit(0), ended)
+    assert (found.started, found.finished) == (at(0, 10), at(1, 0))
+
+
+def test_a_container_that_has_no_status_yet_has_not_ended() -> None:
+    assert not read({"phase": "Running", "containerStatuses": containers(terminated(0, "Completed"))}).ended
+
+
+def test_the_history_is_read_from_the_termination_message() -> None:
+    found = read({"phase": "Succeeded", "containerStatuses": BOTH_DONE})
+    assert found.history is not None
+    assert found.history.complete
+    assert [tuple(item) for item in found.history.curve] == [(1, 0.1), (2, 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (
+            terminated(2, "Error", "usage: train\nlearning_rate: must be above 0\n"),
+            Exit(
+                2,
+                "ExitCode2",
+                "the training container exited with code 2 (Error): usage: train | learning_rate: must be above 0",
+            ),
+        ),
+        (
+            terminated(137, "OOMKilled"),
+            Exit(137, "OOMKilled", "the training container exited with code 137 (OOMKilled)"),
+        ),
+        (
+            terminated(1, "Error", json.dumps(HISTORY)),
+            Exit(1, "ExitCode1", "the training container exited with code 1 (Error)"),
+        ),
+        (
+            terminated(128, "ContainerCannotRun", 'exec: "train": not found'),
+            Exit(
+                128,
+                "ContainerCannotRun",
+                'the training container exited with code 128 (ContainerCannotRun): exec: "train": not found',
+            ),
+        ),
+    ],
+)
+def test_how_a_failed_training_is_told(state: dict[str, Any], expected: Exit) -> None:
+    found = read({"phase": "Failed", "containerStatuses": containers(state, terminated(0, "Completed"))})
+    assert (found.exit, found.ended, found.disruption) == (expected, True, None)
+
+
+def test_of_a_long_log_only_the_end_is_told() -> None:
+    log = "\n".join(f"line {number}" for number in range(100))
+    found = read({"phase": "Failed", "containerStatuses": containers(terminated(1, "Error", log))})
+    assert found.exit is not None
+    assert found.exit.message.endswith("line 98 | line 99")
+    assert "line 91" not in found.exit.message
+
+
+@pytest.mark.parametrize(
+    ("status", "disruption"),
+    [
+        (
+            {
+                "phase": "Failed",
+                "conditions": [
+                    {
+                        "type": "DisruptionTarget",
+                        "status": "True",
+                        "reason": "PreemptionByScheduler",
+                        "message": "default-scheduler: preempting to accommodate a higher priority pod",
+                    }
+                ],
+                "containerStatuses": containers(terminated(143, "Error"), terminated(143, "Error")),
+            },
+            "PreemptionByScheduler",
+        ),
+        (
+            {
+                "phase": "Failed",
+                "reason": "NodeLost",
+                "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}],
+                "containerStatuses": containers(RUNNING, RUNNING),
+            },
+            "DeletionByTaintManager",
+        ),
+        (
+            {"phase": "Failed", "reason": "NodeShutdown", "message": "Pod was terminated in response to it"},
+            "NodeShutdown",
+        ),
+        ({"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": "no GPU"}, "UnexpectedAdmissionError"),
+        (
+            {"phase": "Failed", "reason": "OutOfnvidia.com/gpu", "message": "Node didn't have enough"},
+            "OutOfnvidia.com/gpu",
+        ),
+        ({"phase": "Failed", "reason": "Evicted", "message": "ephemeral local storage usage exceeds the limit"}, None),
+        ({"phase": "Failed", "reason": "DeadlineExceeded", "message": "Pod was active too long"}, None),
+        ({"phase": "Running", "conditions": [{"type": "DisruptionTarget", "status": "False", "reason": "x"}]}, None),
+    ],
+)
+def test_whose_fault_it_was(status: dict[str, Any], disruption: str | None) -> None:
+    found = read(status)
+    assert found.disruption == disruption
+    if status["phase"] == "Failed":
+        assert found.ended
+        assert found.exit is not None
+        assert not found.exit.succeeded
+
+
+def test_a_pod_that_failed_as_a_whole_says_why() -> None:
+    found = read({"phase": "Failed", "reason": "Evicted", "message": "the node was low on resource: memory"})
+    assert found.exit == Exit(None, "Evicted", "the node was low on resource: memory")
+    assert read({"phase": "Failed"}).exit == Exit(None, "PodFailed", "the Pod failed")
+
+
+@pytest.mark.parametrize(("grace", "requested"), [(30, at(4, 30)), (0, at(5, 0)), (None, at(5, 0))])
+def test_when_a_deletion_was_asked_for(grace: int | None, requested: datetime) -> None:
+    found = read({}, deletionTimestamp="2026-05-04T12:05:00Z", deletionGracePeriodSeconds=grace)
+    assert (found.deletion_requested, found.deleting) == (requested, True)
+
+
+def test_a_message_is_cut_to_what_a_status_holds() -> None:
+    """Else it never compares equal to what was recorded, and every pass writes it again."""
+    image = {"waiting": {"reason": "ErrImagePull", "message": "x" * 5000}}
+    node = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "x" * 5000}
+    for status in ({"containerStatuses": containers(image)}, {"conditions": [node]}):
+        waiting = read(status).waiting
+        assert waiting is not None
+        assert len(waiting.message) == 1024
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "phase": st.sampled_from(["Pending", "Running", "Succeeded", "Failed", "Unknown", "", None]),
+            "reason": st.none() | st.text(),
+            "message": st.none() | st.text(),
+            "conditions": st.none()
+            | st.lists(
+                st.fixed_dictionaries(
+                    {"type": st.sampled_from(["PodScheduled", "DisruptionTarget", "Ready"])},
+                    optional={"status": st.sampled_from(["True", "False"]), "reason": st.text(), "message": st.text()},
+                )
+            ),
+            "containerStatuses": st.none()
+            | st.lists(
+                st.fixed_dictionaries(
+                    {"name": st.sampled_from(["train", "sidecar"])},
+                    optional={
+                        "state": st.none()
+                        | st.fixed_dictionaries(
+                            {},
+                            optional={
+                                "waiting": st.fixed_dictionaries({}, optional={"reason": st.text()}),
+                                "running": st.just({"startedAt": START}) | st.just({}),
+                                "terminated": st.fixed_dictionaries(
+                                    {},
+                                    optional={
+                                        "exitCode": st.integers(),
+                                        "message": st.text(),
+                                        "finishedAt": st.just(END),
+                                    },
+                                ),
+                            },
+                        )
+                    },
+                )
+            ),
+        },
+    )
+)
+def test_no_status_is_too_odd(status: dict[str, Any]) -> None:
+    read(status)

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.api.manifests import TEMPLATE
+from tests.unit.builders import job, trial, with_status
+from tuning_operator.api.names import parameters_hash
+from tuning_operator.api.pods import build_pod, training_container_name
+from tuning_operator.core.space import Categorical, Continuous, Integer, Space
+
+SPACE = Space((Continuous("lr", 0.0, 1.0), Integer("batch", 16, 64), Categorical("optimizer", ("sgd", "adam"))))
+JOB = job(space=SPACE, static={"epochs": "10"})
+TRIAL = replace(trial(3), parameters={"lr": 1e-5, "batch": 32, "optimizer": "adam"})
+
+
+def template(**container: Any) -> dict[str, Any]:
+    """A template with one container that has these fields."""
+    return {"spec": {"containers": [{"name": "train", "image": "x"} | container]}}
+
+
+def build(given: dict[str, Any]) -> dict[str, Any]:
+    return build_pod(JOB, given, TRIAL)
+
+
+def training(pod: dict[str, Any], name: str = "train") -> dict[str, Any]:
+    return next(item for item in pod["spec"]["containers"] if item["name"] == name)
+
+
+def environment(pod: dict[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in training(pod)["env"]}
+
+
+def test_hyperparameters_reach_the_container() -> None:
+    found = environment(build(template()))
+    assert json.loads(found.pop("HYPERPARAMETERS")) == {"epochs": "10", "lr": 1e-5, "batch": 32, "optimizer": "adam"}
+    assert found == {
+        "HP_epochs": "10",
+        "HP_lr": "1e-05",
+        "HP_batch": "32",
+        "HP_optimizer": "adam",
+        "TUNING_JOB": "job",
+        "TUNING_TRIAL": "job-0003",
+        "TUNING_SEED": "3",
+        "TUNING_OBJECTIVE_METRIC": "validation:accuracy",
+        "TUNING_METRICS_PORT": "9464",
+    }
+
+
+def test_variables_come_before_those_that_may_refer_to_them() -> None:
+    """`$(NAME)` is expanded with what stands above."""
+    own = [{"name": "ARGS", "value": "--lr=$(HP_lr)"}, {"name": "SECRET", "valueFrom": {"secretKeyRef": {"key": "x"}}}]
+    names = [entry["name"] for entry in training(build(template(env=own)))["env"]]
+    assert names[-2:] == ["ARGS", "SECRET"]
+    assert names.index("HP_lr") < names.index("ARGS")
+
+
+@pytest.mark.parametrize("name", ["HP_lr", "HP_epochs", "TUNING_JOB", "HYPERPARAMETERS"])
+def test_a_template_cannot_set_the_operators_variables(name: str) -> None:
+    with pytest.raises(ValueError, match=f"container train sets {name}"):
+        build(template(env=[{"name": name, "value": "forged"}]))
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected", "number"),
+    [
+        (None, [{"name": "metrics", "containerPort": 9464, "protocol": "TCP"}], "9464"),
+        (
+            [{"name": "http", "containerPort": 80}],
+            [{"name": "http", "containerPort": 80}, {"name": "metrics", "containerPort": 9464, "protocol": "TCP"}],
+            "9464",
+        ),
+        ([{"name": "metrics", "containerPort": 8000}], [{"name": "metrics", "containerPort": 8000}], "8000"),
+    ],
+)
+def test_the_port_of_the_metrics(ports: object, expected: object, number: str) -> None:
+    found = build(template(ports=ports))
+    assert training(found)["ports"] == expected
+    assert environment(found)["TUNING_METRICS_PORT"] == number
+    assert found["metadata"]["annotations"]["prometheus.io/port"] == number
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        ({"ports": "9464"}, "ports of container train"),
+        ({"ports": ["9464"]}, "ports of container train"),
+        ({"env": {"A": "b"}}, "env of container train"),
+        ({"env": [None]}, "env of container train"),
+        ({"ports": [{"name": "metrics"}]}, "no containerPort"),
+        ({"ports": [{"name": "metrics", "containerPort": "http"}]}, "no containerPort"),
+    ],
+)
+def test_a_template_that_is_no_pod_is_refused_in_words(container: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=f"spec.template: .*{words}"):
+        build(template(**container))
+
+
+@pytest.mark.parametrize("env", [None, [], [{"name": ["a"]}, {"value": "x"}]])
+def test_an_odd_environment_is_left_to_the_api_server(env: object) -> None:
+    assert training(build(template(env=env)))["env"][9 + 1 :] == (env or [])
+
+
+def test_the_pod_belongs_to_its_trial() -> None:
+    found = build_pod(JOB, template(), with_status(TRIAL, attempt=2))["metadata"]
+    assert (found["name"], found["namespace"]) == ("job-0003-2", "ns")
+    assert found["labels"] == {
+        "tuning-operator.dev/job": "job",
+        "tuning-operator.dev/trial": "job-0003",
+        "app.kubernetes.io/managed-by": "tuning-operator",
+    }
+    assert found["annotations"] == {
+        "kubectl.kubernetes.io/default-container": "train",
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "9464",
+        "tuning-operator.dev/attempt": "2",
+        "tuning-operator.dev/parameters-hash": parameters_hash(SPACE.render(TRIAL.parameters)),
+    }
+    assert found["ownerReferences"] == [
+        {
+            "apiVersion": "tuning-operator.dev/v1alpha1",
+            "kind": "TuningTrial",
+            "name": "job-0003",
+            "uid": "trial-uid-3",
+            "controller": True,
+        }
+    ]
+
+
+def test_the_templates_metadata_is_kept_but_for_what_the_operator_relies_on() -> None:
+    given = template() | {
+        "metadata": {
+            "labels": {"team": "vision", "tuning-operator.dev/job": "other"},
+            "annotations": {
+                "note": "mine",
+                "prometheus.io/scrape": "false",
+                "tuning-operator.dev/attempt": "9",
+                "tuning-operator.dev/parameters-hash": "forged",
+            },
+        }
+    }
+    found = build(given)["metadata"]
+    assert (found["labels"]["team"], found["labels"]["tuning-operator.dev/job"]) == ("vision", "job")
+    assert (found["annotations"]["note"], found["annotations"]["prometheus.io/scrape"]) == ("mine", "false")
+    assert found["annotations"]["tuning-operator.dev/attempt"] == "1"
+    assert found["annotations"]["tuning-operator.dev/parameters-hash"] != "forged"
+
+
+def test_what_a_template_leaves_out_is_safe_and_what_it_says_is_kept() -> None:
+    plain = build(template())
+    assert plain["spec"]["restartPolicy"] == "Never"
+    assert plain["spec"]["automountServiceAccountToken"] is False
+    assert training(plain)["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    chosen = template(terminationMessagePolicy="File", resources={"limits": {"nvidia.com/gpu": 1}})
+    chosen["spec"] |= {"automountServiceAccountToken": True, "nodeSelector": {"gpu": "a100"}}
+    found = build(chosen)
+    assert found["spec"]["automountServiceAccountToken"] is True
+    assert found["spec"]["nodeSelector"] == {"gpu": "a100"}
+    assert training(found)["terminationMessagePolicy"] == "File"
+    assert training(found)["resources"] == {"limits": {"nvidia.com/gpu": 1}}
+
+
+@pytest.mark.parametrize(("annotation", "name"), [(None, "first"), ("second", "second")])
+def test_the_training_container_is_the_annotated_one_else_the_first(annotation: str | None, name: str) -> None:
+    given: dict[str, Any] = {
+        "spec": {"containers": [{"name": "first", "image": "a"}, {"name": "second", "image": "b"}]}
+    }
+    if annotation:
+        given["metadata"] = {"annotations": {"kubectl.kubernetes.io/default-container": annotation}}
+    assert training_container_name(given) == name
+    found = build(given)
+    assert [item["name"] for item in found["spec"]["containers"] if "env" in item] == [name]
+    assert found["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == name
+
+
+def test_an_annotation_that_names_no_container_is_refused() -> None:
+    given = template() | {"metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "nobody"}}}
+    with pytest.raises(ValueError, match="names 'nobody', which is no container"):
+        build(given)
+
+
+def test_the_template_is_not_touched_and_nothing_is_shared() -> None:
+    given = copy.deepcopy(TEMPLATE)
+    given["spec"]["containers"][0]["env"] = [{"name": "EXTRA", "value": "1"}]
+    given["spec"]["containers"][0]["ports"] = [{"name": "http", "containerPort": 80}]
+    before = copy.deepcopy(given)
+    first, second = build(given), build(given)
+    assert given == before
+    assert first == second
+    first["spec"]["containers"][0]["env"][-1]["value"] = "changed"
+    first["spec"]["containers"][0]["ports"].append("changed")
+    first["metadata"]["labels"]["changed"] = "yes"
+    first["metadata"]["annotations"]["changed"] = "yes"
+    assert given == before
+    assert build(given) == second
