@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.builders import NOW, job, trial
 from tuning_operator.api.events import build_events
 from tuning_operator.core.decide import Notice
-from tuning_operator.core.trials import Trial
+
+if TYPE_CHECKING:
+    from tuning_operator.core.trials import Trial
 
 NOTICE = Notice("TrialStarted", "attempt 1 started training", "job-0001")
 

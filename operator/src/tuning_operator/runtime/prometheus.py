@@ -96,8 +96,8 @@ def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
     """
     if not isinstance(answer, dict) or answer.get("status") != "success":
         raise PrometheusError(f"the query failed: {_excerpt(json.dumps(answer))}")
-    if answer.get("warnings"):
-        raise PrometheusError(f"the answer may be partial: {answer['warnings']}")
+    if answer.get("warnings") or answer.get("isPartial"):  # the latter is how VictoriaMetrics says it
+        raise PrometheusError(f"the answer may be partial: {answer.get('warnings') or 'isPartial'}")
     data = answer.get("data")
     if not isinstance(data, dict) or data.get("resultType") != "vector" or not isinstance(data.get("result"), list):
         raise PrometheusError("the answer is no vector")
@@ -114,7 +114,8 @@ def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
 
 
 def _epoch(text: str) -> int | None:
-    if not re.fullmatch(r"\d{1,7}", text) or int(text) > MAX_EPOCH:
+    """Parse an epoch; only one way to write it counts, so that a Pod has one series for each epoch."""
+    if not re.fullmatch(r"0|[1-9][0-9]{0,6}", text) or int(text) > MAX_EPOCH:
         return None
     return int(text)
 

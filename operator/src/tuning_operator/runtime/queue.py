@@ -51,7 +51,7 @@ class WorkQueue(Generic[Key]):
     def add_failed(self, key: Key) -> float:
         """Work on the key again after a growing delay; returns the delay in seconds."""
         self._failures[key] += 1
-        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** (self._failures[key] - 1))
+        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._failures[key] - 1, 10))
         self.add_after(key, delay)
         return delay
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.job import render_status as render_job_status
 from tuning_operator.api.trial import render_status as render_trial_status
+from tuning_operator.api.values import render_time
 from tuning_operator.core.decide import Decision, Notice, Snapshot, decide, pod_name
 from tuning_operator.core.job import Condition
 from tuning_operator.core.summary import JobStatus, summarize
@@ -130,8 +131,10 @@ class Reconciler:
                 "reason": "ReconcileError",
                 "message": message[:1024],
                 "observedGeneration": body["metadata"].get("generation", 1),
-                "lastTransitionTime": self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "lastTransitionTime": render_time(self._clock()),
             }
+            if known and known["status"] == "False":
+                failed["lastTransitionTime"] = known["lastTransitionTime"]
             version = body["metadata"]["resourceVersion"]
             await self._cluster.patch_job_status(*key, {"conditions": [*kept, failed]}, version)
         except ApiError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -77,8 +78,10 @@ def _number(minimum: float, kind: type[float | int] = float) -> Callable[[str], 
         try:
             value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-        if not minimum <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{text} is not finite")
+        if value < minimum:
             raise argparse.ArgumentTypeError(f"{text} is too small: at least {minimum:g}")
         return value
 

@@ -17,7 +17,15 @@ from pebble import ProcessExpired, ProcessPool
 
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.space import Continuous, Space
-from tuning_operator.core.suggest import Observation, Source, Strategy, SuggestRequest, fallback, suggest
+from tuning_operator.core.suggest import (
+    Observation,
+    Source,
+    SpaceExhausted,
+    Strategy,
+    SuggestRequest,
+    fallback,
+    suggest,
+)
 from tuning_operator.runtime import metrics
 
 if TYPE_CHECKING:
@@ -74,7 +82,7 @@ class Suggester:
         catch up with trials that end quickly.
         """
         known = self._computations.get(job)
-        if known is None or known.request.numbers[0] != request.numbers[0]:
+        if known is None or not _is_same_question(known.request, request):
             self.forget(job)
             task = asyncio.get_running_loop().create_task(self._compute(job, request))
             self._computations[job] = _Computation(request, task)
@@ -95,7 +103,7 @@ class Suggester:
         began = loop.time()
         try:
             if request.strategy is Strategy.RANDOM:
-                suggestions = suggest(request)
+                suggestions = _draw(request)
             else:
                 suggestions = await self._in_pool(request)
         finally:
@@ -115,6 +123,25 @@ class Suggester:
             return fallback(request, f"the model took longer than {self._timeout:g} s")
         except ProcessExpired as error:
             return fallback(request, f"the suggestion process died: {error}")
+
+
+def _is_same_question(asked: SuggestRequest, request: SuggestRequest) -> bool:
+    """Whether an answer is of use: the job may have been deleted and created anew under its name."""
+    return (asked.numbers[0], asked.space, asked.goal, asked.strategy, asked.seed) == (
+        request.numbers[0],
+        request.space,
+        request.goal,
+        request.strategy,
+        request.seed,
+    )
+
+
+def _draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    """Draw at random; numbers run past the end of a finite space when somebody deletes trials."""
+    try:
+        return suggest(request)
+    except SpaceExhausted:
+        return fallback(request, "trials were deleted: their numbers are not used again")
 
 
 def _limit_threads() -> None:

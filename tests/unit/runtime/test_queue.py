@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tuning_operator.runtime.queue import FIRST_BACKOFF, MAX_BACKOFF, WorkQueue
+
+
+async def next_key(queue: WorkQueue[str]) -> str | None:
+    return await asyncio.wait_for(queue.get(), 5)
+
+
+async def test_a_key_waits_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for key in ("a", "b", "a", "b", "a"):
+        queue.add(key)
+    assert len(queue) == 2
+    assert [await next_key(queue), await next_key(queue)] == ["a", "b"]
+    assert len(queue) == 0
+
+
+async def test_a_key_is_never_worked_on_twice_at_the_same_time() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    assert await next_key(queue) == "a"
+    queue.add("a")
+    queue.add("a")
+    assert len(queue) == 0
+    queue.done("a")
+    assert len(queue) == 1
+    assert await next_key(queue) == "a"
+    queue.done("a")
+    assert len(queue) == 0
+
+
+async def test_giving_back_a_key_that_nobody_added_again_does_not_bring_it_back() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.done(str(await next_key(queue)))
+    queue.add("b")
+    assert await next_key(queue) == "b"
+
+
+async def test_a_delayed_key_comes_by_itself() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("a", 0.01)
+    assert len(queue) == 0
+    assert await next_key(queue) == "a"
+
+
+@pytest.mark.parametrize("delays", [(0.01, 60.0), (60.0, 0.01)])
+async def test_the_earliest_appointment_stands(delays: tuple[float, float]) -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for delay in delays:
+        queue.add_after("a", delay)
+    assert await next_key(queue) == "a"
+    queue.done("a")
+    assert queue._timers == {}
+
+
+async def test_an_appointment_during_the_work_is_kept_for_after_it() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await next_key(queue)
+    queue.add_after("a", 0.0)
+    queue.add("b")
+    assert await next_key(queue) == "b"
+    while queue._timers:
+        await asyncio.sleep(0)
+    queue.done("a")
+    assert await next_key(queue) == "a"
+
+
+async def test_failures_back_off_and_a_success_forgets_them() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    delays = [queue.add_failed("a") for _ in range(10)]
+    assert delays[:4] == [FIRST_BACKOFF, 2 * FIRST_BACKOFF, 4 * FIRST_BACKOFF, 8 * FIRST_BACKOFF]
+    assert delays[-1] == MAX_BACKOFF
+    assert queue.add_failed("b") == FIRST_BACKOFF
+    queue.forget("a")
+    assert queue.add_failed("a") == FIRST_BACKOFF
+    queue.forget("never failed")
+    for timer in queue._timers.values():
+        timer.cancel()
+
+
+async def test_an_outage_of_days_is_no_overflow() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    assert {queue.add_failed("a") for _ in range(3000)} >= {MAX_BACKOFF}
+    for timer in queue._timers.values():
+        timer.cancel()
+
+
+async def test_workers_end_when_they_are_idle() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.end_worker()
+    assert await next_key(queue) == "a"
+    assert await next_key(queue) is None
