@@ -407,7 +407,7 @@ class Connection:
     def _patch(self, body: Body, status: Body, version: str) -> Body:
         if body["metadata"]["resourceVersion"] != version:
             raise ApiError(ErrorKind.CONFLICT, "the object has been modified")
-        merged = _merged(body.get("status") or {}, status)
+        merged = merge_patch(body.get("status") or {}, status)
         if merged != body.get("status"):
             body["status"] = merged
             self._world.touch(body)
@@ -450,7 +450,7 @@ class SimulatedOperator:
         await asyncio.sleep(0)  # suggestions are computed meanwhile
 
 
-def _merged(old: Body, patch: Body) -> Body:
+def merge_patch(old: Body, patch: Body) -> Body:
     """Apply a JSON merge patch (RFC 7386)."""
     merged = dict(old)
     for name, value in patch.items():
@@ -458,7 +458,7 @@ def _merged(old: Body, patch: Body) -> Body:
             merged.pop(name, None)
         elif isinstance(value, dict):
             known = merged.get(name)
-            merged[name] = _merged(known if isinstance(known, dict) else {}, value)
+            merged[name] = merge_patch(known if isinstance(known, dict) else {}, value)
         else:
             merged[name] = value
     return merged

@@ -24,8 +24,7 @@ def status(code: int, reason: str, message: str) -> str:
         (
             409,
             "Conflict",
-            'Operation cannot be fulfilled on tuningtrials.tuning-operator.dev "job-0001": the object has been modified;'
-            " please apply your changes to the latest version and try again",
+            'Operation cannot be fulfilled on tuningtrials "job-0001": the object has been modified; please apply your',
             ErrorKind.CONFLICT,
         ),
         (
@@ -37,14 +36,13 @@ def status(code: int, reason: str, message: str) -> str:
         (
             403,
             "Forbidden",
-            'pods "job-0001-1" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, used:'
-            " requests.nvidia.com/gpu=2, limited: requests.nvidia.com/gpu=2",
+            'pods "job-0001-1" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, used: …',
             ErrorKind.QUOTA,
         ),
         (
             403,
             "Forbidden",
-            'pods "job-0000-1" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
+            'pods "job-0000-1" is forbidden: violates PodSecurity "restricted:latest": unrestricted capabilities',
             ErrorKind.INVALID,
         ),
         (
@@ -56,13 +54,13 @@ def status(code: int, reason: str, message: str) -> str:
         (
             403,
             "Forbidden",
-            'pods "job-0001-1" is forbidden: unable to create new content in namespace t because it is being terminated',
+            'pods "job-0001-1" is forbidden: unable to create new content in namespace t because it is being termi…',
             ErrorKind.FORBIDDEN,
         ),
         (
             403,
             "Forbidden",
-            'pods "job-0001-1" is forbidden: error looking up service account t/trainer: serviceaccount "trainer" not found',
+            'pods "job-0001-1" is forbidden: error looking up service account t/x: serviceaccount "x" not found',
             ErrorKind.FORBIDDEN,
         ),
         (422, "Invalid", 'Pod "job-0000-1" is invalid: spec.containers[0].image: Required value', ErrorKind.INVALID),

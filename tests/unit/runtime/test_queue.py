@@ -63,11 +63,10 @@ async def test_an_appointment_during_the_work_is_kept_for_after_it() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a")
     await next_key(queue)
-    queue.add_after("a", 0.0)
-    queue.add("b")
+    queue.add_after("a", 0.001)
+    queue.add_after("b", 0.002)
     assert await next_key(queue) == "b"
-    while queue._timers:
-        await asyncio.sleep(0)
+    assert len(queue) == 0
     queue.done("a")
     assert await next_key(queue) == "a"
 

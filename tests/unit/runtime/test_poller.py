@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.runtime.fakes import PrometheusServer, answer, prometheus_server, series
+from tuning_operator.core.curves import Curve
+from tuning_operator.core.pods import Reading
+from tuning_operator.runtime.keys import JobKey
+from tuning_operator.runtime.poller import Interest, MetricsPoller
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+METRIC = "validation:accuracy"
+JOB, OTHER = JobKey("ns", "job"), JobKey("ns", "other")
+POD = "job-0001-1"
+RUNNING = {POD: Interest(POD, METRIC)}
+
+
+def ended(seconds: float) -> dict[str, Interest]:
+    return {POD: Interest(POD, METRIC, timedelta(seconds=seconds))}
+
+
+class Bench:
+    """A poller, the Prometheus that it asks, and the jobs that it called for."""
+
+    def __init__(self, server: PrometheusServer, poller: MetricsPoller, called: list[JobKey]) -> None:
+        self.server, self.poller, self.called = server, poller, called
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - what is waited for is state of the code under test
+                await asyncio.sleep(0.002)
+
+
+@contextlib.asynccontextmanager
+async def bench(interval: float = 0.01, *, running: bool = True) -> AsyncIterator[Bench]:
+    called: list[JobKey] = []
+    async with prometheus_server() as (server, client):
+        poller = MetricsPoller(client, interval, 300.0, called.append)
+        task = asyncio.create_task(poller.run()) if running else None
+        try:
+            yield Bench(server, poller, called)
+        finally:
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_job_hears_of_what_is_new() -> None:
+    async with bench() as it:
+        it.server.says(answer(series(POD, [(1, "0.1")])))
+        it.poller.watch(JOB, RUNNING)
+        await it.until(lambda: JOB in it.called)
+        assert it.poller.readings(JOB) == {POD: Reading(Curve.of([(1, 0.1)]))}
+        known = len(it.called)
+        it.server.says(answer(series(POD, [(1, "0.1"), (2, "0.2")])))
+        await it.until(lambda: len(it.called) > known)
+        assert it.poller.readings(JOB)[POD].curve == Curve.of([(1, 0.1), (2, 0.2)])
+
+
+@pytest.mark.parametrize("value", ["0.1", "NaN"])
+async def test_nothing_new_wakes_nobody(value: str) -> None:
+    async with bench(running=False) as it:
+        it.server.says(answer(series(POD, [(1, value)])))
+        it.poller.watch(JOB, RUNNING)
+        await it.poller._poll("ns")
+        assert it.called
+        it.called.clear()
+        await it.poller._poll("ns")
+        assert it.called == []
+
+
+async def test_no_interest_no_question() -> None:
+    async with bench() as it:
+        it.poller.watch(JOB, RUNNING)
+        await it.until(lambda: bool(it.server.questions))
+        it.poller.watch(JOB, {})
+        assert it.poller.readings(JOB) == {}
+        it.poller.watch(OTHER, {"other-0001-1": Interest("other-0001-1", METRIC)})
+        asked = len(it.server.questions)
+        await it.until(lambda: len(it.server.questions) > asked + 1)
+        assert r"job\\-0001" not in it.server.questions[-1]["query"]
+
+
+async def test_one_question_for_all_jobs_of_a_namespace() -> None:
+    async with bench(running=False) as it:
+        it.server.says(answer(series(POD, [(1, "0.1")]), series("other-0001-1", [(1, "5")], metric="loss")))
+        it.poller.watch(JOB, RUNNING)
+        it.poller.watch(OTHER, {"other-0001-1": Interest("other-0001-1", "loss")})
+        await it.poller._poll("ns")
+        assert len(it.server.questions) == 1
+        assert it.poller.readings(JOB)[POD].curve == Curve.of([(1, 0.1)])
+        assert it.poller.readings(OTHER)["other-0001-1"].curve == Curve.of([(1, 5.0)])
+
+
+async def test_an_outage_is_a_condition_and_what_is_known_stays() -> None:
+    async with bench() as it:
+        assert it.poller.condition("ns") is None
+        it.server.says(answer(series(POD, [(1, "0.1")])))
+        it.poller.watch(JOB, RUNNING)
+        await it.until(lambda: JOB in it.called)
+        known = it.poller.readings(JOB)
+        it.called.clear()
+        it.server.says("down", 503)
+        await it.until(lambda: JOB in it.called)
+        condition = it.poller.condition("ns")
+        assert condition is not None
+        assert (condition.type, condition.status, condition.reason) == ("MetricsAvailable", "False", "PrometheusError")
+        assert "HTTP 503" in condition.message
+        assert it.poller.readings(JOB) == known
+        it.called.clear()
+        it.server.says(answer(series(POD, [(1, "0.1")])))
+        await it.until(lambda: JOB in it.called)
+        condition = it.poller.condition("ns")
+        assert condition is not None
+        assert condition.status == "True"
+        assert it.poller.condition("elsewhere") is None
+
+
+async def test_an_answer_counts_as_last_only_if_the_question_came_after_the_end() -> None:
+    async with bench(running=False) as it:
+        it.server.says(answer(series(POD, [(1, "0.1")])))
+        it.poller.watch(JOB, RUNNING)
+        question = asyncio.create_task(it.poller._poll("ns"))
+        await asyncio.sleep(0)  # the question is on its way
+        it.poller.watch(JOB, ended(0))
+        await question
+        assert it.poller.readings(JOB)[POD].after_end is False
+        await it.poller._poll("ns")
+        assert it.poller.readings(JOB)[POD].after_end is True
+
+
+async def test_a_pod_that_has_just_ended_is_asked_about_at_once() -> None:
+    async with bench(interval=3600.0) as it:
+        it.poller.watch(JOB, RUNNING)
+        it.poller.watch(JOB, ended(1))
+        await it.until(lambda: JOB in it.called)
+        assert it.poller.readings(JOB)[POD].after_end
+        asked = len(it.server.questions)
+        it.poller.watch(JOB, ended(2))  # settled: no hurry any more
+        assert not it.poller._urgent.is_set()
+        assert len(it.server.questions) == asked
+
+
+async def test_the_window_reaches_back_beyond_the_end_of_a_pod() -> None:
+    """A job whose Prometheus was away for hours still finds its last epochs."""
+    async with bench(running=False) as it:
+        it.poller.watch(JOB, ended(7200))
+        await it.poller._poll("ns")
+        it.poller.watch(JOB, ended(10**9))
+        await it.poller._poll("ns")
+        assert "[7500s]" in it.server.questions[0]["query"]
+        assert "[604800s]" in it.server.questions[1]["query"]
+
+
+async def test_a_job_that_went_during_the_question_leaves_nothing_behind() -> None:
+    async with bench(running=False) as it:
+        it.poller.watch(JOB, RUNNING)
+        question = asyncio.create_task(it.poller._poll("ns"))
+        await asyncio.sleep(0)
+        it.poller.watch(JOB, {})
+        await question
+        assert it.poller.readings(JOB) == {}

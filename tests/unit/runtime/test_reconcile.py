@@ -1,0 +1,286 @@
+"""What a pass does beside deciding; whole histories are in `tests/unit/core/test_simulation.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, merge_patch, new_job
+from tuning_operator.core.job import Condition
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.reconcile import _difference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Body = dict[str, Any]
+
+
+class Bench:
+    """A job in a simulated cluster, and an operator."""
+
+    def __init__(self, runner: asyncio.Runner, **limits: int) -> None:
+        self.world = World(new_job(7, {"maxTrials": 3, "maxParallelTrials": 2} | limits, None, "Off"), 7)
+        self.runner = runner
+        self.operator = SimulatedOperator(self.world, runner)
+
+    @property
+    def connection(self) -> Connection:
+        return self.operator.connection
+
+    @property
+    def status(self) -> Body:
+        status: Body = self.world.job["status"]
+        return status
+
+    def condition(self, kind: str) -> Body:
+        found: Body = next(item for item in self.status["conditions"] if item["type"] == kind)
+        return found
+
+    def reconcile(self, passes: int = 1) -> None:
+        for _ in range(passes):
+            assert self.operator.reconcile()
+
+    def report(self, message: str) -> None:
+        self.runner.run(self.operator._reconciler.report_failure(KEY, message))
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def test_the_intents_come_first_then_their_pods(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile()
+    assert (list(it.world.trials), list(it.world.pods)) == ([], [])  # the suggestions are being computed
+    it.reconcile()
+    assert (list(it.world.trials), list(it.world.pods)) == (["job-0001", "job-0002"], [])
+    it.reconcile()
+    assert list(it.world.pods) == ["job-0001-1", "job-0002-1"]
+
+
+def test_a_pass_over_an_unchanged_cluster_writes_nothing(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile(6)
+    writes = it.world.writes
+    it.reconcile(5)
+    it.operator = SimulatedOperator(it.world, runner)
+    it.reconcile(5)
+    assert it.world.writes == writes
+
+
+def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner)
+    it.reconcile(3)
+    before = set(it.world.trials), set(it.world.pods)
+
+    async def stale(*_: object) -> list[Body]:
+        return []
+
+    monkeypatch.setattr(it.connection, "list_pods", stale)
+    it.reconcile()
+    monkeypatch.setattr(it.connection, "list_trials", stale)
+    it.reconcile(2)
+    assert (set(it.world.trials), set(it.world.pods)) == before
+
+
+def test_what_belongs_to_an_earlier_job_of_the_name_is_waited_for(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile(3)
+    old = set(it.world.pods)
+    it.world.job["metadata"]["uid"] = "uid-of-the-next-job"
+    it.operator = SimulatedOperator(it.world, runner)
+    it.reconcile()
+    with pytest.raises(ApiError, match="TuningTrial job-0001 exists and belongs to another owner"):
+        runner.run(it.operator._reconciler.reconcile(KEY))
+    assert set(it.world.pods) == old
+    it.world.trials.clear()
+    it.reconcile(2)
+    assert set(it.world.trials) == {"job-0001", "job-0002"}
+
+
+def test_a_pod_with_other_parameters_is_not_adopted(runner: asyncio.Runner) -> None:
+    it = Bench(runner, maxParallelTrials=1)
+    it.reconcile(3)
+    annotations = it.world.pods["job-0001-1"].body["metadata"]["annotations"]
+    annotations["tuning-operator.dev/parameters-hash"] = "another"
+    pods, it.world.pods = it.world.pods, {}
+    listed = SimulatedOperator(it.world, runner)
+
+    async def none(*_: object) -> list[Body]:
+        it.world.pods = pods
+        return []
+
+    listed.connection.list_pods = none  # type: ignore[method-assign]
+    with pytest.raises(ApiError, match="runs other parameters than its trial has"):
+        runner.run(listed._reconciler.reconcile(KEY))
+
+
+@pytest.mark.parametrize("answer", ["gone", "going"])
+def test_a_job_that_is_gone_is_left_alone(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    it = Bench(runner)
+    it.reconcile(3)
+    it.world.befall("start all", 0)
+    it.reconcile()
+    assert it.operator._poller._interests
+    writes = it.world.writes
+    if answer == "going":
+        it.world.job["metadata"]["deletionTimestamp"] = "2026-05-04T12:00:00Z"
+    else:
+
+        async def gone(*_: object) -> Body:
+            raise ApiError(ErrorKind.NOT_FOUND, "not found")
+
+        monkeypatch.setattr(it.connection, "get_job", gone)
+    it.reconcile(2)
+    assert it.world.writes == writes
+    assert not it.operator._poller._interests
+
+
+# The template
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (ApiError(ErrorKind.INVALID, "spec.containers[0].image: Required value"), "False", "Required value"),
+        (ApiError(ErrorKind.FORBIDDEN, 'serviceaccount "x" not found'), "Unknown", "not found"),
+        (ApiError(ErrorKind.UNAVAILABLE, "HTTP 503"), "Unknown", "HTTP 503"),
+        (ApiError(ErrorKind.QUOTA, "exceeded quota"), "True", "accepts"),
+    ],
+)
+def test_the_api_server_is_asked_about_the_template(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, error: ApiError, status: str, words: str
+) -> None:
+    it = Bench(runner)
+
+    async def create_pod(*_: object, dry_run: bool = False) -> Body:
+        assert dry_run
+        raise error
+
+    monkeypatch.setattr(it.connection, "create_pod", create_pod)
+    it.reconcile()
+    condition = it.condition("TemplateValid")
+    assert condition["status"] == status
+    assert words in condition["message"]
+    assert it.status["phase"] == {"False": "Failed", "Unknown": "Pending", "True": "Running"}[status]
+    assert it.status.get("completionReason") == ("InvalidTemplate" if status == "False" else None)
+
+
+def test_a_template_that_only_we_refuse_is_refused_in_the_same_way(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.world.job["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "HP_lr", "value": "1"}]
+    it.reconcile()
+    assert it.condition("TemplateValid")["status"] == "False"
+    assert "HP_lr" in it.status["message"]
+    assert it.status["phase"] == "Failed"
+
+
+# Quota
+
+
+def test_a_quota_is_waited_for_with_a_condition(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(runner)
+    it.reconcile(2)
+
+    async def full(*_: object, **__: object) -> Body:
+        raise ApiError(ErrorKind.QUOTA, 'pods "job-0001-1" is forbidden: exceeded quota: gpus')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(it.connection, "create_pod", full)
+        outcome = runner.run(it.operator._reconciler.reconcile(KEY))
+        assert outcome.obstacle is not None
+        it.reconcile(2)
+        assert it.condition("QuotaExceeded")["status"] == "True"
+        assert "exceeded quota: gpus" in it.condition("QuotaExceeded")["message"]
+        assert set(it.world.trials) == {"job-0001", "job-0002"}
+    it.operator = SimulatedOperator(it.world, runner)
+    it.reconcile(2)
+    assert set(it.world.pods) == {"job-0001-1", "job-0002-1"}
+    assert it.condition("QuotaExceeded")["status"] == "False"
+
+
+# Failures
+
+
+def test_a_failure_shows_in_a_condition_and_goes_when_a_pass_succeeds(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile(4)
+    it.world.now = it.world.now.replace(minute=5)
+    it.report("HTTP 500: boom")
+    failed = it.condition("Reconciled")
+    assert (failed["status"], failed["reason"], failed["message"]) == ("False", "ReconcileError", "HTTP 500: boom")
+    assert failed["lastTransitionTime"] == "2026-05-04T12:05:00Z"
+    assert it.condition("TemplateValid")["status"] == "True"
+    it.world.now = it.world.now.replace(minute=6)
+    writes = it.world.writes
+    it.report("HTTP 500: boom")
+    assert it.world.writes == writes
+    it.report("HTTP 503: worse")
+    assert it.condition("Reconciled")["message"] == "HTTP 503: worse"
+    assert it.condition("Reconciled")["lastTransitionTime"] == "2026-05-04T12:05:00Z"
+    it.reconcile()
+    assert it.condition("Reconciled")["status"] == "True"
+    assert it.condition("Reconciled")["lastTransitionTime"] == "2026-05-04T12:06:00Z"
+
+
+def test_a_failure_that_cannot_be_written_is_let_go(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(runner)
+
+    async def down(*_: object) -> Body:
+        raise ApiError(ErrorKind.UNAVAILABLE, "HTTP 503")
+
+    monkeypatch.setattr(it.connection, "get_job", down)
+    it.report("boom")
+
+
+def test_prometheus_condition_reaches_the_job(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.operator._poller._conditions["ns"] = Condition("MetricsAvailable", "False", "PrometheusError", "no answer")
+    it.reconcile()
+    assert it.condition("MetricsAvailable")["message"] == "no answer"
+
+
+# The merge patch
+
+texts = st.text(max_size=3)
+bodies = st.recursive(
+    st.dictionaries(texts, st.integers() | texts | st.lists(st.integers(), max_size=3), max_size=4),
+    lambda inner: st.dictionaries(texts, st.integers() | inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "wanted", "patch"),
+    [
+        ({}, {}, {}),
+        ({"a": 1}, {"a": 1}, {}),
+        ({"a": 1}, {"a": 2}, {"a": 2}),
+        ({"a": 1, "old": 2}, {"a": 1}, {"old": None}),
+        ({"counts": {"x": 1, "y": 2}}, {"counts": {"x": 1, "y": 3}}, {"counts": {"y": 3}}),
+        (
+            {"best": {"parameters": {"lr": "1"}}},
+            {"best": {"parameters": {"n": "2"}}},
+            {"best": {"parameters": {"lr": None, "n": "2"}}},
+        ),
+        ({"list": [1, 2]}, {"list": [2]}, {"list": [2]}),
+        ({"best": "text"}, {"best": {"name": "x"}}, {"best": {"name": "x"}}),
+    ],
+)
+def test_only_the_difference_is_written(recorded: Body, wanted: Body, patch: Body) -> None:
+    assert _difference(recorded, wanted) == patch
+
+
+@given(bodies, bodies)
+def test_the_patch_leads_from_one_status_to_the_other(recorded: Body, wanted: Body) -> None:
+    assert merge_patch(recorded, _difference(recorded, wanted)) == wanted
+    assert _difference(wanted, wanted) == {}
