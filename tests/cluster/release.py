@@ -42,10 +42,10 @@ class Release:
         create_namespace(self.tools, self.namespace, enforce="restricted")
         for namespace in self.watched:
             create_namespace(self.tools, namespace)
-        # Helm never touches definitions that exist already: they are brought up to date beforehand.
-        self.tools.kubectl("apply", "--server-side", "--force-conflicts", "-f", ROOT / "crds")
+        # The definitions, which all releases of a cluster share, pass to the one that was installed last.
         self.tools.helm(
-            "upgrade", "--install", self.name, CHART, "--namespace", self.namespace, "--wait", "--timeout", TIMEOUT,
+            "upgrade", "--install", self.name, CHART, "--namespace", self.namespace, "--take-ownership",
+            "--wait", "--timeout", TIMEOUT,
             "--set", f"watchNamespaces={{{','.join(self.watched)}}}",
             "--set", f"prometheus.url={PROMETHEUS_URL}",
             "--set", f"image.repository={OPERATOR_IMAGE}",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.cluster import paths
 from tests.cluster.kubeconfig import require_test_context
-from tests.cluster.process import environment
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_PROGRAMS = Path(__file__).parent
 
 
 class CommandError(RuntimeError):
@@ -39,14 +37,7 @@ class Tools:
         return self._run("helm", *words)
 
     def _run(self, program: str, *words: str | Path, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            [paths.binary(program), *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment({"KUBECONFIG": str(self.kubeconfig)}),
-        )
+        done = subprocess.run([_PROGRAMS / program, *words], input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
             said = done.stderr.strip() or done.stdout.strip()
             raise CommandError(f"{program} {' '.join(map(str, words))} failed:\n{said}")

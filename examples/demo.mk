@@ -1,0 +1,14 @@
+# The demo and the tests on the whole cluster. `python -m examples.demo --help` has more about the first;
+# DEMO_ARGS="--save-svg FILE" saves a picture.
+.PHONY: demo demo-down e2e
+DEMO_ARGS ?=
+E2E_ARGS ?=
+
+demo: venv cluster images ## tune a small network on Fashion-MNIST in a real cluster, and watch it
+	@$(PY) -m examples.demo up $(DEMO_ARGS)
+
+demo-down: venv ## remove what the demo installed (make cluster-down stops the cluster)
+	@$(PY) -m examples.demo down
+
+e2e: venv cluster images ## the tests on the whole cluster
+	@$(PY) -m pytest tests/e2e -q $(E2E_ARGS)

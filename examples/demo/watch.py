@@ -1,0 +1,92 @@
+"""Follows a tuning job until its end: a live view on a terminal, a line for each event elsewhere.
+
+Reads nothing but the two custom resources.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rich.live import Live
+
+from examples.demo.story import Story, changes, read_story
+from examples.demo.view import clock, progress_view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from tests.cluster.api import Api
+
+GROUP = "/apis/tuning-operator.dev/v1alpha1"
+POLL_SECONDS = 0.5
+TIMES_PER_SECOND = 4
+
+
+class Look(Protocol):
+    """Reads the job as it is now; raises `OSError` when the API server does not answer."""
+
+    def __call__(self) -> Story:
+        """Look once."""
+
+
+def looker(api: Api, namespace: str, name: str) -> Look:
+    """A function that reads the job and its trials."""
+    base = f"{GROUP}/namespaces/{namespace}"
+
+    def look() -> Story:
+        job = api.call("GET", f"{base}/tuningjobs/{name}")
+        trials = api.call("GET", f"{base}/tuningtrials?labelSelector=tuning-operator.dev/job%3D{name}")
+        return read_story(job, trials["items"])
+
+    return look
+
+
+def follow(look: Look, console: Console, seconds: float) -> Story:
+    """Show the job until it has ended, or for that many seconds; returns what was seen last."""
+    stories = _stories(look, seconds)
+    return _draw(stories, console) if console.is_terminal else _tell(stories, console.print)
+
+
+def _stories(look: Look, seconds: float) -> Iterator[Story]:
+    """The job, again and again, until it has ended or the time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            story = look()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            yield story
+            if story.is_final or time.monotonic() > deadline:
+                return
+        time.sleep(POLL_SECONDS)
+
+
+def _draw(stories: Iterator[Story], console: Console) -> Story:
+    story = next(stories)
+
+    def drawn() -> object:
+        return progress_view(story, datetime.now(UTC), console.width, console.height)
+
+    # The picture is drawn anew by a thread of rich's, so that clocks go on between two looks.
+    with Live(get_renderable=drawn, console=console, refresh_per_second=TIMES_PER_SECOND):  # type: ignore[arg-type]
+        for story in stories:  # noqa: B007 - read by `drawn`
+            pass
+    return story
+
+
+def _tell(stories: Iterator[Story], say: Callable[[str], None]) -> Story:
+    before: Story | None = None
+    for story in stories:
+        now = datetime.now(UTC)
+        for line in changes(before, story):
+            say(f"{clock(story.seconds(now)):>6}  {line}")
+        before = story
+    if before is None:
+        raise TimeoutError("the job could not be read")
+    return before

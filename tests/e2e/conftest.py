@@ -1,0 +1,69 @@
+"""The whole cluster with images, chart and Prometheus; an operator for all tests, and a namespace for each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster import release
+from tests.cluster.tools import Tools
+from tests.e2e.harness import NAMESPACES, OPERATOR_NAMESPACE, Namespace, Operator
+from tests.e2e.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def tools(pytestconfig: pytest.Config) -> Tools:
+    """The cluster, started and filled if need be; its progress is shown, since that may take minutes."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    with capture.global_and_fixture_disabled():
+        subprocess.run(["make", "-s", "cluster", "images"], cwd=release.ROOT, env=quiet, check=True)
+    return Tools.for_test_cluster()
+
+
+@pytest.fixture(scope="session")
+def operator(tools: Tools) -> Iterator[Operator]:
+    for leftover in (OPERATOR_NAMESPACE, *NAMESPACES):
+        tools.kubectl("delete", "namespace", leftover, "--ignore-not-found", "--wait=false")
+    tools.kubectl("wait", "--for=delete", *(f"namespace/{name}" for name in (OPERATOR_NAMESPACE, *NAMESPACES)))
+    release.install_prometheus(tools)
+    installed = release.Release(tools, OPERATOR_NAMESPACE, NAMESPACES, name="tuning-operator-e2e")
+    installed.install()
+    yield Operator(installed)
+    installed.uninstall()
+    for namespace in (OPERATOR_NAMESPACE, *NAMESPACES):
+        tools.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def new_namespace(tools: Tools, operator: Operator) -> Callable[[], Namespace]:
+    """Gives one of the namespaces that the operator looks after, each once."""
+    assert operator
+    unused = iter(NAMESPACES)
+    return lambda: Namespace(tools, next(unused))
+
+
+@pytest.fixture
+def namespace(new_namespace: Callable[[], Namespace]) -> Namespace:
+    return new_namespace()
+
+
+@pytest.fixture(scope="session")
+def recorder(operator: Operator) -> Iterator[Recorder]:
+    """Sees every change of every trial and Pod from here on."""
+    with Recorder(operator.release.tools.kubeconfig) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def the_operator_has_the_rights_that_it_uses(operator: Operator) -> Iterator[None]:
+    """Nothing that it does may be forbidden, whatever the test."""
+    yield
+    refused = [line for line in operator.logs().splitlines() if "orbidden" in line or " 403" in line]
+    assert refused == []

@@ -1,0 +1,59 @@
+"""Every epoch that a training reports is in its TuningTrial, however short, and whatever happens to Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cluster.release import PROMETHEUS_NAMESPACE
+from tests.e2e.harness import items, job_manifest, wait_until
+
+if TYPE_CHECKING:
+    from tests.cluster.tools import Tools
+    from tests.e2e.harness import Namespace
+
+pytestmark = pytest.mark.e2e
+
+EPOCHS = 50
+
+
+def quick_job(name: str, environment: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
+    manifest = job_manifest(name=name, epochs=EPOCHS, epoch_seconds=0.3, limits={"maxTrials": 1})
+    template = manifest["spec"]["template"]
+    template["metadata"] = {"annotations": annotations}
+    template["spec"]["containers"][0]["env"] = [{"name": key, "value": value} for key, value in environment.items()]
+    return manifest
+
+
+def test_no_short_epoch_is_lost_when_either_prometheus_or_the_termination_message_is(
+    tools: Tools, namespace: Namespace
+) -> None:
+    """Epochs of 0.3 s, scrapes every 5 s, and Prometheus replaced by an empty one in the middle."""
+    elsewhere = {"TUNING_TERMINATION_LOG": "/tmp/unread"}
+    unscraped = {"prometheus.io/scrape": "false"}
+    namespace.apply(quick_job("scraped", elsewhere, {}))
+    namespace.apply(quick_job("told", {"TUNING_FINISH_TIMEOUT": "1"}, unscraped))
+    namespace.apply(quick_job("both", {}, {}))
+    wait_until(
+        lambda: any((trial.get("status") or {}).get("epochs", 0) >= 5 for trial in namespace.trials("scraped")),
+        "some epochs were seen by Prometheus",
+        describe=lambda: namespace.kubectl("get", "tuningtrials,pods"),
+    )
+    first = prometheus_pods(tools)
+    tools.kubectl("delete", "pod", "--namespace", PROMETHEUS_NAMESPACE, *first, "--grace-period=0", "--force")
+    for job in ("scraped", "told", "both"):
+        status = namespace.wait_for_end(job)
+        assert status["trialCounts"]["completed"] == 1
+        (trial,) = namespace.trials(job)
+        assert trial["status"]["curve"]["epochs"] == list(range(1, EPOCHS + 1))
+        x = float(trial["spec"]["parameters"]["x"])
+        expected = [x * epoch / 100 for epoch in range(1, EPOCHS + 1)]
+        assert [float(value) for value in trial["status"]["curve"]["values"]] == pytest.approx(expected)
+    assert set(prometheus_pods(tools)).isdisjoint(first)
+    (scraped,) = (pod for pod in namespace.pods() if pod["metadata"]["name"].startswith("scraped"))
+    assert "message" not in scraped["status"]["containerStatuses"][0]["state"]["terminated"]
+
+
+def prometheus_pods(tools: Tools) -> list[str]:
+    return [pod["metadata"]["name"] for pod in items(tools, "pods", PROMETHEUS_NAMESPACE)]
