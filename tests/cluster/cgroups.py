@@ -112,7 +112,7 @@ def _tracking() -> Path:
 def _hierarchies() -> list[Path]:
     if _is_version_2():
         return [_MOUNT]
-    return [path for path in _MOUNT.iterdir() if path.is_dir() and (path / "tasks").exists()]
+    return [path for path in _MOUNT.iterdir() if path.is_dir() and (path / "cgroup.procs").exists()]
 
 
 def _is_version_2() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import secrets
 import shutil
@@ -31,9 +30,7 @@ from tests.cluster.api import Api, answers
 from tests.cluster.commands import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tests.cluster.network import Network
+    from collections.abc import Iterator
 
 DAEMONS = (
     "etcd",
@@ -56,7 +53,7 @@ def up() -> None:
     _require_root()
     packages.ensure()
     if not build.is_built():
-        disk.require(_GIB_FOR_THE_BUILD, "building Kubernetes")
+        disk.require_free(_GIB_FOR_THE_BUILD, "building Kubernetes")
     build.build()
     with _lock():
         if (problem := _problem()) is None:
@@ -64,7 +61,7 @@ def up() -> None:
             return
         if cgroups.processes():
             print(f"Starting the cluster anew: {problem}")
-        disk.require(_GIB_FOR_A_RUN, "starting the cluster")
+        disk.require_free(_GIB_FOR_A_RUN, "starting the cluster")
         started = time.monotonic()
         _clear()
         _start()
@@ -125,28 +122,38 @@ def _start() -> None:
         user=kubeconfig.token_user(token),
     )
     api = Api(admin)
+    clients = _clients(identity, machine, url)
+    kubelet = _kubelet(identity, machine, url)
     daemons.wait("kube-apiserver", api.ready, _START_SECONDS)
-    _start_clients(identity, machine, url)
-    _apply_addons(admin, network)
+    for name, command in clients.items():
+        daemons.start(name, command)
+    daemons.start_beside("kubelet", "containerd", kubelet)
+    for path, content in node.addons(network):
+        api.call("POST", path, content)
     _wait_until_complete(api)
     (paths.state() / "binaries").write_text(str(paths.binaries().resolve()))
     admin.replace(paths.kubeconfig())
 
 
-def _start_clients(identity: components.Identity, machine: node.Node, url: str) -> None:
-    """Start what talks to the API server, each as the user whom RBAC knows for it."""
+def _clients(identity: components.Identity, machine: node.Node, url: str) -> dict[str, list[str | Path]]:
+    """The commands of what talks to the API server, each as the user whom RBAC knows for it; the slowest first."""
 
-    def config(name: str, user: str, groups: Sequence[str] = ()) -> Path:
+    def config(name: str) -> Path:
         path = paths.state() / f"{name}.kubeconfig"
-        return components.client_kubeconfig(identity, path, url=url, name=user, groups=groups)
+        return components.client_kubeconfig(identity, path, url=url, name=f"system:{name}")
 
-    controllers = config("kube-controller-manager", "system:kube-controller-manager")
-    daemons.start("kube-controller-manager", components.controller_manager(identity, controllers))
-    daemons.start("kube-scheduler", components.scheduler(config("kube-scheduler", "system:kube-scheduler")))
-    daemons.start("kube-proxy", machine.kube_proxy(config("kube-proxy", "system:kube-proxy")))
-    daemons.start("coredns", machine.coredns(config("coredns", "system:coredns")))
-    kubelet = config("kubelet", f"system:node:{node.NAME}", ["system:nodes"])
-    daemons.start_beside("kubelet", "containerd", machine.kubelet(kubelet))
+    return {
+        "kube-controller-manager": components.controller_manager(identity, config("kube-controller-manager")),
+        "kube-scheduler": components.scheduler(config("kube-scheduler")),
+        "kube-proxy": machine.kube_proxy(config("kube-proxy")),
+        "coredns": machine.coredns(config("coredns")),
+    }
+
+
+def _kubelet(identity: components.Identity, machine: node.Node, url: str) -> list[str | Path]:
+    path = paths.state() / "kubelet.kubeconfig"
+    user = f"system:node:{node.NAME}"
+    return machine.kubelet(components.client_kubeconfig(identity, path, url=url, name=user, groups=["system:nodes"]))
 
 
 def _wait_until_complete(api: Api) -> None:
@@ -157,12 +164,6 @@ def _wait_until_complete(api: Api) -> None:
     daemons.wait("kube-proxy", lambda: answers(f"http://127.0.0.1:{node.PROXY_HEALTH_PORT}/healthz"), _START_SECONDS)
     daemons.wait("coredns", lambda: answers(f"http://127.0.0.1:{node.DNS_HEALTH_PORT}/ready"), _START_SECONDS)
     daemons.wait("kubelet", lambda: _node_problem(api) is None, _START_SECONDS)
-
-
-def _apply_addons(admin: Path, network: Network) -> None:
-    objects = {"apiVersion": "v1", "kind": "List", "items": node.addons(network)}
-    command = [f"--kubeconfig={admin}", f"--cache-dir={paths.state() / 'kubectl'}", "apply", "--server-side", "-f=-"]
-    run(str(paths.binary("kubectl")), *command, stdin=json.dumps(objects))
 
 
 def _advertise_gpus(api: Api) -> bool:

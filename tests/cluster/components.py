@@ -114,6 +114,7 @@ def controller_manager(identity: Identity, config: Path) -> list[str | Path]:
         "--secure-port=0",
         "--leader-elect=false",
         "--use-service-account-credentials",
+        f"--flex-volume-plugin-dir={config.parent / 'volume-plugins'}",  # it makes this folder
         f"--service-account-private-key-file={identity.service_accounts.key}",
         f"--root-ca-file={identity.authority.certificate}",
         f"--cluster-signing-cert-file={identity.authority.certificate}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -76,9 +77,9 @@ def private(folder: str) -> Path:
 
 
 def wait(name: str, ready: Callable[[], bool], seconds: float) -> None:
-    """Wait for what a daemon brings about; ends with its log's last words when it dies or takes too long."""
+    """Wait for what a daemon brings about (`OSError`: not yet); ends with its last words when it dies or is too slow."""
     deadline = time.monotonic() + seconds
-    while not ready():
+    while not _says_yes(ready):
         if not cgroups.running(name):
             raise SystemExit(f"{name} ended at its start. {_last_words(name)}")
         if time.monotonic() > deadline:
@@ -88,6 +89,12 @@ def wait(name: str, ready: Callable[[], bool], seconds: float) -> None:
 
 def _command_file(name: str) -> Path:
     return paths.state() / "commands" / f"{name}.json"
+
+
+def _says_yes(ready: Callable[[], bool]) -> bool:
+    with contextlib.suppress(OSError):
+        return ready()
+    return False
 
 
 def _last_words(name: str) -> str:

@@ -10,17 +10,13 @@ from tests.cluster.commands import run, succeeds
 if TYPE_CHECKING:
     from tests.cluster.network import Network
 
+_COMMANDS = ("iptables", "ip6tables")
 _COMMENT = "tuning-operator test cluster"
-
-
-def tables() -> dict[str, list[str]]:
-    """The tables that exist, by command."""
-    return {command: _tables(command) for command in ("iptables", "ip6tables")}
 
 
 def has_kube_proxys_chains() -> bool:
     """Whether some kube-proxy, ours or another, keeps its rules here."""
-    return any("KUBE-SERVICES" in run(f"{command}-save") for command in ("iptables", "ip6tables"))
+    return any("KUBE-SERVICES" in run(f"{command}-save") for command in _COMMANDS)
 
 
 def allow(network: Network) -> None:
@@ -30,16 +26,13 @@ def allow(network: Network) -> None:
             run("iptables", "-w", "-t", table, "-I", *rule)
 
 
-def clear(network: Network, before: dict[str, list[str]]) -> None:
-    """Remove what `allow` added, kube-proxy's chains, and the tables that were not there `before`."""
+def clear(network: Network) -> None:
+    """Remove what `allow` added and kube-proxy's chains; empty built-in tables stay, as after any use of iptables."""
     for table, rule in _rules(network):
         while succeeds("iptables", "-w", "-t", table, "-D", *rule):
             pass
-    for command, earlier in before.items():
+    for command in _COMMANDS:
         _remove_kube_proxys_chains(command)
-        # Using a table makes it with its built-in chains; empty ones that accept all can go again.
-        for name in set(_tables(command)) - set(earlier):
-            succeeds(command, "-w", "-t", name, "-X")
 
 
 def _rules(network: Network) -> list[tuple[str, list[str]]]:
@@ -65,7 +58,3 @@ def _remove_kube_proxys_chains(command: str) -> None:
     for table in sorted({table for table, _, _ in script}):
         lines = [line for name, _, line in sorted(script, key=lambda step: step[1]) if name == table]
         run(f"{command}-restore", "--noflush", "-w", stdin="\n".join([table, *lines, "COMMIT", ""]))
-
-
-def _tables(command: str) -> list[str]:
-    return re.findall(r"^\*(\S+)", run(f"{command}-save"), re.MULTILINE)

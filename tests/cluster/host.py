@@ -43,14 +43,12 @@ class Before:
         boot: which boot this was; after another one only folders can be left over.
         network: range that the cluster uses.
         settings: kernel settings by path under /proc/sys.
-        tables: iptables' tables that existed, by command.
         folders: of `PRIVATE_FOLDERS` and their parents, those that did not exist.
     """
 
     boot: str
     network: str
     settings: dict[str, str]
-    tables: dict[str, list[str]]
     folders: list[str]
 
 
@@ -76,7 +74,7 @@ def restore() -> None:
         return
     if before.boot == _boot():
         network = Network(before.network)
-        firewall.clear(network, before.tables)
+        firewall.clear(network)
         succeeds("ip", "address", "del", f"{network.node}/32", "dev", "lo")
         for name, value in before.settings.items():
             _set(name, value)
@@ -107,7 +105,6 @@ def _look(earlier: Before | None) -> Before:
         boot=_boot(),
         network=free().range,
         settings={name: value for name, value in settings.items() if value is not None},
-        tables=firewall.tables(),
         folders=sorted(made),
     )
 

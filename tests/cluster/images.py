@@ -36,7 +36,7 @@ def load(name: str) -> bool:
     gib = sum(layer.size for layer in missing) / (1 << 30)
     if gib > _CHECK_DISK_FROM_GIB:
         print(f"Loading {name}: {gib:.1f} GiB", flush=True)
-        disk.require(2 * gib, f"loading {name}")  # as they come and unpacked, for a moment
+        disk.require_room(2 * gib, f"loading {name}")  # as they come and unpacked, for a moment
     _import(image, missing)
     if missing:
         # Containers use the unpacked form, and this halves what an image occupies.

@@ -137,46 +137,33 @@ class Node:
         return [paths.binary("coredns"), "-conf", configuration]
 
 
-def addons(network: Network) -> list[dict[str, Any]]:
-    """Objects that make CoreDNS, which runs beside the Pods and not in one, the Service for names."""
-    metadata = {"name": "kube-dns", "namespace": "kube-system"}
-    ports = [{"name": name, "protocol": name.upper(), "port": 53, "targetPort": DNS_PORT} for name in ("udp", "tcp")]
-    reads = {
-        "": ["endpoints", "namespaces", "pods", "services"],
-        "discovery.k8s.io": ["endpointslices"],
+def addons(network: Network) -> list[tuple[str, dict[str, Any]]]:
+    """Objects that make CoreDNS, which runs beside the Pods and not in one, the Service for names; with their paths."""
+    dns = {"name": "kube-dns", "namespace": "kube-system"}
+    reader = {"name": "system:coredns"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": reader["name"]}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": reader["name"]}
+    ports = [{"name": name, "protocol": name.upper()} for name in ("udp", "tcp")]
+    service = {
+        "metadata": dns,
+        "spec": {"clusterIP": network.dns, "ports": [port | {"port": 53, "targetPort": DNS_PORT} for port in ports]},
     }
-    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:coredns"}
+    slice_ = {
+        "metadata": dns | {"labels": {"kubernetes.io/service-name": dns["name"]}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [network.node], "conditions": {"ready": True}}],
+        "ports": [port | {"port": DNS_PORT} for port in ports],
+    }
+    rules = [
+        {"apiGroups": [""], "resources": ["endpoints", "namespaces", "pods", "services"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    ]
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
     return [
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"clusterIP": network.dns, "ports": ports},
-        },
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": metadata | {"labels": {"kubernetes.io/service-name": "kube-dns"}},
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [network.node], "conditions": {"ready": True}}],
-            "ports": [{"name": port["name"], "protocol": port["protocol"], "port": DNS_PORT} for port in ports],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": "system:coredns"},
-            "rules": [
-                {"apiGroups": [group], "resources": resources, "verbs": ["list", "watch"]}
-                for group, resources in reads.items()
-            ],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "system:coredns"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"},
-            "subjects": [user],
-        },
+        (f"{rbac}/clusterroles", {"metadata": reader, "rules": rules}),
+        (f"{rbac}/clusterrolebindings", {"metadata": reader, "roleRef": role, "subjects": [user]}),
+        ("/api/v1/namespaces/kube-system/services", service),
+        ("/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices", slice_),
     ]
 
 
