@@ -1,0 +1,126 @@
+"""What operations.md lists is what there is in the code: settings, metrics, conditions, Events, rights."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from prometheus_client.metrics import MetricWrapperBase
+
+from tests.unit.docs.pages import ROOT, section, table
+from tuning_operator.core import decide
+from tuning_operator.core.job import CompletionReason
+from tuning_operator.runtime import metrics
+from tuning_operator.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+SOURCES = ROOT / "operator" / "src" / "tuning_operator"
+
+
+def rows(heading: str) -> list[list[str]]:
+    return table(section(PAGE, heading))
+
+
+def test_settings() -> None:
+    told = {flag: (variable, default) for flag, variable, default, _ in rows("## Settings")}
+    expected = {}
+    for setting in fields(Settings):
+        default = "required" if setting.default is MISSING else setting.default
+        expected[f"--{setting.name.replace('_', '-')}"] = (
+            f"TUNING_OPERATOR_{setting.name.upper()}",
+            f"{default:g}" if isinstance(default, float | int) else default,
+        )
+    assert told == expected
+
+
+def test_metrics() -> None:
+    told = {name: (kind, labels.replace("`", "")) for name, kind, labels, _, _ in rows("## The operator's own metrics")}
+    expected = {}
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            family = next(iter(metric.describe()))
+            suffix = "_total" if family.type == "counter" else ""
+            expected[family.name + suffix] = (family.type, ", ".join(metric._labelnames))
+    assert told == expected
+
+
+def test_every_metric_has_a_meaning_and_an_alert() -> None:
+    assert all(row[3] and row[4] for row in rows("## The operator's own metrics"))
+
+
+def trees() -> Iterator[ast.Module]:
+    for path in SOURCES.rglob("*.py"):
+        yield ast.parse(path.read_text())
+
+
+def calls(name: str) -> Iterator[ast.Call]:
+    for tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield node
+
+
+def words(node: ast.AST) -> set[str]:
+    return {item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+
+
+def test_event_reasons() -> None:
+    told = {reason: kind for reason, kind, *_ in rows("## Events")}
+    reasons = {word for call in calls("Notice") for word in words(call.args[0])}
+    reasons |= {reason for reason, _ in decide._TOLD.values()} | set(CompletionReason)
+    assert set(told) == reasons
+    failures = {reason for reason in CompletionReason if reason.is_failure}
+    assert {reason for reason, kind in told.items() if kind == "Warning"} >= failures
+
+
+def test_conditions() -> None:
+    """Types, statuses and reasons that the code writes out are in the table; those from elsewhere are described."""
+    told: dict[str, set[tuple[str, str]]] = {}
+    kind = ""
+    for first, status, reason, *_ in rows("## Conditions"):
+        kind = first or kind
+        told.setdefault(kind, set()).add((status, reason))
+    schema = yaml.safe_load((ROOT / "crds" / "tuningjobs.yaml").read_text())["spec"]["versions"][0]["schema"]
+    described = schema["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]["description"]
+    assert [name for name in told if name not in described] == []
+    written = list(written_as_words())
+    assert len(written) >= 8
+    assert [(kind, status, reason) for kind, status, reason in written if (status, reason) not in told[kind]] == []
+
+
+def written_as_words() -> Iterator[tuple[str, str, str]]:
+    for call in calls("Condition"):
+        if all(isinstance(argument, ast.Constant) for argument in call.args[:3]):
+            kind, status, reason = map(ast.literal_eval, call.args[:3])
+            yield kind, status, reason
+
+
+def test_rights_are_those_of_the_chart() -> None:
+    helpers = (ROOT / "charts" / "tuning-operator" / "templates" / "_helpers.tpl").read_text()
+    found = re.search(r'define "tuning-operator.rules" -}}\n(.*?){{- end }}', helpers, re.DOTALL)
+    assert found
+    granted = {
+        (group or "core", resource): verbs
+        for rule in yaml.safe_load(found.group(1))
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verbs in [", ".join(rule["verbs"])]
+    }
+    told = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights")}
+    assert told == granted
+
+
+@pytest.mark.parametrize("path", ["chart", "operator"])
+def test_versions_agree(path: str) -> None:
+    """The change log's newest version is the one that is built."""
+    newest = re.search(r"^## \[?([0-9.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    files = {"chart": "charts/tuning-operator/Chart.yaml", "operator": "operator/pyproject.toml"}
+    assert re.search(rf"^version(: | = \"){re.escape(newest.group(1))}", (ROOT / files[path]).read_text(), re.MULTILINE)

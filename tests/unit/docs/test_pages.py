@@ -1,0 +1,97 @@
+"""Examples on all pages are what they pretend to be, and the generated page is up to date."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from docs.generate_crd_reference import PAGE as CRD_REFERENCE
+from docs.generate_crd_reference import render
+from tests.unit.docs.pages import ROOT, Block, blocks, pages
+from tuning_operator.api.job import parse_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_JOB = "HyperparameterTuningJob"
+
+
+def test_the_crd_reference_is_up_to_date() -> None:
+    assert CRD_REFERENCE.read_text() == render(), "run `make docs`"
+
+
+def every_block(*languages: str) -> list[Any]:
+    return [
+        pytest.param(block, id=f"{block.page}:{block.line}") for path in pages() for block in blocks(path, *languages)
+    ]
+
+
+@pytest.mark.parametrize("block", every_block("python"))
+def test_python_examples_compile(block: Block) -> None:
+    compile(block.text, f"{block.page}:{block.line}", "exec")
+
+
+@pytest.mark.parametrize("block", every_block("sh", "bash"))
+def test_shell_examples_parse(block: Block) -> None:
+    done = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("block", every_block("yaml"))
+def test_manifests_are_yaml_and_jobs_are_jobs(block: Block) -> None:
+    for document in yaml.safe_load_all(block.text):
+        if document.get("kind") == _JOB:
+            parse_job(as_stored(document))
+            assert list(misspelt(document, job_schema(), "")) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_example_files_are_jobs(path: Path) -> None:
+    jobs = [document for document in yaml.safe_load_all(path.read_text()) if document["kind"] == _JOB]
+    assert jobs
+    for job in jobs:
+        parse_job(as_stored(job))
+        assert list(misspelt(job, job_schema(), "")) == []
+
+
+def as_stored(job: dict[str, Any]) -> dict[str, Any]:
+    """A manifest with what the API server adds."""
+    return {**job, "metadata": {"namespace": "here", "uid": "1", **job["metadata"]}}
+
+
+def job_schema() -> dict[str, Any]:
+    body = yaml.safe_load((ROOT / "crds" / "tuningjobs.yaml").read_text())
+    schema: dict[str, Any] = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def misspelt(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
+    """Fields that the definition does not know or misses, and words that it does not take."""
+    if isinstance(value, dict) and "properties" in schema and where != ".metadata":
+        yield from (f"{where}.{name} is missing" for name in schema.get("required", ()) if name not in value)
+        for name, item in value.items():
+            if name in schema["properties"]:
+                yield from misspelt(item, schema["properties"][name], f"{where}.{name}")
+            elif not schema.get("x-kubernetes-preserve-unknown-fields"):
+                yield f"{where}.{name} is unknown"
+    elif isinstance(value, list) and "items" in schema:
+        for item in value:
+            yield from misspelt(item, schema["items"], f"{where}[]")
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{where} is {value!r}"
+
+
+def test_a_misspelt_field_is_found() -> None:
+    job = {"spec": {"strategy": "Grid", "limit": {}}}
+    assert list(misspelt(job, job_schema(), "")) == [
+        ".spec.objective is missing",
+        ".spec.parameters is missing",
+        ".spec.limits is missing",
+        ".spec.template is missing",
+        ".spec.strategy is 'Grid'",
+        ".spec.limit is unknown",
+    ]
