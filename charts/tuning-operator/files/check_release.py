@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script of its own, which Helm puts into a Pod
 """What `helm test` runs: does the operator say that it is well, and does its Prometheus answer queries?"""
 
 import json

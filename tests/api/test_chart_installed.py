@@ -1,0 +1,195 @@
+"""The chart on a real API server: installed, upgraded and uninstalled, and what its rights allow."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
+from tests.api.crd_cases import good_job
+from tests.api.operator.harness import wait_until
+from tests.cluster.api import Api
+from tests.cluster.controlplane import ControlPlane, KubectlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.api
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+PLURALS = ("tuningjobs", "tuningtrials")
+GROUP = "tuning-operator.dev"
+RIGHTS = {
+    (GROUP, "tuningjobs"): {"get", "list", "watch"},
+    (GROUP, "tuningjobs/status"): {"patch"},
+    (GROUP, "tuningtrials"): {"get", "list", "watch", "create"},
+    (GROUP, "tuningtrials/status"): {"patch"},
+    ("", "pods"): {"get", "list", "watch", "create", "delete"},
+    ("events.k8s.io", "events"): {"create"},
+}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release in a namespace of its own, which enforces the restricted Pod security level."""
+
+    server: ControlPlane
+    namespace: str
+    name: str = "tuning-operator"
+
+    def helm(self, *words: str) -> str:
+        return helm(*words, f"--namespace={self.namespace}", kubeconfig=self.server.kubeconfig)
+
+    def install(self, *flags: str, **values: Any) -> str:
+        words = ("upgrade", "--install", self.name, str(CHART), *values_flags(PROMETHEUS | values), *flags)
+        return self.helm(*words)
+
+    def uninstall(self) -> None:
+        self.helm("uninstall", self.name)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane that knows nothing of the project before a release is installed."""
+    with ControlPlane(tmp_path_factory.mktemp("chart") / "state", users={"ana": (), "vic": ()}) as running:
+        yield running
+
+
+@pytest.fixture
+def release(server: ControlPlane) -> Iterator[Release]:
+    namespace = server.create_namespace(f"release-{next(_numbers)}", RESTRICTED)
+    made = Release(server, namespace)
+    yield made
+    made.helm("uninstall", made.name, "--ignore-not-found")
+    server.kubectl("delete", "crd", "--ignore-not-found", *(f"{plural}.tuning-operator.dev" for plural in PLURALS))
+
+
+def test_installing_says_what_to_do_next(release: Release) -> None:
+    notes = release.install()
+    for words in (
+        f"looks after HyperparameterTuningJobs in {release.namespace}",
+        "reads their metrics from http://prometheus.monitoring:9090",
+        f"kubectl -n {release.namespace} rollout status deployment/tuning-operator",
+        f"kubectl -n {release.namespace} apply -f job.yaml",
+    ):
+        assert words in notes
+    assert "crds.install=false" in release.install("--take-ownership", crds={"install": False})
+
+
+def test_jobs_outlive_the_release_and_the_next_one_takes_them_over(release: Release) -> None:
+    release.install()
+    release.server.kubectl("wait", "--for=condition=Established", "crd/tuningjobs.tuning-operator.dev", "--timeout=10s")
+    apply = ("apply", "-n", release.namespace, "-f=-")
+    release.server.kubectl(*apply, stdin=json.dumps(good_job()))
+    release.uninstall()
+    left = release.server.kubectl("get", "htj,deployment,role,sa", "-n", release.namespace, "-o=name").split()
+    assert left == ["hyperparametertuningjob.tuning-operator.dev/fashion", "serviceaccount/default"]
+    release.install()
+    release.server.kubectl("get", "htj", "fashion", "-n", release.namespace)
+
+
+@pytest.mark.parametrize("values", [{}, {"clusterWide": True}, {"watchNamespaces": ["default"]}])
+def test_the_operator_may_do_its_work_where_it_watches_and_nothing_else(
+    release: Release, values: dict[str, Any]
+) -> None:
+    release.install(**values)
+    account, nobody = (
+        release.server.kubeconfig_for_service_account(release.namespace, name)
+        for name in ("tuning-operator", "default")
+    )
+    watched = "default" if values else release.namespace
+    assert _rights(account, watched, unlike=nobody) == RIGHTS
+    elsewhere = RIGHTS if values.get("clusterWide") else {}
+    assert _rights(account, "kube-system", unlike=nobody) == elsewhere
+
+
+def test_what_runs_passes_the_restricted_pod_security_level(release: Release) -> None:
+    release.install()
+    objects = render({})
+    (deployment,), (test,) = of_kind(objects, "Deployment"), of_kind(objects, "Pod")
+    operator = {"apiVersion": "v1", "kind": "Pod", **deployment["spec"]["template"]}
+    operator["metadata"]["name"] = "operator"
+    for pod in (operator, test):
+        pod["metadata"].pop("namespace", None)
+        release.server.kubectl("create", "-n", release.namespace, "--dry-run=server", "-f=-", stdin=json.dumps(pod))
+    operator["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    with pytest.raises(KubectlError, match="restricted"):
+        release.server.kubectl(
+            "create", "-n", release.namespace, "--dry-run=server", "-f=-", stdin=json.dumps(operator)
+        )
+
+
+def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> None:
+    release.server.create_namespace("team-a")
+    release.install(
+        watchNamespaces=[release.namespace, "team-a"],
+        image={"repository": "r.example.com/operator", "digest": f"sha256:{'0' * 64}", "pullPolicy": "Always"},
+        imagePullSecrets=[{"name": "registry"}],
+        settings={"pollInterval": 0.5, "logFormat": "plain"},
+        extraEnv=[{"name": "TZ", "value": "UTC"}],
+        serviceAccount={"name": "mine", "annotations": {"note": "x"}},
+        resources={"requests": {"cpu": "1"}, "limits": {"memory": "4Gi"}},
+        nodeSelector={"pool": "cpu"},
+        tolerations=[{"key": "dedicated", "operator": "Exists"}],
+        affinity={"nodeAffinity": {}},
+        priorityClassName="system-cluster-critical",
+        podLabels={"team": "platform"},
+        podAnnotations={"note": "x"},
+        fullnameOverride="tuner",
+    )
+    made = release.server.kubectl("get", "deployment,service,role,rolebinding,sa", "-n", release.namespace, "-o=name")
+    assert {line for line in made.split() if "default" not in line} == {
+        "deployment.apps/tuner",
+        "service/tuner",
+        "role.rbac.authorization.k8s.io/tuner",
+        "rolebinding.rbac.authorization.k8s.io/tuner",
+        "serviceaccount/mine",
+    }
+    assert "tuner" in release.server.kubectl("get", "rolebinding", "-n", "team-a", "-o=name")
+
+
+def test_users_see_and_edit_jobs_by_the_roles_they_have(release: Release) -> None:
+    release.install()
+    server, namespace = release.server, release.namespace
+    for user, role in (("ana", "edit"), ("vic", "view")):
+        server.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", "-n", namespace)
+    see, change = {"get", "list", "watch"}, {"create", "update", "patch", "delete", "deletecollection"}
+    expected = {
+        "vic": {"tuningjobs": see, "tuningtrials": see},
+        "ana": {"tuningjobs": see | change, "tuningtrials": see},
+    }
+
+    def rights() -> dict[str, dict[str, set[str]]]:
+        return {
+            user: {
+                resource: verbs
+                for (group, resource), verbs in _all_rights(server.kubeconfig_for_user(user), namespace).items()
+                if group == GROUP
+            }
+            for user in expected
+        }
+
+    # The controller-manager has to gather the new rules into the roles first.
+    wait_until(lambda: rights() == expected, f"users' rights are {expected}", seconds=20, describe=rights)
+
+
+def _rights(config: Path, namespace: str, unlike: Path) -> dict[tuple[str, str], set[str]]:
+    """What the user of a kubeconfig may do in a namespace, unlike another: verbs by API group and resource."""
+    common = _all_rights(unlike, namespace)
+    return {what: verbs for what, verbs in _all_rights(config, namespace).items() if common.get(what) != verbs}
+
+
+def _all_rights(config: Path, namespace: str) -> dict[tuple[str, str], set[str]]:
+    review = {"spec": {"namespace": namespace}}
+    answer = Api(config).call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)
+    rights: dict[tuple[str, str], set[str]] = {}
+    for rule in answer["status"]["resourceRules"]:
+        for what in itertools.product(rule["apiGroups"], rule["resources"]):
+            rights.setdefault(what, set()).update(rule["verbs"])
+    return rights

@@ -1,0 +1,259 @@
+"""What the chart makes of its values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.api.chart import (
+    CHART,
+    NAMESPACE,
+    PROMETHEUS,
+    HelmError,
+    environment,
+    helm,
+    of_kind,
+    operator_container,
+    render,
+)
+from tests.api.conftest import CRDS
+from tuning_operator.runtime.settings import Settings, parse_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.api
+
+URL = PROMETHEUS["prometheus"]["url"]
+OTHER_SETTINGS = {
+    "pollInterval": 0.5,
+    "metricsWindow": 86400,
+    "resyncInterval": 30,
+    "workers": 64,
+    "suggestionWorkers": 3,
+    "suggestionTimeout": 12.5,
+    "apiQps": 200,
+    "apiBurst": 10000,
+    "imagePullGrace": 0,
+    "logFormat": "plain",
+    "logLevel": "debug",
+}
+
+
+@pytest.fixture(scope="module")
+def defaults() -> list[dict[str, Any]]:
+    return render()
+
+
+def test_defaults_create_this_and_nothing_else(defaults: list[dict[str, Any]]) -> None:
+    assert sorted((body["kind"], body["metadata"]["name"]) for body in defaults) == [
+        ("ClusterRole", "tuning-operator-edit"),
+        ("ClusterRole", "tuning-operator-view"),
+        ("CustomResourceDefinition", "tuningjobs.tuning-operator.dev"),
+        ("CustomResourceDefinition", "tuningtrials.tuning-operator.dev"),
+        ("Deployment", "tuning-operator"),
+        ("Pod", "tuning-operator-test"),
+        ("Role", "tuning-operator"),
+        ("RoleBinding", "tuning-operator"),
+        ("Service", "tuning-operator"),
+        ("ServiceAccount", "tuning-operator"),
+    ]
+
+
+def test_default_settings_are_those_of_the_operator(defaults: list[dict[str, Any]]) -> None:
+    assert parse_settings([], environment(defaults)) == Settings((NAMESPACE,), URL)
+
+
+def test_every_setting_reaches_the_operator() -> None:
+    settings = parse_settings([], environment(render({"settings": OTHER_SETTINGS})))
+    snake = {re.sub(r"(?=[A-Z])", "_", name).lower(): value for name, value in OTHER_SETTINGS.items()}
+    assert {name: getattr(settings, name) for name in snake} == snake
+    fixed = {"namespaces", "prometheus_url", "metrics_port", "health_port"}
+    assert {field.name for field in fields(Settings)} == snake.keys() | fixed
+
+
+def test_definitions_are_the_canonical_ones_and_outlive_the_release(defaults: list[dict[str, Any]]) -> None:
+    rendered = of_kind(defaults, "CustomResourceDefinition")
+    for body in rendered:
+        assert body["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert rendered == [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
+    assert of_kind(render({"crds": {"install": False}}), "CustomResourceDefinition") == []
+
+
+def test_a_packaged_chart_is_the_same(defaults: list[dict[str, Any]], tmp_path: Path) -> None:
+    helm("package", CHART, "--destination", tmp_path)
+    (package,) = tmp_path.glob("*.tgz")
+    assert render(chart=package) == defaults
+
+
+@pytest.mark.parametrize(
+    ("values", "namespaces", "variable"),
+    [
+        ({}, [NAMESPACE], NAMESPACE),
+        ({"watchNamespaces": ["team-a", "team-b"]}, ["team-a", "team-b"], "team-a,team-b"),
+        ({"clusterWide": True}, [], "*"),
+    ],
+)
+def test_rights_end_where_the_operator_watches(values: dict[str, Any], namespaces: list[str], variable: str) -> None:
+    objects = render(values)
+    assert environment(objects)["TUNING_OPERATOR_NAMESPACES"] == variable
+    for kind in ("Role", "RoleBinding"):
+        assert [body["metadata"]["namespace"] for body in of_kind(objects, kind)] == namespaces
+    own = [body for body in of_kind(objects, "ClusterRole") if body["metadata"]["name"] == "tuning-operator"]
+    bindings = of_kind(objects, "ClusterRoleBinding")
+    assert (len(own), len(bindings)) == ((0, 0) if namespaces else (1, 1))
+    for binding in of_kind(objects, "RoleBinding") + bindings:
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "tuning-operator", "namespace": NAMESPACE}]
+
+
+def test_one_operator_writes_under_restricted_pod_security(defaults: list[dict[str, Any]]) -> None:
+    (deployment,) = of_kind(defaults, "Deployment")
+    pod, container = deployment["spec"]["template"]["spec"], operator_container(defaults)
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/healthz", "port": "health"}
+    assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
+
+
+def test_the_operators_own_pod_is_no_training(defaults: list[dict[str, Any]]) -> None:
+    (deployment,) = of_kind(defaults, "Deployment")
+    assert deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "tuning-operator"
+
+
+def test_what_the_pod_is_given_arrives() -> None:
+    given: dict[str, Any] = {
+        "nodeSelector": {"pool": "cpu"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "high",
+        "imagePullSecrets": [{"name": "registry"}],
+    }
+    env = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
+    more = {
+        "podLabels": {"team": "platform", "app.kubernetes.io/name": "else"},
+        "podAnnotations": {"prometheus.io/scrape": "false", "note": "x"},
+        "extraEnv": [env],
+        "resources": {"limits": {"memory": "4Gi"}},
+    }
+    objects = render(given | more)
+    (deployment,) = of_kind(objects, "Deployment")
+    template, container = deployment["spec"]["template"], operator_container(objects)
+    assert {name: template["spec"][name] for name in given} == given
+    assert template["metadata"]["labels"]["team"] == "platform"
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    assert template["metadata"]["annotations"] == {
+        "prometheus.io/scrape": "false",
+        "prometheus.io/port": "8080",
+        "note": "x",
+    }
+    assert env in container["env"]
+    assert container["resources"]["limits"] == {"memory": "4Gi"}
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ({}, "localhost/tuning-operator/operator:0.1.0"),
+        ({"repository": "r.example.com/op", "tag": "dev"}, "r.example.com/op:dev"),
+        (
+            {"repository": "r.example.com/op", "tag": "dev", "digest": f"sha256:{'0' * 64}"},
+            f"r.example.com/op@sha256:{'0' * 64}",
+        ),
+    ],
+)
+def test_images_are_named_by_tag_or_digest(image: dict[str, str], reference: str) -> None:
+    objects = render({f"image.{name}": value for name, value in image.items()})
+    assert operator_container(objects)["image"] == reference
+    (test,) = of_kind(objects, "Pod")
+    assert [container["image"] for container in test["spec"]["containers"]] == [reference]
+
+
+def test_accounts_and_rights_can_be_brought_along() -> None:
+    objects = render(
+        {"serviceAccount": {"create": False, "name": "mine"}, "rbac": {"create": False, "userRoles": False}}
+    )
+    (deployment,) = of_kind(objects, "Deployment")
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "mine"
+    roles = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+    assert roles & {body["kind"] for body in objects} == set()
+
+
+@pytest.mark.parametrize(
+    ("values", "selector"),
+    [
+        ({}, {"matchNames": [NAMESPACE]}),
+        ({"watchNamespaces": ["team-a", "team-b"]}, {"matchNames": ["team-a", "team-b"]}),
+        ({"clusterWide": True}, {"any": True}),
+    ],
+)
+def test_the_pod_monitor_scrapes_trainings_where_they_run(values: dict[str, Any], selector: dict[str, Any]) -> None:
+    wanted = {"podMonitor": {"enabled": True, "interval": "3s", "labels": {"release": "prometheus"}}}
+    (monitor,) = of_kind(render(values | wanted), "PodMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"]["namespaceSelector"] == selector
+    assert monitor["spec"]["selector"]["matchLabels"] == {"app.kubernetes.io/managed-by": "tuning-operator"}
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["interval"], endpoint["honorLabels"]) == ("metrics", "3s", False)
+
+
+def test_the_service_monitor_scrapes_the_operator() -> None:
+    objects = render({"serviceMonitor": {"enabled": True}})
+    (monitor,), (service,) = of_kind(objects, "ServiceMonitor"), of_kind(objects, "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= {
+        port["name"] for port in service["spec"]["ports"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"prometheus": {"url": ""}}, "'/prometheus/url'.*'' does not match pattern"),
+        ({"prometheus": {}}, "/prometheus/url"),
+        ({"prometheus": {"url": "prometheus:9090"}}, "'/prometheus/url'.*does not match pattern '.https"),
+        ({"watchNamespace": ["a"]}, "additional properties 'watchNamespace' not allowed"),
+        ({"watchNamespaces": "team-a"}, "'/watchNamespaces'.*want array"),
+        ({"watchNamespaces": ["Team A"]}, "'/watchNamespaces/0'.*does not match pattern"),
+        ({"watchNamespaces": ["a"], "clusterWide": True}, "leave watchNamespaces empty, or clusterWide false"),
+        ({"settings": {"logLevel": "verbose"}}, "'/settings/logLevel'.*'debug', 'info', 'warning'"),
+        ({"settings": {"workers": 0}}, "'/settings/workers'.*minimum"),
+        ({"settings": {"pollIntervall": 1}}, "'/settings'.*'pollIntervall' not allowed"),
+        ({"image": {"repository": "x", "digest": "latest"}}, "'/image/digest'.*does not match pattern"),
+        ({"podMonitor": {"interval": 5}}, "'/podMonitor/interval'.*want string"),
+        ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(HelmError, match=words):
+        render(values)
+
+
+def test_lint_finds_nothing() -> None:
+    helm("lint", "--strict", CHART, f"--set=prometheus.url={URL}")
+
+
+def test_the_readme_lists_every_value() -> None:
+    listed = re.findall(r"^\| `([A-Za-z.]+)` \|", (CHART / "README.md").read_text(), flags=re.MULTILINE)
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert listed == list(_names(values))
+
+
+def _names(values: dict[str, Any], above: str = "") -> Any:
+    """Names of all values, in order; `resources` and other structures that are passed on count as one."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value and name != "resources":
+            yield from _names(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
