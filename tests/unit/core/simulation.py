@@ -245,9 +245,9 @@ class FakePrometheus:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def curves(self, namespace: str, pods: Mapping[str, str], window: float) -> dict[str, Curve]:
+    async def curves(self, namespace: str, pods: Mapping[str, str], windows: Mapping[str, int]) -> dict[str, Curve]:
         """As `Prometheus.curves`."""
-        assert (namespace, window > 0) == (KEY.namespace, True)
+        assert (namespace, set(pods)) == (KEY.namespace, set(windows))
         if not self._world.prometheus_is_up:
             raise PrometheusError("no answer")
         return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.scraped.get(pod, 0)) for pod in pods}

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.builders import NOW, ago
 from tests.unit.runtime.fakes import PrometheusServer, answer, prometheus_server, series
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.pods import Reading
@@ -15,6 +15,7 @@ from tuning_operator.runtime.poller import Interest, MetricsPoller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
 
 METRIC = "validation:accuracy"
 JOB, OTHER = JobKey("ns", "job"), JobKey("ns", "other")
@@ -23,7 +24,7 @@ RUNNING = {POD: Interest(POD, METRIC)}
 
 
 def ended(seconds: float) -> dict[str, Interest]:
-    return {POD: Interest(POD, METRIC, timedelta(seconds=seconds))}
+    return {POD: Interest(POD, METRIC, ended=ago(seconds))}
 
 
 class Bench:
@@ -42,7 +43,7 @@ class Bench:
 async def bench(interval: float = 0.01, *, running: bool = True) -> AsyncIterator[Bench]:
     called: list[JobKey] = []
     async with prometheus_server() as (server, client):
-        poller = MetricsPoller(client, interval, 300.0, called.append)
+        poller = MetricsPoller(client, interval, 300.0, called.append, lambda: NOW)
         task = asyncio.create_task(poller.run()) if running else None
         try:
             yield Bench(server, poller, called)
@@ -148,15 +149,27 @@ async def test_a_pod_that_has_just_ended_is_asked_about_at_once() -> None:
         assert len(it.server.questions) == asked
 
 
-async def test_the_window_reaches_back_beyond_the_end_of_a_pod() -> None:
-    """A job whose Prometheus was away for hours still finds its last epochs."""
+@pytest.mark.parametrize(
+    ("created", "finished", "window"),
+    [
+        (None, None, 300),
+        (ago(10_000), None, 300),
+        (ago(300), None, 300),
+        (ago(12.9), None, 12),  # what is older is of another Pod of this name
+        (NOW, None, 1),
+        (ago(-60), None, 1),  # a clock that is ahead
+        (ago(10_000), ago(7200), 7500),  # after an outage of hours the last epochs are still found
+        (ago(7220), ago(7200), 7220),
+        (None, ago(7200), 7500),
+        (ago(100), ago(-60), 100),
+        (None, ago(10**9), 7 * 24 * 3600),
+    ],
+)
+async def test_how_far_to_look_back(created: datetime | None, finished: datetime | None, window: int) -> None:
     async with bench(running=False) as it:
-        it.poller.watch(JOB, ended(7200))
+        it.poller.watch(JOB, {POD: Interest(POD, METRIC, created, finished)})
         await it.poller._poll("ns")
-        it.poller.watch(JOB, ended(10**9))
-        await it.poller._poll("ns")
-        assert "[7500s]" in it.server.questions[0]["query"]
-        assert "[604800s]" in it.server.questions[1]["query"]
+        assert f"[{window}s]" in it.server.questions[0]["query"]
 
 
 async def test_a_job_that_went_during_the_question_leaves_nothing_behind() -> None:

@@ -20,22 +20,24 @@ if TYPE_CHECKING:
 
 METRIC = "validation:accuracy"
 PODS = {"job-0001-1": METRIC, "job-0002-1": METRIC}
+WINDOWS = dict.fromkeys(PODS, 300)
 
 # The question
 
 
 def test_the_question_is_the_documented_one() -> None:
-    assert build_query("ns", ["b-0001-1", "a-0001-1"], [METRIC], 300) == (
+    assert build_query("ns", {"b-0001-1": 300, "a-0001-1": 300}, [METRIC]) == (
         "max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{"
         r'namespace="ns",pod=~"a\\-0001\\-1|b\\-0001\\-1",metric=~"validation:accuracy"}[300s]))'
     )
 
 
-@pytest.mark.parametrize(
-    ("window", "text"), [(300.0, "[300s]"), (300.4, "[300s]"), (0.2, "[1s]"), (604800.0, "[604800s]")]
-)
-def test_the_window_is_whole_seconds(window: float, text: str) -> None:
-    assert text in build_query("ns", ["p"], ["m"], window)
+def test_a_young_pod_has_a_window_of_its_own() -> None:
+    assert build_query("ns", {"a": 300, "b": 12, "c": 300}, ["m"]) == (
+        "max by (pod, metric, epoch) ("
+        'last_over_time(tuning_epoch_value{namespace="ns",pod=~"b",metric=~"m"}[12s]) or '
+        'last_over_time(tuning_epoch_value{namespace="ns",pod=~"a|c",metric=~"m"}[300s]))'
+    )
 
 
 GO_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "a": "\a", "v": "\v"}
@@ -73,7 +75,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.samp
 def test_whatever_the_names_it_is_one_selector_that_matches_them_alone(
     namespace: str, pods: list[str], metrics: list[str]
 ) -> None:
-    found = list(selector(build_query(namespace, pods, metrics, 300)))
+    found = list(selector(build_query(namespace, dict.fromkeys(pods, 300), metrics)))
     assert [(label, operator) for label, operator, _ in found] == [("namespace", "="), ("pod", "=~"), ("metric", "=~")]
     assert found[0][2] == namespace
     for wanted, (_, _, pattern) in ((pods, found[1]), (metrics, found[2])):
@@ -177,9 +179,9 @@ def test_any_answer_is_curves_or_a_prometheus_error(body: Any) -> None:
 async def test_one_question_for_all_pods() -> None:
     async with prometheus_server() as (server, client):
         server.says(answer(series("job-0001-1", [(1, "0.1")])))
-        found = await client.curves("ns", PODS, 300)
+        found = await client.curves("ns", PODS, WINDOWS)
         assert found == {"job-0001-1": Curve.of([(1, 0.1)]), "job-0002-1": Curve()}
-        assert server.questions == [{"query": build_query("ns", PODS, [METRIC], 300), "timeout": "15s"}]
+        assert server.questions == [{"query": build_query("ns", WINDOWS, [METRIC]), "timeout": "15s"}]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ async def test_no_answer_is_unknown_and_says_why(status: int, text: str, words: 
     async with prometheus_server() as (server, client):
         server.says(text.encode(errors="surrogateescape").decode("latin-1"), status)
         with pytest.raises(PrometheusError, match=words):
-            await client.curves("ns", PODS, 300)
+            await client.curves("ns", PODS, WINDOWS)
 
 
 async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,11 +212,11 @@ async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async with prometheus_server() as (server, client):
         server.says(" " * ((1 << 20) + 1) + json.dumps(answer()))
         with pytest.raises(PrometheusError, match="larger than 1 MiB"):
-            await client.curves("ns", PODS, 300)
+            await client.curves("ns", PODS, WINDOWS)
 
 
 async def test_a_prometheus_that_is_not_there() -> None:
     async with prometheus_server() as (_, client):
         client._url = "http://127.0.0.1:1"
         with pytest.raises(PrometheusError, match="does not answer"):
-            await client.curves("ns", PODS, 300)
+            await client.curves("ns", PODS, WINDOWS)

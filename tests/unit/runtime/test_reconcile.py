@@ -119,7 +119,7 @@ def test_a_pod_with_other_parameters_is_not_adopted(runner: asyncio.Runner) -> N
         it.world.pods = pods
         return []
 
-    listed.connection.list_pods = none  # type: ignore[method-assign]
+    listed.connection.list_pods = none  # type: ignore[assignment, method-assign]
     with pytest.raises(ApiError, match="runs other parameters than its trial has"):
         runner.run(listed._reconciler.reconcile(KEY))
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.job import Condition
@@ -18,13 +19,12 @@ from tuning_operator.runtime.prometheus import Prometheus, PrometheusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from tuning_operator.runtime.keys import JobKey
 
 logger = logging.getLogger(__name__)
 
-MAX_WINDOW = 7 * 24 * 3600.0
+MAX_WINDOW = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,22 @@ class Interest:
 
     Attributes:
         metric: The job's objective.
-        ended: How long ago the Pod's training ended; None while it runs.
+        created: When the Pod came into being, as far as that is known. What Prometheus has from before then is of
+            another Pod of this name: of a job that was deleted and created anew.
+        ended: When the Pod's training ended; None while it runs.
     """
 
     pod: str
     metric: str
-    ended: timedelta | None = None
+    created: datetime | None = None
+    ended: datetime | None = None
+
+    def window(self, now: datetime, reach: timedelta) -> int:
+        """How far to look back, in seconds: `reach` beyond the Pod's end, but not beyond its beginning."""
+        back = reach if self.ended is None else reach + max(timedelta(0), now - self.ended)
+        if self.created is not None:
+            back = min(back, now - self.created)
+        return max(1, int(min(back, MAX_WINDOW).total_seconds()))
 
 
 class MetricsPoller:
@@ -52,12 +62,18 @@ class MetricsPoller:
     """
 
     def __init__(
-        self, prometheus: Prometheus, interval: float, window: float, changed: Callable[[JobKey], None]
+        self,
+        prometheus: Prometheus,
+        interval: float,
+        window: float,
+        changed: Callable[[JobKey], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._prometheus = prometheus
         self._interval = interval
-        self._window = window
+        self._reach = timedelta(seconds=window)
         self._changed = changed
+        self._clock = clock
         self._interests: dict[JobKey, dict[str, Interest]] = {}
         self._readings: dict[JobKey, dict[str, Reading]] = {}
         self._conditions: dict[str, Condition] = {}
@@ -103,10 +119,10 @@ class MetricsPoller:
     async def _poll(self, namespace: str) -> None:
         asked = {job: dict(pods) for job, pods in self._interests.items() if job.namespace == namespace}
         metrics = {item.pod: item.metric for pods in asked.values() for item in pods.values()}
-        ended = [item.ended.total_seconds() for pods in asked.values() for item in pods.values() if item.ended]
-        window = min(MAX_WINDOW, self._window + max(ended, default=0.0))
+        now = self._clock()
+        windows = {item.pod: item.window(now, self._reach) for pods in asked.values() for item in pods.values()}
         try:
-            curves = await self._prometheus.curves(namespace, metrics, window)
+            curves = await self._prometheus.curves(namespace, metrics, windows)
         except PrometheusError as error:
             self._set_condition(namespace, asked, Condition("MetricsAvailable", "False", "PrometheusError", str(error)))
             return

@@ -41,18 +41,18 @@ class Prometheus:
         """Close the connections."""
         await self._session.close()
 
-    async def curves(self, namespace: str, pods: Mapping[str, str], window: float) -> dict[str, Curve]:
+    async def curves(self, namespace: str, pods: Mapping[str, str], windows: Mapping[str, int]) -> dict[str, Curve]:
         """Return the curve of each Pod, in one question for all of them.
 
         Args:
             namespace: The Pods' namespace.
             pods: Names of the Pods, each with the metric that is its objective.
-            window: How far to look back, in seconds.
+            windows: How far to look back for each of them, in seconds.
 
         Raises:
             PrometheusError: There is no usable answer.
         """
-        query = build_query(namespace, pods, set(pods.values()), window)
+        query = build_query(namespace, windows, set(pods.values()))
         with metrics.PROMETHEUS_SECONDS.time():
             try:
                 return parse_answer(await self._ask(query), pods)
@@ -74,16 +74,18 @@ class Prometheus:
             raise PrometheusError(f"{self._url} did not answer with JSON") from error
 
 
-def build_query(namespace: str, pods: Collection[str], objectives: Collection[str], window: float) -> str:
-    """Build the instant query for the values of all epochs of some Pods."""
-    selector = ",".join(
-        (
-            f"namespace={_quoted(namespace)}",
-            f"pod=~{_any_of(pods)}",
-            f"metric=~{_any_of(objectives)}",
-        )
-    )
-    return f"max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{{{selector}}}[{max(1, round(window))}s]))"
+def build_query(namespace: str, windows: Mapping[str, int], objectives: Collection[str]) -> str:
+    """Build the instant query for the values of all epochs of some Pods, each with its window in seconds."""
+    pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
+    for pod, window in windows.items():
+        pods_by_window[window].append(pod)
+    ranges = (_range(namespace, pods, objectives, window) for window, pods in sorted(pods_by_window.items()))
+    return f"max by (pod, metric, epoch) ({' or '.join(ranges)})"
+
+
+def _range(namespace: str, pods: Collection[str], objectives: Collection[str], window: int) -> str:
+    selector = f"namespace={_quoted(namespace)},pod=~{_any_of(pods)},metric=~{_any_of(objectives)}"
+    return f"last_over_time(tuning_epoch_value{{{selector}}}[{window}s])"
 
 
 def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:

@@ -185,10 +185,10 @@ class Reconciler:
         interests = {}
         for trial in decision.trials:
             if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
-                ended = None
-                if trial.phase is TrialPhase.COLLECTING and trial.status.completion_time:
-                    ended = max(timedelta(0), snapshot.now - trial.status.completion_time)
-                interests[pod_name(trial)] = Interest(pod_name(trial), metric, ended)
+                name = pod_name(trial)
+                pod = next((pod for pod in snapshot.pods.get(trial.name, ()) if pod.name == name), None)
+                created = pod.created if pod else trial.status.start_time
+                interests[name] = Interest(name, metric, created, trial.status.completion_time)
         self._poller.watch(key, interests)
 
     async def _write_job_status(self, key: JobKey, observed: Observed, decision: Decision) -> None:
