@@ -1,0 +1,11 @@
+#!/bin/sh
+# usage: add.sh FOLDER UV-PIP-INSTALL-ARGUMENTS
+# For a build stage: installs into /opt/venv, and copies what that adds to FOLDER, for the last stage to take.
+set -eu
+added=$1
+shift
+touch /tmp/before
+/opt/tools/bin/uv --no-cache pip install --python /opt/venv/bin/python --no-deps --compile-bytecode "$@"
+mkdir -p "$added"
+cd /opt/venv
+find . \( -type f -o -type l \) -cnewer /tmp/before -not -path '*/tests/*' -exec cp -a --parents -t "$added" {} +

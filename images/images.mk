@@ -1,0 +1,22 @@
+# The container images; images/README.md says how to build them with docker or podman.
+.PHONY: images images-build images-lock
+
+IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer prometheus))
+
+images: images-build ## build the images and load them into the test cluster
+	@$(PYTHON) -m tests.cluster load $(IMAGES)
+
+# BASE=IMAGE builds on that image; TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes torch without GPU support.
+images-build: packages
+	@BASE="$(BASE)" TORCH_INDEX_URL="$(TORCH_INDEX_URL)" $(PYTHON) images/build.py
+
+IMAGES_COMPILE = $(VENV)/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
+  --no-emit-index-url --no-header -c requirements.lock
+
+images-lock: venv ## resolve the images' dependencies anew, to the versions of `make lock`
+	$(IMAGES_COMPILE) images/torch/tools.in -o images/torch/tools.lock
+	$(IMAGES_COMPILE) images/torch/requirements.in -o images/torch/requirements.lock
+	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
+	  operator/pyproject.toml -o operator/requirements.lock
+	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
+	  trainer/pyproject.toml --extra image-classification -o trainer/requirements.lock
