@@ -18,6 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "localhost/tuning-operator"
@@ -181,6 +182,15 @@ def buildah(*arguments: str) -> str:
     return done.stdout
 
 
+def wait_for(lock: IO[str]) -> None:
+    """Take the lock that lets one build run at a time: two would build the same twice."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another build of the images is running: waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def say(text: str) -> None:
     """Tell the person who waits."""
     sys.stdout.write(text + "\n")
@@ -197,7 +207,7 @@ def main() -> None:
     cache = Path(os.environ.get("TUNING_OPERATOR_CACHE") or Path.home() / ".cache" / "tuning-operator") / "images"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        wait_for(lock)
         builder = Builder(cache, {name: os.environ.get(name, "") for name in ("BASE", "TORCH_INDEX_URL")})
         for name in names:
             builder.build(name)

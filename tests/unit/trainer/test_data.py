@@ -119,15 +119,15 @@ def test_more_classes_than_the_data_has_are_fine(tmp_path: Path) -> None:
     assert open_source(Hyperparameters(data=str(write_idx(tmp_path)), num_classes=257)).classes == 257
 
 
-def test_the_split_depends_on_the_seed_alone() -> None:
-    hp = Hyperparameters(seed=5)
+def test_the_split_depends_on_its_own_seed_alone() -> None:
+    hp = Hyperparameters(split_seed=5)
     parts = split(100, hp)
     assert sorted([*parts.training.tolist(), *parts.validation.tolist()]) == list(range(100))
     assert len(parts.validation) == 20
-    other = split(100, replace(hp, learning_rate=1, mini_batch_size=16, num_training_samples=30))
+    other = split(100, replace(hp, seed=9, learning_rate=1, mini_batch_size=16, num_training_samples=30))
     assert torch.equal(other.validation, parts.validation)
     assert torch.equal(other.training, parts.training[:30])
-    assert not torch.equal(split(100, replace(hp, seed=6)).validation, parts.validation)
+    assert not torch.equal(split(100, replace(hp, split_seed=6)).validation, parts.validation)
 
 
 def test_only_the_images_in_use_are_kept() -> None:

@@ -1,4 +1,4 @@
-"""Images from disk: Fashion-MNIST's IDX files or one folder a class, split into training and validation by seed.
+"""Images from disk: Fashion-MNIST's IDX files or one folder a class, split into training and validation.
 
 Images are kept as bytes (uint8, channels first). What does not fit into memory is decoded again in every epoch.
 """
@@ -71,12 +71,14 @@ def open_source(hp: Hyperparameters) -> Source:
 
 
 def split(count: int, hp: Hyperparameters) -> Split:
-    """Divide the images by the seed: the validation images depend on nothing else, the rest is for training.
+    """Divide the images by `split_seed`: the validation images depend on nothing else, the rest is for training.
+
+    It is not `seed`, which is another one in every trial: trials are compared on the same images.
 
     Raises:
         HyperparameterError: there are too few images for a value.
     """
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(hp.seed))
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(hp.split_seed))
     held_out = max(1, math.floor(count * hp.validation_fraction))
     validation, training = order[:held_out], order[held_out:]
     available, wanted = len(training), hp.num_training_samples

@@ -122,7 +122,10 @@ class Hyperparameters:
         "", optional(whole(2)), "an integer from 2", "also report how often the class is among the k likeliest"
     )
     seed: int = setting(
-        "0", whole(0), "an integer from 0 to 2147483647", "of weights, split and order; default: TUNING_SEED"
+        "0", whole(0), "an integer from 0 to 2147483647", "of weights, order and views; default: TUNING_SEED"
+    )
+    split_seed: int = setting(
+        "0", whole(0), "an integer from 0 to 2147483647", "of the validation images; the same for trials to be compared"
     )
     checkpoint_dir: str = setting(
         "", str, "a folder", "where SIGTERM leaves a checkpoint, and a new run resumes from it"
