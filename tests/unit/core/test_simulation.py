@@ -146,7 +146,7 @@ class Simulation(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,

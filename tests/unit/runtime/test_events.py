@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from tests.unit.builders import job, trial
+from tuning_operator.core.decide import Notice
+from tuning_operator.runtime import events
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.events import EventRecorder
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tuning_operator.runtime.cluster import Cluster
+
+STARTED = Notice("TrialStarted", "attempt 1 started training", "job-0001")
+
+
+class FakeCluster:
+    """Takes Events, or refuses them."""
+
+    def __init__(self) -> None:
+        self.posted: list[dict[str, Any]] = []
+        self.refuses = False
+
+    async def create_event(self, namespace: str, body: dict[str, Any]) -> None:
+        assert namespace == "ns"
+        if self.refuses:
+            raise ApiError(ErrorKind.FORBIDDEN, "events is forbidden")
+        self.posted.append(body)
+
+
+def recorder() -> tuple[FakeCluster, EventRecorder]:
+    cluster = FakeCluster()
+    return cluster, EventRecorder(cast("Cluster", cluster))
+
+
+async def test_news_is_posted_once() -> None:
+    cluster, it = recorder()
+    for _ in range(3):
+        await it.record(STARTED, job(), trial(1))
+    assert [body["regarding"]["kind"] for body in cluster.posted] == ["TuningTrial", "HyperparameterTuningJob"]
+    await it.record(Notice("TargetReached", "done"), job(), None)
+    assert len(cluster.posted) == 3
+
+
+async def test_news_that_could_not_be_posted_harms_nothing_and_is_posted_the_next_time() -> None:
+    cluster, it = recorder()
+    cluster.refuses = True
+    await it.record(STARTED, job(), trial(1))
+    cluster.refuses = False
+    await it.record(STARTED, job(), trial(1))
+    assert len(cluster.posted) == 2
+
+
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "REMEMBERED", 10)
+    _, it = recorder()
+    for number in range(50):
+        await it.record(Notice("X", f"{number}"), job(), None)
+    assert len(it._posted) == 10
