@@ -181,6 +181,16 @@ def test_how_a_failed_training_is_told(state: dict[str, Any], expected: Exit) ->
     assert (found.exit, found.ended, found.disruption) == (expected, True, None)
 
 
+def test_why_the_pod_was_killed_is_told_with_its_exit_code() -> None:
+    status = {"phase": "Failed", "reason": "DeadlineExceeded", "message": "Pod was active on the node too long"}
+    found = read(status | {"containerStatuses": containers(terminated(137, "Error", "step 5"))})
+    assert found.exit == Exit(
+        137,
+        "DeadlineExceeded",
+        "the training container exited with code 137 (Error): step 5 | Pod was active on the node too long",
+    )
+
+
 def test_of_a_long_log_only_the_end_is_told() -> None:
     log = "\n".join(f"line {number}" for number in range(100))
     found = read({"phase": "Failed", "containerStatuses": containers(terminated(1, "Error", log))})

@@ -145,6 +145,26 @@ def test_a_job_that_is_gone_is_left_alone(runner: asyncio.Runner, monkeypatch: p
     assert not it.operator._poller._interests
 
 
+def test_a_pass_that_fails_leaves_no_write_under_way(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(runner)
+    it.reconcile(4)
+    it.world.befall("start all", 0)
+    written = []
+
+    async def patch(_namespace: str, name: str, *_: object) -> Body:
+        if name == "job-0001":
+            raise ApiError(ErrorKind.CONFLICT, "the object has been modified")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        written.append(name)
+        return {}
+
+    monkeypatch.setattr(it.connection, "patch_trial_status", patch)
+    with pytest.raises(ApiError, match="modified"):
+        runner.run(it.operator._reconciler.reconcile(KEY))
+    assert written == ["job-0002"]
+
+
 # The template
 
 

@@ -88,8 +88,10 @@ def _exit(
     if code == 0:
         return Exit(0)
     reason = terminated.get("reason") or "Error"
-    word = reason if reason not in {"Error", "Completed"} else f"ExitCode{code}"
+    word = status.get("reason") or (reason if reason not in {"Error", "Completed"} else f"ExitCode{code}")
     told = message.strip().splitlines()[-8:] if message and history is None else []
+    if status.get("message"):
+        told.append(status["message"])  # such as: the Pod was evicted, or active for too long
     detail = f": {' | '.join(told)}" if told else ""
     return Exit(code, word, f"the training container exited with code {code} ({reason}){detail}")
 

@@ -151,14 +151,18 @@ class Reconciler:
 
     async def _commit_trials(self, snapshot: Snapshot, decision: Decision) -> None:
         namespace = snapshot.job.namespace
-        await asyncio.gather(
+        results = await asyncio.gather(
             *(
                 self._cluster.patch_trial_status(
                     namespace, trial.name, render_trial_status(trial), trial.resource_version
                 )
                 for trial in decision.changed
-            )
+            ),
+            return_exceptions=True,  # none of them may still be under way when the next pass begins
         )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
         before = {trial.name: trial for trial in snapshot.trials}
         for trial in decision.changed:
             stop = trial.status.stop
