@@ -1,0 +1,68 @@
+"""Numbers that the pages quote are those of the code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import timedelta
+
+import yaml
+from pydantic.alias_generators import to_camel
+
+from tests.unit.docs.pages import ROOT, blocks, section, table
+from tuning_operator.api.pods import METRICS_PORT
+from tuning_operator.api.termination import MAX_EPOCH
+from tuning_operator.core.lifecycle import retry_delay
+from tuning_operator.core.stopping import MedianKnobs
+from tuning_operator.core.suggest import Source
+from tuning_operator.runtime.poller import MAX_WINDOW
+from tuning_trainer.reporting import DEFAULT_FINISH_TIMEOUT, EXIT_TERMINATED, FAILED_SECONDS
+from tuning_trainer.termination import MAX_BYTES
+
+DOCS = ROOT / "docs"
+KNOBS = {to_camel(name): value for name, value in asdict(MedianKnobs()).items()}
+
+
+def test_the_knobs_of_the_median_rule() -> None:
+    page = section((DOCS / "early-stopping.md").read_text(), "## `Median`")
+    assert {name: default for name, default, *_ in table(page)} == {name: str(value) for name, value in KNOBS.items()}
+    examples = [yaml.safe_load(block.text) for block in blocks(DOCS / "early-stopping.md", "yaml")]
+    assert {"earlyStopping": {"type": "Median", "median": KNOBS}} in examples
+
+
+def test_the_sources_of_suggestions() -> None:
+    page = section((DOCS / "suggestions.md").read_text(), "## Where a suggestion came from")
+    assert [source for source, _ in table(page)] == list(Source)
+
+
+def test_the_length_of_the_start() -> None:
+    source = (ROOT / "operator/src/tuning_operator/core/suggest/bayesian.py").read_text()  # its import takes seconds
+    found = re.search(r"^START = (\d+)$", source, re.MULTILINE)
+    assert found
+    start = int(found.group(1))
+    page = (DOCS / "suggestions.md").read_text()
+    assert f"It lasts until {start} trials have ended" in page
+    assert f"diverge, {2 * start} have ended" in page
+
+
+def test_the_bounds_of_the_contract() -> None:
+    page = (DOCS / "metrics-contract.md").read_text()
+    quoted = [
+        f"`metrics`, {METRICS_PORT}",
+        f"up to {MAX_EPOCH}\n",
+        f"keeps {MAX_BYTES} bytes",
+        f"longer than {DEFAULT_FINISH_TIMEOUT:g} s (`TUNING_FINISH_TIMEOUT`)",
+        f"fails waits {FAILED_SECONDS:g} s",
+        f"with code {EXIT_TERMINATED}",
+        f"at most {MAX_WINDOW.days} days",
+    ]
+    flowing = page.replace("program\nthat", "program that")
+    assert [text for text in quoted if text not in flowing] == []
+    assert f"{MAX_EPOCH:,}" in (ROOT / "README.md").read_text()
+
+
+def test_the_delays_between_attempts() -> None:
+    delays = [retry_delay(disruptions) for disruptions in (1, 2, 3, 100)]
+    assert delays == [timedelta(0), timedelta(seconds=10), timedelta(seconds=20), timedelta(minutes=5)]
+    page = (DOCS / "metrics-contract.md").read_text()
+    assert "at once after the first disruption, then after 10 s, 20 s and so on up to 5 min" in page
