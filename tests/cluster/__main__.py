@@ -35,6 +35,7 @@ def main() -> None:
         case "status":
             cluster.status()
         case "load":
+            cluster.require_running()
             for name in arguments.images:
                 print(f"{name}: {'loaded' if images.load(name) else 'is there'}", flush=True)
         case "restart":

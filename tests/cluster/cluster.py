@@ -86,9 +86,16 @@ def status() -> None:
     raise SystemExit(problem is not None)
 
 
+def require_running() -> None:
+    """End with one line unless containerd runs."""
+    _require_root()
+    if not cgroups.running("containerd"):
+        raise SystemExit("the test cluster does not run: make cluster")
+
+
 def restart(name: str) -> None:
     """Kill one daemon and start it again with the same command, as after a crash."""
-    _require_root()
+    require_running()
     with _lock():
         daemons.restart(name)
 

@@ -77,7 +77,7 @@ def private(folder: str) -> Path:
 
 
 def wait(name: str, ready: Callable[[], bool], seconds: float) -> None:
-    """Wait for what a daemon brings about (`OSError`: not yet); ends with its last words when it dies or is too slow."""
+    """Wait for what a daemon brings about (`OSError`: not yet); ends with its last words when it dies or is slow."""
     deadline = time.monotonic() + seconds
     while not _says_yes(ready):
         if not cgroups.running(name):
