@@ -154,7 +154,7 @@ def test_a_pass_that_fails_leaves_no_write_under_way(runner: asyncio.Runner, mon
     async def patch(_namespace: str, name: str, *_: object) -> Body:
         if name == "job-0001":
             raise ApiError(ErrorKind.CONFLICT, "the object has been modified")
-        for _ in range(5):
+        for _step in range(5):
             await asyncio.sleep(0)
         written.append(name)
         return {}
