@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.decide import Snapshot
 from tuning_operator.core.job import Condition, Job, JobPhase, JobSpec, Limits, Objective
 from tuning_operator.core.pods import Exit, PodFacts, Reading
+from tuning_operator.core.snapshot import Snapshot
 from tuning_operator.core.space import Continuous, Space
 from tuning_operator.core.stopping import EarlyStopping
 from tuning_operator.core.suggest import Strategy

@@ -64,7 +64,7 @@ def pod_body(status: Body, **metadata: Any) -> Body:
         "metadata": {
             "name": "job-0001-2",
             "uid": "pod-uid",
-            "annotations": {"tuning-operator.dev/attempt": "2"},
+            "annotations": {"example.com/team": "vision"},
             "creationTimestamp": "2026-05-04T12:00:00Z",
         }
         | metadata,

@@ -52,7 +52,7 @@ def test_a_new_pod() -> None:
 def test_a_pod_without_a_status_or_an_annotation() -> None:
     body = pod_body({}, annotations=None)
     del body["status"]
-    assert parse_pod(body, "train", METRIC).attempt == 1
+    assert parse_pod(body, "train", METRIC).attempt == 2
 
 
 @pytest.mark.parametrize(

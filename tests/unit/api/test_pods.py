@@ -117,7 +117,6 @@ def test_the_pod_belongs_to_its_trial() -> None:
         "kubectl.kubernetes.io/default-container": "train",
         "prometheus.io/scrape": "true",
         "prometheus.io/port": "9464",
-        "tuning-operator.dev/attempt": "2",
         "tuning-operator.dev/parameters-hash": parameters_hash(SPACE.render(TRIAL.parameters)),
     }
     assert found["ownerReferences"] == [
@@ -138,7 +137,6 @@ def test_the_templates_metadata_is_kept_but_for_what_the_operator_relies_on() ->
             "annotations": {
                 "note": "mine",
                 "prometheus.io/scrape": "false",
-                "tuning-operator.dev/attempt": "9",
                 "tuning-operator.dev/parameters-hash": "forged",
             },
         }
@@ -146,7 +144,6 @@ def test_the_templates_metadata_is_kept_but_for_what_the_operator_relies_on() ->
     found = build(given)["metadata"]
     assert (found["labels"]["team"], found["labels"]["tuning-operator.dev/job"]) == ("vision", "job")
     assert (found["annotations"]["note"], found["annotations"]["prometheus.io/scrape"]) == ("mine", "false")
-    assert found["annotations"]["tuning-operator.dev/attempt"] == "1"
     assert found["annotations"]["tuning-operator.dev/parameters-hash"] != "forged"
 
 

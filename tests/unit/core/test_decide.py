@@ -21,7 +21,7 @@ from tests.unit.builders import (
     with_status,
 )
 from tuning_operator.core.curves import Curve
-from tuning_operator.core.decide import Decision, decide, pod_name
+from tuning_operator.core.decide import Decision, decide
 from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase
 from tuning_operator.core.pods import History, PodFacts, Reading, Waiting
 from tuning_operator.core.space import Integer, Space
@@ -182,7 +182,7 @@ def test_a_suspended_job_still_completes() -> None:
 def test_the_first_retry_follows_in_the_same_pass() -> None:
     found = decide(snapshot(job(parallel=1), [running(1, 0.1)]))
     assert numbers(found.create_pods) == [1]
-    assert pod_name(found.create_pods[0]) == "job-0001-2"
+    assert found.create_pods[0].pod_name == "job-0001-2"
     assert found.changed == found.create_pods
     assert reasons(found) == [("job-0001", "Disrupted")]
 
@@ -263,6 +263,14 @@ def test_a_stop_waits_for_the_epochs_that_prove_it() -> None:
     ]:
         readings = {"job-0004-1": reading} if reading else {}
         found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)], readings))
+        assert (found.trials[3].phase is TrialPhase.STOPPING) is stops
+
+
+def test_a_trial_that_is_about_to_end_by_itself_is_not_stopped() -> None:
+    longest = len(COMPLETED[0].curve)
+    for epochs, stops in [(longest - 1, True), (longest, False), (longest + 1, False)]:
+        trials = [*COMPLETED, running(4, *[0.1] * epochs)]
+        found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)]))
         assert (found.trials[3].phase is TrialPhase.STOPPING) is stops
 
 

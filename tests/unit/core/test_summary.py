@@ -12,7 +12,7 @@ from tuning_operator.core.summary import JobStatus, summarize
 from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
-    from tuning_operator.core.decide import Snapshot
+    from tuning_operator.core.snapshot import Snapshot
 
 
 def summary(found: Snapshot) -> JobStatus:

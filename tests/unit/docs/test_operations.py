@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from tests.unit.docs.pages import ROOT, section, table
-from tuning_operator.core import decide
+from tuning_operator.core import notices
 from tuning_operator.core.job import CompletionReason
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.settings import Settings
@@ -74,7 +74,7 @@ def words(node: ast.AST) -> set[str]:
 def test_event_reasons() -> None:
     told = {reason: kind for reason, kind, *_ in rows("## Events")}
     reasons = {word for call in calls("Notice") for word in words(call.args[0])}
-    reasons |= {reason for reason, _ in decide._TOLD.values()} | set(CompletionReason)
+    reasons |= {reason for reason, _ in notices._TOLD.values()} | set(CompletionReason)
     assert set(told) == reasons
     failures = {reason for reason in CompletionReason if reason.is_failure}
     assert {reason for reason, kind in told.items() if kind == "Warning"} >= failures

@@ -48,6 +48,18 @@ def status(code: int, reason: str, message: str) -> str:
         (
             403,
             "Forbidden",
+            'pods "job-0000-1" is forbidden: failed quota: gpus: must specify limits.nvidia.com/gpu for: training',
+            ErrorKind.INVALID,
+        ),
+        (
+            403,
+            "Forbidden",
+            'pods "job-0000-1" is forbidden: maximum cpu usage per Container is 1, but limit is 2',
+            ErrorKind.INVALID,
+        ),
+        (
+            403,
+            "Forbidden",
             'pods is forbidden: User "system:serviceaccount:t:operator" cannot create resource "pods" in API group ""',
             ErrorKind.FORBIDDEN,
         ),

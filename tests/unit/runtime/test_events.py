@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.builders import job, trial
-from tuning_operator.core.decide import Notice
+from tuning_operator.core.notices import Notice
 from tuning_operator.runtime import events
 from tuning_operator.runtime.errors import ApiError, ErrorKind
 from tuning_operator.runtime.events import EventRecorder

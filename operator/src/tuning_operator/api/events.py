@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tuning_operator.core.decide import Notice
     from tuning_operator.core.job import Job
+    from tuning_operator.core.notices import Notice
     from tuning_operator.core.trials import Trial
 
 MAX_NOTE = 1024

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.api import names
 from tuning_operator.api.termination import parse_history
 from tuning_operator.api.values import parse_time
 from tuning_operator.core.pods import Exit, History, PodFacts, Waiting
@@ -64,7 +63,7 @@ def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
-        attempt=int((metadata.get("annotations") or {}).get(names.ANNOTATION_ATTEMPT, 1)),
+        attempt=int(metadata["name"].rpartition("-")[2]),
         created=parse_time(metadata["creationTimestamp"]),
         started=_time(terminated or running or {}, "startedAt"),
         finished=_time(terminated or {}, "finishedAt"),

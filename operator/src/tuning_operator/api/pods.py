@@ -11,7 +11,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.core.decide import pod_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +113,7 @@ def _metadata(
     given = template.get("metadata") or {}
     scraping = {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)}
     return {
-        "name": pod_name(trial),
+        "name": trial.pod_name,
         "namespace": job.namespace,
         "labels": {
             **(given.get("labels") or {}),
@@ -125,7 +124,6 @@ def _metadata(
             names.ANNOTATION_DEFAULT_CONTAINER: training_container_name(template),
             **scraping,
             **(given.get("annotations") or {}),
-            names.ANNOTATION_ATTEMPT: str(trial.status.attempt),
             names.ANNOTATION_PARAMETERS_HASH: names.parameters_hash(parameters),
         },
         "ownerReferences": [names.owner_reference(names.TRIAL_KIND, trial.name, trial.uid)],

@@ -5,62 +5,23 @@ Pure: the same snapshot gives the same decision. Nothing here waits, asks, write
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.capacity import free_slots, is_due, leftover_pods, trials_without_pod, wake_after
 from tuning_operator.core.completion import Completion, completion
-from tuning_operator.core.job import CompletionReason, Condition, JobPhase
-from tuning_operator.core.lifecycle import TrialFacts, advance, retry_delay
+from tuning_operator.core.job import CompletionReason, JobPhase
+from tuning_operator.core.lifecycle import TrialFacts, advance
+from tuning_operator.core.notices import Notice, notices
 from tuning_operator.core.stopping import judge
 from tuning_operator.core.suggest import Observation, SuggestRequest
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
     from tuning_operator.core.job import Job
-    from tuning_operator.core.pods import PodFacts, Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the cluster looked like, all of it read in one pass.
-
-    Attributes:
-        trials: All trials of the job, ascending by number.
-        pods: The Pods of each trial, by the trial's name.
-        readings: Prometheus' answers by Pod name; a Pod without an entry is unknown, not silent.
-        conditions: What the runtime found out beside the objects (template, quota, metrics), by type.
-    """
-
-    job: Job
-    trials: tuple[Trial, ...]
-    pods: Mapping[str, tuple[PodFacts, ...]]
-    readings: Mapping[str, Reading]
-    now: datetime
-    image_pull_grace: timedelta = timedelta(minutes=15)
-    conditions: Mapping[str, Condition] = field(default_factory=dict)
-
-    def condition(self, kind: str) -> Condition | None:
-        """The condition of that type as just found out, else as recorded."""
-        return self.conditions.get(kind) or self.job.conditions.get(kind)
-
-    def is_condition(self, kind: str, status: str) -> bool:
-        """Whether the condition is known and has that status."""
-        condition = self.condition(kind)
-        return condition is not None and condition.status == status
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that users should see as an Event, on a trial (by name) or on the job (None)."""
-
-    reason: str
-    message: str
-    trial: str | None = None
-    warning: bool = False
+    from tuning_operator.core.pods import PodFacts
+    from tuning_operator.core.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +52,7 @@ def decide(snapshot: Snapshot) -> Decision:
     """Return what to record and what to do about the job."""
     job = snapshot.job
     if job.phase.is_final:
-        return Decision(job.phase, snapshot.trials, delete_pods=_leftover_pods(snapshot, snapshot.trials))
+        return Decision(job.phase, snapshot.trials, delete_pods=leftover_pods(snapshot, snapshot.trials))
     if not snapshot.is_condition("TemplateValid", "True"):
         return _without_template(snapshot)
 
@@ -104,18 +65,18 @@ def decide(snapshot: Snapshot) -> Decision:
         after for before, after in zip(snapshot.trials, trials, strict=True) if _worth_writing(before, after)
     )
     may_start = ending is None and not job.spec.suspend
-    waiting = _trials_without_pod(trials, snapshot) if may_start else ()
-    slots = _free_slots(snapshot)
+    waiting = trials_without_pod(trials, snapshot) if may_start else ()
+    slots = free_slots(snapshot)
     return Decision(
         phase=_phase(job, trials, ending),
         trials=trials,
         changed=changed,
-        create_pods=tuple(trial for trial in waiting if _is_due(trial, snapshot.now))[:slots],
-        delete_pods=_leftover_pods(snapshot, trials),
+        create_pods=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
+        delete_pods=leftover_pods(snapshot, trials),
         suggest=_suggest_request(job, trials, slots - len(waiting)) if may_start else None,
         completion=ending,
-        notices=tuple(_notices(snapshot, trials, ending)),
-        wake_after=_wake_after(snapshot, trials),
+        notices=tuple(notices(snapshot, trials, ending)),
+        wake_after=wake_after(snapshot, trials),
     )
 
 
@@ -135,10 +96,9 @@ def _without_template(snapshot: Snapshot) -> Decision:
 def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
     if trial.phase.is_final:
         return trial
-    pod = _current_pod(trial, snapshot)
     facts = TrialFacts(
-        pod=pod,
-        reading=snapshot.readings.get(pod_name(trial)),
+        pod=snapshot.pod(trial),
+        reading=snapshot.reading(trial),
         now=snapshot.now,
         image_pull_grace=snapshot.image_pull_grace,
         settle=snapshot.job.phase is JobPhase.STOPPING and snapshot.is_condition("MetricsAvailable", "False"),
@@ -148,10 +108,18 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
 
 def _judged(trial: Trial, trials: tuple[Trial, ...], job: Job) -> Trial:
     """Apply the early stopping rule to a running trial."""
-    if trial.phase is not TrialPhase.RUNNING:
+    if trial.phase is not TrialPhase.RUNNING or not _has_epochs_left(trial, trials):
         return trial
     stop = judge(job.spec.early_stopping, job.spec.objective.goal, trial, trials)
     return _with_stop(trial, stop) if stop else trial
+
+
+def _has_epochs_left(trial: Trial, trials: tuple[Trial, ...]) -> bool:
+    """Whether stopping would save anything: a trial as long as the longest completed one is about to end by itself."""
+    completed = (other.curve.latest for other in trials if other.phase is TrialPhase.COMPLETED)
+    longest = max((latest.epoch for latest in completed if latest), default=None)
+    latest = trial.curve.latest
+    return longest is None or latest is None or latest.epoch < longest
 
 
 def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
@@ -159,7 +127,7 @@ def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
     if trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING}:
         return trial
     stopped = _with_stop(trial, StopDecision(ending.reason, f"the job ends: {ending.message}"))
-    if _current_pod(trial, snapshot) is not None:
+    if snapshot.pod(trial) is not None:
         return stopped
     status = replace(stopped.status, phase=TrialPhase.STOPPED, completion_time=snapshot.now)
     return replace(stopped, status=status)
@@ -183,50 +151,6 @@ def _phase(job: Job, trials: tuple[Trial, ...], ending: Completion | None) -> Jo
     if ending:
         return JobPhase.FAILED if ending.reason.is_failure else JobPhase.COMPLETED
     return JobPhase.SUSPENDED if job.spec.suspend else JobPhase.RUNNING
-
-
-def pod_name(trial: Trial) -> str:
-    """The name of the current attempt's Pod."""
-    return f"{trial.name}-{trial.status.attempt}"
-
-
-def _current_pod(trial: Trial, snapshot: Snapshot) -> PodFacts | None:
-    pods = snapshot.pods.get(trial.name, ())
-    return next((pod for pod in pods if pod.attempt == trial.status.attempt), None)
-
-
-def _free_slots(snapshot: Snapshot) -> int:
-    """Slots that no Pod holds: a Pod holds its GPU until its containers have ended, also while it is being deleted."""
-    held = sum(not pod.ended for pods in snapshot.pods.values() for pod in pods)
-    return max(0, snapshot.job.spec.limits.max_parallel_trials - held)
-
-
-def _trials_without_pod(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[Trial, ...]:
-    return tuple(
-        trial
-        for trial in trials
-        if trial.phase is TrialPhase.PENDING
-        and trial.status.pod_uid is None
-        and not trial.deleting
-        and _current_pod(trial, snapshot) is None
-    )
-
-
-def _is_due(trial: Trial, now: datetime) -> bool:
-    since = trial.status.attempt_time
-    return since is None or now - since >= retry_delay(trial.status.disruptions)
-
-
-def _leftover_pods(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[PodFacts, ...]:
-    """Pods that hold resources for nothing: of a stopping or ended trial, or of an attempt that has been replaced."""
-    return tuple(
-        pod
-        for trial in trials
-        for pod in snapshot.pods.get(trial.name, ())
-        if not pod.ended
-        and not pod.deleting
-        and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or pod.attempt != trial.status.attempt)
-    )
 
 
 def _suggest_request(job: Job, trials: tuple[Trial, ...], free: int) -> SuggestRequest | None:
@@ -255,68 +179,3 @@ def _worth_writing(before: Trial, after: Trial) -> bool:
     if replace(before.status, curve=after.curve) != after.status:
         return True
     return len(after.curve) - len(before.curve) >= max(1, len(before.curve) // 50)
-
-
-def _wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | None:
-    """The next moment at which time alone changes the decision."""
-    job, now = snapshot.job, snapshot.now
-    moments = [
-        trial.status.attempt_time + retry_delay(trial.status.disruptions)
-        for trial in trials
-        if trial.phase is TrialPhase.PENDING and trial.status.attempt_time
-    ]
-    moments += [
-        pod.created + snapshot.image_pull_grace
-        for pods in snapshot.pods.values()
-        for pod in pods
-        if pod.waiting and pod.waiting.is_image_problem
-    ]
-    if job.start_time and job.spec.limits.max_duration:
-        moments.append(job.start_time + job.spec.limits.max_duration)
-    ahead = [moment - now for moment in moments if moment > now]
-    return min(ahead, default=None)
-
-
-def _notices(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None) -> Iterator[Notice]:
-    """Events for what has just been decided; what was decided before has been told before."""
-    for before, after in zip(snapshot.trials, trials, strict=True):
-        yield from _trial_notices(before, after, snapshot)
-    if ending and snapshot.job.completion_reason is None:
-        yield Notice(ending.reason, ending.message, warning=ending.reason.is_failure)
-
-
-def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
-    if after.status.stop and not before.status.stop:
-        early = after.status.stop.epoch is not None
-        yield Notice("TrialEarlyStopped" if early else "TrialStopped", after.status.stop.message, after.name)
-    elif after.phase is not before.phase and after.phase in _TOLD:
-        reason, warning = _TOLD[after.phase]
-        yield Notice(reason, _sentence(after), after.name, warning=warning)
-    if after.status.attempt != before.status.attempt:
-        yield Notice("Disrupted", after.status.message or "", after.name, warning=True)
-    reading = snapshot.readings.get(pod_name(before))
-    conflicts = before.curve.conflicts(reading.curve) if reading else ()
-    if conflicts:
-        epoch, value = conflicts[0]
-        yield Notice(
-            "MeasurementChanged",
-            f"epoch {epoch} was reported again as {value:.6g}; the first value stays",
-            before.name,
-            warning=True,
-        )
-
-
-_TOLD = {
-    TrialPhase.RUNNING: ("TrialStarted", False),
-    TrialPhase.COMPLETED: ("TrialCompleted", False),
-    TrialPhase.FAILED: ("TrialFailed", True),
-}
-
-
-def _sentence(trial: Trial) -> str:
-    status = trial.status
-    if trial.phase is TrialPhase.RUNNING:
-        return f"attempt {status.attempt} started training"
-    if trial.phase is TrialPhase.COMPLETED:
-        return f"objective {trial.objective:.6g} after {len(status.curve)} epochs, {status.training_seconds} s"
-    return status.message or status.reason or ""

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tuning_operator.core.decide import Decision, Snapshot
+    from tuning_operator.core.decide import Decision
     from tuning_operator.core.job import CompletionReason, JobPhase
+    from tuning_operator.core.snapshot import Snapshot
     from tuning_operator.core.trials import Trial, TrialPhase
 
 

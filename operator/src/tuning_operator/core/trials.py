@@ -106,6 +106,11 @@ class Trial:
     status: TrialStatus = field(default_factory=TrialStatus)
 
     @property
+    def pod_name(self) -> str:
+        """The name of the current attempt's Pod."""
+        return f"{self.name}-{self.status.attempt}"
+
+    @property
     def phase(self) -> TrialPhase:
         """The recorded phase."""
         return self.status.phase

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from tuning_operator.api import names
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import new_trial
-from tuning_operator.core.decide import Decision, Notice
+from tuning_operator.core.notices import Notice
 from tuning_operator.core.suggest import Source
 from tuning_operator.runtime.errors import ApiError, ErrorKind
 
 if TYPE_CHECKING:
     from tuning_operator.api.job import TuningJob
+    from tuning_operator.core.decide import Decision
     from tuning_operator.core.job import Job
     from tuning_operator.core.suggest import Suggestion
     from tuning_operator.runtime.cluster import Body, Cluster

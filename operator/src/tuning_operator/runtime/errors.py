@@ -32,6 +32,16 @@ class ApiError(Exception):
 _TRANSIENT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
+_REFUSALS_OF_PODS = (
+    "violates PodSecurity",
+    "failed quota",  # a quota demands that the Pod states what it needs
+    "usage per Container",  # these three: a LimitRange
+    "usage per Pod",
+    "limit to request ratio",
+)
+"""Admission refuses the Pod as it is, whatever else happens in the namespace."""
+
+
 def classify(status: int, body: str) -> ApiError:
     """Classify an HTTP error of the API server.
 
@@ -61,7 +71,7 @@ def _kind_of_refusal(message: str) -> ErrorKind:
     """403 stands for many things, which only the message tells apart."""
     if "exceeded quota" in message:
         return ErrorKind.QUOTA
-    if "violates PodSecurity" in message:
+    if any(words in message for words in _REFUSALS_OF_PODS):
         return ErrorKind.INVALID
     return ErrorKind.FORBIDDEN
 

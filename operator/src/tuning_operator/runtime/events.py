@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tuning_operator.api.events import build_events
+from tuning_operator.api.names import JOB_KIND
 from tuning_operator.runtime.errors import ApiError
 
 if TYPE_CHECKING:
-    from tuning_operator.core.decide import Notice
     from tuning_operator.core.job import Job
+    from tuning_operator.core.notices import Notice
     from tuning_operator.core.trials import Trial
     from tuning_operator.runtime.cluster import Cluster
 
@@ -31,7 +32,7 @@ class EventRecorder:
         self._posted: OrderedDict[str, None] = OrderedDict()
 
     async def record(self, notice: Notice, job: Job, trial: Trial | None) -> None:
-        """Post the Events of a notice, unless they have been."""
+        """Log a notice and post its Events, unless that has been done."""
         for body in build_events(notice, job, trial, datetime.now(UTC), self._instance):
             name = body["metadata"]["name"]
             if name in self._posted:
@@ -39,8 +40,12 @@ class EventRecorder:
             try:
                 await self._cluster.create_event(job.namespace, body)
             except ApiError as error:
-                logger.warning("event %s could not be posted: %s", notice.reason, error)
+                logger.warning(
+                    "job %s/%s: %s: %s (no Event: %s)", job.namespace, job.name, notice.reason, body["note"], error
+                )
                 continue
+            if body["regarding"]["kind"] == JOB_KIND:
+                logger.info("job %s/%s: %s: %s", job.namespace, job.name, notice.reason, body["note"])
             self._posted[name] = None
             if len(self._posted) > REMEMBERED:
                 self._posted.popitem(last=False)

@@ -11,8 +11,8 @@ from tuning_operator.api.job import TuningJob, parse_job
 from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.pods import build_pod, training_container_name
 from tuning_operator.api.trial import parse_trial
-from tuning_operator.core.decide import Snapshot
 from tuning_operator.core.job import Condition, Job
+from tuning_operator.core.snapshot import Snapshot
 from tuning_operator.core.space import Categorical
 from tuning_operator.core.trials import Trial
 from tuning_operator.runtime.errors import ApiError, ErrorKind

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api.job import render_status as render_job_status
 from tuning_operator.api.trial import render_status as render_trial_status
 from tuning_operator.api.values import render_time
-from tuning_operator.core.decide import Decision, Notice, Snapshot, decide, pod_name
+from tuning_operator.core.decide import Decision, decide
 from tuning_operator.core.job import Condition
 from tuning_operator.core.summary import JobStatus, summarize
 from tuning_operator.core.trials import Trial, TrialPhase
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.job import Job
+    from tuning_operator.core.notices import Notice
+    from tuning_operator.core.snapshot import Snapshot
     from tuning_operator.runtime.cluster import Cluster
     from tuning_operator.runtime.events import EventRecorder
     from tuning_operator.runtime.keys import JobKey
@@ -189,7 +191,7 @@ class Reconciler:
         interests = {}
         for trial in decision.trials:
             if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
-                name = pod_name(trial)
+                name = trial.pod_name
                 pod = next((pod for pod in snapshot.pods.get(trial.name, ()) if pod.name == name), None)
                 created = pod.created if pod else trial.status.start_time
                 interests[name] = Interest(name, metric, created, trial.status.completion_time)
@@ -211,8 +213,6 @@ class Reconciler:
     async def _tell(self, job: Job, notices: tuple[Notice, ...], trials: tuple[Trial, ...]) -> None:
         by_name = {trial.name: trial for trial in trials}
         for notice in notices:
-            about = f" {notice.trial}" if notice.trial else ""
-            logger.info("job %s/%s:%s %s: %s", job.namespace, job.name, about, notice.reason, notice.message)
             await self._recorder.record(notice, job, by_name.get(notice.trial or ""))
 
 

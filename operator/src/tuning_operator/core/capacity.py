@@ -1,0 +1,70 @@
+"""Decides who holds a slot, who waits for one, which Pods hold one for nothing, and when time alone changes that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.lifecycle import retry_delay
+from tuning_operator.core.trials import Trial, TrialPhase
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from tuning_operator.core.pods import PodFacts
+    from tuning_operator.core.snapshot import Snapshot
+
+
+def free_slots(snapshot: Snapshot) -> int:
+    """Slots that no Pod holds: a Pod holds its GPU until its containers have ended, also while it is being deleted."""
+    held = sum(not pod.ended for pods in snapshot.pods.values() for pod in pods)
+    return max(0, snapshot.job.spec.limits.max_parallel_trials - held)
+
+
+def trials_without_pod(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[Trial, ...]:
+    """Trials that are committed and wait for the Pod of their current attempt to be created."""
+    return tuple(
+        trial
+        for trial in trials
+        if trial.phase is TrialPhase.PENDING
+        and trial.status.pod_uid is None
+        and not trial.deleting
+        and snapshot.pod(trial) is None
+    )
+
+
+def is_due(trial: Trial, now: datetime) -> bool:
+    """Whether a trial's next attempt has waited long enough after its disruptions."""
+    since = trial.status.attempt_time
+    return since is None or now - since >= retry_delay(trial.status.disruptions)
+
+
+def leftover_pods(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[PodFacts, ...]:
+    """Pods that hold resources for nothing: of a stopping or ended trial, or of an attempt that has been replaced."""
+    return tuple(
+        pod
+        for trial in trials
+        for pod in snapshot.pods.get(trial.name, ())
+        if not pod.ended
+        and not pod.deleting
+        and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or pod.attempt != trial.status.attempt)
+    )
+
+
+def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | None:
+    """The next moment at which time alone changes the decision."""
+    job, now = snapshot.job, snapshot.now
+    moments = [
+        trial.status.attempt_time + retry_delay(trial.status.disruptions)
+        for trial in trials
+        if trial.phase is TrialPhase.PENDING and trial.status.attempt_time
+    ]
+    moments += [
+        pod.created + snapshot.image_pull_grace
+        for pods in snapshot.pods.values()
+        for pod in pods
+        if pod.waiting and pod.waiting.is_image_problem
+    ]
+    if job.start_time and job.spec.limits.max_duration:
+        moments.append(job.start_time + job.spec.limits.max_duration)
+    ahead = [moment - now for moment in moments if moment > now]
+    return min(ahead, default=None)
