@@ -47,3 +47,5 @@ if __name__ == "__main__":
         main()
     except RuntimeError as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
