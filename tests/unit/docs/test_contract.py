@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,10 @@ def test_all_that_the_operator_adds_to_a_pod_is_on_the_page() -> None:
     ]
     told = section(PAGE.read_text(), "## What the operator adds to the Pod")
     assert [name for name in added if f"`{name}`" not in told] == []
+    assert set(re.findall(r"^\| (?:label|annotation) `(\S+)`", told, re.MULTILINE)) == {
+        *pod["metadata"]["labels"],
+        *pod["metadata"]["annotations"],
+    }
     variables = section(PAGE.read_text(), "## What the container gets")
     named = [entry["name"] for entry in container["env"] if not entry["name"].startswith("HP_")]
     assert [name for name in named if f"| `{name}` |" not in variables] == []
