@@ -9,8 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include tests/cluster/cluster.mk
--include images/images.mk charts/charts.mk examples/demo.mk tests/e2e/demo.mk
+include tests/cluster/cluster.mk images/images.mk charts/charts.mk docs/docs.mk examples/demo.mk
 
 .PHONY: help venv lock check format lint types imports unit api test clean
 
@@ -44,10 +43,10 @@ imports: venv
 	@$(VENV)/bin/lint-imports
 
 unit: venv ## the pure tests
-	@$(PY) -m pytest tests/unit -q
+	@$(PY) -m pytest tests -q -m "not api and not e2e and not faults and not slow"
 
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
-	@$(PY) -m pytest tests/api tests/cluster -q
+	@$(PY) -m pytest tests -q -m api
 
 test: check api e2e ## all tests: unit, API server, whole cluster
 
