@@ -14,7 +14,7 @@ include tests/cluster/cluster.mk images/images.mk charts/charts.mk docs/docs.mk 
 .PHONY: help venv lock check format lint types imports unit api test clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
 
 venv: $(VENV)/.synced ## the Python environment, from the lock file with hashes
 
