@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client, config
 
+from tests.api.operator.harness import wait_until
 from tests.cluster.controlplane import ControlPlane
 
 if TYPE_CHECKING:
@@ -21,7 +22,20 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     with ControlPlane(tmp_path_factory.mktemp("control-plane") / "state", manifests=[CRDS]) as running:
+        wait_until(
+            lambda: _knows_the_resources(running), "the API server names and documents the resources", seconds=30
+        )
         yield running
+
+
+def _knows_the_resources(server: ControlPlane) -> bool:
+    """Whether discovery and documentation have caught up with the definitions; kubectl's cache of them is renewed."""
+    listed = server.kubectl("api-resources", "--api-group=tuning-operator.dev", "--output=name").split()
+    document = "/openapi/v3/apis/tuning-operator.dev/v1alpha1"
+    if len(listed) < len(list(CRDS.glob("*.yaml"))) or document not in server.kubectl("get", "--raw=/openapi/v3"):
+        return False
+    documented = server.kubectl("get", f"--raw={document}")
+    return all(kind in documented for kind in ("HyperparameterTuningJob", "TuningTrial"))
 
 
 @pytest.fixture(scope="session")

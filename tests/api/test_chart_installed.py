@@ -88,10 +88,10 @@ def test_jobs_outlive_the_release_and_the_next_one_takes_them_over(release: Rele
     apply = ("apply", "-n", release.namespace, "-f=-")
     release.server.kubectl(*apply, stdin=json.dumps(good_job()))
     release.uninstall()
-    left = release.server.kubectl("get", "htj,deployment,role,sa", "-n", release.namespace, "-o=name").split()
+    left = release.server.kubectl("get", "tuningjobs,deployment,role,sa", "-n", release.namespace, "-o=name").split()
     assert left == ["hyperparametertuningjob.tuning-operator.dev/fashion", "serviceaccount/default"]
     release.install()
-    release.server.kubectl("get", "htj", "fashion", "-n", release.namespace)
+    release.server.kubectl("get", "tuningjob", "fashion", "-n", release.namespace)
 
 
 @pytest.mark.parametrize("values", [{}, {"clusterWide": True}, {"watchNamespaces": ["default"]}])
