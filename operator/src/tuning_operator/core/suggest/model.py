@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
-from botorch.models.utils.gpytorch_modules import get_gaussian_likelihood_with_lognormal_prior
+from botorch.optim.fit import fit_gpytorch_mll_scipy
 from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import Kernel
+from gpytorch.kernels import Kernel, ScaleKernel
+from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
 
@@ -18,11 +20,16 @@ from tuning_operator.core.space import Categorical
 from tuning_operator.core.suggest.outcomes import utilities
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from tuning_operator.core.space import Space
     from tuning_operator.core.suggest.request import SuggestRequest
+
+
+_FIT_STEPS = 50
+
+_FIT_TRIALS = 300
+"""Length scales are fitted to no more trials than this, the best and a sample of the others; all are predicted from."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +95,52 @@ class MixedMatern(Kernel):
 
 
 def fit(space: Space, history: History) -> SingleTaskGP:
-    """Fit a model's hyperparameters to a history."""
-    dimensions = len(space.parameters)
-    prior = LogNormalPrior(2**0.5 + 0.5 * torch.log(torch.tensor(float(dimensions))), 3**0.5)
+    """Fit a model's hyperparameters to a history, and condition it on all of it."""
+    chosen = _telling(history.objectives)
+    model = _prior(space, torch.from_numpy(history.rows[chosen]), torch.from_numpy(history.objectives[chosen]))
+    likelihood = ExactMarginalLogLikelihood(model.likelihood, model).train()
+    fit_gpytorch_mll_scipy(likelihood, options={"maxiter": _FIT_STEPS, "gtol": 1e-3})
+    likelihood.eval()
+    if len(chosen) < len(history.objectives):
+        condition(model, torch.from_numpy(history.rows), torch.from_numpy(history.objectives))
+    return model
+
+
+def condition(model: SingleTaskGP, rows: torch.Tensor, utilities: torch.Tensor) -> None:
+    """Let a fitted model predict from these trials; its hyperparameters stay as they are."""
+    model.set_train_data(rows, utilities, strict=False)
+
+
+def _prior(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> SingleTaskGP:
+    """Return a model before its fit.
+
+    Distances grow with the root of the number of parameters, and so do the length scales that are expected.
+    """
+    lengthscale = LogNormalPrior(0.5 * math.log(len(space.parameters)), 0.6)
+    outputscale = LogNormalPrior(0.0, 1.0)
+    noise = LogNormalPrior(-3.5, 1.0)
     kernel = MixedMatern(
-        space,
-        lengthscale_prior=prior,
-        lengthscale_constraint=GreaterThan(0.025, transform=None, initial_value=prior.mode),
+        space, lengthscale_prior=lengthscale, lengthscale_constraint=_positive(0.025, float(lengthscale.mode))
     )
-    model = SingleTaskGP(
-        torch.from_numpy(history.rows),
-        torch.from_numpy(history.objectives)[:, None],
-        likelihood=get_gaussian_likelihood_with_lognormal_prior(),
-        covar_module=kernel,
+    return SingleTaskGP(
+        rows,
+        objectives[:, None],
+        likelihood=GaussianLikelihood(noise_prior=noise, noise_constraint=_positive(1e-4, float(noise.mode))),
+        covar_module=ScaleKernel(kernel, outputscale_prior=outputscale, outputscale_constraint=_positive(1e-3, 1.0)),
         outcome_transform=None,
     )
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    return model
+
+
+def _telling(objectives: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the places of the trials that a fit looks at: the best third of them, and every so many of the rest."""
+    if len(objectives) <= _FIT_TRIALS:
+        return np.arange(len(objectives))
+    order = np.argsort(-objectives, kind="stable")
+    best, rest = np.split(order, [_FIT_TRIALS // 3])
+    sample = np.linspace(0, len(rest) - 1, _FIT_TRIALS - len(best)).round().astype(np.int64)
+    return np.sort(np.concatenate([best, rest[sample]]))
+
+
+def _positive(minimum: float, initial: float) -> GreaterThan:
+    """Fit the logarithm: that converges in a tenth of the steps."""
+    return GreaterThan(minimum, transform=torch.exp, inv_transform=torch.log, initial_value=max(initial, 2 * minimum))

@@ -1,4 +1,9 @@
-"""Turns objectives into what a Gaussian process models well: higher is better, no outliers."""
+"""Turns objectives into what a Gaussian process models well: higher is better, about normal, without outliers.
+
+Losses and accuracies come on scales of their own: some span decades, some crowd below a ceiling, some explode. The
+utility is the mean of two views. The power view keeps distances but bends the scale so that they are about normal;
+the rank view keeps the order only, and so tells good trials apart that a wide scale would lump together.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import norm, rankdata, yeojohnson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,28 +20,41 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.curves import Goal
 
+    Values = NDArray[np.float64]
 
-def utilities(goal: Goal, objectives: Sequence[float | None]) -> NDArray[np.float64]:
-    """Return zero-mean, unit-variance utilities of objectives.
+_OUTLIER = 3
+"""Utilities this many interquartile ranges below the median are all the same: bad."""
 
-    A trial that failed or diverged counts as bad as the worst that has a value: the model must learn to avoid
-    its neighbourhood, but a value far below the others would hide their differences.
+
+def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
+    """Return zero-mean, unit-variance utilities of objectives; zeros when all are equal.
+
+    A trial that failed or diverged counts as bad as the worst that has a value, with the lowest rank: the model
+    must learn to avoid its neighbourhood, but a value far below the others would hide their differences.
     """
     oriented = np.array([-math.inf if value is None else goal.orient(value) for value in objectives])
     finite = np.isfinite(oriented)
-    values = transform(oriented[finite]) if finite.any() else np.zeros(0)
-    result = np.full(len(oriented), values.min(initial=0.0))
-    result[finite] = values
-    result -= result.mean()
-    spread = result.std()
-    return result / spread if spread > 0 else result
+    power = np.zeros(len(oriented))
+    if finite.any():
+        power[finite] = _power(oriented[finite])
+        power[~finite] = power[finite].min()
+    return _standard(_standard(power) + _ranks(oriented))
 
 
-def transform(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standardise robustly."""
-    values = values / max(np.abs(values).max(initial=0.0), np.finfo(np.float64).tiny)  # squares must not overflow
-    low, high = np.quantile(values, [0.25, 0.75])
-    floor = np.median(values) - 3 * max(high - low, 1e-300)
-    values = np.maximum(values, floor)
-    spread = values.std()
-    return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)
+def _power(values: Values) -> Values:
+    """Bend the scale of finite values by the power transform of Yeo and Johnson (Biometrika 87, 2000)."""
+    values = _standard(values / max(float(np.abs(values).max()), np.finfo(np.float64).tiny))  # no square overflows
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    if high > low:
+        values = _standard(np.maximum(values, middle - _OUTLIER * (high - low)))
+    return _standard(yeojohnson(values)[0]) if values.any() else values
+
+
+def _ranks(values: Values) -> Values:
+    """Return the normal scores of the values' ranks."""
+    return _standard(norm.ppf((rankdata(values) - 0.5) / len(values)))
+
+
+def _standard(values: Values) -> Values:
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > 1e-12 else np.zeros_like(values)  # noqa: PLR2004 - rounding

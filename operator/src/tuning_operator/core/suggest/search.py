@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from botorch.acquisition import qLogNoisyExpectedImprovement
-from botorch.sampling import SobolQMCNormalSampler
+from botorch.acquisition import LogExpectedImprovement
 
 from tuning_operator.core.space import Categorical, Integer
+from tuning_operator.core.suggest.model import condition
 from tuning_operator.core.suggest.request import SpaceExhausted
 
 if TYPE_CHECKING:
@@ -57,13 +57,22 @@ class Search:
         return self._space.decode(best)
 
     def _acquisition(self) -> AcquisitionFunction:
-        return qLogNoisyExpectedImprovement(
-            self._model,
-            X_baseline=self._model.train_inputs[0],
-            X_pending=torch.from_numpy(self._pending) if len(self._pending) else None,
-            sampler=SobolQMCNormalSampler(torch.Size([64]), seed=0),
-            prune_baseline=True,
-        )
+        """Return the logarithm of the expected improvement over the best that the model believes in.
+
+        An unfinished trial is taken to end as the model expects: that leaves the expectation as it is and takes
+        the uncertainty away around it, so that the next one goes elsewhere. Over noise, the best is the best
+        expectation at a tried point, not the luckiest measurement.
+        """
+        rows, utilities = torch.from_numpy(self._history.rows), torch.from_numpy(self._history.objectives)
+        with torch.no_grad():
+            if len(self._pending):
+                pending = torch.from_numpy(self._pending)
+                condition(self._model, rows, utilities)
+                expected = self._model.posterior(pending).mean.squeeze(-1)
+                rows, utilities = torch.cat([rows, pending]), torch.cat([utilities, expected])
+                condition(self._model, rows, utilities)
+            best = self._model.posterior(rows).mean.max()
+        return LogExpectedImprovement(self._model, best_f=best)
 
     def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> Rows:
         rows = self._unseen(self._space.encode([self._space.nth(index) for index in range(size)]))

@@ -1,0 +1,93 @@
+"""Compares suggesters side by side: asynchronous studies in which the oldest of the pending trials completes first.
+
+    python -m tests.benchmarks.suggest --problems protein_structure naval_propulsion --seeds 8 --json runs.jsonl
+    python -m tests.benchmarks.suggest --costs
+
+Needs the packages of `tests/benchmarks/requirements.txt`. With `--json` every finished study is appended to the file,
+and a study that is in it already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.suggest_costs import print_costs
+from tests.benchmarks.suggest_methods import METHODS
+from tests.benchmarks.suggest_problems import DEVELOPMENT, FUNCTIONS, REPORT, TABLES, problem
+from tests.benchmarks.suggest_report import plot, print_table
+
+
+def study(method: str, name: str, seed: int, trials: int, parallel: int) -> dict[str, object]:
+    """Run one study; its curve is the regret of the best completed trial so far, without noise."""
+    task = problem(name)
+    noise = np.random.default_rng((seed, 1))
+    suggester = METHODS[method](task.space, seed)
+    pending: list[tuple[int, dict[str, object]]] = []
+    best, curve, seconds = math.inf, [], []
+    for number in range(1, trials + parallel + 1):
+        if len(pending) == parallel or (number > trials and pending):
+            oldest, point = pending.pop(0)
+            loss = task.loss(point)
+            best = min(best, loss)
+            curve.append(task.regret(best))
+            suggester.tell(oldest, loss + task.noise * noise.standard_normal())
+        if number <= trials:
+            began = time.perf_counter()
+            pending.append((number, suggester.ask(number)))
+            seconds.append(time.perf_counter() - began)
+    return {"method": method, "task": name, "seed": seed, "curve": curve, "seconds": seconds}
+
+
+def main() -> None:
+    """Run what is missing, then print and plot everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--problems", nargs="+", default=list(DEVELOPMENT), choices=[*TABLES, *FUNCTIONS])
+    parser.add_argument("--report", action="store_true", help=f"the problems {', '.join(DEVELOPMENT + REPORT)}")
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--json", type=Path, help="file of finished studies, one JSON object a line")
+    parser.add_argument("--plot", type=Path, help="PNG to write")
+    parser.add_argument("--costs", action="store_true", help="print seconds and memory of our suggestions, and end")
+    options = parser.parse_args()
+    if options.costs:
+        print_costs()
+        return
+    problems = [*DEVELOPMENT, *REPORT] if options.report else options.problems
+    records = _read(options.json)
+    known = {(record["method"], record["task"], record["seed"]) for record in records}
+    for name in problems:
+        for seed in range(options.seeds):
+            for method in options.methods:
+                if (method, name, seed) in known:
+                    continue
+                record = study(method, name, seed, options.trials, options.parallel)
+                records.append(record)
+                if options.json:
+                    with options.json.open("a") as file:
+                        file.write(json.dumps(record) + "\n")
+    chosen = [
+        record
+        for record in records
+        if record["task"] in problems and record["method"] in options.methods and record["seed"] < options.seeds
+    ]
+    print_table(chosen, problems, options.methods)
+    if options.plot:
+        plot(chosen, problems, options.methods, options.plot)
+
+
+def _read(path: Path | None) -> list[dict[str, object]]:
+    if path is None or not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+if __name__ == "__main__":
+    main()

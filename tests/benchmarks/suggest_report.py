@@ -1,0 +1,78 @@
+"""Prints and plots finished studies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen first
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Records = list[dict[str, object]]
+
+_AT = (20, 40, 60)
+_COLOURS = {"ours": "#d62728", "random": "#999999", "optuna-tpe": "#1f77b4", "optuna-gp": "#2ca02c", "ax": "#9467bd"}
+
+
+def print_table(records: Records, problems: list[str], methods: list[str]) -> None:
+    """Print mean and standard error of the regret over seeds, and over all problems the mean of their means."""
+    shown = [at for at in _AT if records and at <= len(records[0]["curve"])]
+    print(f"{'problem':28}{'method':12}{'studies':>8}" + "".join(f"{f'{at} trials':>18}" for at in shown) + "   s/trial")
+    means: dict[str, list[np.ndarray]] = {method: [] for method in methods}
+    for name in problems:
+        for method in methods:
+            curves = _curves(records, name, method)
+            if len(curves) == 0:
+                continue
+            at = curves[:, [each - 1 for each in shown]]
+            error = at.std(axis=0, ddof=1) / len(at) ** 0.5 if len(at) > 1 else np.zeros(len(shown))
+            means[method].append(at.mean(axis=0))
+            cells = "".join(f"{mean:10.4f} ±{each:.4f}" for mean, each in zip(at.mean(axis=0), error, strict=True))
+            print(f"{name:28}{method:12}{len(at):8}{cells}{_seconds(records, [name], method):10.3f}")
+    for method in methods:
+        if len(means[method]) == len(problems) > 1:
+            cells = "".join(f"{mean:10.4f}        " for mean in np.mean(means[method], axis=0))
+            print(f"{'mean of all':28}{method:12}{'':8}{cells}{_seconds(records, problems, method):10.3f}")
+
+
+def plot(records: Records, problems: list[str], methods: list[str], path: Path) -> None:
+    """Draw the mean regret of every method, with its standard error, one panel a problem."""
+    columns = min(4, len(problems))
+    rows = -(-len(problems) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 3.6 * rows), squeeze=False)
+    for panel, name in zip(axes.flat, problems, strict=False):
+        for method in methods:
+            curves = _curves(records, name, method)
+            if len(curves) == 0:
+                continue
+            mean, error = curves.mean(axis=0), curves.std(axis=0) / len(curves) ** 0.5
+            trials = np.arange(1, curves.shape[1] + 1)
+            panel.plot(trials, mean, color=_COLOURS[method], label=method)
+            panel.fill_between(trials, mean - error, mean + error, color=_COLOURS[method], alpha=0.15, linewidth=0)
+        floor = min(float(line.get_ydata().min()) for line in panel.get_lines())
+        panel.set_yscale("log")
+        panel.set_ylim(bottom=max(floor, 1e-4) * 0.8)
+        panel.set(title=name, xlabel="completed trials")
+        panel.grid(alpha=0.3)
+    for panel in list(axes.flat)[len(problems) :]:
+        panel.remove()
+    axes[0][0].set_ylabel("regret (lower is better)")
+    axes[0][0].legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    print(f"wrote {path}")
+
+
+def _curves(records: Records, name: str, method: str) -> np.ndarray:
+    return np.array([each["curve"] for each in records if each["task"] == name and each["method"] == method])
+
+
+def _seconds(records: Records, problems: list[str], method: str) -> float:
+    """Return the median time of a suggestion, without a method's first twelve, which learn from too little."""
+    chosen = [each["seconds"][12:] for each in records if each["task"] in problems and each["method"] == method]
+    return float(np.median(np.concatenate(chosen)))
