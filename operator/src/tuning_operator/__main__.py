@@ -39,6 +39,7 @@ def _configure_logging(settings: Settings) -> None:
     json = settings.log_format == "json"
     kopf.configure(log_format=kopf.LogFormat.JSON if json else kopf.LogFormat.FULL)
     logging.getLogger().setLevel(settings.log_level.upper())
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # probes come every few seconds
     logging.getLogger("kopf").setLevel(logging.WARNING if settings.log_level != "debug" else logging.DEBUG)
 
 

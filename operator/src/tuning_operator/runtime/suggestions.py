@@ -123,6 +123,9 @@ class Suggester:
             return fallback(request, f"the model took longer than {self._timeout:g} s")
         except ProcessExpired as error:
             return fallback(request, f"the suggestion process died: {error}")
+        except Exception as error:  # whatever a worker raises arrives here; a job must not stand still for it
+            logger.exception("the model failed")
+            return fallback(request, f"the model failed: {error!r}")
 
 
 def _is_same_question(asked: SuggestRequest, request: SuggestRequest) -> bool:
