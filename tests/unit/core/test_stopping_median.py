@@ -81,9 +81,7 @@ CASES = [
     Case("a NaN in the pool ranks last", [0.1, 0.3], [*FLAT, [NAN] * 10], stops=False),
     Case("a NaN in the pool does not switch the rule off", [0.1, 0.1], [*FLAT, [NAN] * 10], stops=True),
     Case("a pool that diverged stops nothing", [0.1, NAN], [[NAN] * 10] * 4, stops=False),
-    Case(
-        "half a pool that diverged stops nothing", [0.1, 0.1], [*FLAT[:2], [NAN] * 9, [NAN] * 9], stops=False
-    ),
+    Case("half a pool that diverged stops nothing", [0.1, 0.1], [*FLAT[:2], [NAN] * 9, [NAN] * 9], stops=False),
     Case(
         "trials that ended before the epoch are no reference for it",
         [0.1] * 6,
@@ -110,9 +108,7 @@ def test_median(case: Case) -> None:
     assert (decision is not None) == case.stops
 
 
-def median(
-    running: Trial, others: list[Trial], knobs: MedianKnobs = EAGER, goal: Goal = Goal.MAXIMIZE
-) -> str:
+def median(running: Trial, others: list[Trial], knobs: MedianKnobs = EAGER, goal: Goal = Goal.MAXIMIZE) -> str:
     decision = judge(EarlyStopping(EarlyStoppingType.MEDIAN, knobs), goal, running, [*others, running])
     return decision.message if decision else ""
 
@@ -218,9 +214,7 @@ def test_off_stops_nothing() -> None:
 
 
 def test_ten_thousand_epochs_are_judged_in_time() -> None:
-    others = [
-        trial(number, curve([number / 50 + epoch * 1e-6 for epoch in range(10_000)])) for number in range(50)
-    ]
+    others = [trial(number, curve([number / 50 + epoch * 1e-6 for epoch in range(10_000)])) for number in range(50)]
     running = trial(99, curve([0.1] * 9_000), TrialPhase.RUNNING)
 
     start = time.perf_counter()

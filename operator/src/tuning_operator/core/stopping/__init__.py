@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.stopping.auto import unpromising
 from tuning_operator.core.stopping.config import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
 from tuning_operator.core.stopping.median import below_median
+from tuning_operator.core.stopping.reach import out_of_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,4 +34,4 @@ def judge(config: EarlyStopping, goal: Goal, trial: Trial, trials: Sequence[Tria
         case EarlyStoppingType.MEDIAN:
             return below_median(config.median, goal, trial, trials)
         case EarlyStoppingType.AUTO:
-            return unpromising(goal, trial, trials)
+            return out_of_reach(goal, trial, trials)

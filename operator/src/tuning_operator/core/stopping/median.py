@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Trial
 
 
-def below_median(
-    knobs: MedianKnobs, goal: Goal, trial: Trial, trials: Sequence[Trial]
-) -> StopDecision | None:
+def below_median(knobs: MedianKnobs, goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
     """Return why the trial is to be stopped, or None when it goes on."""
     curve = running_series(goal, trial.curve)
     done = len(curve)
@@ -44,8 +42,7 @@ def below_median(
     which = "the median" if knobs.quantile == 0.5 else f"the {knobs.quantile:.0%} quantile"  # noqa: PLR2004
     return StopDecision(
         reason="BelowMedian",
-        message=f"epoch {epoch}: {comparison(goal, value, threshold)},"
-        f" {which} of {len(pool)} completed trials",
+        message=f"epoch {epoch}: {comparison(goal, value, threshold)}, {which} of {len(pool)} completed trials",
         epoch=epoch,
         value=in_users_terms(goal, value),
         threshold=in_users_terms(goal, threshold),

@@ -19,9 +19,11 @@ def comparison(goal: Goal, value: float, threshold: float) -> str:
     if not math.isfinite(value):
         return f"the training diverged, which is worse than {number(in_users_terms(goal, threshold))}"
     side = "below" if goal is Goal.MAXIMIZE else "above"
-    return f"{number(in_users_terms(goal, value))} is {side} {number(in_users_terms(goal, threshold))}"
+    a, b = in_users_terms(goal, value), in_users_terms(goal, threshold)
+    digits = next((digits for digits in range(4, 17) if number(a, digits) != number(b, digits)), 17)
+    return f"{number(a, digits)} is {side} {number(b, digits)}"
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 4) -> str:
     """A measured value, short."""
-    return f"{value:.4g}"
+    return f"{value:.{digits}g}"

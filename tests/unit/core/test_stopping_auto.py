@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from tuning_operator.core.curves import Curve, Goal
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, judge
+from tuning_operator.core.stopping.reach import checkpoint
+from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
+
+NAN, INF = math.nan, math.inf
+AUTO = EarlyStopping(EarlyStoppingType.AUTO)
+
+
+def trial(number: int, curve: Curve, phase: TrialPhase = TrialPhase.COMPLETED, attempt: int = 1) -> Trial:
+    status = TrialStatus(phase=phase, curve=curve, attempt=attempt)
+    return Trial(name=f"job-{number:04}", number=number, parameters={"lr": 0.1}, seed=number, status=status)
+
+
+def curve(values: list[float], first: int = 1) -> Curve:
+    return Curve.of(enumerate(values, start=first))
+
+
+def rising(start: float, gain: float, epochs: int = 10) -> list[float]:
+    """A curve that gains `gain` from epoch 2 to its end, in even steps."""
+    return [start - 0.1, *np.linspace(start, start + gain, epochs - 1).tolist()]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    values: list[float]
+    completed: list[list[float]]
+    stops: bool
+    running: list[list[float]] = field(default_factory=list)
+    stopped: list[list[float]] = field(default_factory=list)
+
+
+# From epoch 2 on, the best (0.9) gained 0.1: margins are 0.125 with three rivals and 0.25 with two.
+FIELD = [rising(0.6, 0.1), rising(0.7, 0.1), rising(0.8, 0.1)]
+
+CASES = [
+    Case("short of the best by more than the margin", [0.5, 0.5], FIELD, stops=True),
+    Case("short of the best by less than the margin", [0.78, 0.78], FIELD, stops=False),
+    Case("only two rivals double the margin: within", [0.69, 0.69], FIELD, stops=False),
+    Case("only two rivals double the margin: short", [0.64, 0.64], FIELD, stops=True),
+    Case("one rival stops nothing", [0.5, 0.5], [rising(0.8, 0.1), rising(0.2, 0.1)], stops=False),
+    Case("first trials: nothing completed", [0.1] * 5, [], stops=False, running=FIELD),
+    Case("first trials: one completed", [0.1] * 5, FIELD[:1], stops=False, running=FIELD[1:]),
+    Case("two completed and a running one are three", [0.5, 0.5], FIELD[:2], stops=True, running=[[0.9, 0.9]]),
+    Case("two completed and a stopped one are three", [0.5, 0.5], FIELD[:2], stops=True, stopped=[[0.9, 0.9]]),
+    Case(
+        "running trials that have not got there do not count",
+        [0.2, 0.2, 0.2],
+        [rising(0.8, 0.1), rising(0.1, 0.1)],
+        stops=False,
+        running=[[0.9], [0.9, 0.9], [0.9, 0.9]],
+    ),
+    Case("a late riser in the field keeps the door open", [0.5, 0.5], [*FIELD, rising(0.1, 0.7)], stops=False),
+    Case("a trial that gained in its first two epochs goes on", [0.3, 0.7], [[0.9] * 10] * 3, stops=False),
+    Case("a trial that still rises fast goes on", [0.2, 0.3, 0.55, 0.7], [[0.9] * 10] * 3, stops=False),
+    Case("a trial that jumps about goes on", [0.5, 0.5, 0.7, 0.3], [[0.9] * 10] * 3, stops=False),
+    Case("a tie goes on", [0.9, 0.9], [[0.9] * 10] * 3, stops=False),
+    Case("not before two epochs", [0.1], FIELD, stops=False),
+    Case("not before a tenth of the typical length", [0.1] * 4, [[0.9] * 50] * 3, stops=False),
+    Case("from a tenth of the typical length on", [0.1] * 5, [[0.9] * 50] * 3, stops=True),
+    Case("best so far counts, not a noisy last epoch", [0.8, 0.85, 0.85, 0.7], FIELD, stops=False),
+    Case("epochs behind the checkpoint speak for it", [0.1] * 8 + [0.9], [[0.9] * 10] * 3, stops=False),
+    Case("a diverged trial is worse than all", [0.9, NAN], FIELD, stops=True),
+    Case("infinity is diverged", [0.9, INF], FIELD, stops=True),
+    Case("diverged before the first checkpoint goes on", [NAN], FIELD, stops=False),
+    Case("a NaN that was overcome is forgotten", [NAN, NAN, 0.85, 0.85], FIELD, stops=False),
+    Case("diverged trials in the pool are no rivals", [0.5, 0.5], [FIELD[0], [NAN] * 10, [NAN] * 10], stops=False),
+    Case("diverged trials in the pool do not switch the rule off", [0.5] * 2, [*FIELD, [NAN] * 10], stops=True),
+    Case("a pool that diverged stops nothing", [NAN, NAN], [[NAN] * 10] * 3, stops=False),
+    Case(
+        "trials that ended before the epoch cannot tell what is still to gain",
+        [0.1] * 6,
+        [[0.9] * 4, [0.9] * 12],
+        stops=False,
+        running=[[0.9] * 6] * 3,
+    ),
+]
+
+
+def verdict(values: list[float] | Curve, others: list[Trial], goal: Goal = Goal.MAXIMIZE) -> StopDecision | None:
+    known = values if isinstance(values, Curve) else curve(values)
+    running = trial(99, known, TrialPhase.RUNNING)
+    return judge(AUTO, goal, running, [*others, running])
+
+
+def pool(case: Case, sign: float = 1.0) -> list[Trial]:
+    groups = (
+        (TrialPhase.COMPLETED, case.completed),
+        (TrialPhase.RUNNING, case.running),
+        (TrialPhase.EARLY_STOPPED, case.stopped),
+    )
+    members = [(phase, [sign * value for value in values]) for phase, group in groups for values in group]
+    return [trial(number, curve(values), phase) for number, (phase, values) in enumerate(members)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_auto(case: Case) -> None:
+    assert (verdict(case.values, pool(case)) is not None) == case.stops
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_auto_minimizing_is_the_mirror_image(case: Case) -> None:
+    values = [-value for value in case.values]
+
+    assert (verdict(values, pool(case, -1.0), Goal.MINIMIZE) is not None) == case.stops
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(("scale", "shift"), [(1000.0, 0.0), (1e-3, 50.0)])
+def test_auto_knows_no_unit(case: Case, scale: float, shift: float) -> None:
+    def changed(curves: list[list[float]]) -> list[list[float]]:
+        return [[scale * value + shift for value in values] for values in curves]
+
+    other = replace(
+        case,
+        values=changed([case.values])[0],
+        completed=changed(case.completed),
+        running=changed(case.running),
+        stopped=changed(case.stopped),
+    )
+
+    assert (verdict(other.values, pool(other)) is not None) == case.stops
+
+
+def finished(values: list[list[float]] = FIELD) -> list[Trial]:
+    return [trial(number, curve(each)) for number, each in enumerate(values)]
+
+
+def test_decision_carries_its_numbers_and_a_sentence() -> None:
+    decision = verdict([0.4, 0.5], finished())
+
+    assert decision is not None
+    assert (decision.reason, decision.epoch) == ("OutOfReach", 2)
+    assert decision.value == 0.5
+    assert decision.threshold == pytest.approx(0.9 - 1.25 * 0.1 * math.log2(10 / 2))
+    assert decision.message == (
+        "epoch 2: 0.5 is below 0.6098, from where 0.9, the best of 3 completed trials, could still be reached;"
+        " 3 trials were better at this epoch"
+    )
+
+
+def test_sentence_when_minimizing() -> None:
+    decision = verdict([0.9, 0.9], finished([[0.3] * 10] * 3), Goal.MINIMIZE)
+
+    assert decision is not None
+    assert decision.message.startswith("epoch 2: 0.9 is above 0.3, from where 0.3, the best of 3 completed")
+
+
+def test_sentence_of_a_diverged_trial() -> None:
+    decision = verdict([0.9, NAN], finished())
+
+    assert decision is not None
+    assert decision.message.startswith("epoch 2: the training diverged, which is worse than 0.775")
+    assert decision.value is not None
+    assert math.isnan(decision.value)
+
+
+@pytest.mark.parametrize("phase", [TrialPhase.PENDING, TrialPhase.FAILED])
+def test_trials_that_never_ran_or_failed_are_not_compared(phase: TrialPhase) -> None:
+    two = [trial(1, curve(rising(0.8, 0.1))), trial(2, curve(rising(0.1, 0.1)))]
+    third = [trial(number, curve([0.9, 0.9]), phase) for number in (3, 4)]
+
+    assert verdict([0.3, 0.3], [*two, *third]) is None
+
+
+def test_epochs_behind_a_gap_are_not_looked_at() -> None:
+    behind_gap = Curve.of([(1, 0.1), (3, 0.1), (4, 0.1), (5, 0.1)])
+
+    assert verdict(behind_gap, finished()) is None
+    assert verdict(behind_gap.merge(Curve.of([(2, 0.1)])), finished()) is not None
+
+
+def test_a_curve_without_its_beginning_is_not_judged_and_not_compared() -> None:
+    tail = Curve.of([(3, 0.9), (4, 0.9)])
+
+    assert verdict(tail, finished()) is None
+    assert verdict([0.1] * 4, [trial(1, tail), trial(2, tail), trial(3, tail)]) is None
+
+
+def test_epochs_may_count_from_zero() -> None:
+    others = [trial(number, curve(values, first=0)) for number, values in enumerate(FIELD)]
+    decision = verdict(curve([0.5, 0.5], first=0), others)
+
+    assert decision is not None
+    assert decision.epoch == 1
+
+
+def test_a_restarted_trial_is_judged_by_what_is_known_of_it() -> None:
+    second = trial(9, curve([0.1, 0.1]), TrialPhase.RUNNING, attempt=2)
+
+    assert judge(AUTO, Goal.MAXIMIZE, second, [*finished(), second]) is not None
+
+
+def test_a_trial_that_reports_several_epochs_at_once_is_judged_by_the_checkpoint_it_passed() -> None:
+    assert checkpoint(7, 10) == 6
+    assert verdict([0.1] * 7, finished()) is not None
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (1, []),
+        (2, [2]),
+        (10, [2, 3, 4, 5, 6, 8]),
+        (100, [10, 13, 16, 20, 25, 31, 39, 48, 60, 75]),
+    ],
+)
+def test_checkpoints(length: int, expected: list[int]) -> None:
+    assert sorted({checkpoint(done, length) for done in range(1, length + 1)} - {0}) == expected
+
+
+def test_ten_thousand_epochs_are_judged_in_time() -> None:
+    rng = np.random.default_rng(0)
+    others = [
+        trial(number, curve((number / 50 + np.arange(10_000) * 1e-6 + rng.normal(0, 1e-4, 10_000)).tolist()))
+        for number in range(50)
+    ]
+    running = trial(99, curve([0.1] * 7_600), TrialPhase.RUNNING)
+
+    start = time.perf_counter()
+    decision = judge(AUTO, Goal.MAXIMIZE, running, [*others, running])
+
+    assert decision is not None
+    assert time.perf_counter() - start < 2
