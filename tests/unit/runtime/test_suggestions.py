@@ -172,6 +172,13 @@ async def test_a_model_that_hangs_or_dies_is_replaced_by_chance_and_the_next_one
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
+async def test_a_pool_that_broke_is_replaced(model: Callable[[Callable[..., object]], None]) -> None:
+    model(answer)
+    with bench() as it:
+        it.suggester.close()
+        assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
+
+
 async def test_a_mistake_in_the_model_is_told_and_does_not_stop_the_job(
     model: Callable[[Callable[..., object]], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,5 +188,6 @@ async def test_a_mistake_in_the_model_is_told_and_does_not_stop_the_job(
         assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
         assert "ZeroDivisionError('a mistake')" in found[0].message
         assert "a mistake" in caplog.text
+        it.called.clear()
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]

@@ -58,12 +58,8 @@ class Suggester:
     def __init__(self, workers: int, timeout: float, ready: Callable[[JobKey], None]) -> None:
         self._timeout = timeout
         self._ready = ready
-        self._pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=MAX_TASKS,
-            initializer=_limit_threads,
-            context=multiprocessing.get_context("spawn"),
-        )
+        self._workers = workers
+        self._pool = self._new_pool()
         self._computations: dict[JobKey, _Computation] = {}
 
     def start(self) -> None:
@@ -115,7 +111,18 @@ class Suggester:
                 logger.warning("job %s/%s: suggestion fell back: %s", *job, suggestion.message)
         return suggestions
 
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self._workers,
+            max_tasks=MAX_TASKS,
+            initializer=_limit_threads,
+            context=multiprocessing.get_context("spawn"),
+        )
+
     async def _in_pool(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        if not self._pool.active:
+            logger.error("the suggestion processes are gone; starting new ones")
+            self._pool = self._new_pool()
         future = self._pool.schedule(suggest, args=(request,), timeout=self._timeout)
         try:
             return await asyncio.wrap_future(future)
