@@ -30,6 +30,7 @@ _SPREAD = 512
 _NEAR = 256
 _STARTS = 5
 _ROUNDS = 12
+_WORTHWHILE = 0.01  # of the logarithm: a hundredth of the expected improvement
 _VARIANTS = 8
 
 
@@ -81,28 +82,32 @@ class Search:
         return rows[int(np.argmax(_evaluate(acquisition, rows)))]
 
     def _climb(self, acquisition: AcquisitionFunction) -> Rows:
+        """Climb from the most promising of many points, all at once, with steps that get smaller."""
         pool = self._unseen(np.vstack([self._spread(_SPREAD), self._near_best(_NEAR)]))
         values = _evaluate(acquisition, pool)
         order = np.argsort(-values, kind="stable")[:_STARTS]
-        starts, values = pool[order], values[order]
+        climbers, values = pool[order], values[order]
         for step in range(_ROUNDS):
-            neighbours = [self._neighbours(start, 0.2 * 0.6**step) for start in starts]
-            owner = np.repeat(np.arange(len(starts)), [len(rows) for rows in neighbours])
-            rows = np.vstack(neighbours)
-            fresh = np.array([row.tobytes() not in self._seen for row in rows])
-            rows, owner = rows[fresh], owner[fresh]
-            if not len(rows):
+            gain = self._step(acquisition, climbers, values, 0.2 * 0.6**step)
+            if gain < _WORTHWHILE and (step >= _ROUNDS // 2 or self._space.size is not None):
                 break
-            scores = _evaluate(acquisition, rows)
-            improved = False
-            for place in range(len(starts)):
-                mine = np.flatnonzero(owner == place)
-                if len(mine) and scores[best := mine[np.argmax(scores[mine])]] > values[place]:
-                    starts[place], values[place] = rows[best], scores[best]
-                    improved = True
-            if not improved and self._space.size is not None:
-                break
-        return starts[int(np.argmax(values))]
+        best: Rows = climbers[int(np.argmax(values))]
+        return best
+
+    def _step(self, acquisition: AcquisitionFunction, climbers: Rows, values: Rows, width: float) -> float:
+        """Move each climber to its best neighbour if that is better, in place; return the largest gain."""
+        neighbours = [self._neighbours(climber, width) for climber in climbers]
+        scores = np.split(
+            _evaluate(acquisition, np.vstack(neighbours)), np.cumsum([len(rows) for rows in neighbours])[:-1]
+        )
+        gain = 0.0
+        for place, (rows, score) in enumerate(zip(neighbours, scores, strict=True)):
+            score[[row.tobytes() in self._seen for row in rows]] = -np.inf
+            best = int(np.argmax(score))
+            if score[best] > values[place]:
+                gain = max(gain, float(score[best] - values[place]))
+                climbers[place], values[place] = rows[best], score[best]
+        return gain
 
     def _spread(self, count: int) -> Rows:
         return self._space.spread(self._generator.random((count, len(self._space.parameters))))
