@@ -6,15 +6,18 @@ import re
 from dataclasses import asdict
 from datetime import timedelta
 
+import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
 from tests.unit.docs.pages import ROOT, blocks, section, table
 from tuning_operator.api.pods import METRICS_PORT
 from tuning_operator.api.termination import MAX_EPOCH
+from tuning_operator.core.curves import Curve, Goal
 from tuning_operator.core.lifecycle import retry_delay
-from tuning_operator.core.stopping import MedianKnobs
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, judge
 from tuning_operator.core.suggest import Source
+from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
 from tuning_operator.runtime.poller import MAX_WINDOW
 from tuning_trainer.reporting import DEFAULT_FINISH_TIMEOUT, EXIT_TERMINATED, FAILED_SECONDS
 from tuning_trainer.termination import MAX_BYTES
@@ -37,12 +40,24 @@ def test_the_sources_of_suggestions() -> None:
 
 def test_the_length_of_the_start() -> None:
     source = (ROOT / "operator/src/tuning_operator/core/suggest/bayesian.py").read_text()  # its import takes seconds
-    found = re.search(r"^START = (\d+)$", source, re.MULTILINE)
+    found = re.search(r"^SMALLEST_START, LARGEST_START = (\d+), (\d+)$", source, re.MULTILINE)
     assert found
-    start = int(found.group(1))
     page = (DOCS / "suggestions.md").read_text()
-    assert f"It lasts until {start} trials have ended" in page
-    assert f"diverge, {2 * start} have ended" in page
+    assert f"at least {found.group(1)} and at most {found.group(2)} of them" in page
+
+
+@pytest.mark.parametrize("kind", [EarlyStoppingType.AUTO, EarlyStoppingType.MEDIAN])
+def test_the_decisions_that_are_shown(kind: EarlyStoppingType) -> None:
+    page = DOCS / "early-stopping.md"
+    curves = next(found for block in blocks(page, "yaml") if "running" in (found := yaml.safe_load(block.text)))
+    trials = [
+        Trial(name, number, {}, seed=0, status=TrialStatus(phase=phase, curve=Curve.of(enumerate(values, start=1))))
+        for part, phase in (("completed", TrialPhase.COMPLETED), ("running", TrialPhase.RUNNING))
+        for number, (name, values) in enumerate(curves[part].items(), start=1)
+    ]
+    decision = judge(EarlyStopping(kind), Goal.MAXIMIZE, trials[-1], trials)
+    assert decision is not None
+    assert f"| `{kind}` | `{decision.reason}`: {decision.message} |" in page.read_text()
 
 
 def test_the_bounds_of_the_contract() -> None:
