@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from tuning_operator.core.stopping.series import Series
     from tuning_operator.core.trials import Trial
 
-LEAST_EPOCHS = 2
-LEAST_COMPLETED = 2
-FIRST_CHECKPOINT = 0.1  # share of the typical length
-CHECKPOINT_RATIO = 1.25
-LAST_CHECKPOINT = 0.8
-MARGIN = 1.25  # times the larger guess
-RIVALS = 3  # others that were better at the same epoch
-FEW_RIVALS, FEW_RIVALS_FACTOR = 2, 2.0
-
 _COMPARED = frozenset(
     {
         TrialPhase.RUNNING,
@@ -49,6 +40,35 @@ _COMPARED = frozenset(
         TrialPhase.STOPPED,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The constants of the rule, in one place so that the benchmark can show what each of them does.
+
+    Attributes:
+        margin: Times the larger guess of what can still be gained.
+        rivals: So many others must have been better at the same epoch,
+        few_rivals: or so many when the margin is widened by `few_rivals_factor`.
+        completed: So many trials must have completed.
+        epochs: A trial is not judged before so many epochs,
+        first: nor before this share of the typical length,
+        last: nor after this one.
+        ratio: Between a checkpoint and the one before.
+    """
+
+    margin: float = 1.25
+    rivals: int = 3
+    few_rivals: int = 2
+    few_rivals_factor: float = 2.0
+    completed: int = 2
+    epochs: int = 2
+    first: float = 0.1
+    last: float = 0.8
+    ratio: float = 1.25
+
+
+CONSTANTS = Constants()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,7 @@ class Shortfall:
 def out_of_reach(goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
     """Return why the trial is to be stopped, or None when it goes on."""
     completed = completed_series(goal, trials)
-    if len(completed) < LEAST_COMPLETED:
+    if len(completed) < CONSTANTS.completed:
         return None
     curve = running_series(goal, trial.curve)
     length = float(np.median([len(series) for series in completed]))
@@ -113,21 +133,23 @@ def out_of_reach(goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecis
     )
 
 
-def checkpoint(done: int, length: float) -> int:
+def checkpoint(done: int, length: float, constants: Constants = CONSTANTS) -> int:
     """Return the newest checkpoint among the epochs that a trial has finished; 0 when it has passed none.
 
     A trial that reports several epochs at once is judged by the checkpoint that it passed.
     """
-    newest, share = 0, FIRST_CHECKPOINT
-    while share <= LAST_CHECKPOINT:
-        epochs = max(LEAST_EPOCHS, math.ceil(share * length))
+    newest, share = 0, constants.first
+    while share <= constants.last:
+        epochs = max(constants.epochs, math.ceil(share * length))
         if epochs > done:
             break
-        newest, share = epochs, share * CHECKPOINT_RATIO
+        newest, share = epochs, share * constants.ratio
     return newest
 
 
-def judge_reach(curve: Series, done: int, length: float, field: Field) -> Shortfall | None:
+def judge_reach(
+    curve: Series, done: int, length: float, field: Field, constants: Constants = CONSTANTS
+) -> Shortfall | None:
     """Compare what a trial needs with what it can be expected to gain.
 
     Args:
@@ -135,17 +157,19 @@ def judge_reach(curve: Series, done: int, length: float, field: Field) -> Shortf
         done: The checkpoint, in epochs.
         length: How many epochs a trial typically has.
         field: The other trials at the checkpoint.
+        constants: Others than the rule's own are for measuring what each does.
     """
-    if len(field.completed_last) < LEAST_COMPLETED:
+    if len(field.completed_last) < constants.completed:
         return None
     target = float(np.max(field.completed_last))
     diverged = not math.isfinite(curve[-1])
     value = -math.inf if diverged else float(np.max(curve))
     rivals = int(np.count_nonzero(field.best > (value if diverged else np.max(curve[:done]))))
-    if rivals < FEW_RIVALS or not math.isfinite(target):
+    if rivals < constants.few_rivals or not math.isfinite(target):
         return None
     gain = max(_gain_of_others(field), 0.0 if diverged else _own_gain(curve[:done], length))
-    threshold = target - MARGIN * gain * (1.0 if rivals >= RIVALS else FEW_RIVALS_FACTOR)
+    widened = 1.0 if rivals >= constants.rivals else constants.few_rivals_factor
+    threshold = target - constants.margin * widened * gain
     return Shortfall(value, threshold, target, rivals) if value < threshold else None
 
 
