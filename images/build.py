@@ -68,6 +68,7 @@ RECIPES = {
         "images/trainer/Dockerfile",
         ("images/add.sh", "trainer/pyproject.toml", "trainer/README.md", "trainer/requirements.lock", "trainer/src"),
         parent="torch",
+        arguments=("TORCH_INDEX_URL",),
     ),
     "prometheus": Recipe("images/prometheus/Dockerfile", (), parent="base"),
 }
@@ -103,9 +104,9 @@ class Builder:
                 self._run("base", [*BOOTSTRAP, archive])
                 container = buildah("from", "scratch").strip()
                 buildah("add", "--quiet", container, archive, "/")
-                buildah("config", "--cmd", "/bin/bash", "--label", f"{LABEL}=", container)
+                buildah("config", "--cmd", "/bin/bash", container)
                 buildah("commit", "--quiet", "--rm", container, name)
-            self._drop_others("base", name)
+            self._drop("base", [], name)
         return name
 
     def _make(self, name: str, recipe: Recipe) -> str:
@@ -122,9 +123,12 @@ class Builder:
                 f"--tag={image}",
             ]
             build += [f"--build-arg={key}={value}" for key, value in options.items()]
+            stages = buildah("images", "--quiet", "--filter=dangling=true", f"--filter=label={LABEL}={name}").split()
             self._run(name, [*build, *certificates(), "."])
-            self._drop_others(name, image)
-        buildah("tag", image, f"{PREFIX}/{name}:dev")
+            buildah("tag", image, f"{PREFIX}/{name}:dev")
+            self._drop(name, stages, image)
+        else:
+            buildah("tag", image, f"{PREFIX}/{name}:dev")
         return image
 
     def _run(self, name: str, command: list[str]) -> None:
@@ -137,11 +141,16 @@ class Builder:
             sys.exit("\n".join([*log.read_text().splitlines()[-30:], f"building {name} failed: see {log}"]))
         say(f"built {name} in {time.monotonic() - began:.0f} s")
 
-    def _drop_others(self, name: str, current: str) -> None:
-        """Remove what older inputs gave, and the stages that have no name and no use any more."""
+    def _drop(self, name: str, stages: list[str], current: str) -> None:
+        """Remove what older inputs gave. The newest build's stages stay: the next one starts from them.
+
+        Args:
+            name: of the image.
+            stages: ids of what earlier builds left behind.
+            current: the newest image.
+        """
         old = [image for image in self._present if image.startswith(f"{PREFIX}/{name}:") and not image.endswith(":dev")]
-        unnamed = buildah("images", "--quiet", "--filter=dangling=true", f"--filter=label={LABEL}").split()
-        for image in {*old, *unnamed} - {current}:
+        for image in {*old, *stages} - {current}:
             # One that another image is built on stays for as long as that does.
             subprocess.run(["buildah", "rmi", image], capture_output=True, check=False)
 
