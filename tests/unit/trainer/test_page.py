@@ -88,6 +88,18 @@ def test_other_paths_are_not_found_and_count_for_nothing(server: Server) -> None
     assert not server.page.fetches
 
 
+def test_a_probe_is_no_scrape(server: Server) -> None:
+    server.page.finished = True
+    probe = urllib.request.Request(
+        f"http://127.0.0.1:{port(server)}/metrics", headers={"User-Agent": "kube-probe/1.37"}
+    )
+    with urllib.request.urlopen(probe, timeout=5) as response:
+        response.read()
+    scrape(port(server))
+    until(lambda: server.page.fetches)
+    assert len(server.page.fetches) == 1
+
+
 def test_the_openmetrics_format_is_offered(server: Server) -> None:
     server.page.add(1, {"a": 1})
     request = urllib.request.Request(
