@@ -110,6 +110,11 @@ def test_the_seed_decides_everything(hp: Hyperparameters, augmentation: str) -> 
     assert run(hp) != run(replace(hp, seed=4))
 
 
+def test_the_largest_seed_is_none_too_large(hp: Hyperparameters) -> None:
+    largest = replace(hp, seed=2**31 - 1)
+    assert run(largest) == run(largest)
+
+
 def test_a_diverged_run_goes_on_with_nan_as_its_loss(hp: Hyperparameters) -> None:
     curve = run(replace(hp, optimizer="sgd", learning_rate=1e30, epochs=3))
     assert len(curve) == 3

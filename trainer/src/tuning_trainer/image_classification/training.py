@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 import time
@@ -100,16 +101,14 @@ class Training:
     def _train_epoch(self) -> None:
         """Train what is left of the epoch. Order and views depend on the seed, the epoch and the step alone."""
         hp, progress = self._hp, self._progress
-        seed = (hp.seed << 24) + progress.epoch
-        order = self._parts.training[
-            torch.randperm(len(self._parts.training), generator=torch.Generator().manual_seed(seed))
-        ]
+        shuffling = torch.Generator().manual_seed(mixed(hp.seed, progress.epoch))
+        order = self._parts.training[torch.randperm(len(self._parts.training), generator=shuffling)]
         generator = torch.Generator(self._device)
         self._trained.network.train()
         rest = order[progress.step * hp.mini_batch_size : self._steps * hp.mini_batch_size]
         for images, labels in self._batches.take(rest, hp.mini_batch_size):
             self._leave_if_asked()
-            generator.manual_seed((seed << 24) + progress.step)
+            generator.manual_seed(mixed(hp.seed, progress.epoch, progress.step))
             self._step(self._preparation.training(images, generator), labels)
             progress.step += 1
 
@@ -181,3 +180,9 @@ class Training:
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def mixed(*numbers: int) -> int:
+    """One seed of many numbers, with the 63 bits that torch takes; another one if any of them is another."""
+    digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
