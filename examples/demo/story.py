@@ -179,13 +179,13 @@ def _trial_changes(before: Trial | None, after: Trial, story: Story) -> Iterator
     if before and (before.phase, before.reason) == (after.phase, after.reason):
         return
     if after.phase == "Pending" and after.reason:
-        yield f"{after.name} waits: {after.reason}: {after.message}"
+        yield f"{after.name} waits: {after.reason}: {first_sentence(after.message)}"
     elif after.phase == "Running":
         yield f"{after.name} is training"
     elif after.is_final:
         done = f"{after.epochs}{f'/{story.epochs}' if story.epochs else ''} epochs, {after.training_seconds} s"
         value = f"{number(after.value)} after " if after.value is not None else ""
-        why = f": {after.message or after.reason}" if after.phase != "Completed" else ""
+        why = f": {first_sentence(after.message) or after.reason}" if after.phase != "Completed" else ""
         yield f"{after.name} {STATES.get(after.phase, after.phase)}, {value}{done}{why}"
 
 
@@ -204,6 +204,11 @@ STATES = {
 def number(value: float | str) -> str:
     """A number for people: four significant digits."""
     return f"{float(value):.4g}"
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop or line: schedulers and tracebacks go on for long."""
+    return text.split("\n")[0].split(". ")[0]
 
 
 def parameter_text(value: str) -> str:

@@ -15,7 +15,7 @@ from examples.demo.story import Story, changes, read_story
 from examples.demo.view import clock, progress_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rich.console import Console
 
@@ -48,7 +48,7 @@ def looker(api: Api, namespace: str, name: str) -> Look:
 def follow(look: Look, console: Console, seconds: float) -> Story:
     """Show the job until it has ended, or for that many seconds; returns what was seen last."""
     stories = _stories(look, seconds)
-    return _draw(stories, console) if console.is_terminal else _tell(stories, console.print)
+    return _draw(stories, console) if console.is_terminal else _tell(stories, console)
 
 
 def _stories(look: Look, seconds: float) -> Iterator[Story]:
@@ -80,12 +80,12 @@ def _draw(stories: Iterator[Story], console: Console) -> Story:
     return story
 
 
-def _tell(stories: Iterator[Story], say: Callable[[str], None]) -> Story:
+def _tell(stories: Iterator[Story], console: Console) -> Story:
     before: Story | None = None
     for story in stories:
         now = datetime.now(UTC)
         for line in changes(before, story):
-            say(f"{clock(story.seconds(now)):>6}  {line}")
+            console.print(f"{clock(story.seconds(now)):>6}  {line}", soft_wrap=True, markup=False, highlight=False)
         before = story
     if before is None:
         raise TimeoutError("the job could not be read")

@@ -30,7 +30,7 @@ def load(name: str) -> bool:
         name: full name in buildah's storage, as `localhost/tuning-operator/operator:dev`.
     """
     image = layers.read(name)
-    if _image_id(name) == image.id:
+    if image_id(name) == image.id:
         return False
     missing = image.layers[_count_unpacked([layer.digest for layer in image.layers]) :]
     gib = sum(layer.size for layer in missing) / (1 << 30)
@@ -46,7 +46,7 @@ def load(name: str) -> bool:
 
 def load_pause() -> None:
     """Build the image that holds a Pod's namespaces and put it into the cluster, unless it is there."""
-    if _image_id(node.PAUSE_IMAGE):
+    if image_id(node.PAUSE_IMAGE):
         return
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "pause"
@@ -57,7 +57,7 @@ def load_pause() -> None:
     run("buildah", "rmi", node.PAUSE_IMAGE)
 
 
-def _image_id(name: str) -> str:
+def image_id(name: str) -> str:
     """The id, without `sha256:`, of the cluster's image with this name; empty when there is none."""
     for line in ctr("images", "list", f"name=={name}").splitlines()[1:]:
         manifest = json.loads(ctr("content", "get", line.split()[2]))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.cluster.images import image_id
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -50,6 +52,8 @@ class Release:
             "--set", f"prometheus.url={PROMETHEUS_URL}",
             "--set", f"image.repository={OPERATOR_IMAGE}",
             "--set", "image.tag=dev",
+            # The tag stays the same when the image is built anew: this starts the operator anew then, and only then.
+            "--set-string", f"podAnnotations.image={image_id(f'{OPERATOR_IMAGE}:dev')}",
             *(word for name, value in (values or {}).items() for word in ("--set", f"{name}={value}")),
         )  # fmt: skip
 
