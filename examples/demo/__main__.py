@@ -58,9 +58,7 @@ def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) ->
     release.install_prometheus(tools)
     release.Release(tools, OPERATOR_NAMESPACE, (NAMESPACE,)).install()
     name = yaml.safe_load(EXAMPLE.read_text())["metadata"]["name"]
-    tools.kubectl(
-        "delete", "tuningjob", name, "--namespace", NAMESPACE, "--ignore-not-found", "--cascade=foreground", "--wait"
-    )
+    _delete_job(tools, name)
     tools.kubectl("apply", "--namespace", NAMESPACE, "-f", EXAMPLE)
     console.print(f"Applied {EXAMPLE.relative_to(Path.cwd())}; the same by hand:")
     console.print(
@@ -77,6 +75,13 @@ def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) ->
         console.print(Text(f"The job did not complete: it is {story.phase}{told}", style="bold red"))
         return 1
     return 0
+
+
+def _delete_job(tools: Tools, name: str) -> None:
+    """Delete the job of an earlier run and wait until garbage collection has taken its trials and Pods away."""
+    tools.kubectl("delete", "tuningjob", name, "--namespace", NAMESPACE, "--ignore-not-found")
+    dependents = ("tuningtrials,pods", "--namespace", NAMESPACE, "--selector", f"tuning-operator.dev/job={name}")
+    tools.kubectl("wait", "--for=delete", "--timeout=120s", *dependents)
 
 
 def _report(console: Console, story: Story, table: str) -> None:

@@ -208,7 +208,7 @@ def number(value: float | str) -> str:
 
 def first_sentence(text: str) -> str:
     """Up to the first full stop or line: schedulers and tracebacks go on for long."""
-    return text.split("\n")[0].split(". ")[0]
+    return text.partition("\n")[0].partition(". ")[0]
 
 
 def parameter_text(value: str) -> str:

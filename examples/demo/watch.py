@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.live import Live
 
@@ -15,7 +15,7 @@ from examples.demo.story import Story, changes, read_story
 from examples.demo.view import clock, progress_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
@@ -39,10 +39,15 @@ def looker(api: Api, namespace: str, name: str) -> Look:
 
     def look() -> Story:
         job = api.call("GET", f"{base}/tuningjobs/{name}")
-        trials = api.call("GET", f"{base}/tuningtrials?labelSelector=tuning-operator.dev/job%3D{name}")
-        return read_story(job, trials["items"])
+        trials = api.call("GET", f"{base}/tuningtrials?labelSelector=tuning-operator.dev/job%3D{name}")["items"]
+        # Trials of an earlier job of this name may still be waiting for their deletion.
+        return read_story(job, [trial for trial in trials if _owner(trial) == job["metadata"]["uid"]])
 
     return look
+
+
+def _owner(trial: Mapping[str, Any]) -> str:
+    return next((str(owner["uid"]) for owner in trial["metadata"].get("ownerReferences", ())), "")
 
 
 def follow(look: Look, console: Console, seconds: float) -> Story:
