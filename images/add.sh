@@ -9,4 +9,4 @@ touch /tmp/before
 /opt/tools/bin/uv --no-cache pip install --python /opt/venv/bin/python --no-deps --compile-bytecode "$@"
 mkdir -p "$added"
 cd /opt/venv
-find . \( -type f -o -type l \) -cnewer /tmp/before -not -path '*/tests/test_*' -exec cp -al --parents -t "$added" {} +
+find . \( -type f -o -type l \) -cnewer /tmp/before -not -path '*/tests/*test_*' -exec cp -al --parents -t "$added" {} +

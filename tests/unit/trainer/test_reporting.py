@@ -70,21 +70,21 @@ def wait(run: Run, seconds: float) -> int:
 def test_without_a_scraper_nothing_is_waited_for(start: Start) -> None:
     run = start(script=TWENTY_EPOCHS)
     assert run.line() == "trained"
-    assert wait(run, 5.0) == 0
+    assert wait(run, 15.0) == 0
     assert run.message()["completed"] == 20
 
 
 def test_the_wait_has_a_cap(start: Start) -> None:
     run = start(script=TWENTY_EPOCHS, TUNING_TRIAL="fashion-0001", TUNING_FINISH_TIMEOUT="0.3")
     assert run.line() == "trained"
-    assert wait(run, 5.0) == 0
+    assert wait(run, 15.0) == 0
 
 
 def test_sigterm_ends_the_process_at_once_with_its_message(start: Start) -> None:
     run = start(script=ENDLESS, TUNING_TRIAL="fashion-0001")
     assert run.line() == "reported"
     run.process.send_signal(signal.SIGTERM)
-    assert wait(run, 5.0) == 143
+    assert wait(run, 15.0) == 143
     assert run.message()["metrics"] == {"validation:accuracy": [0.5, 0.75]}
 
 
@@ -93,7 +93,7 @@ def test_sigterm_while_waiting_for_the_scrape_keeps_the_exit_code_of_training(st
     run.line()
     message_complete(run)
     run.process.send_signal(signal.SIGTERM)
-    assert wait(run, 5.0) == 0
+    assert wait(run, 15.0) == 0
 
 
 def message_complete(run: Run) -> None:
@@ -141,7 +141,7 @@ def test_a_failing_script_does_not_wait_long(start: Start) -> None:
     code, errors = run.end()
     assert code == 1
     assert "no such layer" in errors
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20, "without the exception it would wait for 30 seconds"
     assert run.message()["completed"] == 1
 
 
@@ -157,7 +157,7 @@ def test_a_failing_block_does_not_wait_long(start: Start) -> None:
     )
     began = time.monotonic()
     assert run.end()[0] == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20, "without the exception it would wait for 30 seconds"
 
 
 def test_the_page_answers_while_training_holds_the_interpreter_lock(start: Start) -> None:
@@ -173,7 +173,7 @@ def test_the_page_answers_while_training_holds_the_interpreter_lock(start: Start
     assert run.line() == "holding"
     began = time.monotonic()
     assert run.scrape().completed == 1
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30, "half of the time for which the lock is held"
 
 
 def test_threads_may_report_at_the_same_time(start: Start) -> None:
