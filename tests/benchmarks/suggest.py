@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.suggest_costs import print_costs
-from tests.benchmarks.suggest_methods import METHODS
+from tests.benchmarks.suggest_methods import METHODS, PEERS
 from tests.benchmarks.suggest_problems import DEVELOPMENT, FUNCTIONS, REPORT, TABLES, problem
 from tests.benchmarks.suggest_report import plot, print_table
 
@@ -48,7 +48,7 @@ def study(method: str, name: str, seed: int, trials: int, parallel: int) -> dict
 def main() -> None:
     """Run what is missing, then print and plot everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--methods", nargs="+", default=list(PEERS), choices=METHODS)
     parser.add_argument("--problems", nargs="+", default=list(DEVELOPMENT), choices=[*TABLES, *FUNCTIONS])
     parser.add_argument("--report", action="store_true", help=f"the problems {', '.join(DEVELOPMENT + REPORT)}")
     parser.add_argument("--seeds", type=int, default=8)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from tests.benchmarks.suggest_variants import VARIANTS, varied
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.space import Categorical, Integer, Scale, Space
 from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, suggest
@@ -120,10 +122,24 @@ class Ax:
         self._client.complete_trial(self._trials[number], raw_data={"loss": loss})
 
 
+class Varied(Ours):
+    def __init__(self, space: Space, seed: int, variant: str) -> None:
+        super().__init__(space, seed)
+        self._variant = variant
+
+    def ask(self, number: int) -> Point:
+        with varied(self._variant):
+            return super().ask(number)
+
+
 METHODS = {
     "ours": Ours,
     "random": lambda space, seed: Ours(space, seed, Strategy.RANDOM),
     "optuna-tpe": lambda space, seed: Optuna(space, seed, "tpe"),
     "optuna-gp": lambda space, seed: Optuna(space, seed, "gp"),
     "ax": Ax,
+    **{name: partial(Varied, variant=name) for name in VARIANTS},
 }
+
+PEERS = ("ours", "random", "optuna-tpe", "optuna-gp", "ax")
+"""What a user might choose between; the other methods are variants of ours."""

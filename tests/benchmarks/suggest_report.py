@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen first
+import matplotlib.pyplot as plt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,9 @@ _COLOURS = {"ours": "#d62728", "random": "#999999", "optuna-tpe": "#1f77b4", "op
 def print_table(records: Records, problems: list[str], methods: list[str]) -> None:
     """Print mean and standard error of the regret over seeds, and over all problems the mean of their means."""
     shown = [at for at in _AT if records and at <= len(records[0]["curve"])]
-    print(f"{'problem':28}{'method':12}{'studies':>8}" + "".join(f"{f'{at} trials':>18}" for at in shown) + "   s/trial")
+    print(
+        f"{'problem':28}{'method':15}{'studies':>8}" + "".join(f"{f'{at} trials':>18}" for at in shown) + "   s/trial"
+    )
     means: dict[str, list[np.ndarray]] = {method: [] for method in methods}
     for name in problems:
         for method in methods:
@@ -33,11 +35,11 @@ def print_table(records: Records, problems: list[str], methods: list[str]) -> No
             error = at.std(axis=0, ddof=1) / len(at) ** 0.5 if len(at) > 1 else np.zeros(len(shown))
             means[method].append(at.mean(axis=0))
             cells = "".join(f"{mean:10.4f} ±{each:.4f}" for mean, each in zip(at.mean(axis=0), error, strict=True))
-            print(f"{name:28}{method:12}{len(at):8}{cells}{_seconds(records, [name], method):10.3f}")
+            print(f"{name:28}{method:15}{len(at):8}{cells}{_seconds(records, [name], method):10.3f}")
     for method in methods:
         if len(means[method]) == len(problems) > 1:
             cells = "".join(f"{mean:10.4f}        " for mean in np.mean(means[method], axis=0))
-            print(f"{'mean of all':28}{method:12}{'':8}{cells}{_seconds(records, problems, method):10.3f}")
+            print(f"{'mean of all':28}{method:15}{'':8}{cells}{_seconds(records, problems, method):10.3f}")
 
 
 def plot(records: Records, problems: list[str], methods: list[str], path: Path) -> None:
@@ -52,8 +54,10 @@ def plot(records: Records, problems: list[str], methods: list[str], path: Path) 
                 continue
             mean, error = curves.mean(axis=0), curves.std(axis=0) / len(curves) ** 0.5
             trials = np.arange(1, curves.shape[1] + 1)
-            panel.plot(trials, mean, color=_COLOURS[method], label=method)
-            panel.fill_between(trials, mean - error, mean + error, color=_COLOURS[method], alpha=0.15, linewidth=0)
+            panel.plot(trials, mean, color=_COLOURS.get(method, "#17becf"), label=method)
+            panel.fill_between(
+                trials, mean - error, mean + error, color=_COLOURS.get(method, "#17becf"), alpha=0.15, linewidth=0
+            )
         floor = min(float(line.get_ydata().min()) for line in panel.get_lines())
         panel.set_yscale("log")
         panel.set_ylim(bottom=max(floor, 1e-4) * 0.8)

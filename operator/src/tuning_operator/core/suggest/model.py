@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest.request import SuggestRequest
 
 
+LENGTHSCALE = (0.0, 0.6)
+"""Location and scale of the log-normal prior of a length scale, in units of the root of the number of parameters."""
+
+NOISE = (-5.0, 1.0)
+"""Location and scale of the log-normal prior of the noise's variance; utilities have variance 1."""
+
 _FIT_STEPS = 50
 
 _FIT_TRIALS = 300
@@ -116,9 +122,9 @@ def _prior(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> Single
 
     Distances grow with the root of the number of parameters, and so do the length scales that are expected.
     """
-    lengthscale = LogNormalPrior(0.5 * math.log(len(space.parameters)), 0.6)
+    lengthscale = LogNormalPrior(LENGTHSCALE[0] + 0.5 * math.log(len(space.parameters)), LENGTHSCALE[1])
     outputscale = LogNormalPrior(0.0, 1.0)
-    noise = LogNormalPrior(-3.5, 1.0)
+    noise = LogNormalPrior(*NOISE)
     kernel = MixedMatern(
         space, lengthscale_prior=lengthscale, lengthscale_constraint=_positive(0.025, float(lengthscale.mode))
     )

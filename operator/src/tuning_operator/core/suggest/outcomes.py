@@ -34,27 +34,28 @@ def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
     """
     oriented = np.array([-math.inf if value is None else goal.orient(value) for value in objectives])
     finite = np.isfinite(oriented)
-    power = np.zeros(len(oriented))
+    bent = np.zeros(len(oriented))
     if finite.any():
-        power[finite] = _power(oriented[finite])
-        power[~finite] = power[finite].min()
-    return _standard(_standard(power) + _ranks(oriented))
+        bent[finite] = power(oriented[finite])
+        bent[~finite] = bent[finite].min()
+    return standard(standard(bent) + ranks(oriented))
 
 
-def _power(values: Values) -> Values:
+def power(values: Values) -> Values:
     """Bend the scale of finite values by the power transform of Yeo and Johnson (Biometrika 87, 2000)."""
-    values = _standard(values / max(float(np.abs(values).max()), np.finfo(np.float64).tiny))  # no square overflows
+    values = standard(values / max(float(np.abs(values).max()), np.finfo(np.float64).tiny))  # no square overflows
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     if high > low:
-        values = _standard(np.maximum(values, middle - _OUTLIER * (high - low)))
-    return _standard(yeojohnson(values)[0]) if values.any() else values
+        values = standard(np.maximum(values, middle - _OUTLIER * (high - low)))
+    return standard(yeojohnson(values)[0]) if values.any() else values
 
 
-def _ranks(values: Values) -> Values:
+def ranks(values: Values) -> Values:
     """Return the normal scores of the values' ranks."""
-    return _standard(norm.ppf((rankdata(values) - 0.5) / len(values)))
+    return standard(norm.ppf((rankdata(values) - 0.5) / len(values)))
 
 
-def _standard(values: Values) -> Values:
+def standard(values: Values) -> Values:
+    """Return zero-mean, unit-variance values; zeros when all are equal."""
     spread = float(values.std())
     return (values - values.mean()) / spread if spread > 1e-12 else np.zeros_like(values)  # noqa: PLR2004 - rounding

@@ -47,7 +47,7 @@ class Search:
 
     def next(self) -> dict[str, Value]:
         """Return the most promising point that is neither tried nor pending; raises SpaceExhausted."""
-        acquisition = self._acquisition()
+        acquisition = self.acquisition()
         size = self._space.size
         if size is not None and size <= SMALL_SPACE:
             best = self._exhaustive(acquisition, size)
@@ -57,7 +57,7 @@ class Search:
         self._seen.add(best.tobytes())
         return self._space.decode(best)
 
-    def _acquisition(self) -> AcquisitionFunction:
+    def acquisition(self) -> AcquisitionFunction:
         """Return the logarithm of the expected improvement over the best that the model believes in.
 
         An unfinished trial is taken to end as the model expects: that leaves the expectation as it is and takes

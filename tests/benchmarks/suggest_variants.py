@@ -1,0 +1,46 @@
+"""Our suggester with one decision taken otherwise, to measure what the decision is worth."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from botorch.acquisition import qLogNoisyExpectedImprovement
+from botorch.sampling import SobolQMCNormalSampler
+
+from tuning_operator.core.suggest import bayesian, model, outcomes, search
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _monte_carlo(self: search.Search) -> qLogNoisyExpectedImprovement:
+    return qLogNoisyExpectedImprovement(
+        self._model,
+        X_baseline=self._model.train_inputs[0],
+        X_pending=torch.from_numpy(self._pending) if len(self._pending) else None,
+        sampler=SobolQMCNormalSampler(torch.Size([64]), seed=0),
+        prune_baseline=True,
+    )
+
+
+VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
+    "start-of-5": [(bayesian, "LARGEST_START", 5)],
+    "power-only": [(outcomes, "ranks", np.zeros_like)],
+    "ranks-only": [(outcomes, "power", np.zeros_like)],
+    "standardised": [(outcomes, "ranks", np.zeros_like), (outcomes, "power", outcomes.standard)],
+    "botorch-prior": [(model, "LENGTHSCALE", (2**0.5, 3**0.5))],
+    "more-noise": [(model, "NOISE", (-3.5, 1.0))],
+    "monte-carlo": [(search.Search, "acquisition", _monte_carlo)],
+}
+
+
+def varied(name: str) -> ExitStack:
+    """Return a context in which suggestions are made in a variant's way."""
+    stack = ExitStack()
+    for owner, attribute, value in VARIANTS[name]:
+        stack.enter_context(patch.object(owner, attribute, value))
+    return stack
