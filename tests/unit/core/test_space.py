@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -6,6 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tuning_operator.core.space import Parameter
 
 names = st.sampled_from(["learning_rate", "depth", "optimizer"])
 
@@ -34,7 +42,7 @@ unit = st.floats(0, 1)
 
 
 @given(parameters, st.lists(unit, min_size=1, max_size=20))
-def test_every_position_decodes_to_a_value_that_parses_back(parameter, positions) -> None:
+def test_every_position_decodes_to_a_value_that_parses_back(parameter: Parameter, positions: list[float]) -> None:
     space = Space((parameter,))
     rows = space.spread(np.array(positions)[:, None])
     for row in rows:
@@ -43,7 +51,7 @@ def test_every_position_decodes_to_a_value_that_parses_back(parameter, positions
 
 
 @given(integers(), st.data())
-def test_encode_and_decode_are_inverse_on_the_lattice(parameter, data) -> None:
+def test_encode_and_decode_are_inverse_on_the_lattice(parameter: Integer, data: st.DataObject) -> None:
     space = Space((parameter,))
     point = {parameter.name: data.draw(st.integers(parameter.minimum, parameter.maximum))}
     row = space.encode([point])[0]
@@ -53,7 +61,7 @@ def test_encode_and_decode_are_inverse_on_the_lattice(parameter, data) -> None:
 
 
 @given(categorical)
-def test_categories_are_numbered(parameter) -> None:
+def test_categories_are_numbered(parameter: Categorical) -> None:
     space = Space((parameter,))
     points = [{parameter.name: value} for value in parameter.values]
     assert [space.decode(row) for row in space.encode(points)] == points
@@ -61,7 +69,7 @@ def test_categories_are_numbered(parameter) -> None:
 
 
 @given(continuous(), unit, unit)
-def test_scales_are_monotone_and_stay_in_range(parameter, first, second) -> None:
+def test_scales_are_monotone_and_stay_in_range(parameter: Continuous, first: float, second: float) -> None:
     assume(parameter.minimum < parameter.maximum)
     low, high = (parameter.from_unit(position) for position in sorted((first, second)))
     assert parameter.minimum <= low <= high <= parameter.maximum
@@ -69,7 +77,7 @@ def test_scales_are_monotone_and_stay_in_range(parameter, first, second) -> None
 
 
 @given(continuous(), unit)
-def test_a_value_keeps_its_position(parameter, position) -> None:
+def test_a_value_keeps_its_position(parameter: Continuous, position: float) -> None:
     value = parameter.from_unit(position)
     again = parameter.from_unit(float(parameter.to_unit([value])[0]))
     width = parameter.maximum - parameter.minimum
@@ -77,9 +85,12 @@ def test_a_value_keeps_its_position(parameter, position) -> None:
 
 
 @given(st.lists(st.one_of(integers(width=4), categorical), min_size=1, max_size=3), st.data())
-def test_the_points_of_a_finite_space_are_all_different(kinds, data) -> None:
+def test_the_points_of_a_finite_space_are_all_different(
+    kinds: list[Integer | Categorical], data: st.DataObject
+) -> None:
     assume(len({parameter.name for parameter in kinds}) == len(kinds))
     space = Space(tuple(kinds))
+    assert space.size is not None
     assert space.size == math.prod(parameter.levels for parameter in kinds)
     few = data.draw(st.sets(st.integers(0, space.size - 1), max_size=50))
     assert len({space.key(space.nth(index)) for index in few}) == len(few)
@@ -95,7 +106,7 @@ def test_the_points_of_a_finite_space_are_all_different(kinds, data) -> None:
         (-1, 1000, Scale.LINEAR),
     ],
 )
-def test_auto_means_log_for_two_powers_of_ten(minimum, maximum, scale) -> None:
+def test_auto_means_log_for_two_powers_of_ten(minimum: float, maximum: float, scale: Scale) -> None:
     assert Scale.AUTO.resolve(minimum, maximum) is scale
 
 
@@ -132,7 +143,7 @@ def test_integers_of_any_width_stay_in_range() -> None:
         (lambda: Space((Integer("n", 0, 1), Integer("n", 0, 1))), "names must be distinct"),
     ],
 )
-def test_a_wrong_parameter_is_named(build, message) -> None:
+def test_a_wrong_parameter_is_named(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
 
@@ -152,7 +163,7 @@ SPACE = Space((Continuous("lr", 0.1, 0.5), Integer("n", 1, 9), Categorical("c", 
         ({"lr": "0.2", "n": "3", "c": "x"}, "parameter c: 'x' is not one of a, b"),
     ],
 )
-def test_parse_names_the_parameter(texts, message) -> None:
+def test_parse_names_the_parameter(texts: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SPACE.parse(texts)
 

@@ -1,10 +1,13 @@
 """What every suggestion must be, whatever the space and the history."""
 
+from __future__ import annotations
+
 import math
 import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +25,12 @@ from tuning_operator.core.suggest import (
     suggest,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tuning_operator.core.space import Parameter
+    from tuning_operator.core.suggest import Suggestion
+
 # torch and its users compile scripts when they are imported, which torch has come to warn of.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
 
@@ -36,11 +45,18 @@ MIXED = Space(
 SMALL = Space((Integer("n", 1, 3), Categorical("c", ("a", "b"))))
 
 
-def request(space=MIXED, strategy=Strategy.BAYESIAN, numbers=(1,), observations=(), pending=(), seed=3):
+def request(
+    space: Space = MIXED,
+    strategy: Strategy = Strategy.BAYESIAN,
+    numbers: tuple[int, ...] = (1,),
+    observations: Iterable[Observation] = (),
+    pending: Iterable[Mapping[str, Any]] = (),
+    seed: int = 3,
+) -> SuggestRequest:
     return SuggestRequest(space, Goal.MINIMIZE, strategy, seed, numbers, tuple(observations), tuple(pending))
 
 
-def loss(point):
+def loss(point: Mapping[str, Any]) -> float:
     return (
         (math.log10(point["lr"]) + 2) ** 2
         + 5 * (point["momentum"] - 0.9) ** 2
@@ -49,21 +65,27 @@ def loss(point):
     )
 
 
-def history(count, objective=loss, space=MIXED, seed=11):
+def history(
+    count: int,
+    objective: Callable[[Mapping[str, Any]], float | None] = loss,
+    space: Space = MIXED,
+    seed: int = 11,
+) -> tuple[Observation, ...]:
     points = [
         suggest(request(space, Strategy.RANDOM, (number,), seed=seed))[0].parameters for number in range(1, count + 1)
     ]
     return tuple(Observation(point, objective(point)) for point in points)
 
 
-def answers(suggestions):
+def answers(suggestions: Sequence[Suggestion]) -> list[tuple[int, dict[str, Any], Source]]:
     return [(each.number, dict(each.parameters), each.source) for each in suggestions]
 
 
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("space", [SMALL, Space((Categorical("c", ("only",)),)), Space((Continuous("x", 2, 2),))])
-def test_a_finite_space_is_exhausted_without_repeats(space, strategy) -> None:
+def test_a_finite_space_is_exhausted_without_repeats(space: Space, strategy: Strategy) -> None:
     observations: list[Observation] = []
+    assert space.size is not None
     for number in range(1, space.size + 1):
         point = suggest(request(space, strategy, (number,), observations))[0].parameters
         assert space.parse(space.render(point)) == point
@@ -103,14 +125,14 @@ def test_a_first_batch_may_be_larger_than_the_start() -> None:
 
 def test_the_model_learns() -> None:
     suggestions = suggest(request(numbers=(31, 32), observations=history(30)))
-    good = sorted(seen.objective for seen in history(30))[4]
+    good = sorted(loss(seen.parameters) for seen in history(30))[4]
     assert {each.source for each in suggestions} == {Source.MODEL}
     assert all(loss(each.parameters) < good for each in suggestions)
 
 
 def test_the_goal_turns_the_objective_round() -> None:
     observations = history(20)
-    mirrored = [replace(seen, objective=-seen.objective) for seen in observations]
+    mirrored = [replace(seen, objective=-loss(seen.parameters)) for seen in observations]
     question = request(numbers=(21,), observations=observations)
     maximize = replace(question, goal=Goal.MAXIMIZE, observations=tuple(mirrored))
     assert answers(suggest(question)) == answers(suggest(maximize))
@@ -162,7 +184,9 @@ def test_importing_the_package_imports_no_torch() -> None:
     ],
     ids=["equal", "failed", "nan", "inf", "huge", "tiny", "wide"],
 )
-def test_odd_objectives_still_lead_to_a_valid_model_suggestion(objective) -> None:
+def test_odd_objectives_still_lead_to_a_valid_model_suggestion(
+    objective: Callable[[Mapping[str, Any]], float | None],
+) -> None:
     observations = history(24, objective)
     suggestion = suggest(request(numbers=(25,), observations=observations))[0]
     assert suggestion.source is Source.MODEL
@@ -170,7 +194,7 @@ def test_odd_objectives_still_lead_to_a_valid_model_suggestion(objective) -> Non
 
 
 @pytest.mark.parametrize("objective", [None, math.nan, -math.inf])
-def test_nothing_but_failures_goes_on_with_the_start(objective) -> None:
+def test_nothing_but_failures_goes_on_with_the_start(objective: float | None) -> None:
     observations = history(20, lambda _: objective)
     assert suggest(request(numbers=(21,), observations=observations))[0].source is Source.SOBOL
 
@@ -189,12 +213,12 @@ def test_wide_spaces() -> None:
     assert space.parse(space.render(suggestion.parameters)) == suggestion.parameters
 
 
-def test_a_numerical_failure_is_visible(monkeypatch) -> None:
+def test_a_numerical_failure_is_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     from linear_operator.utils.errors import NotPSDError  # noqa: PLC0415
 
     from tuning_operator.core.suggest import bayesian  # noqa: PLC0415
 
-    def fail(*_args):
+    def fail(*_args: object) -> None:
         raise NotPSDError("not positive definite")
 
     monkeypatch.setattr(bayesian, "fit", fail)
@@ -225,7 +249,9 @@ small_parameters = st.one_of(
     st.lists(st.one_of(st.none(), st.floats()), min_size=20, max_size=20),
     st.integers(0, 2**31 - 1),
 )
-def test_suggestions_are_new_points_of_the_space(parameters, objectives, seed) -> None:
+def test_suggestions_are_new_points_of_the_space(
+    parameters: list[Parameter], objectives: list[float | None], seed: int
+) -> None:
     space = Space(tuple(parameters))
     trials = min(20, (space.size or 1000) - 4)
     observations = history(max(trials, 0), lambda _: objectives.pop(), space)
