@@ -7,6 +7,7 @@ here; each names the source that it follows.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +36,7 @@ def median(knobs: MedianKnobs) -> Rule:
         done = study.done[trial]
         if len(study.completed) < knobs.min_completed_trials:
             return False
-        if done < grace(knobs, [study.curves[index] for index in study.completed]):
+        if done < _grace(knobs, study.length):
             return False
         threshold = quantile(study.means[study.completed, done - 1].tolist(), knobs.quantile)
         current = float(study.curves[trial, done - 1])
@@ -44,6 +45,11 @@ def median(knobs: MedianKnobs) -> Rule:
         return value < threshold and not math.isclose(value, threshold, rel_tol=1e-9)
 
     return rule
+
+
+@cache
+def _grace(knobs: MedianKnobs, length: int) -> int:
+    return grace(knobs, [np.empty(length)])
 
 
 def auto(constants: Constants = CONSTANTS) -> Rule:
