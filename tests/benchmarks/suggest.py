@@ -14,6 +14,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,16 +22,21 @@ import torch
 from tests.benchmarks.suggest_costs import print_costs
 from tests.benchmarks.suggest_methods import METHODS, PEERS
 from tests.benchmarks.suggest_problems import DEVELOPMENT, FUNCTIONS, REPORT, TABLES, problem
-from tests.benchmarks.suggest_report import plot, print_table
+from tests.benchmarks.suggest_report import Record, plot, print_table
+
+if TYPE_CHECKING:
+    from tuning_operator.core.trials import Value
 
 
-def study(method: str, name: str, seed: int, trials: int, parallel: int) -> dict[str, object]:
+def study(method: str, name: str, seed: int, trials: int, parallel: int) -> Record:
     """Run one study; its curve is the regret of the best completed trial so far, without noise."""
     task = problem(name)
     noise = np.random.default_rng((seed, 1))
     suggester = METHODS[method](task.space, seed)
-    pending: list[tuple[int, dict[str, object]]] = []
-    best, curve, seconds = math.inf, [], []
+    pending: list[tuple[int, dict[str, Value]]] = []
+    best = math.inf
+    curve: list[float] = []
+    seconds: list[float] = []
     for number in range(1, trials + parallel + 1):
         if len(pending) == parallel or (number > trials and pending):
             oldest, point = pending.pop(0)
@@ -85,7 +91,7 @@ def main() -> None:
         plot(chosen, problems, options.methods, options.plot)
 
 
-def _read(path: Path | None) -> list[dict[str, object]]:
+def _read(path: Path | None) -> list[Record]:
     if path is None or not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -12,6 +12,8 @@ from tuning_operator.core.space import Categorical, Integer, Scale, Space
 from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tuning_operator.core.space import Parameter
     from tuning_operator.core.trials import Value
 
@@ -55,7 +57,7 @@ class Ours:
 
 class Optuna:
     def __init__(self, space: Space, seed: int, kind: str) -> None:
-        import optuna  # noqa: PLC0415 - a peer that only a comparison needs
+        import optuna  # noqa: PLC0415 - only a comparison needs the peers
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -100,7 +102,10 @@ class Ax:
 
     @staticmethod
     def _parameter(parameter: Parameter) -> object:
-        from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig  # noqa: PLC0415
+        from ax.api.configs import (  # noqa: PLC0415
+            ChoiceParameterConfig,
+            RangeParameterConfig,
+        )
 
         if isinstance(parameter, Categorical):
             return ChoiceParameterConfig(
@@ -132,7 +137,7 @@ class Varied(Ours):
             return super().ask(number)
 
 
-METHODS = {
+METHODS: dict[str, Callable[[Space, int], Method]] = {
     "ours": Ours,
     "random": lambda space, seed: Ours(space, seed, Strategy.RANDOM),
     "optuna-tpe": lambda space, seed: Optuna(space, seed, "tpe"),

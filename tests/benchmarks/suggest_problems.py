@@ -7,7 +7,7 @@ import pickle
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,10 @@ from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tuning_operator.core.trials import Value
+    Point = Mapping[str, Any]
+    Grid = Mapping[str, int | tuple[str, ...]]
 
-    Point = Mapping[str, Value]
-
-HPOLIB = {
+HPOLIB: Grid = {
     "activation_fn_1": ("relu", "tanh"),
     "activation_fn_2": ("relu", "tanh"),
     "batch_size": 4,
@@ -33,8 +32,8 @@ HPOLIB = {
 }
 """Parameters of the tables in their order: names of categories, or the number of values of a grid."""
 
-HPOBENCH = {"alpha": 10, "batch_size": 10, "depth": 3, "learning_rate_init": 10, "width": 10}
-NASBENCH = {f"edge_{index}": ("none", "skip", "conv1", "conv3", "pool") for index in range(6)}
+HPOBENCH: Grid = {"alpha": 10, "batch_size": 10, "depth": 3, "learning_rate_init": 10, "width": 10}
+NASBENCH: Grid = {f"edge_{index}": ("none", "skip", "conv1", "conv3", "pool") for index in range(6)}
 
 DEVELOPMENT = ("protein_structure", "naval_propulsion")
 REPORT = ("slice_localization", "parkinsons_telemonitoring")
@@ -71,7 +70,7 @@ def problem(name: str) -> Problem:
     return _table(TABLES[name], name, grids[TABLES[name]])
 
 
-def _table(collection: str, name: str, grid: Mapping[str, int | tuple[str, ...]]) -> Problem:
+def _table(collection: str, name: str, grid: Grid) -> Problem:
     """Return a table of real trainings; the numeric grids are tuned by the index of their values."""
     space = Space(
         tuple(
@@ -108,7 +107,7 @@ def _losses(collection: str, name: str) -> dict[str, float]:
 def _branin(point: Point) -> float:
     x, y = point["x"], point["y"]
     wave = 10 * (1 - 1 / (8 * math.pi)) * math.cos(x)
-    return (y - 5.1 * x * x / (4 * math.pi**2) + 5 * x / math.pi - 6) ** 2 + wave + 10 - 0.397887
+    return float((y - 5.1 * x * x / (4 * math.pi**2) + 5 * x / math.pi - 6) ** 2 + wave + 10 - 0.397887)
 
 
 _HARTMANN_A = np.array(
@@ -148,7 +147,7 @@ def _training(point: Point) -> float:
     if rate > best_rate + 1.2:
         return _DIVERGED
     width = math.log2(point["width"])
-    return (
+    return float(
         0.4 * (rate - best_rate) ** 2
         + 0.05 * (decay + 4 + 0.3 * (rate - best_rate)) ** 2
         + 0.03 * (width - 8) ** 2

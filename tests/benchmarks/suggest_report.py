@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +13,18 @@ import matplotlib.pyplot as plt
 if TYPE_CHECKING:
     from pathlib import Path
 
-    Records = list[dict[str, object]]
+
+class Record(TypedDict):
+    """A finished study: the regret after every trial, and the seconds that every suggestion took."""
+
+    method: str
+    task: str
+    seed: int
+    curve: list[float]
+    seconds: list[float]
+
+
+Records = list[Record]
 
 _AT = (20, 40, 60)
 _COLOURS = {"ours": "#d62728", "random": "#999999", "optuna-tpe": "#1f77b4", "optuna-gp": "#2ca02c", "ax": "#9467bd"}
