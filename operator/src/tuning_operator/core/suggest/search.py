@@ -28,8 +28,10 @@ SMALL_SPACE = 2048
 
 _SPREAD = 512
 _NEAR = 256
+_SHARE = 4
 _STARTS = 5
 _ROUNDS = 12
+_WIDEST, _FINE, _NARROWEST = 0.2, 0.01, 0.0007  # steps, as shares of a range
 _WORTHWHILE = 0.01  # of the logarithm: a hundredth of the expected improvement
 _VARIANTS = 8
 
@@ -43,6 +45,7 @@ class Search:
         self._history = history
         self._generator = generator
         self._pending = history.pending
+        self._promising: Rows | None = None
         self._seen = {row.tobytes() for row in (*history.rows, *history.pending)}
 
     def next(self) -> dict[str, Value]:
@@ -83,16 +86,27 @@ class Search:
 
     def _climb(self, acquisition: AcquisitionFunction) -> Rows:
         """Climb from the most promising of many points, all at once, with steps that get smaller."""
-        pool = self._unseen(np.vstack([self._spread(_SPREAD), self._near_best(_NEAR)]))
-        values = _evaluate(acquisition, pool)
-        order = np.argsort(-values, kind="stable")[:_STARTS]
-        climbers, values = pool[order], values[order]
-        for step in range(_ROUNDS):
-            gain = self._step(acquisition, climbers, values, 0.2 * 0.6**step)
-            if gain < _WORTHWHILE and (step >= _ROUNDS // 2 or self._space.size is not None):
+        first = self._promising is None
+        pool, values = self._pool(acquisition)
+        count, rounds = (_STARTS, _ROUNDS) if first else (_STARTS // 2, _ROUNDS // 2)
+        climbers, values = pool[:count].copy(), values[:count]
+        for width in np.geomspace(_WIDEST, _NARROWEST, rounds):
+            gain = self._step(acquisition, climbers, values, width)
+            if gain < _WORTHWHILE and (width < _FINE or self._space.size is not None):
                 break
         best: Rows = climbers[int(np.argmax(values))]
         return best
+
+    def _pool(self, acquisition: AcquisitionFunction) -> tuple[Rows, Rows]:
+        """Return many points and what they promise, best first; a batch shares the work of its first pool."""
+        share = 1 if self._promising is None else _SHARE
+        fresh = [self._spread(_SPREAD // share), self._near_best(_NEAR // share)]
+        kept = [] if self._promising is None else [self._promising]
+        pool = self._unseen(np.vstack([*kept, *fresh]))
+        values = _evaluate(acquisition, pool)
+        order = np.argsort(-values, kind="stable")
+        self._promising = pool[order[: len(order) // _SHARE]]
+        return pool[order], values[order]
 
     def _step(self, acquisition: AcquisitionFunction, climbers: Rows, values: Rows, width: float) -> float:
         """Move each climber to its best neighbour if that is better, in place; return the largest gain."""
