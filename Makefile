@@ -43,10 +43,10 @@ imports: venv
 	@$(VENV)/bin/lint-imports
 
 unit: venv ## the pure tests
-	@$(PY) -m pytest tests -q -m "not api and not e2e and not faults and not slow"
+	@$(PY) -m pytest tests -q -n auto -m "not api and not e2e and not faults and not slow"
 
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
-	@$(PY) -m pytest tests -q -m api
+	@$(PY) -m pytest tests -q -n auto -m api
 
 test: check api e2e ## all tests: unit, API server, whole cluster
 

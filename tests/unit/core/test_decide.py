@@ -32,7 +32,7 @@ from tuning_operator.core.trials import Trial, TrialPhase
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-AUTO = EarlyStopping(EarlyStoppingType.AUTO)
+MEDIAN = EarlyStopping(EarlyStoppingType.MEDIAN)
 COMPLETE = History(curve(0.1, 0.2), complete=True)
 MESSAGE = "spec.containers[0].image: Required value"
 
@@ -241,14 +241,14 @@ COMPLETED = [ended(number, *[0.5] * 10) for number in (1, 2, 3)]
 
 def test_an_early_stop_is_recorded_before_its_pod_is_deleted() -> None:
     trials = [*COMPLETED, running(4, 0.1, 0.1)]
-    found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)]))
+    found = decide(snapshot(job(early_stopping=MEDIAN), trials, [running_pod(4)]))
     (stopped,) = found.changed
     assert stopped.phase is TrialPhase.STOPPING
     assert stopped.status.stop is not None
     assert (stopped.status.reason, stopped.status.stop.epoch) == ("BelowMedian", 2)
     assert [item.name for item in found.delete_pods] == ["job-0004-1"]
     assert reasons(found) == [("job-0004", "TrialEarlyStopped")]
-    again = decide(snapshot(job(early_stopping=AUTO), [*COMPLETED, stopped], [running_pod(4)]))
+    again = decide(snapshot(job(early_stopping=MEDIAN), [*COMPLETED, stopped], [running_pod(4)]))
     assert (again.changed, again.notices) == ((), ())
     assert [item.name for item in again.delete_pods] == ["job-0004-1"]
 
@@ -262,7 +262,7 @@ def test_a_stop_waits_for_the_epochs_that_prove_it() -> None:
         (Reading(curve(0.1, 0.1)), True),
     ]:
         readings = {"job-0004-1": reading} if reading else {}
-        found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)], readings))
+        found = decide(snapshot(job(early_stopping=MEDIAN), trials, [running_pod(4)], readings))
         assert (found.trials[3].phase is TrialPhase.STOPPING) is stops
 
 
@@ -270,14 +270,14 @@ def test_a_trial_that_is_about_to_end_by_itself_is_not_stopped() -> None:
     longest = len(COMPLETED[0].curve)
     for epochs, stops in [(longest - 1, True), (longest, False), (longest + 1, False)]:
         trials = [*COMPLETED, running(4, *[0.1] * epochs)]
-        found = decide(snapshot(job(early_stopping=AUTO), trials, [running_pod(4)]))
+        found = decide(snapshot(job(early_stopping=MEDIAN), trials, [running_pod(4)]))
         assert (found.trials[3].phase is TrialPhase.STOPPING) is stops
 
 
 def test_a_training_that_has_ended_is_not_stopped_any_more() -> None:
     found = decide(
         snapshot(
-            job(early_stopping=AUTO),
+            job(early_stopping=MEDIAN),
             [*COMPLETED, running(4)],
             [ended_pod(4, history=History(curve(0.1, 0.1, 0.1), complete=True))],
         )

@@ -227,8 +227,8 @@ def test_ten_thousand_epochs_are_judged_in_time() -> None:
     ]
     running = trial(99, curve([0.1] * 7_600), TrialPhase.RUNNING)
 
-    start = time.perf_counter()
+    start = time.process_time()
     decision = judge(AUTO, Goal.MAXIMIZE, running, [*others, running])
 
     assert decision is not None
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

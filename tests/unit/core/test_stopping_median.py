@@ -217,11 +217,11 @@ def test_ten_thousand_epochs_are_judged_in_time() -> None:
     others = [trial(number, curve([number / 50 + epoch * 1e-6 for epoch in range(10_000)])) for number in range(50)]
     running = trial(99, curve([0.1] * 9_000), TrialPhase.RUNNING)
 
-    start = time.perf_counter()
+    start = time.process_time()
     message = median(running, others)
 
     assert message.startswith("epoch 9000: 0.1 is below 0.49")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
