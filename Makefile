@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 
 include tests/cluster/cluster.mk images/images.mk charts/charts.mk docs/docs.mk examples/demo.mk
 
-.PHONY: help venv lock check format lint types imports unit api test clean
+.PHONY: help venv lock check format lint types imports unit slow api test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -45,10 +45,13 @@ imports: venv
 unit: venv ## the pure tests
 	@$(PY) -m pytest tests -q -n auto -m "not api and not e2e and not faults and not slow"
 
+slow: venv ## the pure tests that take longer
+	@$(PY) -m pytest tests -q -n auto -m "slow and not api and not e2e and not faults"
+
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	@$(PY) -m pytest tests -q -n auto -m api
 
-test: check api e2e ## all tests: unit, API server, whole cluster
+test: check slow api e2e ## all tests: unit, API server, whole cluster
 
 clean: ## remove the Python environment (make cluster-down stops the cluster)
 	rm -rf $(VENV)
