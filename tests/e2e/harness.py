@@ -100,7 +100,7 @@ class Namespace:
     def phase(self, job: str = "job") -> str:
         return str((self.job(job).get("status") or {}).get("phase", ""))
 
-    def wait_for_end(self, job: str = "job", seconds: float = 180) -> dict[str, Any]:
+    def wait_for_end(self, job: str = "job", seconds: float = 300) -> dict[str, Any]:
         """The job's status once it has ended."""
         wait_until(
             lambda: self.phase(job) in {"Completed", "Failed"},
@@ -121,7 +121,6 @@ def job_manifest(
     command: list[str] | None = None,
     epochs: int = 4,
     epoch_seconds: float = 0.5,
-    gpus: int = 0,
     **spec: Any,
 ) -> dict[str, Any]:
     """A job of cheap trainings in the trainer's image; `spec` replaces fields of its specification."""
@@ -129,9 +128,9 @@ def job_manifest(
         "name": "training",
         "image": TRAINER_IMAGE,
         "command": command or ["python", "-c", REPORTING_SCRIPT],
+        # Without a request a container gets what the rest of the machine leaves, which may be nothing for a while.
+        "resources": {"requests": {"cpu": "100m"}},
     }
-    if gpus:
-        container["resources"] = {"limits": {"nvidia.com/gpu": gpus}}
     return {
         "apiVersion": "tuning-operator.dev/v1alpha1",
         "kind": "HyperparameterTuningJob",
@@ -160,7 +159,7 @@ def items(tools: Tools, kind: str, namespace: str, *words: str) -> list[dict[str
 def wait_until(
     condition: Callable[[], T | None],
     what: str,
-    seconds: float = 60,
+    seconds: float = 120,
     describe: Callable[[], object] = lambda: "",
 ) -> T:
     """Ask until the answer is neither None nor false; fail after that many seconds."""

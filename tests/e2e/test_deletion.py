@@ -28,7 +28,7 @@ def delete_and_look(namespace: Namespace) -> None:
     wait_until(
         lambda: not namespace.trials() and not namespace.pods(),
         "trials and Pods are gone",
-        seconds=40,
+        seconds=90,
         describe=lambda: namespace.kubectl("get", "tuningtrials,pods"),
     )
     assert not namespace.kubectl("get", "tuningjobs").strip()

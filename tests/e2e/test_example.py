@@ -33,7 +33,7 @@ def shortened(new_namespace: Callable[[], Namespace], recorder: Recorder) -> tup
     manifest["spec"]["earlyStopping"] = {"type": "Off"}
     namespace = new_namespace()
     namespace.apply(manifest)
-    return namespace, namespace.wait_for_end(JOB, seconds=240)
+    return namespace, namespace.wait_for_end(JOB)
 
 
 def test_it_completes_and_names_the_best(shortened: tuple[Namespace, dict[str, Any]]) -> None:
