@@ -127,11 +127,11 @@ def top_trials(story: Story) -> RenderableType:
     """Draw the best trials with their hyperparameters."""
     table = Table(box=box.SIMPLE_HEAD, title=f"The best of {len(story.trials)} trials", title_justify="left")
     table.add_column("TRIAL", no_wrap=True)
-    table.add_column(story.metric, justify="right", no_wrap=True)
+    table.add_column(story.metric, justify="right", overflow="fold")
     for name in _parameter_names(story):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("EPOCHS", justify="right")
-    table.add_column("TRAINING SECONDS", justify="right")
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("EPOCHS", justify="right", no_wrap=True)
+    table.add_column("TRAINING SECONDS", justify="right", min_width=8)
     for trial in story.ranking()[:TOP]:
         values = (parameter_text(trial.parameters.get(name, "")) for name in _parameter_names(story))
         objective = number(trial.value) if trial.value is not None else ""

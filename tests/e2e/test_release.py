@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cluster.release import Release
-from tests.e2e.harness import OPERATOR_NAMESPACE, Namespace, job_manifest
+from tests.e2e.harness import OPERATOR_NAMESPACE, Namespace, job_manifest, wait_until
 
 if TYPE_CHECKING:
     from tests.cluster.tools import Tools
@@ -88,13 +88,16 @@ def test_a_refused_pod_template_is_explained_in_the_servers_words(namespace: Nam
 def test_an_uninstalled_release_leaves_definitions_and_jobs(tools: Tools, operator: Operator) -> None:
     other = Release(tools, "e2e-uninstall", ("e2e-uninstall",), name="tuning-operator-removed")
     assert other.name != operator.release.name
-    jobs = Namespace(tools, other.namespace)
+    jobs, where = Namespace(tools, other.namespace), ("--namespace", other.namespace)
     try:
         other.install()
         jobs.apply(job_manifest(suspend=True))
         other.uninstall()
-        left = tools.kubectl("get", "all,roles,serviceaccounts", "--namespace", other.namespace, "-o", "name").split()
-        assert [name for name in left if other.name in name] == []
+        wait_until(
+            lambda: other.name not in tools.kubectl("get", "all,roles,serviceaccounts", *where),
+            "what the release had installed is gone",
+            describe=lambda: tools.kubectl("get", "all,roles,serviceaccounts", *where),
+        )
         assert "tuningjobs.tuning-operator.dev" in tools.kubectl("get", "crds", "-o", "name")
         assert jobs.job()["spec"]["suspend"] is True
     finally:
