@@ -92,7 +92,7 @@ for epoch in range(1, 61):
     assert status["trialCounts"]["earlyStopped"] == 2
     for trial in trials[3:]:
         decision = trial["status"]["stopDecision"]
-        assert decision["reason"] == "BelowMedian"
+        assert decision["reason"] == "OutOfReach"
         assert float(decision["value"]) < float(decision["threshold"])
         assert trial["status"]["epochs"] < 60
         assert f"{decision['epoch']}" in decision["message"]
