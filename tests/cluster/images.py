@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import subprocess
 import tarfile
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tests.cluster import disk, layers, node, packages
-from tests.cluster.commands import run, succeeds
+from tests.cluster import disk, layers, node, packages, paths, store
+from tests.cluster.commands import run
 from tests.cluster.runtime import ctr, ctr_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
 _PAUSE = Path(__file__).parent / "pause"
+_INCOMING = "localhost/tuning-operator-test/incoming:1"  # an image that is being loaded
 _CHECK_DISK_FROM_GIB = 0.5
 _TAR_BLOCK = 512
 
@@ -26,21 +29,33 @@ _TAR_BLOCK = 512
 def load(name: str) -> bool:
     """Put an image into the cluster; says whether it was not there yet.
 
+    Until the new image is unpacked, and also when that fails, its name leads to the image that it led to before: so the
+    layers that both share cannot be collected meanwhile, and whatever has a name is complete.
+
     Args:
         name: full name in buildah's storage, as `localhost/tuning-operator/operator:dev`.
     """
     image = layers.read(name)
-    if image_id(name) == image.id:
-        return False
-    missing = image.layers[_count_unpacked([layer.digest for layer in image.layers]) :]
-    gib = sum(layer.size for layer in missing) / (1 << 30)
-    if gib > _CHECK_DISK_FROM_GIB:
-        print(f"Loading {name}: {gib:.1f} GiB", flush=True)
-        disk.require_room(2 * gib, f"loading {name}")  # as they come and unpacked, for a moment
-    _import(image, missing)
-    if missing:
-        # Containers use the unpacked form, and this halves what an image occupies.
-        ctr("content", "delete", *(layer.digest for layer in missing))
+    with _lock():
+        missing = image.layers[_count_unpacked([layer.digest for layer in image.layers], store.unpacked()) :]
+        present = store.ids()
+        if present.get(name) == image.id and not missing:
+            return False
+        gib = sum(layer.size for layer in missing) / (1 << 30)
+        if gib > _CHECK_DISK_FROM_GIB:
+            print(f"Loading {name}: {gib:.1f} GiB", flush=True)
+            disk.require_room(2 * gib, f"loading {name}")  # as they come and unpacked, for a moment
+        try:
+            _import(image, missing, name=_INCOMING)
+            if missing:
+                # Containers use the unpacked form, and this halves what an image occupies.
+                ctr("content", "delete", *{layer.digest for layer in missing})
+            _import(image, [], name=name)
+        finally:
+            ctr("images", "rm", "--sync", _INCOMING)
+            # An earlier load may have been killed, and this one may have failed.
+            for unused in {image.id} | {present[old] for old in (name, _INCOMING) if old in present}:
+                store.remove_own_reference(unused)
     return True
 
 
@@ -59,24 +74,29 @@ def load_pause() -> None:
 
 def image_id(name: str) -> str:
     """The id, without `sha256:`, of the cluster's image with this name; empty when there is none."""
-    for line in ctr("images", "list", f"name=={name}").splitlines()[1:]:
-        manifest = json.loads(ctr("content", "get", line.split()[2]))
-        return str(manifest["config"]["digest"]).removeprefix("sha256:")
-    return ""
+    return store.ids().get(name, "")
 
 
-def _count_unpacked(digests: Sequence[str]) -> int:
-    """How many of these layers, from the bottom, the cluster has unpacked."""
+@contextmanager
+def _lock() -> Iterator[None]:
+    """One load at a time: what one finds unpacked, another must not have removed."""
+    with (paths.state() / "load.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _count_unpacked(digests: Sequence[str], unpacked: Container[str]) -> int:
+    """How many of these layers, from the bottom, are among those with these chain ids."""
     chain = ""
     for count, digest in enumerate(digests):
         chain = f"sha256:{_sha256(f'{chain} {digest}'.encode())}" if chain else digest
-        if not succeeds("ctr", *ctr_options(), "snapshots", "info", chain):
+        if chain not in unpacked:
             return count
     return len(digests)
 
 
-def _import(image: layers.Image, missing: Iterable[layers.Layer]) -> None:
-    """Stream an image into containerd as an OCI layout."""
+def _import(image: layers.Image, missing: Iterable[layers.Layer], name: str) -> None:
+    """Stream an image into containerd, as an OCI layout, and unpack it there under a name."""
     command = [packages.program("ctr") or "ctr", *ctr_options(), "images", "import", "-"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -84,7 +104,7 @@ def _import(image: layers.Image, missing: Iterable[layers.Layer]) -> None:
         assert importing.stdin is not None
         assert importing.stdout is not None
         with suppress(BrokenPipeError), importing.stdin as pipe:
-            _write_layout(pipe, image, missing)
+            _write_layout(pipe, replace(image, name=name), missing)
         said = importing.stdout.read().decode()
     if importing.returncode:
         raise RuntimeError(f"containerd refused {image.name}: {said.strip()}")
