@@ -140,7 +140,7 @@ class Recorder:
                 ),
             )
             pod.deleted |= kind == "DELETED"
-            over = pod.deleted or status.get("phase") in {"Succeeded", "Failed"}
+            over = pod.deleted or status.get("phase") in {"Succeeded", "Failed"} or _all_terminated(status)
             pod.running = status.get("phase") == "Running" and not over
             if over and pod.ended is None:
                 pod.ended = now
@@ -161,3 +161,9 @@ class Recorder:
             trial.deleted |= kind == "DELETED"
             trial.parameters.add(json.dumps(body["spec"], sort_keys=True))
             trial.reasons.add(f"{status.get('reason', '')}: {status.get('message', '')}")
+
+
+def _all_terminated(status: Mapping[str, Any]) -> bool:
+    """Whether the containers have ended; the Pod's phase follows a second later."""
+    states = [item["state"] for item in status.get("containerStatuses") or ()]
+    return bool(states) and all("terminated" in state for state in states)
