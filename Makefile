@@ -37,7 +37,7 @@ lint: venv
 	@$(VENV)/bin/ruff check --quiet .
 
 types: venv
-	@$(VENV)/bin/mypy operator/src trainer/src tests
+	@$(VENV)/bin/mypy operator/src trainer/src tests examples docs
 
 imports: venv
 	@$(VENV)/bin/lint-imports
