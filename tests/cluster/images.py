@@ -74,7 +74,7 @@ def load_pause() -> None:
 
 def image_id(name: str) -> str:
     """The id, without `sha256:`, of the cluster's image with this name; empty when there is none."""
-    return store.ids().get(name, "")
+    return store.ids(f"name=={name}").get(name, "")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from tests.cluster.runtime import ctr
 
@@ -11,17 +12,15 @@ _SHA256 = "sha256:"
 _KEEPS = "containerd.io/gc.ref.snapshot."
 
 
-def ids() -> dict[str, str]:
-    """The id, without `sha256:`, of the image behind each reference."""
-    found: dict[str, str] = {}
-    manifests: dict[str, str] = {}  # most images have several references
-    for line in ctr("images", "list").splitlines()[1:]:
-        reference, _, digest = line.split()[:3]
-        if digest not in manifests:
-            manifests[digest] = ctr("content", "get", digest)
-        if config := json.loads(manifests[digest]).get("config"):  # an index of several platforms has none
-            found[reference] = config["digest"].removeprefix(_SHA256)
-    return found
+def ids(*filters: str) -> dict[str, str]:
+    """The id, without `sha256:`, of the image behind each reference.
+
+    Args:
+        filters: containerd's, as `name==localhost/pause:1`; without them, all references are given.
+    """
+    rows = [line.split() for line in ctr("images", "list", *filters).splitlines()[1:]]
+    images = {digest: _id(digest) for digest in {row[2] for row in rows}}  # most have several references
+    return {row[0]: image for row in rows if (image := images[row[2]])}
 
 
 def unpacked() -> set[str]:
@@ -47,6 +46,14 @@ def remove_own_reference(image: str) -> None:
     present = ids()
     if own in present and [name for name, other in present.items() if other == image] == [own]:
         ctr("images", "rm", "--sync", own)
+
+
+def _id(manifest: str) -> str:
+    """Empty for an index of several platforms, and for an image that was removed since it was listed."""
+    with suppress(RuntimeError):
+        config = json.loads(ctr("content", "get", manifest)).get("config", {})
+        return str(config.get("digest", "")).removeprefix(_SHA256)
+    return ""
 
 
 def _parents() -> dict[str, str]:
