@@ -110,6 +110,12 @@ def test_auto_means_log_for_two_powers_of_ten(minimum: float, maximum: float, sc
     assert Scale.AUTO.resolve(minimum, maximum) is scale
 
 
+@pytest.mark.parametrize("scale", [Scale.AUTO, Scale.LINEAR, Scale.LOG, Scale.REVERSE_LOG])
+def test_ends_that_a_scale_cannot_tell_apart_are_still_two(scale: Scale) -> None:
+    narrow = Continuous("x", 1e-12, math.nextafter(1e-12, 1), scale)
+    assert narrow.to_unit([narrow.minimum, narrow.maximum]).tolist() == [0.0, 1.0]
+
+
 def test_scales_put_the_middle_where_it_belongs() -> None:
     assert Continuous("x", 1e-4, 1.0, Scale.LOG).from_unit(0.5) == pytest.approx(1e-2)
     assert Continuous("x", 0.0, 0.9999, Scale.REVERSE_LOG).from_unit(0.5) == pytest.approx(0.99)

@@ -24,10 +24,16 @@ class Scale(StrEnum):
     REVERSE_LOG = "ReverseLog"
 
     def resolve(self, minimum: float, maximum: float) -> Scale:
-        """Return the scale that `Auto` stands for; any other scale is itself."""
-        if self is not Scale.AUTO:
-            return self
-        return Scale.LOG if minimum > 0 and maximum / minimum >= AUTO_LOG_RATIO else Scale.LINEAR
+        """Return the scale that a range is searched on.
+
+        `Auto` stands for `Log` or `Linear`. Where a scale cannot tell the ends of a very narrow range apart, it is
+        `Linear`, to which every scale comes close there.
+        """
+        scale = self
+        if self is Scale.AUTO:
+            scale = Scale.LOG if minimum > 0 and maximum / minimum >= AUTO_LOG_RATIO else Scale.LINEAR
+        low, high = scale.warp(np.array([minimum, maximum], dtype=np.float64))
+        return scale if low < high else Scale.LINEAR
 
     def warp(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map values monotonically to where they are searched evenly."""
