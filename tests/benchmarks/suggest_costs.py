@@ -12,7 +12,7 @@ from tests.benchmarks.suggest_problems import problem
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, suggest
 
-_REPEATS = 5
+_REPEATS = 3
 
 
 def print_costs() -> None:
