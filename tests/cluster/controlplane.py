@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.cluster import components, kubeconfig, paths
 from tests.cluster.api import Api, answers
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _HOST = "127.0.0.1"
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _WAIT_SECONDS = 30.0
 # With open watches it would wait a minute for its clients; what it has answered is in etcd already.
 _APISERVER_STOP_SECONDS = 3.0
@@ -232,7 +233,13 @@ class ControlPlane:
     def _apply_manifests(self) -> None:
         files = [f"--filename={path}" for path in self._manifests]
         self.kubectl("apply", "--server-side", *files)
-        self.kubectl("wait", "--for=condition=Established", "--all", "crd", f"--timeout={_WAIT_SECONDS:.0f}s")
+        # Not by `kubectl wait`, which fails on a definition that has no conditions yet.
+        api = Api(self.kubeconfig)
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not all(map(_is_established, api.call("GET", _DEFINITIONS)["items"])):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the resources of {self._manifests} are not served: see {self.apiserver.log}")
+            time.sleep(0.05)
 
     def _wait_for_service_account(self, namespace: str) -> None:
         if self.controller_manager is None:
@@ -252,3 +259,9 @@ class ControlPlane:
             user=kubeconfig.token_user(token),
             namespace=namespace,
         )
+
+
+def _is_established(definition: Mapping[str, Any]) -> bool:
+    """Whether a CustomResourceDefinition is served."""
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)
