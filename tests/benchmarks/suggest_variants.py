@@ -7,24 +7,11 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
-import torch
-from botorch.acquisition import qLogNoisyExpectedImprovement
-from botorch.sampling import SobolQMCNormalSampler
 
 from tuning_operator.core.suggest import bayesian, model, outcomes, search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def _monte_carlo(self: search.Search) -> qLogNoisyExpectedImprovement:
-    return qLogNoisyExpectedImprovement(
-        self._model,
-        X_baseline=self._model.train_inputs[0],
-        X_pending=torch.from_numpy(self._pending) if len(self._pending) else None,
-        sampler=SobolQMCNormalSampler(torch.Size([64]), seed=0),
-        prune_baseline=True,
-    )
 
 
 VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
@@ -34,7 +21,7 @@ VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "standardised": [(outcomes, "ranks", np.zeros_like), (outcomes, "power", outcomes.standard)],
     "botorch-prior": [(model, "LENGTHSCALE", (2**0.5, 3**0.5))],
     "more-noise": [(model, "NOISE", (-3.5, 1.0))],
-    "monte-carlo": [(search.Search, "acquisition", _monte_carlo)],
+    "expecting": [(search, "_SAMPLED_TRIALS", 0)],
 }
 
 

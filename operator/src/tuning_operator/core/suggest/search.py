@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from botorch.acquisition import LogExpectedImprovement
+from botorch.acquisition import LogExpectedImprovement, qLogNoisyExpectedImprovement
+from botorch.sampling import SobolQMCNormalSampler
 
 from tuning_operator.core.space import Categorical, Integer
 from tuning_operator.core.suggest.model import condition
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 SMALL_SPACE = 2048
 """Finite spaces up to this size are searched completely."""
+
+_SAMPLES = 64
+_SAMPLED_TRIALS = 200
+_SAMPLED_PENDING = 8
 
 _SPREAD = 512
 _NEAR = 256
@@ -61,11 +66,26 @@ class Search:
         return self._space.decode(best)
 
     def acquisition(self) -> AcquisitionFunction:
-        """Return the logarithm of the expected improvement over the best that the model believes in.
+        """Return the logarithm of the expected improvement over the best trial, with regard to the unfinished ones.
 
-        An unfinished trial is taken to end as the model expects: that leaves the expectation as it is and takes
-        the uncertainty away around it, so that the next one goes elsewhere. Over noise, the best is the best
-        expectation at a tried point, not the luckiest measurement.
+        The expectation is over samples of what the noise hides and of how unfinished trials end. That gets dear with
+        many of them and with long histories, where the model's expectation of both has to do.
+        """
+        if len(self._history.rows) > _SAMPLED_TRIALS or len(self._pending) > _SAMPLED_PENDING:
+            return self._expecting()
+        return qLogNoisyExpectedImprovement(
+            self._model,
+            X_baseline=torch.from_numpy(self._history.rows),
+            X_pending=torch.from_numpy(self._pending) if len(self._pending) else None,
+            sampler=SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=0),
+            prune_baseline=True,
+        )
+
+    def _expecting(self) -> AcquisitionFunction:
+        """Take unfinished trials to end as the model expects, and the best to be the best expectation.
+
+        That leaves the expectation as it is and takes the uncertainty away around an unfinished trial, so that the next
+        one goes elsewhere.
         """
         rows, utilities = torch.from_numpy(self._history.rows), torch.from_numpy(self._history.objectives)
         with torch.no_grad():
