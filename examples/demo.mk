@@ -11,4 +11,4 @@ demo-down: venv ## remove what the demo installed (make cluster-down stops the c
 	@$(PY) -m examples.demo down
 
 e2e: venv cluster images ## the tests on the whole cluster
-	@$(PY) -m pytest tests/e2e -q $(E2E_ARGS)
+	@$(PY) -m pytest tests -q -m e2e $(E2E_ARGS)
