@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client, config
 
-from tests.api.operator.harness import wait_until
 from tests.cluster.controlplane import ControlPlane
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pytest
 
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
 from tests.api.crd_cases import good_job
-from tests.api.operator.harness import wait_until
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane, KubectlError
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.cluster.release import TRAINER_IMAGE
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.cluster.release import Release
     from tests.cluster.tools import Tools
 
@@ -154,20 +152,3 @@ def items(tools: Tools, kind: str, namespace: str, *words: str) -> list[dict[str
         tools.kubectl("get", kind, "--namespace", namespace, "-o", "json", *words)
     )["items"]
     return found
-
-
-def wait_until(
-    condition: Callable[[], T | None],
-    what: str,
-    seconds: float = 120,
-    describe: Callable[[], object] = lambda: "",
-) -> T:
-    """Ask until the answer is neither None nor false; fail after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}\n{describe()}")
-        time.sleep(POLL_SECONDS)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import job_manifest, wait_until
+from tests.e2e.harness import job_manifest
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Namespace, Operator

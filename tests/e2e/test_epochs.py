@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cluster.release import PROMETHEUS_NAMESPACE
-from tests.e2e.harness import items, job_manifest, wait_until
+from tests.e2e.harness import items, job_manifest
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.cluster.tools import Tools

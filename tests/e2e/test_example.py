@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from tests.cluster.release import ROOT
-from tests.e2e.harness import job_manifest, wait_until
+from tests.e2e.harness import job_manifest
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cluster.release import Release
-from tests.e2e.harness import OPERATOR_NAMESPACE, Namespace, job_manifest, wait_until
+from tests.e2e.harness import OPERATOR_NAMESPACE, Namespace, job_manifest
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.cluster.tools import Tools

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.cluster.api import Api, answers
 from tests.cluster.ports import free_ports
 from tests.cluster.process import Process
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -106,20 +106,3 @@ class Cluster:
         return wait_until(
             reached, f"job {name} is {' or '.join(phases)}", seconds, lambda: self.job(name).get("status")
         )
-
-
-def wait_until(
-    condition: Callable[[], T | None],
-    what: str,
-    seconds: float = 60,
-    describe: Callable[[], object] = lambda: "",
-) -> T:
-    """Ask until the answer is neither None nor false; fail after that many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}; {describe()}")
-        time.sleep(0.05)
