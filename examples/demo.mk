@@ -1,14 +1,18 @@
 # The demo and the tests on the whole cluster. `python -m examples.demo --help` has more about the first;
 # DEMO_ARGS="--save-svg FILE" saves a picture.
-.PHONY: demo demo-down e2e
+.PHONY: builds demo demo-down e2e
 DEMO_ARGS ?=
 E2E_ARGS ?=
 
-demo: venv cluster images ## tune a small network on Fashion-MNIST in a real cluster, and watch it
+# The one waits for the processor, the other for the network.
+builds: packages
+	@$(MAKE) --no-print-directory -j2 cluster-build images-build
+
+demo: venv builds cluster images ## tune a small network on Fashion-MNIST in a real cluster, and watch it
 	@$(PY) -m examples.demo up $(DEMO_ARGS)
 
 demo-down: venv ## remove what the demo installed (make cluster-down stops the cluster)
 	@$(PY) -m examples.demo down
 
-e2e: venv cluster images ## the tests on the whole cluster
+e2e: venv builds cluster images ## the tests on the whole cluster
 	@$(PY) -m pytest tests -q -m e2e $(E2E_ARGS)
