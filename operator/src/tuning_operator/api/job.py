@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from tuning_operator.api.values import parse_duration, parse_time, render_number, render_time
+from tuning_operator.api.values import parse_duration, render_number, render_time, time_in
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase, JobSpec, Limits, Objective
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
@@ -152,8 +152,8 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
             generation=metadata.get("generation", 1),
             spec=spec,
             phase=JobPhase(status.get("phase") or JobPhase.PENDING),
-            start_time=_time(status, "startTime"),
-            completion_time=_time(status, "completionTime"),
+            start_time=time_in(status, "startTime"),
+            completion_time=time_in(status, "completionTime"),
             completion_reason=_completion_reason(status),
             message=status.get("message", ""),
             conditions={item["type"]: _condition(item) for item in status.get("conditions") or ()},
@@ -259,11 +259,6 @@ def _duration(text: str | None) -> timedelta | None:
         return parse_duration(text) if text else None
     except ValueError as error:
         raise InvalidJobError(f"spec.limits.maxDuration: {error}") from None
-
-
-def _time(status: Mapping[str, Any], name: str) -> Any:
-    text = status.get(name)
-    return parse_time(text) if text else None
 
 
 def _completion_reason(status: Mapping[str, Any]) -> CompletionReason | None:

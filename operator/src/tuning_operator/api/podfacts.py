@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.termination import parse_history
-from tuning_operator.api.values import parse_time
+from tuning_operator.api.values import parse_time, time_in
 from tuning_operator.core.pods import Exit, History, PodFacts, Waiting
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
         uid=metadata["uid"],
         attempt=int(metadata["name"].rpartition("-")[2]),
         created=parse_time(metadata["creationTimestamp"]),
-        started=_time(terminated or running or {}, "startedAt"),
-        finished=_time(terminated or {}, "finishedAt"),
+        started=time_in(terminated or running or {}, "startedAt"),
+        finished=time_in(terminated or {}, "finishedAt"),
         exit=_exit(status, terminated, message, history),
         ended=_has_ended(body, status),
         deletion_requested=_deletion_requested(metadata),
@@ -132,8 +132,3 @@ def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting 
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return Waiting(condition.get("reason") or "Unschedulable", (condition.get("message") or "")[:MAX_MESSAGE])
     return None
-
-
-def _time(state: Mapping[str, Any], name: str) -> datetime | None:
-    text = state.get(name)
-    return parse_time(text) if text else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.values import parse_number, parse_time, render_number, render_time
+from tuning_operator.api.values import parse_number, render_number, render_time, time_in
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.job import stable_hash
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
@@ -45,11 +45,11 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
     return TrialStatus(
         phase=TrialPhase(status.get("phase") or TrialPhase.PENDING),
         attempt=status.get("attempt", 1),
-        attempt_time=_time(status, "attemptTime"),
+        attempt_time=time_in(status, "attemptTime"),
         pod_uid=status.get("podUID"),
         disruptions=status.get("disruptions", 0),
-        start_time=_time(status, "startTime"),
-        completion_time=_time(status, "completionTime"),
+        start_time=time_in(status, "startTime"),
+        completion_time=time_in(status, "completionTime"),
         training_seconds=status.get("trainingSeconds", 0),
         curve=_parse_curve(status.get("curve") or {}),
         stop=_parse_stop(status.get("stopDecision")),
@@ -142,8 +142,3 @@ def _render_stop(stop: StopDecision | None) -> dict[str, Any] | None:
     if stop.threshold is not None:
         rendered["threshold"] = render_number(stop.threshold)
     return rendered
-
-
-def _time(status: Mapping[str, Any], name: str) -> Any:
-    text = status.get(name)
-    return parse_time(text) if text else None

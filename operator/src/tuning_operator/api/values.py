@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|\u03bcs|ms|s|m|h)")
@@ -26,6 +30,12 @@ def parse_duration(text: str) -> timedelta:
 def parse_time(text: str) -> datetime:
     """Parse an RFC 3339 time."""
     return datetime.fromisoformat(text)
+
+
+def time_in(fields: Mapping[str, Any], name: str) -> datetime | None:
+    """Parse the time in a field of an object; None when the field is missing or empty."""
+    text = fields.get(name)
+    return parse_time(text) if text else None
 
 
 def render_time(time: datetime) -> str:

@@ -111,7 +111,7 @@ class Operator:
                 self.queue.done(key)
 
     async def _pass(self, key: JobKey) -> None:
-        """Run one pass and see to the next one; this is the only place that takes any exception."""
+        """Run one pass and see to the next one, whatever it raises."""
         loop = asyncio.get_running_loop()
         began, result = loop.time(), "ok"
         try:
