@@ -13,7 +13,7 @@ from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
 from tuning_operator.core.job import CompletionReason, Condition, JobPhase, JobSpec, Limits, Objective
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
 from tuning_operator.core.summary import JobStatus, summarize
 from tuning_operator.core.trials import TrialPhase
@@ -106,10 +106,23 @@ def test_fields_of_later_versions_are_ignored() -> None:
     assert parse_job(body).job.spec == parse_job(job_body()).job.spec
 
 
+def test_a_grid_has_as_many_trials_as_combinations() -> None:
+    parameters = [{"name": "n", "integer": {"min": 16, "max": 70, "step": 16}}]
+    spec = parse_job(job_body(strategy="Grid", parameters=parameters, limits={})).job.spec
+    assert (spec.strategy, spec.limits.max_trials) == (Strategy.GRID, 4)
+
+
+def test_hyperband_proposes_as_its_settings_say() -> None:
+    settings = {"minResource": 1, "maxResource": 9, "proposals": "Bayesian"}
+    spec = parse_job(job_body(strategy="Hyperband", hyperband=settings)).job.spec
+    assert (spec.strategy, spec.hyperband) == (Strategy.BAYESIAN, Hyperband(1, 9))
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"strategy": "Grid"}, "spec.strategy"),
+        ({"strategy": "Genetic"}, "spec.strategy"),
+        ({"strategy": "Hyperband"}, "spec.hyperband is missing"),
         ({"objective": {"metric": "x", "goal": "Best"}}, "spec.objective.goal"),
         ({"objective": {"goal": "Minimize"}}, "spec.objective.metric"),
         ({"objective": None}, "spec.objective"),

@@ -33,7 +33,7 @@ def reason(a_job: Job, *trials: Trial) -> CompletionReason | None:
         (job(trials=2), [ended(1, 0.1), ended(2, 0.1), ended(3, 0.1)], CompletionReason.MAX_TRIALS),
         (job(space=TWO_POINTS), [ended(1, 0.1), ended(2, 0.1)], CompletionReason.SPACE_EXHAUSTED),
         (job(space=TWO_POINTS), [ended(1, 0.1), trial(2)], None),
-        (job(space=TWO_POINTS, trials=2), [ended(1, 0.1), ended(2, 0.1)], CompletionReason.MAX_TRIALS),
+        (job(space=TWO_POINTS, trials=2), [ended(1, 0.1), ended(2, 0.1)], CompletionReason.SPACE_EXHAUSTED),
         (job(target=0.5), [ended(1, 0.4)], None),
         (job(target=0.5), [ended(1, 0.5)], CompletionReason.TARGET),
         (job(target=0.5), [ended(1, 0.9, 0.4)], None),  # the objective is the latest value

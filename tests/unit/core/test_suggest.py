@@ -97,6 +97,22 @@ def test_a_finite_space_is_exhausted_without_repeats(space: Space, strategy: Str
         fallback(request(space, strategy, (space.size + 1,), observations), "why")
 
 
+def test_a_grid_tries_every_combination_in_order() -> None:
+    space = Space((Integer("n", 16, 70, step=16), Categorical("c", ("a", "b", "c"))))
+    first = suggest(request(space, Strategy.GRID, tuple(range(1, 6))))
+    assert [each.parameters["n"] for each in first] == [16, 32, 48, 64, 16]
+    assert [each.parameters["c"] for each in first] == ["a", "a", "a", "a", "b"]
+    assert first[4].message == "point 5 of 12 of the grid"
+    assert {each.source for each in first} == {Source.GRID}
+
+
+def test_a_grid_comes_back_to_the_points_of_deleted_trials() -> None:
+    space = Space((Integer("n", 1, 5),))
+    tried = [Observation({"n": 1}, 0.1), Observation({"n": 4}, 0.2)]
+    again = suggest(request(space, Strategy.GRID, (5, 6), tried, pending=[{"n": 2}]))
+    assert [each.parameters["n"] for each in again] == [3, 5]
+
+
 def test_random_depends_on_seed_and_number_alone() -> None:
     plain = suggest(request(strategy=Strategy.RANDOM, numbers=(4, 5)))
     assert plain == suggest(request(strategy=Strategy.RANDOM, numbers=(4, 5), observations=history(3), pending=[{}]))

@@ -86,12 +86,12 @@ def misspelt(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
 
 
 def test_a_misspelt_field_is_found() -> None:
-    job = {"spec": {"strategy": "Grid", "limit": {}}}
+    job = {"spec": {"strategy": "Genetic", "limit": {}}}
     assert list(misspelt(job, job_schema(), "")) == [
         ".spec.objective is missing",
         ".spec.parameters is missing",
         ".spec.limits is missing",
         ".spec.template is missing",
-        ".spec.strategy is 'Grid'",
+        ".spec.strategy is 'Genetic'",
         ".spec.limit is unknown",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -12,7 +12,7 @@ from tuning_operator.api.values import parse_duration, render_number, render_tim
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase, JobSpec, Limits, Objective
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
 from tuning_operator.core.trials import TrialPhase
 
@@ -57,6 +57,7 @@ class _IntegerRange(_Model):
     min: int
     max: int
     scale: Scale = Scale.AUTO
+    step: int = 1
 
 
 class _CategoricalRange(_Model):
@@ -73,7 +74,7 @@ class _Parameter(_Model):
         if self.continuous:
             return Continuous(self.name, self.continuous.min, self.continuous.max, self.continuous.scale)
         if self.integer:
-            return Integer(self.name, self.integer.min, self.integer.max, self.integer.scale)
+            return Integer(self.name, self.integer.min, self.integer.max, self.integer.scale, self.integer.step)
         if self.categorical:
             return Categorical(self.name, self.categorical.values)
         raise InvalidJobError(f"spec.parameters[{self.name}] has no range: set continuous, integer or categorical")
@@ -86,7 +87,7 @@ class _Objective(_Model):
 
 
 class _Limits(_Model):
-    max_trials: int
+    max_trials: int | None = None
     max_parallel_trials: int = 1
     max_failed_trials: int | None = None
     max_duration: str | None = None
@@ -105,8 +106,19 @@ class _EarlyStopping(_Model):
     median: _Median = _Median()
 
 
+class _Hyperband(_Model):
+    min_resource: int
+    max_resource: int
+    reduction_factor: int = 3
+    proposals: Strategy = Strategy.RANDOM
+
+    def to_core(self) -> Hyperband:
+        return Hyperband(self.min_resource, self.max_resource, self.reduction_factor)
+
+
 class _Spec(_Model):
-    strategy: Strategy = Strategy.BAYESIAN
+    strategy: Strategy | Literal["Hyperband"] = Strategy.BAYESIAN
+    hyperband: _Hyperband | None = None
     seed: int | None = None
     objective: _Objective
     parameters: tuple[_Parameter, ...]
@@ -118,12 +130,16 @@ class _Spec(_Model):
 
     def to_core(self) -> JobSpec:
         limits, knobs = self.limits, self.early_stopping.median
+        space = Space(tuple(parameter.to_core() for parameter in self.parameters))
+        max_trials = limits.max_trials or space.size
+        if max_trials is None:
+            raise InvalidJobError("spec.limits.maxTrials is missing: only a Grid knows its own number of trials")
         return JobSpec(
-            strategy=self.strategy,
+            strategy=self._proposals(),
             objective=Objective(self.objective.metric, self.objective.goal, self.objective.target),
-            space=Space(tuple(parameter.to_core() for parameter in self.parameters)),
+            space=space,
             limits=Limits(
-                limits.max_trials,
+                max_trials,
                 limits.max_parallel_trials,
                 limits.max_failed_trials,
                 _duration(limits.max_duration),
@@ -132,7 +148,15 @@ class _Spec(_Model):
             static_parameters=self.static_parameters,
             seed=self.seed,
             suspend=self.suspend,
+            hyperband=self.hyperband.to_core() if self.hyperband else None,
         )
+
+    def _proposals(self) -> Strategy:
+        if self.strategy != "Hyperband":
+            return self.strategy
+        if self.hyperband is None:
+            raise InvalidJobError("spec.hyperband is missing: strategy Hyperband needs minResource and maxResource")
+        return self.hyperband.proposals
 
 
 def parse_job(body: Mapping[str, Any]) -> TuningJob:

@@ -76,9 +76,9 @@ def _out_of_time(job: Job, now: datetime) -> Completion | None:
 def _all_trials_ended(job: Job, trials: Sequence[Trial]) -> Completion | None:
     if not trials or any(not trial.phase.is_final for trial in trials):
         return None
-    if len(trials) >= job.spec.limits.max_trials:
-        return Completion(CompletionReason.MAX_TRIALS, f"all {len(trials)} trials have ended")
     size = job.spec.space.size
     if size is not None and len(trials) >= size:
         return Completion(CompletionReason.SPACE_EXHAUSTED, f"all {size} points of the search space have been tried")
+    if len(trials) >= job.spec.limits.max_trials:
+        return Completion(CompletionReason.MAX_TRIALS, f"all {len(trials)} trials have ended")
     return None

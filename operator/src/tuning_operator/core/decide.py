@@ -14,7 +14,7 @@ from tuning_operator.core.completion import Completion, completion
 from tuning_operator.core.job import CompletionReason, JobPhase
 from tuning_operator.core.lifecycle import TrialFacts, advance
 from tuning_operator.core.notices import Notice, notices
-from tuning_operator.core.stopping import judge
+from tuning_operator.core.stopping import below_rung, judge
 from tuning_operator.core.suggest import Observation, SuggestRequest
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
 
@@ -110,7 +110,11 @@ def _judged(trial: Trial, trials: tuple[Trial, ...], job: Job) -> Trial:
     """Apply the early stopping rule to a running trial."""
     if trial.phase is not TrialPhase.RUNNING or not _has_epochs_left(trial, trials):
         return trial
-    stop = judge(job.spec.early_stopping, job.spec.objective.goal, trial, trials)
+    spec = job.spec
+    if spec.hyperband:
+        stop = below_rung(spec.hyperband, spec.objective.goal, trial, trials)
+    else:
+        stop = judge(spec.early_stopping, spec.objective.goal, trial, trials)
     return _with_stop(trial, stop) if stop else trial
 
 

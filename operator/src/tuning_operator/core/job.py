@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.curves import Goal
     from tuning_operator.core.space import Space
-    from tuning_operator.core.stopping import EarlyStopping
+    from tuning_operator.core.stopping import EarlyStopping, Hyperband
     from tuning_operator.core.suggest import Strategy
 
 
@@ -79,7 +79,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """The specification as the user wrote it, with the API server's defaults filled in."""
+    """The specification as the user wrote it, with the API server's defaults filled in.
+
+    Attributes:
+        strategy: How parameters are proposed; with Hyperband what its settings say.
+        hyperband: Set when Hyperband stops trials; there is no early stopping then.
+    """
 
     strategy: Strategy
     objective: Objective
@@ -89,6 +94,7 @@ class JobSpec:
     static_parameters: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     suspend: bool = False
+    hyperband: Hyperband | None = None
 
 
 @dataclass(frozen=True, slots=True)

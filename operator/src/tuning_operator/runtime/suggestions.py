@@ -98,10 +98,10 @@ class Suggester:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            if request.strategy is Strategy.RANDOM:
-                suggestions = _draw(request)
-            else:
+            if request.strategy is Strategy.BAYESIAN:
                 suggestions = await self._in_pool(request)
+            else:
+                suggestions = _draw(request)
         finally:
             loop.call_soon(self._ready, job)  # also to hear of a failure
         metrics.SUGGESTION_SECONDS.labels(suggestions[0].source).observe(loop.time() - began)

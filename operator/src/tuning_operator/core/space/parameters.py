@@ -62,34 +62,44 @@ class Continuous:
         value = float(_from_unit(self, np.array([unit]))[0])
         return min(max(value, self.minimum), self.maximum)
 
+    def nth(self, _index: int) -> float:
+        """Return the only value of a range that has one."""
+        return self.minimum
+
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number between two bounds, both included."""
+    """A whole number between two bounds, both included, or every `step`-th of them from the minimum on."""
 
     name: str
     minimum: int
     maximum: int
     scale: Scale = Scale.AUTO
+    step: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse ranges that the scale is not defined on."""
+        """Refuse ranges that the scale is not defined on; lower the maximum to the last value that steps reach."""
         if self.scale is Scale.REVERSE_LOG:
             raise ValueError(f"parameter {self.name}: scale ReverseLog is for continuous parameters")
+        if self.step < 1:
+            raise ValueError(f"parameter {self.name}: step must be at least 1, not {self.step}")
         check_range(self.name, self.scale, self.minimum, self.maximum)
+        object.__setattr__(self, "maximum", self.nth(self.levels - 1))
 
     @property
     def levels(self) -> int:
         """Number of distinct values."""
-        return self.maximum - self.minimum + 1
+        return (self.maximum - self.minimum) // self.step + 1
 
     def parse(self, text: str) -> int:
-        """Read a value; raises ValueError for a text that is none or lies outside the range."""
+        """Read a value; raises ValueError for a text that is none or is not in the range."""
         if not _INTEGER.fullmatch(text):
             raise ValueError(f"{text!r} is no whole number")
         value = int(text)
         if not self.minimum <= value <= self.maximum:
             raise ValueError(f"{text} is outside {self.minimum}..{self.maximum}")
+        if (value - self.minimum) % self.step:
+            raise ValueError(f"{text} is not a multiple of {self.step} above {self.minimum}")
         return value
 
     def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
@@ -97,25 +107,32 @@ class Integer:
         return _to_unit(self, np.asarray(values, dtype=np.float64))
 
     def snap(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Move positions to those of the nearest whole numbers."""
+        """Move positions to those of the nearest values."""
         if self.levels == 1:
             return np.zeros_like(unit)
-        values = np.rint(_from_unit(self, np.clip(unit, 0.0, 1.0)))
-        return _to_unit(self, np.clip(values, self.minimum, self.maximum))
+        return _to_unit(self, self._nearest(_from_unit(self, np.clip(unit, 0.0, 1.0))))
 
     def spread(self, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map uniform random numbers of [0, 1) to positions; on a linear scale all values are equal."""
         if self.levels == 1:
             return np.zeros_like(uniform)
-        scale = self.scale.resolve(self.minimum, self.maximum)
-        low, high = scale.warp(np.array([self.minimum - 0.5, self.maximum + 0.5]))
-        values = np.rint(scale.unwarp(low + uniform * (high - low)))
-        return _to_unit(self, np.clip(values, self.minimum, self.maximum))
+        scale, half = self.scale.resolve(self.minimum, self.maximum), self.step / 2
+        lowest = self.minimum - half if scale is Scale.LINEAR else max(self.minimum - half, self.minimum / 2)
+        low, high = scale.warp(np.array([lowest, self.maximum + half]))
+        return _to_unit(self, self._nearest(scale.unwarp(low + uniform * (high - low))))
 
     def from_unit(self, unit: float) -> int:
         """Return the value at a position of [0, 1]; exact for ranges up to 2**46 or so."""
-        value = round(float(_from_unit(self, np.array([unit]))[0]))
-        return min(max(value, self.minimum), self.maximum)
+        place = round((float(_from_unit(self, np.array([unit]))[0]) - self.minimum) / self.step)
+        return self.nth(min(max(place, 0), self.levels - 1))
+
+    def nth(self, index: int) -> int:
+        """Return a value by its number, 0 to levels - 1."""
+        return self.minimum + index * self.step
+
+    def _nearest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        places = np.clip(np.rint((values - self.minimum) / self.step), 0, self.levels - 1)
+        return self.minimum + places * self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +174,10 @@ class Categorical:
     def from_unit(self, unit: float) -> str:
         """Return the value at a place in the list."""
         return self.values[min(max(round(unit), 0), self.levels - 1)]
+
+    def nth(self, index: int) -> str:
+        """Return a value by its place in the list."""
+        return self.values[index]
 
 
 Parameter = Continuous | Integer | Categorical

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.space.parameters import Categorical, Continuous, Integer, Parameter
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from tuning_operator.core.space.parameters import Parameter
     from tuning_operator.core.trials import Value
 
 
@@ -86,11 +85,7 @@ class Space:
         point: dict[str, Value] = {}
         for parameter in self.parameters:
             index, digit = divmod(index, parameter.levels or 1)
-            match parameter:
-                case Categorical():
-                    point[parameter.name] = parameter.values[digit]
-                case Integer() | Continuous():
-                    point[parameter.name] = parameter.minimum + digit
+            point[parameter.name] = parameter.nth(digit)
         return point
 
     def key(self, point: Mapping[str, Value]) -> tuple[Value, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.stopping.config import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.stopping.hyperband import Hyperband, below_rung
 from tuning_operator.core.stopping.median import below_median
 from tuning_operator.core.stopping.reach import out_of_reach
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.curves import Goal
     from tuning_operator.core.trials import StopDecision, Trial
 
-__all__ = ["EarlyStopping", "EarlyStoppingType", "MedianKnobs", "Statistic", "judge"]
+__all__ = ["EarlyStopping", "EarlyStoppingType", "Hyperband", "MedianKnobs", "Statistic", "below_rung", "judge"]
 
 
 def judge(config: EarlyStopping, goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:

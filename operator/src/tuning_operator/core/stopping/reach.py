@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.stopping.series import completed_series, running_series
+from tuning_operator.core.stopping.series import COMPARED, completed_series, running_series
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
 from tuning_operator.core.trials import StopDecision, TrialPhase
 
@@ -29,17 +29,6 @@ if TYPE_CHECKING:
     from tuning_operator.core.curves import Goal
     from tuning_operator.core.stopping.series import Series
     from tuning_operator.core.trials import Trial
-
-_COMPARED = frozenset(
-    {
-        TrialPhase.RUNNING,
-        TrialPhase.COLLECTING,
-        TrialPhase.STOPPING,
-        TrialPhase.COMPLETED,
-        TrialPhase.EARLY_STOPPED,
-        TrialPhase.STOPPED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +105,7 @@ def out_of_reach(goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecis
     partial = [
         running_series(goal, other.curve)
         for other in trials
-        if other.name != trial.name and other.phase in _COMPARED and other.phase is not TrialPhase.COMPLETED
+        if other.name != trial.name and other.phase in COMPARED and other.phase is not TrialPhase.COMPLETED
     ]
     shortfall = judge_reach(curve, done, length, _field(completed, partial, done))
     if shortfall is None:

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
     Series = npt.NDArray[np.float64]
 
+COMPARED = frozenset(
+    {
+        TrialPhase.RUNNING,
+        TrialPhase.COLLECTING,
+        TrialPhase.STOPPING,
+        TrialPhase.COMPLETED,
+        TrialPhase.EARLY_STOPPED,
+        TrialPhase.STOPPED,
+    }
+)
+"""Trials that others are compared with, so that the field is not only made of survivors; failed ones tell nothing."""
+
 
 def running_series(goal: Goal, curve: Curve) -> Series:
     """The curve up to its first gap: what a decision about a running trial may act on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.suggest.request import Source, Strategy, Suggestion
+from tuning_operator.core.suggest.request import Source, SpaceExhausted, Strategy, Suggestion
 from tuning_operator.core.suggest.streams import first_unseen, nth_of_stream, stream
 
 if TYPE_CHECKING:
@@ -17,19 +17,15 @@ def suggest(request: SuggestRequest) -> tuple[Suggestion, ...]:
     The same request gets the same answer, whatever the order of its history, in any process. Raises
     SpaceExhausted when a finite space has fewer unseen points than numbers are asked for.
     """
-    if request.strategy is Strategy.RANDOM:
-        return tuple(
-            Suggestion(
-                number,
-                nth_of_stream(request.space, request.seed, number),
-                Source.RANDOM,
-                "drawn at random",
-            )
-            for number in request.numbers
-        )
-    from tuning_operator.core.suggest.bayesian import propose  # noqa: PLC0415 - imports torch
+    match request.strategy:
+        case Strategy.RANDOM:
+            return tuple(_draw(request, number) for number in request.numbers)
+        case Strategy.GRID:
+            return _walk(request)
+        case Strategy.BAYESIAN:
+            from tuning_operator.core.suggest.bayesian import propose  # noqa: PLC0415 - imports torch
 
-    return propose(request)
+            return propose(request)
 
 
 def fallback(request: SuggestRequest, why: str) -> tuple[Suggestion, ...]:
@@ -40,4 +36,24 @@ def fallback(request: SuggestRequest, why: str) -> tuple[Suggestion, ...]:
         point = first_unseen(stream(space, request.seed, number), space, seen)
         seen.add(space.key(point))
         suggestions.append(Suggestion(number, point, Source.FALLBACK, f"drawn at random because {why}"))
+    return tuple(suggestions)
+
+
+def _draw(request: SuggestRequest, number: int) -> Suggestion:
+    return Suggestion(number, nth_of_stream(request.space, request.seed, number), Source.RANDOM, "drawn at random")
+
+
+def _walk(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    """Take the first points of the grid that have not been tried; the first parameter changes fastest."""
+    space, seen = request.space, request.seen()
+    if space.size is None:
+        raise ValueError("a grid needs parameters with a finite number of values")
+    suggestions = []
+    places = iter(range(space.size))
+    for number in request.numbers:
+        place = next((place for place in places if space.key(space.nth(place)) not in seen), None)
+        if place is None:
+            raise SpaceExhausted
+        message = f"point {place + 1} of {space.size} of the grid"
+        suggestions.append(Suggestion(number, space.nth(place), Source.GRID, message))
     return tuple(suggestions)

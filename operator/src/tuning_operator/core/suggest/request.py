@@ -20,6 +20,7 @@ class Strategy(StrEnum):
 
     BAYESIAN = "Bayesian"
     RANDOM = "Random"
+    GRID = "Grid"
 
 
 class Source(StrEnum):
@@ -28,6 +29,7 @@ class Source(StrEnum):
     SOBOL = "Sobol"  # the evenly spread start, before there is enough to learn from
     MODEL = "Model"
     RANDOM = "Random"  # asked for by the strategy
+    GRID = "Grid"
     FALLBACK = "Fallback"  # random because the model failed; the message says how
 
 

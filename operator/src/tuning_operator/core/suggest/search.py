@@ -173,8 +173,8 @@ class Search:
             value = parameter.from_unit(unit)
             span = max(1, round(width * parameter.levels))
             steps = {1, -1, 2, -2, span, -span}
-            values = [value + step for step in steps if parameter.minimum <= value + step <= parameter.maximum]
-            return parameter.to_unit(sorted(values))
+            values = (value + step * parameter.step for step in sorted(steps))
+            return parameter.to_unit([near for near in values if parameter.minimum <= near <= parameter.maximum])
         return unit + width * self._generator.standard_normal(_VARIANTS)
 
     def _unseen(self, rows: Rows) -> Rows:

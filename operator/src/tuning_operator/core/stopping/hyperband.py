@@ -1,0 +1,125 @@
+"""Hyperband, asynchronous and by stopping: a trial goes on from rung to rung while it is among the best there.
+
+Successive halving gives many trials a few epochs and few trials many: at each rung, `reduction_factor` times as far as
+the one before, only the best share of 1/reduction_factor goes on. How early to start is a guess, so Hyperband runs
+several brackets side by side, the first of which begins to choose at `min_resource` epochs and each next one a rung
+later; they get as many trials as spend about the same in each (Li et al., JMLR 18, 2018). Nobody waits for a rung to
+fill: a trial is compared with those that have reached it so far (Li et al., MLSys 2020, and its stopping variant in
+Golovin et al., KDD 2017). It is compared anew as others arrive, so that one which was let through when the rung was
+empty does not run to its end on that account.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.stopping.series import COMPARED, completed_series, running_series
+from tuning_operator.core.stopping.wording import comparison, in_users_terms
+from tuning_operator.core.trials import StopDecision, TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuning_operator.core.curves import Goal
+    from tuning_operator.core.trials import Trial
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True)
+class Hyperband:
+    """The resources, in epochs, between which Hyperband chooses.
+
+    Attributes:
+        min_resource: The first bracket's first rung.
+        max_resource: What a trial spends at most; one that goes on beyond is stopped.
+        reduction_factor: One of so many goes on from a rung; also the factor between rungs.
+    """
+
+    min_resource: int
+    max_resource: int
+    reduction_factor: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what has no rungs."""
+        if not 1 <= self.min_resource < self.max_resource:
+            raise ValueError("min_resource must be at least 1, and max_resource greater than it")
+        if self.reduction_factor < 2:  # noqa: PLR2004 - one of one would be no choice
+            raise ValueError(f"reduction_factor must be at least 2, not {self.reduction_factor}")
+
+    @cached_property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs at which trials are compared, ascending, all below the most a trial spends."""
+        rungs = [self.min_resource]
+        while rungs[-1] * self.reduction_factor < self.max_resource:
+            rungs.append(rungs[-1] * self.reduction_factor)
+        return tuple(rungs)
+
+    def bracket(self, number: int) -> int:
+        """The bracket of a trial: how many of the first rungs it passes freely, 0 to all of them.
+
+        By number alone, and evenly at any time: the multiples of the golden ratio leave no gaps (Knuth, TAOCP 3, 6.4).
+        """
+        place = (number - 1) * _GOLDEN % 1 * sum(self._shares)
+        for bracket, share in enumerate(self._shares):
+            if place < share:
+                return bracket
+            place -= share
+        return len(self._shares) - 1
+
+    @cached_property
+    def _shares(self) -> tuple[float, ...]:
+        """How many trials each bracket gets, relatively: about equal budgets."""
+        most = len(self.rungs)
+        return tuple(self.reduction_factor**left / (left + 1) for left in range(most, -1, -1))
+
+
+def below_rung(config: Hyperband, goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
+    """Return why the trial is to be stopped, or None when it goes on."""
+    curve = running_series(goal, trial.curve)
+    done = len(curve)
+    if done == 0:
+        return None
+    epoch = trial.curve.measurements[done - 1].epoch
+    if done > config.max_resource:
+        return StopDecision(
+            reason="MaxResourceReached",
+            message=f"epoch {epoch}: hyperband.maxResource ({config.max_resource} epochs) is used up",
+            epoch=epoch,
+            value=in_users_terms(goal, float(curve[-1])),
+        )
+    bracket = config.bracket(trial.number)
+    rung = max((rung for rung in config.rungs[bracket:] if rung <= done), default=None)
+    if rung is None:
+        return None
+    value = float(curve[rung - 1])
+    others = [other for other in trials if other.name != trial.name and config.bracket(other.number) == bracket]
+    values = sorted([value, *_values_at(rung, goal, others)], reverse=True)
+    if len(values) < config.reduction_factor:
+        return None
+    threshold = values[math.ceil(len(values) / config.reduction_factor) - 1]
+    if value >= threshold:
+        return None
+    return StopDecision(
+        reason="BelowRung",
+        message=f"epoch {epoch}: {comparison(goal, value, threshold)}, which the best 1/{config.reduction_factor} of"
+        f" {len(values)} trials had at epoch {trial.curve.measurements[rung - 1].epoch} (bracket {bracket + 1} of"
+        f" {len(config.rungs) + 1})",
+        epoch=epoch,
+        value=in_users_terms(goal, value),
+        threshold=in_users_terms(goal, threshold),
+    )
+
+
+def _values_at(rung: int, goal: Goal, trials: Sequence[Trial]) -> list[float]:
+    """What those that reached the rung had there: completed, stopped and running ones."""
+    going = [
+        running_series(goal, other.curve)
+        for other in trials
+        if other.phase in COMPARED and other.phase is not TrialPhase.COMPLETED
+    ]
+    reached = (series for series in (*completed_series(goal, trials), *going) if len(series) >= rung)
+    return [float(series[rung - 1]) for series in reached]
