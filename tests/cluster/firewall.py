@@ -19,6 +19,11 @@ def has_kube_proxys_chains() -> bool:
     return any("KUBE-SERVICES" in run(f"{command}-save") for command in _COMMANDS)
 
 
+def has_own_rules() -> bool:
+    """Whether a test cluster, this one or another, keeps its rules here."""
+    return _COMMENT in run("iptables-save")
+
+
 def allow(network: Network) -> None:
     """Let Pods out, and through a firewall whose default is to drop."""
     for table, rule in _rules(network):

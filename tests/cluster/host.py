@@ -12,9 +12,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.cluster import firewall, paths
+from tests.cluster import cgroups, firewall, paths
 from tests.cluster.commands import run, succeeds
-from tests.cluster.network import Network, free
+from tests.cluster.network import NETWORKS, Network, free
 
 # Names built into Kubernetes and containerd; in the cluster's mount namespace they are folders of its own.
 PRIVATE_FOLDERS = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods")
@@ -73,9 +73,7 @@ def restore() -> None:
     if before is None:
         return
     if before.boot == _boot():
-        network = Network(before.network)
-        firewall.clear(network)
-        succeeds("ip", "address", "del", f"{network.node}/32", "dev", "lo")
+        _remove_traces(Network(before.network))
         for name, value in before.settings.items():
             _set(name, value)
     for folder in sorted(before.folders, reverse=True):
@@ -97,7 +95,7 @@ def _recall() -> Before | None:
 
 def _look(earlier: Before | None) -> Before:
     if firewall.has_kube_proxys_chains():
-        raise SystemExit("another Kubernetes keeps iptables rules on this machine: the test cluster would disturb it")
+        _clear_what_is_left()
     wanted = {str(path) for folder in PRIVATE_FOLDERS for path in (Path(folder), *Path(folder).parents)}
     made = {folder for folder in wanted if not Path(folder).exists()} | set(earlier.folders if earlier else ())
     settings = {name: _get(name) for name in _KERNEL_SETTINGS}
@@ -107,6 +105,21 @@ def _look(earlier: Before | None) -> Before:
         settings={name: value for name, value in settings.items() if value is not None},
         folders=sorted(made),
     )
+
+
+def _clear_what_is_left() -> None:
+    """Clear up after a cluster that was killed and whose notes are gone, as when somebody removes the cache folder."""
+    if not firewall.has_own_rules():
+        raise SystemExit("another Kubernetes keeps iptables rules on this machine: the test cluster would disturb it")
+    if cgroups.processes():
+        raise SystemExit("another test cluster runs, with another TUNING_OPERATOR_CACHE: stop it by make cluster-down")
+    for addresses in NETWORKS:
+        _remove_traces(Network(addresses))
+
+
+def _remove_traces(network: Network) -> None:
+    firewall.clear(network)
+    succeeds("ip", "address", "del", f"{network.node}/32", "dev", "lo")
 
 
 def _boot() -> str:
