@@ -151,6 +151,8 @@ class Kubelet:
         alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
         self.most_alive = max(self.most_alive, len(alive))
         for pod in pods:
+            if pod["spec"].get("schedulingGates"):
+                continue  # no scheduler would have bound it
             run = self.runs.get(pod["metadata"]["uid"]) or self._adopt(pod)
             try:
                 self._advance(run, pod)
