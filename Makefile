@@ -18,14 +18,14 @@ help: ## this list
 
 venv: $(VENV)/.synced ## the Python environment, from the lock file with hashes
 
-$(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.toml
+$(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.toml client/pyproject.toml
 	@test -x $(VENV)/bin/uv || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check uv; }
 	$(VENV)/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements.lock
-	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer
+	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer -e client
 	@touch $@
 
 lock: ## resolve the dependencies anew
-	$(VENV)/bin/uv pip compile -q operator/pyproject.toml --group dev --universal --python-version 3.11 \
+	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
 check: format lint types imports unit ## format, lint, types, import contracts, unit tests: under a minute
@@ -37,7 +37,7 @@ lint: venv
 	@$(VENV)/bin/ruff check --quiet .
 
 types: venv
-	@$(VENV)/bin/mypy operator/src trainer/src tests examples docs
+	@$(VENV)/bin/mypy operator/src trainer/src client/src tests examples docs
 
 imports: venv
 	@$(VENV)/bin/lint-imports

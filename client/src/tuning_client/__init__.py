@@ -1,0 +1,24 @@
+"""Tuning jobs from Python, with the names of the SageMaker SDK."""
+
+from tuning_client.analytics import HyperparameterTuningJobAnalytics
+from tuning_client.errors import JobFailedError, NotFoundError, TuningError, UnavailableError
+from tuning_client.estimator import Estimator
+from tuning_client.job import TuningJob
+from tuning_client.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter
+from tuning_client.session import Session
+from tuning_client.tuner import HyperparameterTuner
+
+__all__ = [
+    "CategoricalParameter",
+    "ContinuousParameter",
+    "Estimator",
+    "HyperparameterTuner",
+    "HyperparameterTuningJobAnalytics",
+    "IntegerParameter",
+    "JobFailedError",
+    "NotFoundError",
+    "Session",
+    "TuningError",
+    "TuningJob",
+    "UnavailableError",
+]

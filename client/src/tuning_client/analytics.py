@@ -1,0 +1,121 @@
+"""A job's trials as tables: SageMaker's columns, and the curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tuning_client.describe import describe_job, summarize_trial
+from tuning_client.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SUMMARY_COLUMNS = (
+    "TrainingJobName",
+    "TrainingJobStatus",
+    "FinalObjectiveValue",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "TrainingElapsedTimeSeconds",
+)
+CURVE_COLUMNS = ("TrainingJobName", "TrainingJobStatus", "Epoch", "ObjectiveValue")
+
+
+class HyperparameterTuningJobAnalytics:
+    """The trials of a tuning job. What was read once is kept, as with SageMaker, until a refresh is asked for.
+
+    Args:
+        hyperparameter_tuning_job_name: the job's name.
+        session: where; default: the current context and its namespace.
+    """
+
+    def __init__(self, hyperparameter_tuning_job_name: str, session: Session | None = None) -> None:
+        self.name = hyperparameter_tuning_job_name
+        self._session = session or Session()
+        self._read: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
+
+    def __repr__(self) -> str:
+        return f"HyperparameterTuningJobAnalytics({self.name!r}, {self._session!r})"
+
+    def clear_cache(self) -> None:
+        """Forget what was read."""
+        self._read = None
+
+    def resource(self) -> dict[str, Any]:
+        """The HyperparameterTuningJob."""
+        return self._fetch()[0]
+
+    def dataframe(self, *, force_refresh: bool = False) -> pd.DataFrame:
+        """One row a trial: a column for each hyperparameter, then SageMaker's.
+
+        `FinalObjectiveValue` is the metric's value at the trial's last epoch; NaN while it runs, after a failure, and
+        where it is one. `TrainingJobStatus` is InProgress, Completed, Stopped (early, or with the job) or Failed.
+        `TrainingElapsedTimeSeconds` is the time of training, all attempts of the trial together, once it has ended.
+        Times are of UTC.
+        """
+        job, trials = self._fetch(force_refresh)
+        parameters = job["spec"]["parameters"]
+        frame = pd.DataFrame(
+            [_row(trial, job) for trial in trials], columns=[*(item["name"] for item in parameters), *SUMMARY_COLUMNS]
+        )
+        types = {item["name"]: _dtype(item) for item in parameters}
+        numbers = {"FinalObjectiveValue": "float64", "TrainingElapsedTimeSeconds": "float64"}
+        times = dict.fromkeys(("TrainingStartTime", "TrainingEndTime"), "datetime64[ns, UTC]")
+        return frame.astype({**types, **numbers, **times})
+
+    def curves(self, *, force_refresh: bool = False) -> pd.DataFrame:
+        """One row an epoch of each trial: its number and the metric's value."""
+        job, trials = self._fetch(force_refresh)
+        rows = [
+            (row["TrainingJobName"], row["TrainingJobStatus"], epoch, float(value))
+            for trial in trials
+            for row in (summarize_trial(trial, job),)
+            for epoch, value in _measurements(trial)
+        ]
+        frame = pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+        return frame.astype({"Epoch": "int64", "ObjectiveValue": "float64"})
+
+    def training_job_summaries(self, *, force_refresh: bool = False) -> list[dict[str, Any]]:
+        """The trials in the words of SageMaker's ListTrainingJobsForHyperParameterTuningJob."""
+        job, trials = self._fetch(force_refresh)
+        return [summarize_trial(trial, job) for trial in trials]
+
+    def description(self, *, force_refresh: bool = False) -> dict[str, Any]:
+        """The job in the words of SageMaker's DescribeHyperParameterTuningJob."""
+        job, trials = self._fetch(force_refresh)
+        best = ((job.get("status") or {}).get("bestTrial") or {}).get("name")
+        return describe_job(job, next((trial for trial in trials if trial["metadata"]["name"] == best), None))
+
+    @property
+    def tuning_ranges(self) -> dict[str, dict[str, Any]]:
+        """The ranges by the hyperparameters' names, in SageMaker's form."""
+        ranges = self.description()["HyperParameterTuningJobConfig"]["ParameterRanges"]
+        return {item["Name"]: item for kind in ranges.values() for item in kind}
+
+    def _fetch(self, force_refresh: bool = False) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        if force_refresh or self._read is None:
+            job = self._session.job(self.name)
+            self._read = job, self._session.trials(job)
+        return self._read
+
+
+def _row(trial: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
+    summary = summarize_trial(trial, job)
+    ended = "TrainingEndTime" in summary
+    return {
+        **summary["TunedHyperParameters"],
+        **{column: summary.get(column) for column in SUMMARY_COLUMNS},
+        "FinalObjectiveValue": summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value"),
+        "TrainingElapsedTimeSeconds": (trial.get("status") or {}).get("trainingSeconds") if ended else None,
+    }
+
+
+def _dtype(parameter: Mapping[str, Any]) -> str:
+    return "object" if "categorical" in parameter else "int64" if "integer" in parameter else "float64"
+
+
+def _measurements(trial: Mapping[str, Any]) -> zip[tuple[int, str]]:
+    curve = (trial.get("status") or {}).get("curve") or {}
+    return zip(curve.get("epochs") or (), curve.get("values") or (), strict=True)

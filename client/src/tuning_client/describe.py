@@ -1,0 +1,181 @@
+"""A job and its trials in the words of SageMaker's Describe and List answers, for code that reads those."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tuning_client.parameters import SCALES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Body = Mapping[str, Any]
+
+JOB_STATUS = {
+    "Pending": "InProgress",
+    "Running": "InProgress",
+    "Suspended": "InProgress",
+    "Stopping": "Stopping",
+    "Stopped": "Stopped",
+    "Completed": "Completed",
+    "Failed": "Failed",
+}
+"""SageMaker's HyperParameterTuningJobStatus, by the phase of a job."""
+
+TRIAL_STATUS = {
+    "Pending": "InProgress",
+    "Running": "InProgress",
+    "Collecting": "InProgress",
+    "Stopping": "InProgress",
+    "Completed": "Completed",
+    "EarlyStopped": "Stopped",
+    "Stopped": "Stopped",
+    "Failed": "Failed",
+}
+"""SageMaker's TrainingJobStatus, by the phase of a trial."""
+
+_FINAL = frozenset({"Completed", "Stopped", "Failed"})
+_SCALING_TYPES = {ours: theirs for theirs, ours in SCALES.items()}
+
+
+def is_final(job: Body) -> bool:
+    """Whether a job has ended."""
+    return JOB_STATUS[phase(job)] in _FINAL
+
+
+def phase(body: Body) -> str:
+    """Where a job or a trial is in its life; Pending until the operator has said anything."""
+    return str((body.get("status") or {}).get("phase") or "Pending")
+
+
+def describe_job(job: Body, best: Body | None) -> dict[str, Any]:
+    """A job as DescribeHyperParameterTuningJob answers; fields without a value are left out, as there.
+
+    Args:
+        job: the HyperparameterTuningJob.
+        best: its best TuningTrial, once there is one.
+    """
+    spec, status = job["spec"], job.get("status") or {}
+    counts, objectives = status.get("trialCounts") or {}, status.get("objectiveCounts") or {}
+    container = spec["template"]["spec"]["containers"][0]
+    return _without_none(
+        {
+            "HyperParameterTuningJobName": job["metadata"]["name"],
+            "HyperParameterTuningJobConfig": _config(spec),
+            "TrainingJobDefinition": {
+                "StaticHyperParameters": dict(spec.get("staticParameters") or {}),
+                "AlgorithmSpecification": {"TrainingImage": container["image"]},
+            },
+            "HyperParameterTuningJobStatus": JOB_STATUS[phase(job)],
+            "CreationTime": time_in(job["metadata"].get("creationTimestamp")),
+            "HyperParameterTuningEndTime": time_in(status.get("completionTime")),
+            "TrainingJobStatusCounters": {
+                "Completed": counts.get("completed", 0),
+                "InProgress": counts.get("pending", 0) + counts.get("running", 0),
+                "RetryableError": 0,  # what can be retried is, and counts as in progress
+                "NonRetryableError": counts.get("failed", 0),
+                "Stopped": counts.get("earlyStopped", 0) + counts.get("stopped", 0),
+            },
+            "ObjectiveStatusCounters": {
+                "Succeeded": objectives.get("succeeded", 0),
+                "Pending": objectives.get("pending", 0),
+                "Failed": objectives.get("failed", 0),
+            },
+            "BestTrainingJob": summarize_trial(best, job) if best else None,
+            "FailureReason": status.get("message") if phase(job) == "Failed" else None,
+            "ConsumedResources": _consumed(status),
+        }
+    )
+
+
+def summarize_trial(trial: Body, job: Body) -> dict[str, Any]:
+    """A trial as ListTrainingJobsForHyperParameterTuningJob answers; fields without a value are left out, as there."""
+    status, objective = trial.get("status") or {}, job["spec"]["objective"]
+    succeeded = status.get("objectiveStatus") == "Succeeded"
+    return _without_none(
+        {
+            "TrainingJobName": trial["metadata"]["name"],
+            "TuningJobName": job["metadata"]["name"],
+            "CreationTime": time_in(trial["metadata"].get("creationTimestamp")),
+            "TrainingStartTime": time_in(status.get("startTime")),
+            "TrainingEndTime": time_in(status.get("completionTime")),
+            "TrainingJobStatus": TRIAL_STATUS[phase(trial)],
+            "TunedHyperParameters": dict(trial["spec"]["parameters"]),
+            "FailureReason": status.get("message") if phase(trial) == "Failed" else None,
+            "FinalHyperParameterTuningJobObjectiveMetric": {
+                "Type": objective["goal"],
+                "MetricName": objective["metric"],
+                "Value": float(status["objective"]),
+            }
+            if succeeded
+            else None,
+            "ObjectiveStatus": status.get("objectiveStatus", "Pending"),
+        }
+    )
+
+
+def time_in(text: str | None) -> datetime | None:
+    """A time of the API server's."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _config(spec: Body) -> dict[str, Any]:
+    objective, limits = spec["objective"], spec["limits"]
+    target = objective.get("target")
+    return _without_none(
+        {
+            "Strategy": spec.get("strategy"),
+            "HyperParameterTuningJobObjective": {"Type": objective["goal"], "MetricName": objective["metric"]},
+            "ResourceLimits": {
+                "MaxNumberOfTrainingJobs": limits["maxTrials"],
+                "MaxParallelTrainingJobs": limits.get("maxParallelTrials", 1),
+            },
+            "ParameterRanges": _ranges(spec["parameters"]),
+            "TrainingJobEarlyStoppingType": _early_stopping(spec),
+            "TuningJobCompletionCriteria": None if target is None else {"TargetObjectiveMetricValue": float(target)},
+            "RandomSeed": spec.get("seed"),
+        }
+    )
+
+
+def _early_stopping(spec: Body) -> str:
+    kind = (spec.get("earlyStopping") or {}).get("type", "Off")
+    return "Off" if kind == "Off" else "Auto"
+
+
+def _ranges(parameters: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The search space; bounds are texts, as with SageMaker."""
+    ranges: dict[str, list[dict[str, Any]]] = {
+        "IntegerParameterRanges": [],
+        "ContinuousParameterRanges": [],
+        "CategoricalParameterRanges": [],
+    }
+    for parameter in parameters:
+        name = parameter["name"]
+        if "categorical" in parameter:
+            values = list(parameter["categorical"]["values"])
+            ranges["CategoricalParameterRanges"].append({"Name": name, "Values": values})
+            continue
+        kind = "integer" if "integer" in parameter else "continuous"
+        bounds = parameter[kind]
+        ranges[f"{kind.capitalize()}ParameterRanges"].append(
+            {
+                "Name": name,
+                "MinValue": str(bounds["min"]),
+                "MaxValue": str(bounds["max"]),
+                "ScalingType": _SCALING_TYPES[bounds.get("scale", "Auto")],
+            }
+        )
+    return ranges
+
+
+def _consumed(status: Body) -> dict[str, int] | None:
+    start, end = time_in(status.get("startTime")), time_in(status.get("completionTime"))
+    if start is None:
+        return None
+    return {"RuntimeInSeconds": int(((end or datetime.now(UTC)) - start).total_seconds())}
+
+
+def _without_none(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if value is not None}

@@ -1,0 +1,75 @@
+"""Ranges of hyperparameters, by the names of the SageMaker SDK. What a range may be is for the API server to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SCALES = {"Auto": "Auto", "Linear": "Linear", "Logarithmic": "Log", "ReverseLogarithmic": "ReverseLog"}
+"""SageMaker's names of scales, and the operator's."""
+
+
+@dataclass(frozen=True)
+class ContinuousParameter:
+    """A real number between two bounds, both included.
+
+    Attributes:
+        scaling_type: Auto, Linear, Logarithmic (above 0) or ReverseLogarithmic (in [0, 1)).
+    """
+
+    min_value: float
+    max_value: float
+    scaling_type: str = "Auto"
+
+    def render(self) -> dict[str, Any]:
+        """The range as it stands in `spec.parameters`."""
+        return {"continuous": _bounds(self, float)}
+
+
+@dataclass(frozen=True)
+class IntegerParameter:
+    """A whole number between two bounds, both included.
+
+    Attributes:
+        scaling_type: Auto, Linear or Logarithmic (above 0).
+    """
+
+    min_value: int
+    max_value: int
+    scaling_type: str = "Auto"
+
+    def render(self) -> dict[str, Any]:
+        """The range as it stands in `spec.parameters`."""
+        return {"integer": _bounds(self, int)}
+
+
+@dataclass(frozen=True, init=False)
+class CategoricalParameter:
+    """One of several values, in no order; a training gets it as text."""
+
+    values: tuple[str, ...]
+
+    def __init__(self, values: Iterable[object]) -> None:
+        object.__setattr__(self, "values", tuple(str(value) for value in values))
+
+    def render(self) -> dict[str, Any]:
+        """The range as it stands in `spec.parameters`."""
+        return {"categorical": {"values": list(self.values)}}
+
+
+ParameterRange = ContinuousParameter | IntegerParameter | CategoricalParameter
+
+
+def _bounds(parameter: ContinuousParameter | IntegerParameter, number: type[float | int]) -> dict[str, Any]:
+    if parameter.scaling_type not in SCALES:
+        raise ValueError(f"scaling_type must be one of {', '.join(SCALES)}, not {parameter.scaling_type!r}")
+    bounds = {"min": parameter.min_value, "max": parameter.max_value}
+    for name, value in bounds.items():
+        if number(value) != value:
+            raise ValueError(
+                f"{name}_value of an IntegerParameter must be whole, not {value!r}: use ContinuousParameter"
+            )
+    return {**{name: number(value) for name, value in bounds.items()}, "scale": SCALES[parameter.scaling_type]}

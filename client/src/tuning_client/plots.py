@@ -1,0 +1,115 @@
+"""Pictures of tuning jobs, drawn with matplotlib; each function draws into the axes that it is given, or new ones."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+try:
+    import matplotlib.pyplot as plt
+except ImportError as error:
+    raise ImportError("plots need matplotlib: pip install 'tuning-client[plots]'") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from tuning_client.analytics import HyperparameterTuningJobAnalytics
+
+AUTO_LOG_RATIO = 100
+"""With scale Auto a range is logarithmic when its upper bound is at least so many times its lower one, above 0."""
+
+
+def learning_curves(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
+    """The objective after each epoch, a line a trial; a cross where a trial was stopped, the best trial on top."""
+    ax = ax or _new_axes()
+    curves, best = analytics.curves(), _best_name(analytics)
+    for trial, curve in curves.groupby("TrainingJobName"):
+        epochs, values, is_best = curve["Epoch"], curve["ObjectiveValue"], trial == best
+        stopped = (curve["TrainingJobStatus"] == "Stopped").all()
+        colour = "C3" if is_best else "C7" if stopped else "C0"
+        label = f"best: {best}" if is_best else None
+        ax.plot(epochs, values, color=colour, linewidth=2 if is_best else 1, zorder=3 if is_best else 2, label=label)
+        if stopped:
+            ax.plot(epochs.iloc[-1:], values.iloc[-1:], "x", color=colour)
+    if best:
+        ax.legend()
+    ax.set(xlabel="epoch", ylabel=_metric(analytics), title=analytics.name)
+    return ax
+
+
+def best_so_far(*analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
+    """The best objective so far against the training time spent, a line a job: what the time has bought."""
+    ax = ax or _new_axes()
+    for job in analytics:
+        ended = job.dataframe().dropna(subset=["TrainingEndTime"]).sort_values("TrainingEndTime")
+        objective = ended["FinalObjectiveValue"]
+        best = objective.cummax() if _maximizes(job) else objective.cummin()
+        minutes = ended["TrainingElapsedTimeSeconds"].cumsum() / 60
+        ax.step(minutes, best, where="post", marker=".", label=job.name)
+    ax.set(xlabel="training time of all trials, minutes", ylabel=f"best {_metric(analytics[0])} so far")
+    ax.legend()
+    return ax
+
+
+def parallel_coordinates(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
+    """An upright line a hyperparameter and one for the objective; each trial is a line through its values."""
+    ax = ax or _new_axes()
+    frame = analytics.dataframe().dropna(subset=["FinalObjectiveValue"])
+    parameters = analytics.resource()["spec"]["parameters"]
+    scales = {item["name"]: _scale(item) for item in parameters}
+    objective = frame["FinalObjectiveValue"]
+    bounds = [float(objective.min()), float(objective.max())] if len(frame) else [0.0, 1.0]
+    scales["FinalObjectiveValue"] = (_line(bounds, float), [f"{bound:.4g}" for bound in bounds])
+    heights = pd.DataFrame({name: frame[name].map(place) for name, (place, _) in scales.items()})
+    colour = plt.get_cmap("viridis" if _maximizes(analytics) else "viridis_r")
+    for _, trial in heights.sort_values("FinalObjectiveValue", ascending=_maximizes(analytics)).iterrows():
+        ax.plot(range(len(scales)), trial, color=colour(trial["FinalObjectiveValue"]), alpha=0.8)
+    for column, (_, labels) in enumerate(scales.values()):
+        ax.axvline(column, color="0.7", linewidth=0.8, zorder=0)
+        for number, label in enumerate(labels):
+            ax.text(column + 0.02, number / max(1, len(labels) - 1), label, fontsize="small", va="center")
+    ax.set_xticks(range(len(scales)), [*(item["name"] for item in parameters), _metric(analytics)])
+    ax.set_yticks([])
+    ax.set_title(analytics.name)
+    return ax
+
+
+def _new_axes() -> Axes:
+    return plt.subplots(figsize=(9, 5), layout="constrained")[1]
+
+
+def _metric(analytics: HyperparameterTuningJobAnalytics) -> str:
+    return str(analytics.resource()["spec"]["objective"]["metric"])
+
+
+def _maximizes(analytics: HyperparameterTuningJobAnalytics) -> bool:
+    return bool(analytics.resource()["spec"]["objective"]["goal"] == "Maximize")
+
+
+def _best_name(analytics: HyperparameterTuningJobAnalytics) -> str | None:
+    return ((analytics.resource().get("status") or {}).get("bestTrial") or {}).get("name")
+
+
+def _scale(parameter: Mapping[str, Any]) -> tuple[Callable[[Any], float], list[str]]:
+    """Where a value stands on its line, from 0 to 1, and the texts to write beside the line from bottom to top."""
+    if "categorical" in parameter:
+        values = parameter["categorical"]["values"]
+        return (lambda value: values.index(value) / max(1, len(values) - 1)), values
+    bounds = parameter.get("integer") or parameter["continuous"]
+    low, high, scale = bounds["min"], bounds["max"], bounds.get("scale", "Auto")
+    if scale == "Log" or (scale == "Auto" and 0 < low * AUTO_LOG_RATIO <= high):
+        bend: Callable[[float], float] = math.log
+    elif scale == "ReverseLog":
+        bend = lambda value: -math.log1p(-value)  # noqa: E731 - one of three bends
+    else:
+        bend = float
+    return _line([low, high], bend), [f"{low:g}", f"{high:g}"]
+
+
+def _line(bounds: Sequence[float], bend: Callable[[float], float]) -> Callable[[float], float]:
+    low, high = (bend(bound) for bound in bounds)
+    return lambda value: (bend(value) - low) / ((high - low) or 1)

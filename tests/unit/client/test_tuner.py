@@ -1,0 +1,159 @@
+"""What the client makes of SageMaker's arguments, and how it follows a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import yaml
+
+from tests.unit.client.bodies import FakeSession, job
+from tuning_client import (
+    CategoricalParameter,
+    ContinuousParameter,
+    Estimator,
+    HyperparameterTuner,
+    IntegerParameter,
+    JobFailedError,
+    Session,
+    TuningError,
+    UnavailableError,
+)
+from tuning_client.job import TuningJob
+from tuning_client.names import unique_job_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tuning_client.parameters import ParameterRange
+
+RANGES: dict[str, ParameterRange] = {
+    "learning_rate": ContinuousParameter(1e-5, 1.0, scaling_type="Logarithmic"),
+    "mini_batch_size": IntegerParameter(16, 64),
+    "optimizer": CategoricalParameter(["sgd", "adam", "rmsprop", "nag"]),
+}
+
+
+def estimator() -> Estimator:
+    training = Estimator(
+        "registry.example.com/trainer:1",
+        args=["--lr=$(HP_learning_rate)"],
+        resources={"limits": {"nvidia.com/gpu": 1}},
+        environment={"THREADS": 2},
+        volumes={"/data": {"persistentVolumeClaim": {"claimName": "caltech"}}},
+        pod={"nodeSelector": {"gpu": "a100"}},
+    )
+    training.set_hyperparameters(num_layers=18, epochs=10, learning_rate=0.1)
+    return training
+
+
+def fake(session: FakeSession) -> Session:
+    return cast("Session", session)
+
+
+def test_the_arguments_of_the_blog_become_a_manifest() -> None:
+    tuner = HyperparameterTuner(
+        estimator(),
+        "validation:accuracy",
+        RANGES,
+        objective_type="Maximize",
+        max_jobs=20,
+        max_parallel_jobs=2,
+        max_runtime_in_seconds=3600,
+        target_objective_metric_value=0.9,
+        early_stopping_type="Auto",
+        random_seed=7,
+        tags={"team": "vision"},
+        spec={"limits": {"maxFailedTrials": 3}},
+    )
+    manifest = tuner.manifest("resnet")
+    assert manifest["metadata"] == {"name": "resnet", "labels": {"team": "vision"}}
+    assert manifest["spec"] == {
+        "strategy": "Bayesian",
+        "seed": 7,
+        "objective": {"metric": "validation:accuracy", "goal": "Maximize", "target": 0.9},
+        "parameters": [
+            {"name": "learning_rate", "continuous": {"min": 1e-5, "max": 1.0, "scale": "Log"}},
+            {"name": "mini_batch_size", "integer": {"min": 16, "max": 64, "scale": "Auto"}},
+            {"name": "optimizer", "categorical": {"values": ["sgd", "adam", "rmsprop", "nag"]}},
+        ],
+        "staticParameters": {"num_layers": "18", "epochs": "10"},
+        "limits": {"maxTrials": 20, "maxParallelTrials": 2, "maxDuration": "3600s", "maxFailedTrials": 3},
+        "earlyStopping": {"type": "Auto"},
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "training",
+                        "image": "registry.example.com/trainer:1",
+                        "args": ["--lr=$(HP_learning_rate)"],
+                        "env": [{"name": "THREADS", "value": "2"}],
+                        "resources": {"limits": {"nvidia.com/gpu": 1}},
+                        "volumeMounts": [{"name": "volume-1", "mountPath": "/data"}],
+                    }
+                ],
+                "volumes": [{"name": "volume-1", "persistentVolumeClaim": {"claimName": "caltech"}}],
+                "nodeSelector": {"gpu": "a100"},
+            }
+        },
+    }
+
+
+def test_a_pod_template_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
+    spec = {"containers": [{"name": "main", "image": "example.com/a:1"}], "runtimeClassName": "nvidia"}
+    pod = {"kind": "Pod", "metadata": {"name": "x", "labels": {"team": "vision"}}, "spec": spec}
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(pod))
+    taken = Estimator.from_template(tmp_path / "pod.yaml", hyperparameters={"epochs": 3})
+    assert taken.template() == {"metadata": {"labels": {"team": "vision"}}, "spec": spec}
+    assert taken.hyperparameters() == {"epochs": "3"}
+    with pytest.raises(ValueError, match=r"spec\.containers"):
+        Estimator.from_template(spec)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "says"),
+    [
+        (ContinuousParameter(0.1, 1, scaling_type="log"), "scaling_type must be one of Auto, Linear, Logarithmic"),
+        (IntegerParameter(1, 2.5), r"max_value .* must be whole, not 2\.5"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_the_api_server_cannot_tell_is_checked_here(parameter: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parameter.render()
+
+
+def test_names_are_unique_and_short_enough() -> None:
+    names = {unique_job_name("My_Very.Long-Name of a Tuning Job") for _ in range(50)}
+    assert len(names) == 50
+    assert all(len(name) <= 40 and name.startswith("my-very-long-name") for name in names)
+
+
+def test_a_job_is_started_followed_and_attached_to(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"completed": 2, "earlyStopped": 1, "failed": 1, "running": 0}
+    done = job(trialCounts=counts, bestTrial={"name": "resnet-0001", "objective": "0.41234567"})
+    session = FakeSession(job("Running"), done)
+    tuner = HyperparameterTuner(estimator(), "validation:accuracy", RANGES, max_jobs=4, session=fake(session))
+    with pytest.raises(TuningError, match=r"call fit\(\)"):
+        tuner.describe()
+    tuner.fit(job_name="resnet", wait=False)
+    TuningJob("resnet", fake(session)).wait(poll_seconds=0)
+    shown = capsys.readouterr().out
+    assert "4/4" in shown
+    assert "stopped=1, failed=1, best=0.4123" in shown
+    assert tuner.best_training_job() == "resnet-0001"
+    tuner.stop_tuning_job()
+    assert session.patches == [("resnet", {"spec": {"stop": True}})]
+    attached = HyperparameterTuner.attach("resnet", fake(session))
+    attached.fit(wait=False)
+    assert session.created[0]["metadata"]["name"] == "resnet"
+    assert session.created[1]["metadata"]["name"].startswith("resnet-")
+    assert session.created[1]["spec"] == done["spec"]
+
+
+def test_waiting_bears_an_api_server_that_is_away_for_a_while_and_tells_a_failure() -> None:
+    away = UnavailableError("away")
+    failed = job("Failed", completionReason="MaxFailedTrialsReached", message="3 trials failed")
+    with pytest.raises(JobFailedError, match="MaxFailedTrialsReached: 3 trials failed"):
+        TuningJob("resnet", fake(FakeSession(away, away, failed))).wait(progress=False, poll_seconds=0)
+    with pytest.raises(UnavailableError):
+        TuningJob("resnet", fake(FakeSession(away))).wait(progress=False, poll_seconds=0, patience_seconds=0)
