@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 from tests.unit.client.bodies import FakeSession, job, trial
@@ -14,6 +15,8 @@ from tuning_client import HyperparameterTuningJobAnalytics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from matplotlib.lines import Line2D
 
     from tuning_client import Session
 
@@ -151,16 +154,23 @@ def _no_screen() -> Iterator[None]:
     plt.close("all")
 
 
+def points(line: Line2D) -> list[list[float]]:
+    """The points of a line, each as [x, y]."""
+    return np.asarray(line.get_xydata()).tolist()
+
+
 @pytest.mark.usefixtures("_no_screen")
 def test_the_pictures_show_every_trial_that_they_should() -> None:
     from tuning_client import plots  # noqa: PLC0415 - needs a backend
 
     curves = plots.learning_curves(analytics())
-    assert [len(line.get_xydata()) for line in curves.lines] == [3, 2, 1, 3]  # one of them the cross of the stopped one
+    assert [len(points(line)) for line in curves.lines] == [3, 2, 1, 3]  # one of them the cross of the stopped one
     bought = plots.best_so_far(analytics(), analytics())
-    assert bought.lines[0].get_xydata()[:2].tolist() == [[25 / 60, 0.4], [50 / 60, 0.4]]
+    assert points(bought.lines[0])[:2] == [[25 / 60, 0.4], [50 / 60, 0.4]]
     parallel = plots.parallel_coordinates(analytics())
-    heights = parallel.lines[0].get_ydata()  # the worst first: the third decade of five, a third of the range, the last
+    heights = [
+        height for _, height in points(parallel.lines[0])
+    ]  # the worst first: the third decade of five, a third of the range, the last
     assert heights == pytest.approx([math.log(0.002 / 1e-5) / math.log(1e5), 1 / 3, 1, 0])
     assert [label.get_text() for label in parallel.get_xticklabels()] == [
         "learning_rate",
