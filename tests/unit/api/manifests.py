@@ -46,6 +46,8 @@ def job_body(**spec: Any) -> Body:
                 "minProgress": 0.5,
             },
         },
+        "metrics": {"startDeadline": "10m"},
+        "retry": {"maxAttempts": 4},
         "suspend": True,
         "template": copy.deepcopy(TEMPLATE),
     }

@@ -33,6 +33,8 @@ def test_every_field_of_the_specification_is_read() -> None:
         ),
         limits=Limits(20, 2, 3, timedelta(minutes=90)),
         early_stopping=EarlyStopping(EarlyStoppingType.MEDIAN, MedianKnobs(Statistic.CURRENT, 0.25, 5, 4, 0.5)),
+        max_attempts=4,
+        start_deadline=timedelta(minutes=10),
         static_parameters={"epochs": "10"},
         seed=7,
         suspend=True,
@@ -48,6 +50,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         staticParameters=None,
         earlyStopping=None,
         suspend=None,
+        metrics=None,
+        retry=None,
         objective={"metric": "loss", "goal": "Maximize"},
         limits={"maxTrials": 5},
         parameters=[{"name": "lr", "continuous": {"min": 0, "max": 1}}, {"name": "n", "integer": {"min": 1, "max": 2}}],
@@ -61,6 +65,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     )
     assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs())
     assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
+    assert (spec.max_attempts, spec.start_deadline) == (1, None)
     assert spec.space == Space((Continuous("lr", 0.0, 1.0), Integer("n", 1, 2)))
 
 
@@ -129,6 +134,8 @@ def test_hyperband_proposes_as_its_settings_say() -> None:
         ({"limits": {"maxTrials": "many"}}, "spec.limits.maxTrials"),
         ({"limits": {}}, "spec.limits.maxTrials"),
         ({"limits": {"maxTrials": 1, "maxDuration": "1d"}}, "spec.limits.maxDuration"),
+        ({"metrics": {"startDeadline": "soon"}}, "spec.metrics.startDeadline"),
+        ({"retry": {"maxAttempts": "many"}}, "spec.retry.maxAttempts"),
         ({"parameters": [{"name": "lr"}]}, r"spec.parameters\[lr\] has no range"),
         ({"parameters": [{"name": "lr", "continuous": {"min": 0}}]}, "spec.parameters.0.continuous.max"),
         ({"parameters": [{"name": "lr", "continuous": {"min": 2, "max": 1}}]}, "parameter lr"),

@@ -31,6 +31,7 @@ statuses = st.builds(
     attempt_time=st.none() | times,
     pod_uid=st.none() | words,
     disruptions=counts,
+    failures=counts,
     start_time=st.none() | times,
     completion_time=st.none() | times,
     training_seconds=counts,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.builders import NOW, ended, job, trial
+from tests.unit.builders import NOW, ended, job, trial, with_status
 from tuning_operator.core.completion import best_trial, completion
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.job import CompletionReason, Job
@@ -70,7 +70,11 @@ def test_the_most_telling_reason_comes_first() -> None:
     ("a_job", "trials", "words"),
     [
         (job(target=0.5), [ended(1, 0.25), ended(2, 0.75)], ["job-0002", "0.75", "0.5"]),
-        (job(max_failed=1), [ended(3, phase=FAILED)], ["job-0003", "limits.maxFailedTrials"]),
+        (
+            job(max_failed=1),
+            [with_status(ended(3, phase=FAILED), reason="OOMKilled")],
+            ["job-0003 (OOMKilled)", "limits.maxFailedTrials"],
+        ),
         (job(duration=timedelta(minutes=5)), [], ["limits.maxDuration", "0:05:00"]),
         (job(trials=1), [ended(1, 0.1)], ["all 1 trials"]),
         (job(space=TWO_POINTS), [ended(1, 0.1), ended(2, 0.1)], ["all 2 points"]),
@@ -85,7 +89,8 @@ def test_the_message_has_the_numbers_in_it(a_job: Job, trials: list[Trial], word
 def test_a_message_about_many_failures_stays_short() -> None:
     end = completion(job(max_failed=1), [ended(n, phase=FAILED) for n in range(1, 900)], NOW)
     assert end is not None
-    assert len(end.message) < 300
+    assert len(end.message) < 400
+    assert "and 889 more" in end.message
 
 
 @pytest.mark.parametrize(

@@ -415,15 +415,17 @@ def test_an_unchanged_cluster_changes_nothing() -> None:
         (running(1), ended_pod(1, history=COMPLETE), ("TrialCompleted", False)),
         (running(1), ended_pod(1, code=1, history=COMPLETE), ("TrialFailed", True)),
         (running(1), ended_pod(1, code=137, disruption="PreemptionByScheduler"), ("Disrupted", True)),
+        (running(2), ended_pod(2, code=1, history=COMPLETE), ("AttemptFailed", True)),
         (running(1), ended_pod(1), None),  # collecting is no news
         (trial(1), pod(1), None),
     ],
 )
 def test_each_change_is_told_once(before: Trial, found: PodFacts, told: tuple[str, bool] | None) -> None:
-    first = decide(snapshot(job(parallel=1), [before], [found]))
+    a_job = job(parallel=1, attempts=2 if before.number == 2 else 1)
+    first = decide(snapshot(a_job, [before], [found]))
     assert [(notice.reason, notice.warning) for notice in first.notices] == ([told] if told else [])
     assert all(notice.message for notice in first.notices)
-    again = decide(snapshot(job(parallel=1), first.trials, [found]))
+    again = decide(snapshot(a_job, first.trials, [found]))
     assert again.notices == ()
 
 
@@ -449,6 +451,11 @@ def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     assert decide(snapshot(a_job, [waiting], pulling)).wake_after == timedelta(seconds=100)
     retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)
     assert decide(snapshot(a_job, [waiting, retrying], pulling)).wake_after == timedelta(seconds=6)
+    silent = job(duration=timedelta(seconds=1500), start_deadline=timedelta(seconds=120))
+    answers = {"MetricsAvailable": Condition("MetricsAvailable", "True", "PrometheusAnswers", since=ago(200))}
+    found = [running_pod(1, started=ago(90))]
+    assert decide(snapshot(silent, [waiting], found, conditions=answers)).wake_after == timedelta(seconds=30)
+    assert decide(snapshot(silent, [waiting], found)).wake_after == timedelta(seconds=500)
 
 
 def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ COMPLETE = History(curve(0.1, 0.2), complete=True, metrics=("validation:accuracy
 THINNED = History(Curve.of([(2, 0.2)]), complete=False, metrics=("validation:accuracy",))
 
 
-def step(before: Trial, found: PodFacts | None, reading: Reading | None = None, *, settle: bool = False) -> TrialStatus:
-    return advance(before, TrialFacts(found, reading, NOW, GRACE, settle))
+def step(before: Trial, found: PodFacts | None, reading: Reading | None = None, **facts: Any) -> TrialStatus:
+    return advance(before, TrialFacts(found, reading, NOW, GRACE, **facts))
 
 
 def seen(phase: TrialPhase, **status: Any) -> Trial:
@@ -192,6 +193,7 @@ def test_a_training_that_was_never_seen_running_still_completes() -> None:
         (143, 10, 20, None, True),
         (0, 10, 5, None, False),  # deleted after its end: cleaning up
         (1, 10, 5, None, False),
+        (137, 10, 5, None, True),  # the same, by a node whose clock is slow
         (0, 10, 10, None, False),  # in the same second: a success is believed
         (1, 10, 10, None, True),  # and a failure is taken for the deletion's effect
         (143, 10, None, "PreemptionByScheduler", True),
@@ -208,7 +210,7 @@ def test_only_what_was_not_the_trainings_fault_is_tried_again(
     found = ended_pod(
         code=code,
         finished=ago(finished) if finished is not None else None,
-        exit=Exit(code, "" if code == 0 else "Error", "" if code == 0 else "it broke"),
+        exit=Exit(code, "" if code == 0 else f"ExitCode{code}", "" if code == 0 else "it broke"),
         deletion_requested=ago(deleted) if deleted is not None else None,
         disruption=disruption,
         history=COMPLETE,
@@ -259,6 +261,103 @@ def test_a_node_that_is_lost_is_paid_for_up_to_now() -> None:
 )
 def test_the_first_retry_is_at_once_and_later_ones_wait_longer(disruptions: int, seconds: float) -> None:
     assert retry_delay(disruptions).total_seconds() == seconds
+
+
+# Failures
+
+
+def test_a_training_that_failed_is_tried_again_while_there_are_attempts_left() -> None:
+    first = step(seen(TrialPhase.RUNNING, disruptions=1), ended_pod(code=1, history=COMPLETE), max_attempts=2)
+    assert (first.phase, first.attempt, first.failures, first.disruptions) == (TrialPhase.PENDING, 2, 1, 1)
+    assert (first.pod_uid, first.start_time, first.completion_time, first.attempt_time) == (None, None, None, NOW)
+    assert (first.reason, first.training_seconds, first.curve) == ("AttemptFailed", 80, COMPLETE.curve)
+    assert "ExitCode1: it broke" in (first.message or "")
+    again = seen(TrialPhase.RUNNING, attempt=2, failures=1)
+    last = step(again, ended_pod(1, 2, code=1, history=COMPLETE), max_attempts=2)
+    assert (last.phase, last.attempt, last.failures, last.reason) == (TrialPhase.FAILED, 2, 2, "ExitCode1")
+    assert "failed 2 times" in (last.message or "")
+    assert "it broke" in (last.message or "")
+
+
+def test_the_epochs_of_a_failed_attempt_are_collected_before_the_next_one() -> None:
+    waiting = step(seen(TrialPhase.RUNNING), ended_pod(code=1), max_attempts=2)
+    assert (waiting.phase, waiting.attempt, waiting.training_seconds) == (TrialPhase.COLLECTING, 1, 80)
+    after = step(
+        replace(trial(), status=waiting), ended_pod(code=1), Reading(curve(0.1), after_end=True), max_attempts=2
+    )
+    assert (after.phase, after.attempt, after.training_seconds) == (TrialPhase.PENDING, 2, 80)
+    assert after.curve == curve(0.1)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pod(waiting=Waiting("ImagePullBackOff", "not there", is_image_problem=True), created=ago(1000)),
+        ended_pod(history=History(Curve(), complete=True)),
+    ],
+    ids=["no image", "no metrics"],
+)
+def test_what_would_only_fail_again_is_not_tried_again(found: PodFacts) -> None:
+    after = step(trial(), found, max_attempts=5)
+    assert (after.phase, after.attempt, after.failures) == (TrialPhase.FAILED, 1, 0)
+
+
+# Silence
+
+DEADLINE: dict[str, Any] = {"start_deadline": timedelta(seconds=60), "metrics_since": ago(1000)}
+
+
+@pytest.mark.parametrize(
+    ("found", "reading", "facts", "fails"),
+    [
+        (running_pod(), Reading(Curve()), {}, True),
+        (running_pod(started=ago(60)), Reading(Curve()), {}, True),
+        (running_pod(started=ago(59)), Reading(Curve()), {}, False),
+        (running_pod(), Reading(Curve()), {"start_deadline": None}, False),
+        (running_pod(), Reading(curve(0.1)), {}, False),
+        (running_pod(), None, {}, False),  # nothing is known of it yet
+        (running_pod(), Reading(Curve()), {"metrics_since": None}, False),  # nor when Prometheus does not answer
+        (running_pod(), Reading(Curve()), {"metrics_since": ago(59)}, False),  # or did not for a while
+        (running_pod(started=ago(9999), created=ago(59)), Reading(Curve()), {}, False),  # a node's clock is slow
+        (running_pod(deletion_requested=ago(1)), Reading(Curve()), {}, False),
+        (pod(), Reading(Curve()), {}, False),
+    ],
+)
+def test_a_training_that_reports_nothing_fails_at_its_deadline(
+    found: PodFacts, reading: Reading | None, facts: dict[str, Any], fails: bool
+) -> None:
+    after = step(seen(TrialPhase.PENDING), found, reading, **(DEADLINE | facts))
+    assert (after.reason == "NoMetricsReported") is fails
+    assert (after.phase is TrialPhase.FAILED) is fails
+    if fails:
+        assert (after.completion_time, after.failures) == (NOW, 1)
+        assert after.training_seconds == (90 if found.started == ago(90) else 60)
+        assert "spec.metrics.startDeadline" in (after.message or "")
+
+
+def test_a_silent_attempt_is_replaced_and_what_was_reported_once_is_no_silence() -> None:
+    after = step(
+        seen(TrialPhase.RUNNING, start_time=ago(90)), running_pod(), Reading(Curve()), max_attempts=2, **DEADLINE
+    )
+    assert (after.phase, after.attempt, after.reason) == (TrialPhase.PENDING, 2, "AttemptFailed")
+    reported = seen(TrialPhase.RUNNING, start_time=ago(90), curve=curve(0.1))
+    assert step(reported, running_pod(), Reading(Curve()), **DEADLINE).phase is TrialPhase.RUNNING
+
+
+# Clocks
+
+
+@pytest.mark.parametrize(("started", "recorded"), [(400, 100), (90, 90), (-300, 0)])
+def test_the_start_is_taken_within_what_other_clocks_allow(started: float, recorded: float) -> None:
+    after = step(trial(), running_pod(started=ago(started)))
+    assert after.start_time == ago(recorded)
+    later = replace(trial(), status=after)
+    assert step(later, running_pod(started=ago(started))) == after, "and is not written again"
+
+
+def test_a_nodes_clock_that_is_wrong_does_not_change_the_bill() -> None:
+    found = ended_pod(started=ago(390), finished=ago(310), history=COMPLETE)
+    assert step(seen(TrialPhase.RUNNING, start_time=ago(100)), found).training_seconds == 80
 
 
 # Stopping

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.unit.builders import NOW, ago
 from tests.unit.runtime.fakes import PrometheusServer, answer, prometheus_server, series
 from tuning_operator.core.curves import Curve
+from tuning_operator.core.job import Condition
 from tuning_operator.core.pods import Reading
 from tuning_operator.runtime.keys import JobKey
 from tuning_operator.runtime.poller import Interest, MetricsPoller
@@ -122,6 +124,31 @@ async def test_an_outage_is_a_condition_and_what_is_known_stays() -> None:
         assert condition is not None
         assert condition.status == "True"
         assert it.poller.condition("elsewhere") is None
+
+
+async def test_it_is_known_since_when_prometheus_answers_without_a_break() -> None:
+    now = NOW
+    async with bench(interval=2, running=False) as it:
+        it.poller._clock = lambda: now
+        it.poller.watch(JOB, RUNNING)
+
+        async def since(seconds: float) -> float | None:
+            nonlocal now
+            now = NOW + timedelta(seconds=seconds)
+            await it.poller._poll(JOB.namespace)
+            known = it.poller.condition(JOB.namespace)
+            return (known.since - NOW).total_seconds() if known and known.since else None
+
+        assert [await since(0), await since(2)] == [0, 0]
+        it.server.says("", status=503)
+        assert await since(4) is None
+        it.server.says(answer())
+        assert [await since(6), await since(8)] == [6, 6]
+        now = NOW + timedelta(seconds=15)
+        overdue = it.poller.condition(JOB.namespace)
+        assert overdue == Condition("MetricsAvailable", "True", "PrometheusAnswers")
+        assert overdue is not None
+        assert overdue.since is None, "the next answer is overdue"
 
 
 async def test_an_answer_counts_as_last_only_if_the_question_came_after_the_end() -> None:

@@ -116,6 +116,14 @@ class _Hyperband(_Model):
         return Hyperband(self.min_resource, self.max_resource, self.reduction_factor)
 
 
+class _Metrics(_Model):
+    start_deadline: str | None = None
+
+
+class _Retry(_Model):
+    max_attempts: int = 1
+
+
 class _Spec(_Model):
     strategy: Strategy | Literal["Hyperband"] = Strategy.BAYESIAN
     hyperband: _Hyperband | None = None
@@ -125,6 +133,8 @@ class _Spec(_Model):
     static_parameters: dict[str, str] = Field(default_factory=dict)
     limits: _Limits
     early_stopping: _EarlyStopping = _EarlyStopping()
+    metrics: _Metrics = _Metrics()
+    retry: _Retry = _Retry()
     suspend: bool = False
     template: dict[str, Any]
 
@@ -142,9 +152,11 @@ class _Spec(_Model):
                 max_trials,
                 limits.max_parallel_trials,
                 limits.max_failed_trials,
-                _duration(limits.max_duration),
+                _duration(limits.max_duration, "limits.maxDuration"),
             ),
             early_stopping=EarlyStopping(self.early_stopping.type, MedianKnobs(**knobs.model_dump())),
+            max_attempts=self.retry.max_attempts,
+            start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
             static_parameters=self.static_parameters,
             seed=self.seed,
             suspend=self.suspend,
@@ -278,11 +290,11 @@ def _condition(item: Mapping[str, Any]) -> Condition:
     return Condition(item["type"], item["status"], item["reason"], item.get("message", ""))
 
 
-def _duration(text: str | None) -> timedelta | None:
+def _duration(text: str | None, field: str) -> timedelta | None:
     try:
         return parse_duration(text) if text else None
     except ValueError as error:
-        raise InvalidJobError(f"spec.limits.maxDuration: {error}") from None
+        raise InvalidJobError(f"spec.{field}: {error}") from None
 
 
 def _completion_reason(status: Mapping[str, Any]) -> CompletionReason | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.lifecycle import retry_delay
+from tuning_operator.core.lifecycle import report_due, retry_delay
 from tuning_operator.core.trials import Trial, TrialPhase
 
 if TYPE_CHECKING:
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from tuning_operator.core.snapshot import Snapshot
 
 
+def held_slots(snapshot: Snapshot) -> int:
+    """Slots that Pods hold: a Pod holds its GPU until its containers have ended, also while it is being deleted."""
+    return sum(not pod.ended for pods in snapshot.pods.values() for pod in pods)
+
+
 def free_slots(snapshot: Snapshot) -> int:
-    """Slots that no Pod holds: a Pod holds its GPU until its containers have ended, also while it is being deleted."""
-    held = sum(not pod.ended for pods in snapshot.pods.values() for pod in pods)
-    return max(0, snapshot.job.spec.limits.max_parallel_trials - held)
+    """Slots that no Pod holds."""
+    return max(0, snapshot.job.spec.limits.max_parallel_trials - held_slots(snapshot))
 
 
 def trials_without_pod(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[Trial, ...]:
@@ -33,9 +37,9 @@ def trials_without_pod(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[T
 
 
 def is_due(trial: Trial, now: datetime) -> bool:
-    """Whether a trial's next attempt has waited long enough after its disruptions."""
+    """Whether a trial's next attempt has waited long enough after those before it."""
     since = trial.status.attempt_time
-    return since is None or now - since >= retry_delay(trial.status.disruptions)
+    return since is None or now - since >= retry_delay(trial.status.attempt - 1)
 
 
 def leftover_pods(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[PodFacts, ...]:
@@ -54,7 +58,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     """The next moment at which time alone changes the decision."""
     job, now = snapshot.job, snapshot.now
     moments = [
-        trial.status.attempt_time + retry_delay(trial.status.disruptions)
+        trial.status.attempt_time + retry_delay(trial.status.attempt - 1)
         for trial in trials
         if trial.phase is TrialPhase.PENDING and trial.status.attempt_time
     ]
@@ -64,6 +68,9 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
         for pod in pods
         if pod.waiting and pod.waiting.is_image_problem
     ]
+    silent = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING and not trial.curve)
+    dues = (report_due(status, snapshot.metrics_since, job.spec.start_deadline) for status in silent)
+    moments += [due for due in dues if due]
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]

@@ -24,6 +24,10 @@ class Completion:
     message: str
 
 
+_NAMED = 10
+"""As many failed trials are named in a message."""
+
+
 def completion(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
     """Return why the job ends, or None while it goes on. The first rule that holds is the reason."""
     return (
@@ -57,12 +61,14 @@ def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
 
 def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
     limit = job.spec.limits.max_failed_trials
-    failed = [trial.name for trial in trials if trial.phase is TrialPhase.FAILED]
+    failed = [trial for trial in trials if trial.phase is TrialPhase.FAILED]
     if limit is None or len(failed) < limit:
         return None
+    named = ", ".join(f"{trial.name} ({trial.status.reason})" for trial in failed[:_NAMED])
+    more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
     return Completion(
         CompletionReason.MAX_FAILED_TRIALS,
-        f"{len(failed)} trials failed (limits.maxFailedTrials is {limit}): {', '.join(sorted(failed)[:10])}",
+        f"{len(failed)} trials failed (limits.maxFailedTrials is {limit}): {named}{more}",
     )
 
 

@@ -101,6 +101,9 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
         reading=snapshot.reading(trial),
         now=snapshot.now,
         image_pull_grace=snapshot.image_pull_grace,
+        max_attempts=snapshot.job.spec.max_attempts,
+        start_deadline=snapshot.job.spec.start_deadline,
+        metrics_since=snapshot.metrics_since,
         settle=snapshot.job.phase is JobPhase.STOPPING and snapshot.is_condition("MetricsAvailable", "False"),
     )
     return replace(trial, status=advance(trial, facts))

@@ -84,6 +84,8 @@ class JobSpec:
     Attributes:
         strategy: How parameters are proposed; with Hyperband what its settings say.
         hyperband: Set when Hyperband stops trials; there is no early stopping then.
+        max_attempts: How often a trial may fail until it has failed for good.
+        start_deadline: A training that runs for so long and has reported nothing has failed.
     """
 
     strategy: Strategy
@@ -91,6 +93,8 @@ class JobSpec:
     space: Space
     limits: Limits
     early_stopping: EarlyStopping
+    max_attempts: int = 1
+    start_deadline: timedelta | None = None
     static_parameters: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     suspend: bool = False
@@ -99,12 +103,17 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A `metav1.Condition`; when it last changed is kept by whoever writes it."""
+    """A `metav1.Condition`; when it last changed is kept by whoever writes it.
+
+    Attributes:
+        since: From when on it is known to have held without a break; None when that is not known.
+    """
 
     type: str
     status: str  # "True", "False" or "Unknown"
     reason: str
     message: str = ""
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

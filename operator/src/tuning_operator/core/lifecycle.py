@@ -26,6 +26,9 @@ class TrialFacts:
     Attributes:
         pod: The current attempt's Pod; None when there is none.
         reading: Prometheus' answer about that Pod; None when it is not known.
+        max_attempts: How often the training may fail until its trial has.
+        start_deadline: How long a training may run without having reported anything; None for ever.
+        metrics_since: From when on Prometheus has answered; None while it does not.
         settle: Take the measurements that are known as final (the job ends and Prometheus does not answer).
     """
 
@@ -33,6 +36,9 @@ class TrialFacts:
     reading: Reading | None
     now: datetime
     image_pull_grace: timedelta
+    max_attempts: int = 1
+    start_deadline: timedelta | None = None
+    metrics_since: datetime | None = None
     settle: bool = False
 
 
@@ -48,11 +54,21 @@ def advance(trial: Trial, facts: TrialFacts) -> TrialStatus:
     return _with_pod(status, facts.pod, facts)
 
 
-def retry_delay(disruptions: int) -> timedelta:
-    """Wait before the next attempt: none after the first disruption, then 10 s doubling up to 5 min."""
-    if disruptions <= 1:
+def retry_delay(attempts: int) -> timedelta:
+    """Wait before the next attempt: none after the first one, then 10 s doubling up to 5 min."""
+    if attempts <= 1:
         return timedelta(0)
-    return timedelta(seconds=min(300, 10 * 2 ** (min(disruptions, 10) - 2)))
+    return timedelta(seconds=min(300, 10 * 2 ** (min(attempts, 10) - 2)))
+
+
+def report_due(status: TrialStatus, metrics_since: datetime | None, deadline: timedelta | None) -> datetime | None:
+    """When a training that has reported nothing yet is given up.
+
+    Time in which Prometheus did not answer, as far as is known, does not count: a value may have been missed.
+    """
+    if deadline is None or metrics_since is None or status.start_time is None:
+        return None
+    return max(status.start_time, metrics_since) + deadline
 
 
 def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
@@ -71,11 +87,11 @@ def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 def _without_pod(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     if status.pod_uid is None:
         return status  # committed, its Pod is yet to be created
-    return _next_attempt(status, "PodLost", "its Pod disappeared", _run_time(status, facts), facts.now)
+    return _disrupted(status, "PodLost", "its Pod disappeared", facts)
 
 
 def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialStatus:
-    status = replace(status, pod_uid=pod.uid, start_time=pod.started or status.start_time)
+    status = replace(status, pod_uid=pod.uid, start_time=_start_time(status, pod, facts.now))
     if pod.exit is not None:
         return _ended(status, pod, pod.exit, facts)
     if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.created >= facts.image_pull_grace:
@@ -87,7 +103,7 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
             message=f"the image could not be pulled for {facts.image_pull_grace}: {pod.waiting.message}",
         )
     if pod.started is not None:
-        return replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)
+        return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)
     waiting = pod.waiting
     return replace(
         status,
@@ -100,8 +116,7 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
 def _ended(status: TrialStatus, pod: PodFacts, ending: Exit, facts: TrialFacts) -> TrialStatus:
     """The training container has ended: by itself, by its own fault, or by the cluster's."""
     if _was_cut_short(pod, ending) or (pod.disruption and not ending.succeeded):
-        why = pod.disruption or "somebody deleted its Pod"
-        return _next_attempt(status, "Disrupted", why, _run_time(status, facts), facts.now)
+        return _disrupted(status, "Disrupted", pod.disruption or "somebody deleted its Pod", facts)
     collecting = replace(
         status,
         phase=TrialPhase.COLLECTING,
@@ -117,16 +132,42 @@ def _was_cut_short(pod: PodFacts, ending: Exit) -> bool:
     """Whether somebody deleted the Pod before its training ended.
 
     Kubernetes' times are whole seconds: within the same second a success is believed, and a failure is taken for the
-    deletion's effect.
+    deletion's effect. The end is told by the node's clock, which may be slow: what a signal ended in a Pod that is
+    being deleted was ended by the deletion.
     """
     if pod.deletion_requested is None:
         return False
+    if ending.reason in _KILLED:
+        return True
     if pod.finished is None or pod.finished > pod.deletion_requested:
         return True
     return pod.finished == pod.deletion_requested and not ending.succeeded
 
 
-def _next_attempt(status: TrialStatus, reason: str, why: str, ran: int, now: datetime) -> TrialStatus:
+_KILLED = frozenset({"ExitCode137", "ExitCode143"})
+"""Ends by SIGKILL, where memory was not the reason, and by SIGTERM."""
+
+
+def _disrupted(status: TrialStatus, reason: str, why: str, facts: TrialFacts) -> TrialStatus:
+    """The attempt ended through no fault of the training: another one follows, however many there were."""
+    seconds = status.training_seconds + _run_time(status, facts)
+    status = replace(status, disruptions=status.disruptions + 1, training_seconds=seconds)
+    return _next_attempt(status, reason, f"was disrupted ({why})", facts.now)
+
+
+def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -> TrialStatus:
+    """The training failed: another attempt follows, unless this was the last one."""
+    failures = status.failures + 1
+    status = replace(status, failures=failures)
+    if failures < facts.max_attempts:
+        return _next_attempt(status, "AttemptFailed", f"failed ({reason}: {message})", facts.now)
+    if facts.max_attempts > 1:
+        message = f"failed {failures} times, as often as spec.retry allows; the last time: {message}"
+    return replace(status, phase=TrialPhase.FAILED, reason=reason, message=message)
+
+
+def _next_attempt(status: TrialStatus, reason: str, what: str, now: datetime) -> TrialStatus:
+    """Have the training started anew. Its epochs so far stay known: it may go on from a checkpoint."""
     attempt = status.attempt + 1
     return replace(
         status,
@@ -135,11 +176,26 @@ def _next_attempt(status: TrialStatus, reason: str, why: str, ran: int, now: dat
         attempt_time=now,
         pod_uid=None,
         start_time=None,
-        disruptions=status.disruptions + 1,
-        training_seconds=status.training_seconds + ran,
+        completion_time=None,
         reason=reason,
-        message=f"attempt {status.attempt} was disrupted ({why}); attempt {attempt} follows",
+        message=f"attempt {status.attempt} {what}; attempt {attempt} follows",
     )
+
+
+def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
+    """Give up a training that has reported nothing by its deadline; None while there is hope, or no telling."""
+    due = report_due(status, facts.metrics_since, facts.start_deadline)
+    deleting = facts.pod is not None and facts.pod.deleting
+    if due is None or facts.now < due or status.curve or facts.reading is None or deleting:
+        return None
+    seconds = status.training_seconds + _run_time(status, facts)
+    status = replace(status, completion_time=facts.now, training_seconds=seconds)
+    message = (
+        f"nothing was reported for the objective within {facts.start_deadline} (spec.metrics.startDeadline): see to it"
+        " that the training reports a metric of exactly this name and that Prometheus scrapes its Pod, or raise the"
+        " deadline if the first epoch takes longer"
+    )
+    return _failed(status, "NoMetricsReported", message, facts)
 
 
 def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
@@ -153,7 +209,7 @@ def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     if not known:
         return status
     if status.reason is not None:
-        return replace(status, phase=TrialPhase.FAILED)
+        return _failed(status, status.reason, status.message or "", facts)
     if not status.curve:
         reported = ", ".join(history.metrics) if history and history.metrics else "none"
         return replace(
@@ -180,9 +236,20 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     )
 
 
+def _start_time(status: TrialStatus, pod: PodFacts, now: datetime) -> datetime | None:
+    """When the training started: by its node's clock, as far as the API server's clock and ours can believe it."""
+    if status.start_time or pod.started is None:
+        return status.start_time
+    return max(pod.created, min(pod.started, now))
+
+
 def _run_time(status: TrialStatus, facts: TrialFacts) -> int:
     """Seconds that the current attempt trained; up to now when its end was not seen (its node or its Pod is gone)."""
     pod = facts.pod
-    began = pod.started if pod and pod.started else status.start_time
-    end = pod.finished if pod and pod.finished else facts.now
-    return round(max(0.0, (end - began).total_seconds())) if began else 0
+    if pod and pod.started and pod.finished:  # two times of the same clock
+        began, end = pod.started, pod.finished
+    elif status.start_time:
+        began, end = status.start_time, facts.now
+    else:
+        return 0
+    return round(max(0.0, (end - began).total_seconds()))

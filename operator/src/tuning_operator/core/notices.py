@@ -40,7 +40,8 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         reason, warning = _TOLD[after.phase]
         yield Notice(reason, _sentence(after), after.name, warning=warning)
     if after.status.attempt != before.status.attempt:
-        yield Notice("Disrupted", after.status.message or "", after.name, warning=True)
+        failed = after.status.failures != before.status.failures
+        yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after.name, warning=True)
     reading = snapshot.reading(before)
     conflicts = before.curve.conflicts(reading.curve) if reading else ()
     if conflicts:

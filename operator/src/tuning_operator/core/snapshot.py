@@ -43,6 +43,12 @@ class Snapshot:
         condition = self.condition(kind)
         return condition is not None and condition.status == status
 
+    @property
+    def metrics_since(self) -> datetime | None:
+        """From when on Prometheus has answered every question; None while it does not, or not that we know."""
+        condition = self.condition("MetricsAvailable")
+        return condition.since if condition and condition.status == "True" else None
+
     def pod(self, trial: Trial) -> PodFacts | None:
         """The Pod of the trial's current attempt; None when there is none."""
         pods = self.pods.get(trial.name, ())

@@ -67,6 +67,7 @@ class TrialStatus:
         pod_uid: Uid of the current attempt's Pod, once it has been seen: a Pod that is missing although its uid is
             recorded has been lost, one without a recorded uid has not been created yet.
         disruptions: Attempts that ended through no fault of the training.
+        failures: Attempts in which the training failed; `spec.retry` bounds them.
         training_seconds: Run time of the training container, summed over the attempts that ended.
     """
 
@@ -75,6 +76,7 @@ class TrialStatus:
     attempt_time: datetime | None = None
     pod_uid: str | None = None
     disruptions: int = 0
+    failures: int = 0
     start_time: datetime | None = None
     completion_time: datetime | None = None
     training_seconds: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -72,11 +72,13 @@ class MetricsPoller:
         self._prometheus = prometheus
         self._interval = interval
         self._reach = timedelta(seconds=window)
+        self._overdue = timedelta(seconds=3 * interval)
         self._changed = changed
         self._clock = clock
         self._interests: dict[JobKey, dict[str, Interest]] = {}
         self._readings: dict[JobKey, dict[str, Reading]] = {}
         self._conditions: dict[str, Condition] = {}
+        self._answered: dict[str, datetime] = {}
         self._urgent = asyncio.Event()
 
     def watch(self, job: JobKey, interests: Mapping[str, Interest]) -> None:
@@ -96,8 +98,14 @@ class MetricsPoller:
         return self._readings.get(job, {})
 
     def condition(self, namespace: str) -> Condition | None:
-        """Whether Prometheus answered the last question about this namespace; None when there was none."""
-        return self._conditions.get(namespace)
+        """Whether Prometheus answered the last question about this namespace; None when there was none.
+
+        While the next answer is overdue it is not known any more since when it answers.
+        """
+        known = self._conditions.get(namespace)
+        if known is None or known.since is None or self._clock() - self._answered[namespace] <= self._overdue:
+            return known
+        return replace(known, since=None)
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -126,7 +134,10 @@ class MetricsPoller:
         except PrometheusError as error:
             self._set_condition(namespace, asked, Condition("MetricsAvailable", "False", "PrometheusError", str(error)))
             return
-        self._set_condition(namespace, asked, Condition("MetricsAvailable", "True", "PrometheusAnswers"))
+        before = self._conditions.get(namespace)
+        since = before.since if before and before.status == "True" else now
+        self._answered[namespace] = now
+        self._set_condition(namespace, asked, Condition("MetricsAvailable", "True", "PrometheusAnswers", since=since))
         for job, pods in asked.items():
             fresh = {pod: Reading(curves[pod], after_end=item.ended is not None) for pod, item in pods.items()}
             if job in self._interests and self._readings.get(job) != fresh:
