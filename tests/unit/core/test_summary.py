@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.builders import ACCEPTED, NOW, ago, curve, ended, ended_pod, job, running_pod, snapshot, trial
+from tests.unit.builders import (
+    ACCEPTED,
+    NOW,
+    ago,
+    curve,
+    ended,
+    ended_pod,
+    job,
+    pod,
+    running_pod,
+    snapshot,
+    trial,
+)
 from tuning_operator.core.decide import decide
 from tuning_operator.core.job import CompletionReason, Condition, JobPhase
 from tuning_operator.core.pods import History
@@ -81,9 +93,18 @@ def test_a_job_that_still_stops_its_trials_has_a_reason_but_no_end() -> None:
 def test_conditions_that_were_just_found_out_replace_recorded_ones() -> None:
     old = Condition("MetricsAvailable", "False", "PrometheusError", "no answer")
     new = Condition("MetricsAvailable", "True", "PrometheusAnswers")
+    found = summary(snapshot(job(conditions=(ACCEPTED, old)), conditions={"MetricsAvailable": new}))
+    assert (found.conditions["TemplateValid"], found.conditions["MetricsAvailable"]) == (ACCEPTED, new)
+
+
+def test_quota_is_exceeded_until_no_pod_waits_for_it() -> None:
     quota = Condition("QuotaExceeded", "True", "ExceededQuota", "exceeded quota")
-    found = summary(snapshot(job(conditions=(ACCEPTED, old, quota)), conditions={"MetricsAvailable": new}))
-    assert found.conditions == {"TemplateValid": ACCEPTED, "MetricsAvailable": new, "QuotaExceeded": quota}
+    recorded = job(conditions=(ACCEPTED, quota))
+    waits = summary(snapshot(recorded, [trial(1)]))
+    assert waits.conditions["QuotaExceeded"] == quota
+    created = summary(snapshot(recorded, [trial(1)], [pod(1)]))
+    assert created.conditions["QuotaExceeded"].status == "False"
+    assert summary(snapshot(recorded, conditions={"QuotaExceeded": quota})).conditions["QuotaExceeded"] == quota
 
 
 def test_suspension_shows_and_its_end_too() -> None:

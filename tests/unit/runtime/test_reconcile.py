@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World
 from tuning_operator.core.job import Condition
 from tuning_operator.runtime.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconcile import _difference
+from tuning_operator.runtime.refusals import FIRST_PAUSE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,7 +220,7 @@ def test_a_quota_is_waited_for_with_a_condition(runner: asyncio.Runner, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(it.connection, "create_pod", full)
         outcome = runner.run(it.operator._reconciler.reconcile(KEY))
-        assert outcome.obstacle is not None
+        assert outcome.wake_after == FIRST_PAUSE
         it.reconcile(2)
         assert it.condition("QuotaExceeded")["status"] == "True"
         assert "exceeded quota: gpus" in it.condition("QuotaExceeded")["message"]
@@ -226,6 +229,38 @@ def test_a_quota_is_waited_for_with_a_condition(runner: asyncio.Runner, monkeypa
     it.reconcile(2)
     assert set(it.world.pods) == {"job-0001-1", "job-0002-1"}
     assert it.condition("QuotaExceeded")["status"] == "False"
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.QUOTA, ErrorKind.INVALID, ErrorKind.FORBIDDEN])
+def test_a_refused_pod_is_asked_for_ever_more_seldom(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, kind: ErrorKind
+) -> None:
+    """A policy that is new refuses the second Pod; the first one trains, and each of its epochs leads to a pass."""
+    it = Bench(runner)
+    it.reconcile(2)
+    asked: list[str] = []
+    create = it.connection.create_pod
+
+    async def only_the_first(namespace: str, body: Body, **_: object) -> Body:
+        asked.append(body["metadata"]["name"])
+        if it.world.pods:
+            raise ApiError(kind, "pods are forbidden: somebody says no")
+        return await create(namespace, body)
+
+    monkeypatch.setattr(it.connection, "create_pod", only_the_first)
+    it.reconcile()
+    it.world.befall("start", 0)
+    for _ in range(600):
+        it.world.now += timedelta(seconds=0.5)
+        it.reconcile()
+    assert len(asked) <= 2 + math.log2(LONGEST_PAUSE / FIRST_PAUSE) + 300 / LONGEST_PAUSE.total_seconds()
+    shown = it.condition("QuotaExceeded" if kind is ErrorKind.QUOTA else "Reconciled")
+    assert shown["message"] == "pods are forbidden: somebody says no"
+    assert it.status["trialCounts"]["running"] == 1
+    before = len(asked)
+    it.world.befall("succeed unscraped", 0)
+    it.reconcile()
+    assert asked[before:] == ["job-0002-1"], "a slot is free again: tried at once"
 
 
 # Failures

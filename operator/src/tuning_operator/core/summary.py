@@ -79,6 +79,8 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
         conditions["Suspended"] = Condition("Suspended", "True", "SuspendedByUser", "spec.suspend is true")
     elif "Suspended" in conditions:
         conditions["Suspended"] = Condition("Suspended", "False", "Resumed", "spec.suspend is false")
+    if "QuotaExceeded" in conditions and "QuotaExceeded" not in snapshot.conditions and not decision.create_pods:
+        conditions["QuotaExceeded"] = Condition("QuotaExceeded", "False", "NoPodWaits", "no Pod waits for quota")
     if decision.completion and decision.phase.is_final:
         kind = "Failed" if decision.completion.reason.is_failure else "Complete"
         conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)

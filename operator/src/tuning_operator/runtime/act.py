@@ -11,12 +11,16 @@ from tuning_operator.api.trial import new_trial
 from tuning_operator.core.notices import Notice
 from tuning_operator.core.suggest import Source
 from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.refusals import REFUSALS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.decide import Decision
     from tuning_operator.core.job import Job
     from tuning_operator.core.suggest import Suggestion
+    from tuning_operator.core.trials import Trial
     from tuning_operator.runtime.cluster import Body, Cluster
     from tuning_operator.runtime.keys import JobKey
 
@@ -30,21 +34,23 @@ async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None
         logger.info("job %s/%s: deleted Pod %s", *key, pod.name)
 
 
-async def create_pods(cluster: Cluster, key: JobKey, tuning_job: TuningJob, decision: Decision) -> ApiError | None:
-    """Create the Pods of committed trials; returns the refusal for want of quota, which may pass by itself."""
-    for trial in decision.create_pods:
+async def create_pods(
+    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Sequence[Trial]
+) -> tuple[int, ApiError | None]:
+    """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal."""
+    for created, trial in enumerate(trials):
         body = build_pod(tuning_job.job, tuning_job.template, trial)
         name = body["metadata"]["name"]
         try:
             await cluster.create_pod(key.namespace, body)
         except ApiError as error:
-            if error.kind is ErrorKind.QUOTA:
-                return error
+            if error.kind in REFUSALS:
+                return created, error
             if error.kind is not ErrorKind.ALREADY_EXISTS:
                 raise
             _check_owner(await cluster.get_pod(key.namespace, name), trial.uid, body)
         logger.info("job %s/%s: created Pod %s", *key, name)
-    return None
+    return len(trials), None
 
 
 async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> Notice:

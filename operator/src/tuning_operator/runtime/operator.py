@@ -134,10 +134,7 @@ class Operator:
                 self.queue.add(key)
             if outcome.wake_after is not None:
                 self.queue.add_after(key, outcome.wake_after.total_seconds())
-            if outcome.obstacle is not None:
-                self.queue.add_failed(key)
-            else:
-                self.queue.forget(key)
+            self.queue.forget(key)
         metrics.RECONCILE_SECONDS.labels(result).observe(loop.time() - began)
 
     async def _fail(self, key: JobKey, message: str) -> None:

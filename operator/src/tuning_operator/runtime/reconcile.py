@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api.job import render_status as render_job_status
 from tuning_operator.api.trial import render_status as render_trial_status
 from tuning_operator.api.values import render_time
+from tuning_operator.core.capacity import held_slots
 from tuning_operator.core.decide import Decision, decide
 from tuning_operator.core.job import Condition
+from tuning_operator.core.notices import Notice
 from tuning_operator.core.summary import JobStatus, summarize
 from tuning_operator.core.trials import Trial, TrialPhase
 from tuning_operator.runtime import metrics
@@ -24,13 +26,13 @@ from tuning_operator.runtime.act import create_pods, create_trial, delete_pods
 from tuning_operator.runtime.errors import ApiError
 from tuning_operator.runtime.observe import Observed, observe
 from tuning_operator.runtime.poller import Interest
+from tuning_operator.runtime.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.job import Job
-    from tuning_operator.core.notices import Notice
     from tuning_operator.core.snapshot import Snapshot
     from tuning_operator.runtime.cluster import Cluster
     from tuning_operator.runtime.events import EventRecorder
@@ -48,16 +50,14 @@ class Outcome:
     Attributes:
         again: Something was created that the next pass builds on.
         wake_after: Time after which to look again in any case.
-        obstacle: Why not everything could be done; the next pass comes after a growing delay.
     """
 
     again: bool = False
     wake_after: timedelta | None = None
-    obstacle: str | None = None
 
 
 class Reconciler:
-    """Runs passes; holds no state of its own but what the last attempt to create a Pod met with."""
+    """Runs passes; remembers nothing between them but which Pods were refused."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Reconciler:
         self._image_pull_grace = image_pull_grace
         self._clock = clock
         self._gauge = metrics.TrialGauge()
-        self._quota: dict[JobKey, Condition] = {}
+        self._refusals = Refusals()
 
     async def reconcile(self, key: JobKey) -> Outcome:
         """Bring one job a step further.
@@ -99,24 +99,20 @@ class Reconciler:
         decision = decide(snapshot)
         await self._commit_trials(snapshot, decision)
         await delete_pods(self._cluster, key, decision)
-        refusal = await create_pods(self._cluster, key, tuning_job, decision)
+        pause, refused = await self._create_pods(key, observed, decision)
         added = await self._add_trials(key, tuning_job, decision)
         self._watch_metrics(key, snapshot, decision)
-        self._remember_quota(key, snapshot, decision, refusal)
-        await self._tell(tuning_job.job, (*decision.notices, *added), decision.trials)
+        await self._tell(tuning_job.job, (*decision.notices, *refused, *added), decision.trials)
         await self._write_job_status(key, observed, decision)
-        return Outcome(
-            again=bool(added),
-            wake_after=decision.wake_after,
-            obstacle=refusal.message if refusal else None,
-        )
+        waits = [wait for wait in (decision.wake_after, pause) if wait is not None]
+        return Outcome(again=bool(added), wake_after=min(waits, default=None))
 
     def forget(self, key: JobKey) -> None:
         """Drop what is remembered of a job that is gone."""
         self._poller.watch(key, {})
         self._suggester.forget(key)
         self._gauge.update(key, None)
-        self._quota.pop(key, None)
+        self._refusals.forget(key)
 
     async def report_failure(self, key: JobKey, message: str) -> None:
         """Show in the job's conditions that a pass failed, so that users need not read the operator's log."""
@@ -147,8 +143,9 @@ class Reconciler:
         about_metrics = self._poller.condition(key.namespace)
         if about_metrics is not None:
             found[about_metrics.type] = about_metrics
-        if key in self._quota:
-            found["QuotaExceeded"] = self._quota[key]
+        refusal = self._refusals.condition(key)
+        if refusal is not None:
+            found[refusal.type] = refusal
         return found
 
     async def _commit_trials(self, snapshot: Snapshot, decision: Decision) -> None:
@@ -171,6 +168,27 @@ class Reconciler:
             if stop and stop.epoch is not None and not before[trial.name].status.stop:
                 metrics.EARLY_STOPS.labels(stop.reason).inc()
 
+    async def _create_pods(
+        self, key: JobKey, observed: Observed, decision: Decision
+    ) -> tuple[timedelta | None, tuple[Notice, ...]]:
+        """Create the Pods that are due; returns how long to wait with one that was refused, and what to tell of it."""
+        snapshot = observed.snapshot
+        if not decision.create_pods:
+            self._refusals.forget(key)
+            return None, ()
+        held = held_slots(snapshot)
+        pause = self._refusals.pause(key, held, snapshot.now)
+        if pause is not None:
+            return pause, ()
+        created, refusal = await create_pods(self._cluster, key, observed.tuning_job, decision.create_pods)
+        if refusal is None:
+            self._refusals.forget(key)
+            return None, ()
+        self._refusals.record(key, refusal, held + created, snapshot.now)
+        trial = decision.create_pods[created]
+        notice = Notice("PodRefused", refusal.message, trial.name, warning=True)
+        return self._refusals.pause(key, held + created, snapshot.now), (notice,)
+
     async def _add_trials(self, key: JobKey, tuning_job: TuningJob, decision: Decision) -> tuple[Notice, ...]:
         """Commit the next suggestions, if they are computed; one notice for each trial that was added."""
         if decision.suggest is None:
@@ -178,13 +196,6 @@ class Reconciler:
             return ()
         suggestions = self._suggester.take(key, decision.suggest) or ()
         return tuple([await create_trial(self._cluster, tuning_job.job, item) for item in suggestions])
-
-    def _remember_quota(self, key: JobKey, snapshot: Snapshot, decision: Decision, refusal: ApiError | None) -> None:
-        """Whether the last Pod was refused for want of quota; unknown again when none was tried."""
-        if refusal is not None:
-            self._quota[key] = Condition("QuotaExceeded", "True", "ExceededQuota", refusal.message)
-        elif decision.create_pods and snapshot.is_condition("QuotaExceeded", "True"):
-            self._quota[key] = Condition("QuotaExceeded", "False", "PodCreated", "the last Pod could be created")
 
     def _watch_metrics(self, key: JobKey, snapshot: Snapshot, decision: Decision) -> None:
         metric = snapshot.job.spec.objective.metric
