@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-FINAL_JOB = frozenset({"Completed", "Failed"})
+FINAL_JOB = frozenset({"Completed", "Stopped", "Failed"})
 FINAL_TRIAL = frozenset({"Completed", "EarlyStopped", "Stopped", "Failed"})
 # Conditions of which "False" is bad news; of the others it is the ordinary case.
 GOOD_CONDITIONS = frozenset({"TemplateValid", "MetricsAvailable", "Reconciled"})

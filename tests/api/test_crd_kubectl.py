@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,6 +92,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         best=stopped,
         newest=stopped,
         total_training_seconds=1234,
+        idle=timedelta(seconds=60),
     )
     job_status = render_status(summary, {}, parsed.job.spec.space.render(stopped.parameters))
     recorded = _patch_status(control_plane, namespace, names.JOB_PLURAL, "fashion", job_status)

@@ -101,7 +101,7 @@ class Namespace:
     def wait_for_end(self, job: str = "job", seconds: float = 300) -> dict[str, Any]:
         """The job's status once it has ended."""
         wait_until(
-            lambda: self.phase(job) in {"Completed", "Failed"},
+            lambda: self.phase(job) in {"Completed", "Stopped", "Failed"},
             f"job {job} has ended",
             seconds,
             lambda: self.kubectl("get", "tuningjobs,tuningtrials,pods", "-o", "wide"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.job import Condition, Job, JobPhase, JobSpec, Limits, Objective
+from tuning_operator.core.job import Condition, Job, JobPhase, JobSpec, Limits, Objective, SuspendPolicy
 from tuning_operator.core.pods import Exit, PodFacts, Reading
 from tuning_operator.core.snapshot import Snapshot
 from tuning_operator.core.space import Continuous, Space
@@ -87,6 +87,8 @@ def job(
     suspend: bool = False,
     attempts: int = 1,
     start_deadline: timedelta | None = None,
+    suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN,
+    stop: bool = False,
     seed: int | None = 7,
     static: Mapping[str, str] | None = None,
     conditions: Iterable[Condition] = (ACCEPTED,),
@@ -105,8 +107,11 @@ def job(
         static_parameters=static or {},
         seed=seed,
         suspend=suspend,
+        suspend_policy=suspend_policy,
+        stop=stop,
     )
-    known: dict[str, Any] = {"start_time": ago(1000), "generation": 1}
+    generation = recorded.get("generation", 1)
+    known: dict[str, Any] = {"start_time": ago(1000), "generation": 1, "observed_generation": generation}
     return Job(
         name="job",
         namespace="ns",

@@ -49,6 +49,8 @@ def job_body(**spec: Any) -> Body:
         "metrics": {"startDeadline": "10m"},
         "retry": {"maxAttempts": 4},
         "suspend": True,
+        "suspendPolicy": "Stop",
+        "stop": True,
         "template": copy.deepcopy(TEMPLATE),
     }
     merged = {name: value for name, value in (whole | spec).items() if value is not None}

@@ -8,10 +8,10 @@ import pytest
 
 from tests.unit.api.manifests import TEMPLATE, job_body
 from tests.unit.builders import ACCEPTED, NOW, ago, ended, job, snapshot, trial
-from tuning_operator.api.job import InvalidJobError, parse_job, render_status
+from tuning_operator.api.job import InvalidJobError, is_settled, parse_job, render_status
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
-from tuning_operator.core.job import CompletionReason, Condition, JobPhase, JobSpec, Limits, Objective
+from tuning_operator.core.job import CompletionReason, Condition, JobPhase, JobSpec, Limits, Objective, SuspendPolicy
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
@@ -38,6 +38,8 @@ def test_every_field_of_the_specification_is_read() -> None:
         static_parameters={"epochs": "10"},
         seed=7,
         suspend=True,
+        suspend_policy=SuspendPolicy.STOP,
+        stop=True,
     )
     assert (found.job.name, found.job.namespace, found.job.uid) == ("job", "ns", "job-uid")
     assert (found.job.generation, found.resource_version, found.template) == (3, "42", TEMPLATE)
@@ -52,6 +54,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         suspend=None,
         metrics=None,
         retry=None,
+        suspendPolicy=None,
+        stop=None,
         objective={"metric": "loss", "goal": "Maximize"},
         limits={"maxTrials": 5},
         parameters=[{"name": "lr", "continuous": {"min": 0, "max": 1}}, {"name": "n", "integer": {"min": 1, "max": 2}}],
@@ -63,6 +67,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         False,
         {},
     )
+    assert (spec.suspend_policy, spec.stop) == (SuspendPolicy.DRAIN, False)
     assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs())
     assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
     assert (spec.max_attempts, spec.start_deadline) == (1, None)
@@ -77,6 +82,8 @@ def test_the_recorded_status_is_read() -> None:
         "startTime": "2026-05-04T12:00:00Z",
         "completionTime": "2026-05-04T13:00:00Z",
         "completionReason": "TargetReached",
+        "observedGeneration": 2,
+        "idleSeconds": 90,
         "message": "reached",
         "conditions": [condition | {"lastTransitionTime": "2026-05-04T12:00:00Z", "observedGeneration": 1}],
     }
@@ -84,7 +91,7 @@ def test_the_recorded_status_is_read() -> None:
     assert (found.job.phase, found.job.completion_reason) == (JobPhase.STOPPING, CompletionReason.TARGET)
     assert found.job.start_time == datetime(2026, 5, 4, 12, tzinfo=UTC)
     assert found.job.completion_time == datetime(2026, 5, 4, 13, tzinfo=UTC)
-    assert found.job.message == "reached"
+    assert (found.job.message, found.job.idle, found.job.is_edited) == ("reached", timedelta(seconds=90), True)
     assert found.job.conditions == {"TemplateValid": Condition("TemplateValid", "True", "Accepted", "fine")}
     assert found.status == body["status"]
 
@@ -248,9 +255,27 @@ def test_conditions_have_a_stable_order_and_messages_fit() -> None:
 
 
 def test_what_is_rendered_is_read_back() -> None:
-    found = snapshot(job(trials=1, conditions=(ACCEPTED,), start_time=ago(100)), [ended(1, 0.25)])
+    found = snapshot(
+        job(trials=1, conditions=(ACCEPTED,), start_time=ago(100), idle=timedelta(seconds=90)), [ended(1, 0.25)]
+    )
     status = render_status(summarize(found, decide(found)), {}, {"lr": "0.1"})
     again = parse_job(job_body() | {"status": status}).job
     assert (again.phase, again.start_time, again.completion_time) == (JobPhase.COMPLETED, ago(100), NOW)
     assert again.completion_reason is CompletionReason.MAX_TRIALS
+    assert again.idle == timedelta(seconds=90)
     assert set(again.conditions) == {"TemplateValid", "Complete"}
+
+
+@pytest.mark.parametrize(
+    ("status", "settled"),
+    [
+        ({}, False),
+        ({"phase": "Running", "observedGeneration": 3}, False),
+        ({"phase": "Completed", "observedGeneration": 3}, True),
+        ({"phase": "Stopped", "observedGeneration": 3}, True),
+        ({"phase": "Completed", "observedGeneration": 2}, False),
+        ({"phase": "Dreaming", "observedGeneration": 3}, False),
+    ],
+)
+def test_a_job_is_settled_when_it_has_ended_and_was_not_edited_since(status: dict[str, Any], settled: bool) -> None:
+    assert is_settled(job_body() | {"status": status}) is settled

@@ -38,6 +38,7 @@ EPOCHS = 5
 SPACE = Space((Continuous("lr", 1e-5, 1.0, Scale.LOG),))
 GRACE = 30
 FINAL = {"Completed", "EarlyStopped", "Stopped", "Failed"}
+FINAL_JOB = {"Completed", "Stopped", "Failed"}
 
 
 class Crash(BaseException):
@@ -296,7 +297,7 @@ class Connection:
         self._request(lambda: self._delete_pod(name, uid))
 
     async def patch_job_status(self, _namespace: str, _name: str, status: Body, version: str) -> Body:
-        return self._request(lambda: self._patch(self._world.job, status, version))
+        return self._request(lambda: self._patch_job(status, version))
 
     async def patch_trial_status(self, _namespace: str, name: str, status: Body, version: str) -> Body:
         return self._request(lambda: self._patch_trial(name, status, version))
@@ -333,7 +334,7 @@ class Connection:
         assert name == f"job-{number:04d}"
         assert names.is_owned_by(body, self._world.job["metadata"]["uid"])
         assert len(self._world.trials) < self._read_job["spec"]["limits"]["maxTrials"], "more trials than allowed"
-        assert not self._read_job["spec"]["suspend"], "a suspended job starts nothing"
+        self._check_may_start()
         expected = SPACE.render(nth_of_stream(SPACE, self._read_job["spec"]["seed"], number))
         assert body["spec"]["parameters"] == expected, "parameters that do not follow from seed and number"
         body["metadata"]["uid"] = f"uid-{name}"
@@ -353,7 +354,7 @@ class Connection:
         assert status.get("podUID") is None, "an attempt that was run before"
         holding = sum(not pod.ended for pod in self._world.pods.values())
         assert holding < self._read_job["spec"]["limits"]["maxParallelTrials"], "too many Pods"
-        assert not self._read_job["spec"]["suspend"], "a suspended job starts nothing"
+        self._check_may_start()
         variables = {entry["name"]: entry["value"] for entry in body["spec"]["containers"][0]["env"]}
         assert variables["HP_lr"] == trial["spec"]["parameters"]["lr"]
         self._world.versions += 1
@@ -361,6 +362,12 @@ class Connection:
         self._world.touch(body)
         self._world.pods[name] = SimulatedPod(body, self._world.now)
         return body
+
+    def _check_may_start(self) -> None:
+        spec, status = self._read_job["spec"], self._read_job.get("status") or {}
+        assert not spec["suspend"], "a suspended job starts nothing"
+        assert not spec["stop"], "a stopped job starts nothing"
+        assert "completionReason" not in status, "a job whose end is recorded starts nothing"
 
     def _delete_pod(self, name: str, uid: str) -> None:
         pod = self._world.pods.get(name)
@@ -385,6 +392,22 @@ class Connection:
             self._judge(name, before, trial["status"])
         return cast("Body", trial)
 
+    def _patch_job(self, status: Body, version: str) -> Body:
+        job = self._world.job
+        before = copy.deepcopy(job.get("status") or {})
+        self._patch(job, status, version)
+        after, reason = job["status"], before.get("completionReason")
+        if reason and "completionReason" not in after:
+            assert reason not in {"StoppedByUser", "InvalidTemplate"}, "what ended for good goes on"
+            assert before["observedGeneration"] < job["metadata"]["generation"], "an end was taken back without an edit"
+            assert after["phase"] in {"Running", "Suspended"}
+            assert "completionTime" not in after
+        elif reason and reason != after["completionReason"]:
+            assert after["completionReason"] == "StoppedByUser", "an end was exchanged"
+        if before.get("phase") in FINAL_JOB and after["phase"] in FINAL_JOB:
+            assert before | {"observedGeneration": 0} == after | {"observedGeneration": 0}, "a record was changed"
+        return job
+
     def _judge(self, name: str, before: Body, after: Body) -> None:
         assert before.get("phase") not in FINAL, "a finished trial was touched"
         number = int(name.rpartition("-")[2])
@@ -395,10 +418,15 @@ class Connection:
             true = self._world.value(number, epoch)
             assert value == "NaN" if true != true else float(value) == true  # noqa: PLR0124 - NaN
         retries = after["attempt"] - before.get("attempt", 1)
-        assert retries == after["disruptions"] - before.get("disruptions", 0), "a retry without a disruption"
-        if retries:
-            assert retries == 1
+        disruptions = after["disruptions"] - before.get("disruptions", 0)
+        assert disruptions <= retries <= 1
+        if disruptions:
             assert f"{name}-{before.get('attempt', 1)}" in self._world.disrupted, "nothing had happened to the Pod"
+        elif retries:
+            spec = self._read_job["spec"]
+            assert spec["suspend"], "a retry without a disruption"
+            assert spec["suspendPolicy"] == "Stop"
+            assert before.get("phase", "Pending") == "Pending", "a training was not stopped but begun anew"
         if before.get("stopDecision"):
             assert after["stopDecision"] == before["stopDecision"], "a decision was changed"
             assert after["phase"] in {"Stopping", "EarlyStopped", "Stopped"}, "a decision was forgotten"
@@ -487,6 +515,8 @@ def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: st
             "limits": dict(limits),
             "earlyStopping": stopping,
             "suspend": False,
+            "suspendPolicy": "Drain",
+            "stop": False,
             "template": {"spec": {"containers": [{"name": "train", "image": "trainer"}]}},
         },
     }

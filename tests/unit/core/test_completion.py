@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.unit.builders import NOW, ended, job, trial, with_status
-from tuning_operator.core.completion import best_trial, completion
+from tuning_operator.core.completion import best_trial, completion, is_resumed
 from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import CompletionReason, Job
+from tuning_operator.core.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.space import Categorical, Integer, Space
 from tuning_operator.core.trials import Trial, TrialPhase
 
@@ -50,6 +52,8 @@ def reason(a_job: Job, *trials: Trial) -> CompletionReason | None:
         (job(duration=timedelta(seconds=1001)), [], None),
         (job(duration=timedelta(seconds=1000)), [], CompletionReason.MAX_DURATION),
         (job(duration=timedelta(seconds=1), start_time=None), [], None),
+        (job(duration=timedelta(seconds=1000), idle=timedelta(seconds=1)), [], None),
+        (job(stop=True), [trial(1, TrialPhase.RUNNING)], CompletionReason.STOPPED_BY_USER),
     ],
 )
 def test_the_reason_to_end(a_job: Job, trials: list[Trial], expected: CompletionReason | None) -> None:
@@ -58,12 +62,53 @@ def test_the_reason_to_end(a_job: Job, trials: list[Trial], expected: Completion
 
 def test_the_most_telling_reason_comes_first() -> None:
     everything = job(trials=2, target=0.5, max_failed=1, duration=timedelta(seconds=1))
+    assert reason(replace(everything, spec=replace(everything.spec, stop=True))) is CompletionReason.STOPPED_BY_USER
     trials = [ended(1, 0.9), ended(2, phase=FAILED)]
     assert reason(everything, *trials) is CompletionReason.TARGET
     assert reason(job(trials=2, max_failed=1, duration=timedelta(seconds=1)), *trials) is (
         CompletionReason.MAX_FAILED_TRIALS
     )
     assert reason(job(trials=2, duration=timedelta(seconds=1)), *trials) is CompletionReason.MAX_DURATION
+
+
+# An edit of a job that has ended
+
+TWO_TRIALS = [ended(1, 0.1), ended(2, 0.9)]
+TWO_FAILURES = [ended(1, phase=FAILED), ended(2, phase=FAILED)]
+SECONDS_1000, SECONDS_1500 = timedelta(seconds=1000), timedelta(seconds=1500)
+
+
+@pytest.mark.parametrize(
+    ("because", "edited", "trials", "goes_on"),
+    [
+        (CompletionReason.MAX_TRIALS, {"trials": 3}, TWO_TRIALS, True),
+        (CompletionReason.MAX_TRIALS, {"trials": 2}, TWO_TRIALS, False),
+        (CompletionReason.MAX_TRIALS, {"trials": 2}, TWO_TRIALS[:1], True),  # somebody deleted a trial
+        (CompletionReason.MAX_TRIALS, {"trials": 3, "target": 0.9}, TWO_TRIALS, False),  # there is another reason now
+        (CompletionReason.TARGET, {"target": 0.95}, TWO_TRIALS, True),
+        (CompletionReason.TARGET, {"target": None}, TWO_TRIALS, True),
+        (CompletionReason.TARGET, {"target": 0.9}, TWO_TRIALS, False),
+        (CompletionReason.MAX_FAILED_TRIALS, {"max_failed": 3}, TWO_FAILURES, True),
+        (CompletionReason.MAX_FAILED_TRIALS, {"max_failed": 1}, TWO_FAILURES, False),
+        (CompletionReason.MAX_DURATION, {"duration": SECONDS_1000}, TWO_TRIALS, False),
+        (CompletionReason.MAX_DURATION, {"duration": SECONDS_1500}, TWO_TRIALS, True),
+        (CompletionReason.SPACE_EXHAUSTED, {"space": TWO_POINTS, "trials": 99}, TWO_TRIALS, False),
+        (CompletionReason.STOPPED_BY_USER, {"trials": 3}, TWO_TRIALS, False),
+        (CompletionReason.INVALID_TEMPLATE, {"trials": 3}, [], False),
+        (CompletionReason.MAX_TRIALS, {"trials": 3, "stop": True}, TWO_TRIALS, False),
+    ],
+)
+def test_an_ended_job_goes_on_when_an_edit_takes_all_reasons_away(
+    because: CompletionReason, edited: dict[str, Any], trials: list[Trial], goes_on: bool
+) -> None:
+    recorded: dict[str, Any] = {"phase": because.phase, "completion_reason": because, "completion_time": NOW}
+    a_job = job(**(edited | recorded), observed_generation=1, generation=2)
+    assert is_resumed(a_job, trials, NOW + timedelta(days=1)) is goes_on
+    assert not is_resumed(replace(a_job, observed_generation=2), trials, NOW), "nothing was edited"
+
+
+def test_a_job_that_runs_is_not_resumed() -> None:
+    assert not is_resumed(job(generation=2), [], NOW)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +123,7 @@ def test_the_most_telling_reason_comes_first() -> None:
         (job(duration=timedelta(minutes=5)), [], ["limits.maxDuration", "0:05:00"]),
         (job(trials=1), [ended(1, 0.1)], ["all 1 trials"]),
         (job(space=TWO_POINTS), [ended(1, 0.1), ended(2, 0.1)], ["all 2 points"]),
+        (job(stop=True), [], ["spec.stop"]),
     ],
 )
 def test_the_message_has_the_numbers_in_it(a_job: Job, trials: list[Trial], words: list[str]) -> None:
@@ -117,18 +163,16 @@ def test_the_best_trial_is_the_ended_one_with_the_best_finite_objective(
 
 
 @pytest.mark.parametrize(
-    ("which", "failure", "stops"),
+    ("which", "phase"),
     [
-        (CompletionReason.MAX_TRIALS, False, False),
-        (CompletionReason.TARGET, False, True),
-        (CompletionReason.MAX_DURATION, False, True),
-        (CompletionReason.MAX_FAILED_TRIALS, True, True),
-        (CompletionReason.SPACE_EXHAUSTED, False, False),
-        (CompletionReason.INVALID_TEMPLATE, True, False),
+        (CompletionReason.MAX_TRIALS, JobPhase.COMPLETED),
+        (CompletionReason.MAX_FAILED_TRIALS, JobPhase.FAILED),
+        (CompletionReason.STOPPED_BY_USER, JobPhase.STOPPED),
+        (CompletionReason.INVALID_TEMPLATE, JobPhase.FAILED),
     ],
 )
-def test_what_a_reason_means(which: CompletionReason, failure: bool, stops: bool) -> None:
-    assert (which.is_failure, which.stops_trials) == (failure, stops)
+def test_the_phase_that_a_reason_leads_to(which: CompletionReason, phase: JobPhase) -> None:
+    assert (which.phase, which.is_failure) == (phase, phase is JobPhase.FAILED)
 
 
 def test_the_size_of_a_mixed_space_decides_about_exhaustion() -> None:

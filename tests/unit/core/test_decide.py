@@ -22,7 +22,7 @@ from tests.unit.builders import (
 )
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.decide import Decision, decide
-from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase
+from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase, SuspendPolicy
 from tuning_operator.core.pods import History, PodFacts, Reading, Waiting
 from tuning_operator.core.space import Integer, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType
@@ -174,6 +174,32 @@ def test_a_suspended_job_lets_trials_run_and_starts_none() -> None:
 def test_a_suspended_job_still_completes() -> None:
     found = decide(snapshot(job(suspend=True, trials=1), [running(1)], [ended_pod(1, history=COMPLETE)]))
     assert found.phase is JobPhase.COMPLETED
+
+
+def suspended(trials: Iterable[Trial], pods: Iterable[PodFacts]) -> Decision:
+    return decide(snapshot(job(suspend=True, suspend_policy=SuspendPolicy.STOP, parallel=4), trials, pods))
+
+
+def test_a_suspension_that_stops_keeps_what_was_trained_and_what_was_not_begun() -> None:
+    trials = [running(1, 0.1), trial(2, pod_uid="pod-uid-2-1"), trial(3), trial(4, TrialPhase.COLLECTING, pod_uid="x")]
+    found = suspended(trials, [running_pod(1), pod(2), ended_pod(4)])
+    assert found.phase is JobPhase.SUSPENDED
+    assert [item.phase for item in found.trials] == [
+        TrialPhase.STOPPING,
+        TrialPhase.PENDING,
+        TrialPhase.PENDING,
+        TrialPhase.COLLECTING,
+    ]
+    assert [item.status.attempt for item in found.trials] == [1, 2, 1, 1]
+    assert [item.status.reason for item in found.changed] == ["JobSuspended", "JobSuspended"]
+    assert [item.name for item in found.delete_pods] == ["job-0001-1", "job-0002-1"]
+    assert (found.create_pods, found.suggest) == ((), None)
+    assert reasons(found) == [("job-0001", "TrialStopped"), ("job-0002", "Disrupted")]
+    stopped = suspended(found.trials, [ended_pod(1, code=143), ended_pod(4)])
+    assert (stopped.trials[0].phase, stopped.trials[0].objective) == (TrialPhase.STOPPED, 0.1)
+    resumed = decide(snapshot(job(parallel=4), stopped.trials, [ended_pod(4)]))
+    assert [item.pod_name for item in resumed.create_pods] == ["job-0002-2", "job-0003-1"]
+    assert wanted(resumed) == (5, 6)
 
 
 # Retries
@@ -363,6 +389,50 @@ def test_a_recorded_end_stands_whatever_is_edited_afterwards() -> None:
     assert reasons(found) == [("job-0002", "TrialStopped")]
 
 
+@pytest.mark.parametrize("recorded", [None, CompletionReason.TARGET])
+def test_the_users_stop_ends_everything_whatever_was_decided(recorded: CompletionReason | None) -> None:
+    phase = JobPhase.STOPPING if recorded else JobPhase.SUSPENDED
+    a_job = job(stop=True, suspend=True, phase=phase, completion_reason=recorded)
+    found = finish(a_job, [running(1, 0.1), trial(2), trial(3, pod_uid="pod-uid-3-1")], [running_pod(1), pod(3)])
+    assert [item.phase for item in found.trials] == [TrialPhase.STOPPING, TrialPhase.STOPPED, TrialPhase.STOPPING]
+    assert [item.name for item in found.delete_pods] == ["job-0001-1", "job-0003-1"]
+    assert (found.phase, found.suggest, found.create_pods) == (JobPhase.STOPPING, None, ())
+    assert reasons(found)[-1] == (None, "StoppedByUser")
+    ended_job = job(stop=True, phase=JobPhase.STOPPING, completion_reason=CompletionReason.STOPPED_BY_USER)
+    last = finish(ended_job, found.trials, [ended_pod(1, code=143)])
+    assert (last.phase, reasons(last)) == (JobPhase.STOPPED, [])
+
+
+def test_a_job_that_never_began_can_be_stopped() -> None:
+    found = finish(job(stop=True, conditions=(), phase=JobPhase.PENDING, start_time=None), [])
+    assert (found.phase, found.completion and found.completion.reason) == (
+        JobPhase.STOPPED,
+        CompletionReason.STOPPED_BY_USER,
+    )
+
+
+# Going on after the end
+
+
+@pytest.mark.parametrize(
+    ("recorded", "suspend", "goes_on_as"),
+    [
+        (JobPhase.COMPLETED, False, JobPhase.RUNNING),
+        (JobPhase.COMPLETED, True, JobPhase.SUSPENDED),
+        (JobPhase.STOPPING, False, JobPhase.RUNNING),
+    ],
+)
+def test_that_a_job_goes_on_is_recorded_before_anything_follows_from_it(
+    recorded: JobPhase, suspend: bool, goes_on_as: JobPhase
+) -> None:
+    facts: dict[str, Any] = {"phase": recorded, "completion_reason": CompletionReason.MAX_TRIALS, "suspend": suspend}
+    a_job = job(trials=3, observed_generation=1, generation=2, **facts)
+    found = finish(a_job, [ended(1, 0.1), ended(2, 0.2)])
+    assert found == Decision(goes_on_as, found.trials, notices=found.notices, wake_after=timedelta(0))
+    assert reasons(found) == [(None, "Resumed")]
+    assert "MaxTrialsReached" in found.notices[0].message
+
+
 @pytest.mark.parametrize(
     ("phase", "metrics", "settles"),
     [
@@ -447,6 +517,8 @@ def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     a_job = job(duration=timedelta(seconds=1500), parallel=3)
     waiting = trial(1, pod_uid="pod-uid-1-1")
     assert decide(snapshot(a_job, [waiting], [pod(1)])).wake_after == timedelta(seconds=500)
+    rested = replace(a_job, idle=timedelta(seconds=50))
+    assert decide(snapshot(rested, [waiting], [pod(1)])).wake_after == timedelta(seconds=550)
     pulling = [pod(1, waiting=image, created=ago(800))]
     assert decide(snapshot(a_job, [waiting], pulling)).wake_after == timedelta(seconds=100)
     retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)

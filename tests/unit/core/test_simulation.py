@@ -5,15 +5,16 @@ job, Prometheus is silent for a while. The promises are checked at every write (
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.unit.core.simulation import FINAL, Fault, SimulatedOperator, World, new_job, phases
+from tests.unit.core.simulation import FINAL, FINAL_JOB, Fault, SimulatedOperator, World, new_job, phases
 
 EVERYDAY = ("start all", "report all", "report all", "report all", "report", "succeed", "succeed unscraped")
 TROUBLE = ("fail", "delete", "disrupt", "lose node", "vanish", "reap")
@@ -22,6 +23,11 @@ ROUND = st.tuples(st.lists(fates, min_size=1, max_size=5), st.booleans(), st.boo
 limits = st.fixed_dictionaries(
     {"maxTrials": st.integers(2, 7), "maxParallelTrials": st.integers(1, 3)},
     optional={"maxFailedTrials": st.integers(2, 4)},
+)
+edits = st.one_of(
+    st.fixed_dictionaries({"limits": limits}),
+    st.fixed_dictionaries({"suspend": st.booleans(), "suspendPolicy": st.sampled_from(("Drain", "Stop"))}),
+    st.fixed_dictionaries({"target": st.sampled_from((None, 0.5, 0.9))}),
 )
 faults = st.builds(
     Fault, call=st.integers(1, 14), kind=st.sampled_from(("crash", "error", "fate")), late=st.booleans(), fate=fates
@@ -69,9 +75,15 @@ class Simulation(RuleBasedStateMachine):
     def lose_or_find_prometheus(self, up: bool) -> None:
         self.world.prometheus_is_up = up
 
-    @rule(edits=st.fixed_dictionaries({"limits": limits}) | st.fixed_dictionaries({"suspend": st.booleans()}))
-    def edit(self, edits: dict[str, Any]) -> None:
-        self._edit(**edits)
+    @rule(edit=edits)
+    def edit(self, edit: dict[str, Any]) -> None:
+        self._edit(**edit)
+
+    @precondition(lambda self: len(self.world.trials) > 2)
+    @rule(sure=st.sampled_from((False, False, False, True)))
+    def stop(self, sure: bool) -> None:
+        if sure:
+            self._edit(stop=True)
 
     def teardown(self) -> None:
         """Once the faults are over the job comes to its end, and then nothing is written any more."""
@@ -84,11 +96,14 @@ class Simulation(RuleBasedStateMachine):
     def _restart(self) -> None:
         self.operator = SimulatedOperator(self.world, self.runner)
 
-    def _edit(self, **spec: Any) -> None:
-        if (self.world.job.get("status") or {}).get("phase") not in {"Completed", "Failed"}:
-            self.world.job["spec"] |= spec
-            self.world.job["metadata"]["generation"] += 1
-            self.world.touch(self.world.job)
+    def _edit(self, **edit: Any) -> None:
+        job = self.world.job
+        if "target" in edit:
+            target = edit.pop("target")
+            edit["objective"] = new_job(0, {}, target, "Off")["spec"]["objective"]
+        job["spec"] |= edit
+        job["metadata"]["generation"] += 1
+        self.world.touch(job)
 
     def _finish(self) -> None:
         self.world.prometheus_is_up = True
@@ -97,7 +112,7 @@ class Simulation(RuleBasedStateMachine):
             self.world.now += timedelta(seconds=30)
             for _ in range(3):
                 assert self.operator.reconcile()
-            if self.world.job["status"]["phase"] in {"Completed", "Failed"} and not self._holding():
+            if self.world.job["status"]["phase"] in FINAL_JOB and not self._holding():
                 break
             for pod in list(self.world.pods.values()):
                 if pod.deleted:
@@ -123,7 +138,7 @@ class Simulation(RuleBasedStateMachine):
         counts = status["trialCounts"]
         assert sum(counts.values()) == len(trials)
         assert (counts["pending"], counts["running"]) == (0, 0)
-        if status["completionReason"] == "MaxTrialsReached":
+        if not (self.world.job["spec"]["stop"] or self._has_reached_target() or self._has_failed()):
             assert len(trials) >= self.world.job["spec"]["limits"]["maxTrials"]
         for trial in trials:
             self._check_trial(trial["metadata"]["name"], trial["status"])
@@ -133,6 +148,17 @@ class Simulation(RuleBasedStateMachine):
             assert self.operator.reconcile()
             self.operator.poll()
         assert self.world.writes == before, "an ended job was written to"
+
+    def _has_reached_target(self) -> bool:
+        """Some trial's objective is as good as the target, or better."""
+        trials = [trial["status"] for trial in self.world.trials.values()]
+        objectives = [float(status["objective"]) for status in trials if status["objectiveStatus"] == "Succeeded"]
+        target = self.world.job["spec"]["objective"].get("target", math.inf)
+        return any(objective >= target for objective in objectives)
+
+    def _has_failed(self) -> bool:
+        failed = phases(self.world.trials.values()).count("Failed")
+        return failed >= self.world.job["spec"]["limits"].get("maxFailedTrials", math.inf)
 
     def _check_trial(self, name: str, status: dict[str, Any]) -> None:
         epochs = status["curve"]["epochs"]

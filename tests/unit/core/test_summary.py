@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -113,3 +114,29 @@ def test_suspension_shows_and_its_end_too() -> None:
     resumed = summary(snapshot(job(conditions=(ACCEPTED, suspended.conditions["Suspended"]))))
     assert (resumed.phase, resumed.conditions["Suspended"].status) == (JobPhase.RUNNING, "False")
     assert "Suspended" not in summary(snapshot(job())).conditions
+
+
+def test_a_stop_by_the_user_has_a_condition_of_its_own() -> None:
+    found = summary(snapshot(job(stop=True), [ended(1, 0.5)]))
+    assert (found.phase, found.conditions["Stopped"].reason) == (JobPhase.STOPPED, "StoppedByUser")
+    assert "Complete" not in found.conditions
+
+
+def test_nothing_of_an_end_is_left_when_the_job_goes_on_but_a_condition_and_the_time_it_took() -> None:
+    trials = [ended(1, 0.5)]
+    first = summary(snapshot(job(trials=1), trials))
+    over: dict[str, Any] = {
+        "phase": first.phase,
+        "completion_reason": first.completion_reason,
+        "completion_time": ago(600),
+        "message": first.message,
+        "conditions": first.conditions.values(),
+        "idle": timedelta(seconds=5),
+    }
+    found = summary(snapshot(job(trials=2, observed_generation=1, generation=2, **over), trials))
+    assert (found.phase, found.completion_reason, found.completion_time) == (JobPhase.RUNNING, None, None)
+    assert (found.message, found.idle) == ("", timedelta(seconds=605))
+    assert found.conditions["Complete"].status == "False"
+    assert found.conditions["Complete"].reason == "Resumed"
+    again = summary(snapshot(job(trials=2, conditions=found.conditions.values()), [*trials, ended(2, 0.6)]))
+    assert (again.conditions["Complete"].status, again.conditions["Complete"].reason) == ("True", "MaxTrialsReached")

@@ -168,6 +168,21 @@ def test_a_pass_that_fails_leaves_no_write_under_way(runner: asyncio.Runner, mon
     assert written == ["job-0002"]
 
 
+def test_of_an_edit_that_changes_nothing_an_ended_job_shows_that_it_was_seen(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.world.job["spec"]["stop"] = True
+    it.reconcile()
+    record = dict(it.status)
+    assert record["phase"] == "Stopped"
+    it.world.job["spec"]["limits"]["maxTrials"] = 9
+    it.world.job["metadata"]["generation"] = 2
+    it.reconcile(2)
+    assert it.status == record | {"observedGeneration": 2}
+    writes = it.world.writes
+    it.reconcile()
+    assert it.world.writes == writes
+
+
 # The template
 
 

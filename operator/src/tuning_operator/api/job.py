@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,7 +11,16 @@ from pydantic.alias_generators import to_camel
 
 from tuning_operator.api.values import parse_duration, render_number, render_time, time_in
 from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase, JobSpec, Limits, Objective
+from tuning_operator.core.job import (
+    CompletionReason,
+    Condition,
+    Job,
+    JobPhase,
+    JobSpec,
+    Limits,
+    Objective,
+    SuspendPolicy,
+)
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
@@ -18,7 +28,6 @@ from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
 
     from tuning_operator.core.summary import JobStatus
     from tuning_operator.core.trials import Trial
@@ -136,6 +145,8 @@ class _Spec(_Model):
     metrics: _Metrics = _Metrics()
     retry: _Retry = _Retry()
     suspend: bool = False
+    suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
+    stop: bool = False
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -161,6 +172,8 @@ class _Spec(_Model):
             seed=self.seed,
             suspend=self.suspend,
             hyperband=self.hyperband.to_core() if self.hyperband else None,
+            suspend_policy=self.suspend_policy,
+            stop=self.stop,
         )
 
     def _proposals(self) -> Strategy:
@@ -188,6 +201,8 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
             generation=metadata.get("generation", 1),
             spec=spec,
             phase=JobPhase(status.get("phase") or JobPhase.PENDING),
+            observed_generation=status.get("observedGeneration", 0),
+            idle=timedelta(seconds=status.get("idleSeconds", 0)),
             start_time=time_in(status, "startTime"),
             completion_time=time_in(status, "completionTime"),
             completion_reason=_completion_reason(status),
@@ -204,6 +219,15 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
     except (TypeError, ValueError) as error:
         raise InvalidJobError(f"{error}") from error
     return TuningJob(job, parsed.template, status, metadata.get("resourceVersion", ""))
+
+
+def is_settled(body: Mapping[str, Any]) -> bool:
+    """Whether a job has ended and has not been edited since: there is nothing to do about it but at its events."""
+    status = body.get("status") or {}
+    return status.get("phase") in _FINAL and status.get("observedGeneration") == body["metadata"].get("generation")
+
+
+_FINAL = frozenset(phase for phase in JobPhase if phase.is_final)
 
 
 def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: Mapping[str, str]) -> dict[str, Any]:
@@ -232,6 +256,8 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
         status["startTime"] = render_time(summary.start_time)
     if summary.completion_time:
         status["completionTime"] = render_time(summary.completion_time)
+    if summary.idle:
+        status["idleSeconds"] = round(summary.idle.total_seconds())
     if summary.completion_reason:
         status |= {"completionReason": summary.completion_reason, "message": summary.message[:1024]}
     if summary.best and summary.best.curve.latest:

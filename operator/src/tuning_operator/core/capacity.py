@@ -72,6 +72,6 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     dues = (report_due(status, snapshot.metrics_since, job.spec.start_deadline) for status in silent)
     moments += [due for due in dues if due]
     if job.start_time and job.spec.limits.max_duration:
-        moments.append(job.start_time + job.spec.limits.max_duration)
+        moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]
     return min(ahead, default=None)

@@ -1,4 +1,4 @@
-"""Decides whether a job has come to its end, and why."""
+"""Decides whether a job has come to its end, and why, and whether an edit lets it go on."""
 
 from __future__ import annotations
 
@@ -31,11 +31,23 @@ _NAMED = 10
 def completion(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
     """Return why the job ends, or None while it goes on. The first rule that holds is the reason."""
     return (
-        _target_reached(job, trials)
+        _stopped_by_user(job)
+        or _target_reached(job, trials)
         or _too_many_failed(job, trials)
         or _out_of_time(job, now)
         or _all_trials_ended(job, trials)
     )
+
+
+def is_resumed(job: Job, trials: Sequence[Trial], now: datetime) -> bool:
+    """Whether an edit lets a job go on whose end is recorded: no reason to end it holds any more.
+
+    Without an edit the record stands, whatever becomes of the trials. The clock of an ended job stands still.
+    """
+    reason = job.completion_reason
+    if reason is None or reason.is_for_good or not job.is_edited:
+        return False
+    return completion(job, trials, job.completion_time or now) is None
 
 
 def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
@@ -44,6 +56,10 @@ def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
     ranked = [(orient(trial.objective), -trial.number, trial) for trial in trials if trial.objective is not None]
     best = max(ranked, default=None, key=lambda entry: entry[:2])
     return best[2] if best and best[0] > float("-inf") else None
+
+
+def _stopped_by_user(job: Job) -> Completion | None:
+    return Completion(CompletionReason.STOPPED_BY_USER, "spec.stop is true") if job.spec.stop else None
 
 
 def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
@@ -74,7 +90,7 @@ def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
 
 def _out_of_time(job: Job, now: datetime) -> Completion | None:
     limit = job.spec.limits.max_duration
-    if limit is None or job.start_time is None or now - job.start_time < limit:
+    if limit is None or job.start_time is None or now - job.start_time - job.idle < limit:
         return None
     return Completion(CompletionReason.MAX_DURATION, f"limits.maxDuration ({limit}) has passed")
 

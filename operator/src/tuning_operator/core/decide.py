@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.capacity import free_slots, is_due, leftover_pods, trials_without_pod, wake_after
-from tuning_operator.core.completion import Completion, completion
-from tuning_operator.core.job import CompletionReason, JobPhase
-from tuning_operator.core.lifecycle import TrialFacts, advance
+from tuning_operator.core.completion import Completion, completion, is_resumed
+from tuning_operator.core.job import CompletionReason, JobPhase, SuspendPolicy
+from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
 from tuning_operator.core.notices import Notice, notices
 from tuning_operator.core.stopping import below_rung, judge
 from tuning_operator.core.suggest import Observation, SuggestRequest
@@ -51,16 +51,20 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Return what to record and what to do about the job."""
     job = snapshot.job
+    if is_resumed(job, snapshot.trials, snapshot.now):
+        return _resumed(snapshot)
     if job.phase.is_final:
         return Decision(job.phase, snapshot.trials, delete_pods=leftover_pods(snapshot, snapshot.trials))
-    if not snapshot.is_condition("TemplateValid", "True"):
+    if not snapshot.is_condition("TemplateValid", "True") and not job.spec.stop:
         return _without_template(snapshot)
 
     trials = tuple(_advanced(trial, snapshot) for trial in snapshot.trials)
     trials = tuple(_judged(trial, trials, job) for trial in trials)
     ending = _recorded_completion(job) or completion(job, trials, snapshot.now)
-    if ending and ending.reason.stops_trials:
+    if ending:
         trials = tuple(_stopped(trial, ending, snapshot) for trial in trials)
+    elif job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
+        trials = tuple(_suspended(trial, snapshot) for trial in trials)
     changed = tuple(
         after for before, after in zip(snapshot.trials, trials, strict=True) if _worth_writing(before, after)
     )
@@ -78,6 +82,14 @@ def decide(snapshot: Snapshot) -> Decision:
         notices=tuple(notices(snapshot, trials, ending)),
         wake_after=wake_after(snapshot, trials),
     )
+
+
+def _resumed(snapshot: Snapshot) -> Decision:
+    """Record that the job goes on, and nothing else: what follows from it is for the next pass."""
+    job = snapshot.job
+    notice = Notice("Resumed", f"the job goes on after {job.completion_reason}: its specification was edited")
+    phase = _phase(job, snapshot.trials, None)
+    return Decision(phase, snapshot.trials, notices=(notice,), wake_after=timedelta(0))
 
 
 def _without_template(snapshot: Snapshot) -> Decision:
@@ -140,14 +152,25 @@ def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
     return replace(stopped, status=status)
 
 
+def _suspended(trial: Trial, snapshot: Snapshot) -> Trial:
+    """Take the Pod of a trial away because its job is suspended: a trial that has not begun to train keeps its turn."""
+    if trial.phase is TrialPhase.RUNNING:
+        return _with_stop(trial, StopDecision("JobSuspended", "the job is suspended with suspendPolicy Stop"))
+    if trial.phase is TrialPhase.PENDING and snapshot.pod(trial):
+        return replace(
+            trial, status=next_attempt(trial.status, "JobSuspended", "gave way to a suspension", snapshot.now)
+        )
+    return trial
+
+
 def _with_stop(trial: Trial, stop: StopDecision) -> Trial:
     status = replace(trial.status, phase=TrialPhase.STOPPING, stop=stop, reason=stop.reason, message=stop.message)
     return replace(trial, status=status)
 
 
 def _recorded_completion(job: Job) -> Completion | None:
-    """The end of a job, once recorded, stands, even if its limits are edited afterwards."""
-    if job.completion_reason is None:
+    """The end of a job, once recorded, stands unless it is resumed; only the user's stop can overtake it."""
+    if job.completion_reason is None or job.spec.stop:
         return None
     return Completion(job.completion_reason, job.message)
 
@@ -156,7 +179,7 @@ def _phase(job: Job, trials: tuple[Trial, ...], ending: Completion | None) -> Jo
     if ending and any(not trial.phase.is_final for trial in trials):
         return JobPhase.STOPPING
     if ending:
-        return JobPhase.FAILED if ending.reason.is_failure else JobPhase.COMPLETED
+        return ending.reason.phase
     return JobPhase.SUSPENDED if job.spec.suspend else JobPhase.RUNNING
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from tuning_operator.core.curves import Goal
     from tuning_operator.core.space import Space
@@ -18,19 +19,20 @@ if TYPE_CHECKING:
 
 
 class JobPhase(StrEnum):
-    """Where a job is in its life; Completed and Failed are final."""
+    """Where a job is in its life; the last three are final, until an edit lets the job go on."""
 
     PENDING = "Pending"  # its Pod template has not been accepted yet
     RUNNING = "Running"
     SUSPENDED = "Suspended"
-    STOPPING = "Stopping"  # its end is decided; the remaining trials are being stopped
+    STOPPING = "Stopping"  # its end is decided; the remaining trials are ending
     COMPLETED = "Completed"
+    STOPPED = "Stopped"
     FAILED = "Failed"
 
     @property
     def is_final(self) -> bool:
         """Whether the job has ended."""
-        return self in {JobPhase.COMPLETED, JobPhase.FAILED}
+        return self in {JobPhase.COMPLETED, JobPhase.STOPPED, JobPhase.FAILED}
 
 
 class CompletionReason(StrEnum):
@@ -41,21 +43,33 @@ class CompletionReason(StrEnum):
     MAX_DURATION = "MaxDurationReached"
     MAX_FAILED_TRIALS = "MaxFailedTrialsReached"
     SPACE_EXHAUSTED = "SpaceExhausted"
+    STOPPED_BY_USER = "StoppedByUser"
     INVALID_TEMPLATE = "InvalidTemplate"
 
     @property
     def is_failure(self) -> bool:
         """Whether a job that ends for this reason has failed."""
-        return self in {CompletionReason.MAX_FAILED_TRIALS, CompletionReason.INVALID_TEMPLATE}
+        return self.phase is JobPhase.FAILED
 
     @property
-    def stops_trials(self) -> bool:
-        """Whether trials that still run are stopped; else they have all ended anyway."""
-        return self in {
-            CompletionReason.TARGET,
-            CompletionReason.MAX_DURATION,
-            CompletionReason.MAX_FAILED_TRIALS,
-        }
+    def phase(self) -> JobPhase:
+        """The final phase of a job that ends for this reason."""
+        if self is CompletionReason.STOPPED_BY_USER:
+            return JobPhase.STOPPED
+        failures = {CompletionReason.MAX_FAILED_TRIALS, CompletionReason.INVALID_TEMPLATE}
+        return JobPhase.FAILED if self in failures else JobPhase.COMPLETED
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether no edit lets the job go on."""
+        return self in {CompletionReason.STOPPED_BY_USER, CompletionReason.INVALID_TEMPLATE}
+
+
+class SuspendPolicy(StrEnum):
+    """What a suspension means for the trials that run."""
+
+    DRAIN = "Drain"  # they run to their end
+    STOP = "Stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,8 @@ class JobSpec:
     seed: int | None = None
     suspend: bool = False
     hyperband: Hyperband | None = None
+    suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
+    stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A HyperparameterTuningJob: its specification and the recorded facts that decisions depend on."""
+    """A HyperparameterTuningJob: its specification and the recorded facts that decisions depend on.
+
+    Attributes:
+        observed_generation: The generation of the specification that the recorded facts are about.
+        idle: How long the job had ended before it was resumed; its duration is counted without.
+    """
 
     name: str
     namespace: str
@@ -126,12 +147,19 @@ class Job:
     generation: int
     spec: JobSpec
     phase: JobPhase = JobPhase.PENDING
+    observed_generation: int = 0
     start_time: datetime | None = None
+    idle: timedelta = timedelta()
     completion_time: datetime | None = None
     completion_reason: CompletionReason | None = None
     message: str = ""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     deleting: bool = False
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the specification has changed since the recorded facts were."""
+        return self.generation != self.observed_generation
 
     @property
     def seed(self) -> int:

@@ -71,6 +71,22 @@ def report_due(status: TrialStatus, metrics_since: datetime | None, deadline: ti
     return max(status.start_time, metrics_since) + deadline
 
 
+def next_attempt(status: TrialStatus, reason: str, what: str, now: datetime) -> TrialStatus:
+    """Have the training started anew. Its epochs so far stay known: it may go on from a checkpoint."""
+    attempt = status.attempt + 1
+    return replace(
+        status,
+        phase=TrialPhase.PENDING,
+        attempt=attempt,
+        attempt_time=now,
+        pod_uid=None,
+        start_time=None,
+        completion_time=None,
+        reason=reason,
+        message=f"attempt {status.attempt} {what}; attempt {attempt} follows",
+    )
+
+
 def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     """Add the newly seen epochs to the curve: what is known stays, whatever comes later.
 
@@ -152,7 +168,7 @@ def _disrupted(status: TrialStatus, reason: str, why: str, facts: TrialFacts) ->
     """The attempt ended through no fault of the training: another one follows, however many there were."""
     seconds = status.training_seconds + _run_time(status, facts)
     status = replace(status, disruptions=status.disruptions + 1, training_seconds=seconds)
-    return _next_attempt(status, reason, f"was disrupted ({why})", facts.now)
+    return next_attempt(status, reason, f"was disrupted ({why})", facts.now)
 
 
 def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -> TrialStatus:
@@ -160,26 +176,10 @@ def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -
     failures = status.failures + 1
     status = replace(status, failures=failures)
     if failures < facts.max_attempts:
-        return _next_attempt(status, "AttemptFailed", f"failed ({reason}: {message})", facts.now)
+        return next_attempt(status, "AttemptFailed", f"failed ({reason}: {message})", facts.now)
     if facts.max_attempts > 1:
         message = f"failed {failures} times, as often as spec.retry allows; the last time: {message}"
     return replace(status, phase=TrialPhase.FAILED, reason=reason, message=message)
-
-
-def _next_attempt(status: TrialStatus, reason: str, what: str, now: datetime) -> TrialStatus:
-    """Have the training started anew. Its epochs so far stay known: it may go on from a checkpoint."""
-    attempt = status.attempt + 1
-    return replace(
-        status,
-        phase=TrialPhase.PENDING,
-        attempt=attempt,
-        attempt_time=now,
-        pod_uid=None,
-        start_time=None,
-        completion_time=None,
-        reason=reason,
-        message=f"attempt {status.attempt} {what}; attempt {attempt} follows",
-    )
 
 
 def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:

@@ -28,7 +28,7 @@ def notices(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | 
     """Events for what has just been decided; what was decided before has been told before."""
     for before, after in zip(snapshot.trials, trials, strict=True):
         yield from _trial_notices(before, after, snapshot)
-    if ending and snapshot.job.completion_reason is None:
+    if ending and snapshot.job.completion_reason is not ending.reason:
         yield Notice(ending.reason, ending.message, warning=ending.reason.is_failure)
 
 

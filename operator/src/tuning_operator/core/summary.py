@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.completion import best_trial
-from tuning_operator.core.job import Condition
+from tuning_operator.core.job import Condition, JobPhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from tuning_operator.core.decide import Decision
-    from tuning_operator.core.job import CompletionReason, JobPhase
+    from tuning_operator.core.job import CompletionReason
     from tuning_operator.core.snapshot import Snapshot
     from tuning_operator.core.trials import Trial, TrialPhase
 
@@ -26,6 +27,7 @@ class JobStatus:
     Attributes:
         newest: The trial that was suggested last.
         total_training_seconds: The bill: run time of the training containers of all trials.
+        idle: How long the job had ended before it was resumed.
     """
 
     now: datetime
@@ -43,6 +45,7 @@ class JobStatus:
     best: Trial | None
     newest: Trial | None
     total_training_seconds: int
+    idle: timedelta
 
     @property
     def ended(self) -> int:
@@ -61,7 +64,7 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         phase=decision.phase,
         conditions=_conditions(snapshot, decision),
         start_time=job.start_time or (snapshot.now if accepted else None),
-        completion_time=job.completion_time or (snapshot.now if decision.phase.is_final else None),
+        completion_time=(job.completion_time or snapshot.now) if decision.phase.is_final else None,
         completion_reason=decision.completion.reason if decision.completion else None,
         message=decision.completion.message if decision.completion else "",
         max_trials=job.spec.limits.max_trials,
@@ -70,7 +73,14 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         best=best_trial(job, trials),
         newest=max(trials, default=None, key=lambda trial: trial.number),
         total_training_seconds=sum(trial.status.training_seconds for trial in trials),
+        idle=job.idle + _rest(snapshot, decision),
     )
+
+
+def _rest(snapshot: Snapshot, decision: Decision) -> timedelta:
+    """How long the job had ended, if it is resumed now."""
+    ended = snapshot.job.completion_time
+    return snapshot.now - ended if ended and not decision.phase.is_final else timedelta()
 
 
 def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
@@ -82,6 +92,12 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
     if "QuotaExceeded" in conditions and "QuotaExceeded" not in snapshot.conditions and not decision.create_pods:
         conditions["QuotaExceeded"] = Condition("QuotaExceeded", "False", "NoPodWaits", "no Pod waits for quota")
     if decision.completion and decision.phase.is_final:
-        kind = "Failed" if decision.completion.reason.is_failure else "Complete"
+        kind = _ENDS[decision.phase]
         conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
+    else:
+        past = [kind for kind in _ENDS.values() if kind in conditions]
+        conditions |= {kind: Condition(kind, "False", "Resumed", "the job goes on after an edit") for kind in past}
     return conditions
+
+
+_ENDS = {JobPhase.COMPLETED: "Complete", JobPhase.STOPPED: "Stopped", JobPhase.FAILED: "Failed"}

@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.api.job import InvalidJobError
+from tuning_operator.api.job import InvalidJobError, is_settled
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.cluster import Cluster, load_configuration
 from tuning_operator.runtime.errors import ApiError, ErrorKind
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-FINAL = ("Completed", "Failed")
 
 
 class Operator:
@@ -143,7 +141,7 @@ class Operator:
         await self._reconciler.report_failure(key, message)
 
     async def _resync(self) -> None:
-        """Look at all unfinished jobs from time to time: an event that was missed is made good by this."""
+        """Look at all unfinished or edited jobs from time to time: an event that was missed is made good by this."""
         while True:
             for namespace in self._settings.namespaces or (None,):
                 try:
@@ -152,7 +150,7 @@ class Operator:
                     logger.warning("the jobs of %s could not be listed: %s", namespace or "the cluster", error)
                     continue
                 for body in bodies:
-                    if (body.get("status") or {}).get("phase") not in FINAL:
+                    if not is_settled(body):
                         self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
             self.heartbeats.beat("resync")
             await asyncio.sleep(self._settings.resync_interval)

@@ -209,15 +209,17 @@ class Reconciler:
         self._poller.watch(key, interests)
 
     async def _write_job_status(self, key: JobKey, observed: Observed, decision: Decision) -> None:
-        """Write the fields of the job's status that differ from what is recorded."""
+        """Write the fields of the job's status that differ; of a job that has ended, that its edits were seen."""
         tuning_job = observed.tuning_job
-        if tuning_job.job.phase.is_final:
+        job = tuning_job.job
+        if job.phase.is_final and decision.phase.is_final:
             self._gauge.update(key, None)
-            return
-        summary = summarize(observed.snapshot, decision)
-        self._gauge.update(key, summary.phases)
-        status = render_job_status(summary, tuning_job.status, _texts(tuning_job, summary))
-        changes = _difference(tuning_job.status, status)
+            changes: dict[str, Any] = {"observedGeneration": job.generation} if job.is_edited else {}
+        else:
+            summary = summarize(observed.snapshot, decision)
+            self._gauge.update(key, summary.phases)
+            status = render_job_status(summary, tuning_job.status, _texts(tuning_job, summary))
+            changes = _difference(tuning_job.status, status)
         if changes:
             await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
 
