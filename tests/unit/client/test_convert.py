@@ -1,0 +1,255 @@
+"""Published manifests of SageMaker and Katib as ours; and that nothing of them is dropped silently."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
+from tuning_client.__main__ import main
+from tuning_client.convert import ConversionError, Converted, convert
+from tuning_operator.api.job import parse_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATA = Path(__file__).parent / "data"
+EXAMPLES = sorted(path.name for path in DATA.iterdir() if path.suffix in {".yaml", ".json"})
+
+
+def load(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((DATA / name).read_text())
+    return document
+
+
+def converted(name: str) -> dict[str, Any]:
+    (job,) = convert(load(name)).jobs
+    return job
+
+
+def said(result: Converted) -> str:
+    return "\n".join(str(note) for note in result.notes)
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value that is neither mapping nor list, and where it stands."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def changed(document: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    """The document with another value at a path."""
+    result = copy.deepcopy(document)
+    place: Any = result
+    for part in path[:-1]:
+        place = place[part]
+    if isinstance(value, bool):
+        place[path[-1]] = not value
+    elif isinstance(value, int | float):
+        place[path[-1]] = value + 1
+    else:
+        place[path[-1]] = f"{value}9" if value[-1:].isdigit() else f"{value}x"
+    return result
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_value_makes_a_difference_or_is_mentioned(name: str) -> None:
+    document = load(name)
+    before = convert(document)
+    mentioned = {path for note in before.notes for path in note.paths}
+    silent = []
+    for path, value in leaves(document):
+        if any(path[: len(place)] == place for place in mentioned):
+            continue
+        try:
+            after = convert(changed(document, path, value))
+        except ConversionError:
+            continue
+        if after == before:
+            silent.append(path)
+    assert silent == []
+
+
+def test_what_comes_out_are_jobs_that_the_operator_understands() -> None:
+    schema = job_schema()
+    for job in map(converted, EXAMPLES):
+        assert list(misspelt(job, schema, "")) == []
+        assert parse_job(as_stored(job)).job.name == job["metadata"]["name"]
+
+
+def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
+    result = convert(load("sagemaker-all-fields.yaml"))
+    (job,) = result.jobs
+    assert job["metadata"] == {"name": "full-request", "labels": {"team": "vision"}}
+    assert job["spec"] == {
+        "strategy": "Hyperband",
+        "hyperband": {"minResource": 1, "maxResource": 27},
+        "seed": 7,
+        "objective": {"metric": "validation:accuracy", "goal": "Maximize", "target": 0.95},
+        "parameters": [
+            {"name": "batch_size", "integer": {"min": 16, "max": 64, "scale": "Linear"}},
+            {"name": "momentum", "continuous": {"min": 0.5, "max": 0.99, "scale": "ReverseLog"}},
+            {"name": "optimizer", "categorical": {"values": ["sgd", "adam"]}},
+        ],
+        "staticParameters": {"dropout": "0.5", "epochs": "27", "_9lives": "yes"},
+        "limits": {"maxTrials": 1000, "maxParallelTrials": 100, "maxDuration": "7200s"},
+        "earlyStopping": {"type": "Off"},
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "training",
+                        "image": "registry.example.com/resnet:1",
+                        "env": [{"name": "LOG_LEVEL", "value": "debug"}],
+                        "resources": {"limits": {"nvidia.com/gpu": 4}},
+                    }
+                ],
+                "activeDeadlineSeconds": 3600,
+            }
+        },
+    }
+    assert "TrainingJobDefinition.AlgorithmSpecification.AlgorithmName: 'resnet' has no counterpart" in said(result)
+    assert "HyperParameterTuningJobConfig.ResourceLimits.MaxNumberOfTrainingJobs: was lowered from 2000" in said(result)
+
+
+def test_the_dialects_of_sagemaker_come_to_the_same() -> None:
+    ack, operator = converted("ack-xgboost.yaml"), converted("aws-operator-spot-xgboost.yaml")
+    assert operator["metadata"] == {"name": "spot-xgboost-mnist-hpo"}
+    assert operator["spec"]["template"]["spec"].pop("activeDeadlineSeconds") == 3599
+    assert ack["spec"]["template"]["spec"].pop("activeDeadlineSeconds") == 3600
+    assert ack["spec"] == operator["spec"]
+    assert len(ack["spec"]["staticParameters"]) == 23
+
+
+def test_several_definitions_are_several_jobs() -> None:
+    request = load("sagemaker-xgboost.json")
+    definition = request.pop("TrainingJobDefinition")
+    ranges = request["HyperParameterTuningJobConfig"].pop("ParameterRanges")
+    objective = {"Type": "Minimize", "MetricName": "validation:error"}
+    request["TrainingJobDefinitions"] = [
+        {**definition, "HyperParameterRanges": ranges},
+        {**definition, "HyperParameterRanges": ranges, "TuningObjective": objective},
+    ]
+    result = convert(request)
+    first, second = result.jobs
+    assert second["metadata"]["name"] == f"{first['metadata']['name']}-2"
+    assert first["spec"]["parameters"] == second["spec"]["parameters"]
+    assert [job["spec"]["objective"]["metric"] for job in result.jobs] == ["validation:auc", "validation:error"]
+    assert "TrainingJobDefinitions: a job has one template, so 2 jobs were made" in said(result)
+
+
+def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> None:
+    result = convert(load("katib-bayesian-optimization.yaml"))
+    (job,) = result.jobs
+    assert job["metadata"] == {"name": "bayesian-optimization", "namespace": "kubeflow"}
+    assert job["spec"] == {
+        "strategy": "Bayesian",
+        "seed": 10,
+        "objective": {"metric": "Validation-accuracy", "goal": "Maximize", "target": 0.99},
+        "parameters": [
+            {"name": "lr", "continuous": {"min": 0.01, "max": 0.03, "scale": "Linear"}},
+            {"name": "num_layers", "integer": {"min": 2, "max": 5, "scale": "Linear"}},
+            {"name": "optimizer", "categorical": {"values": ["sgd", "adam", "ftrl"]}},
+        ],
+        "limits": {"maxTrials": 12, "maxParallelTrials": 3, "maxFailedTrials": 4},
+        "earlyStopping": {"type": "Off"},
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "training-container",
+                        "image": "docker.io/kubeflowkatib/mxnet-mnist:v0.15.0",
+                        "command": [
+                            "python3",
+                            "/opt/mxnet-mnist/mnist.py",
+                            "--batch-size=64",
+                            "--lr=$(HP_lr)",
+                            "--num-layers=$(HP_num_layers)",
+                            "--optimizer=$(HP_optimizer)",
+                        ],
+                    }
+                ],
+                "restartPolicy": "Never",
+            }
+        },
+    }
+    assert "num-layers is called num_layers here" in said(result)
+    assert "the objective of a trial is the metric's last value" in said(result)
+
+
+def test_katibs_strategies_steps_and_early_stopping() -> None:
+    grid = converted("katib-grid.yaml")["spec"]
+    assert grid["strategy"] == "Grid"
+    values = ["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "0.008", "0.009", "0.01"]
+    assert grid["parameters"][0] == {"name": "lr", "categorical": {"values": values}}
+    hyperband = converted("katib-hyperband.yaml")["spec"]
+    assert hyperband["hyperband"] == {"minResource": 1, "maxResource": 2, "reductionFactor": 2}
+    assert hyperband["staticParameters"] == {"num_epochs": "2"}
+    median = converted("katib-median-stop.yaml")["spec"]
+    assert median["earlyStopping"] == {"type": "Median", "median": {"minCompletedTrials": 1, "minEpochs": 2}}
+    ranges = converted("katib-hyperopt-distribution.yaml")["spec"]["parameters"]
+    scales = [next(iter(item[kind]["scale"] for kind in ("continuous", "integer") if kind in item)) for item in ranges]
+    assert scales == ["Linear", "Linear", "Log", "Log"]
+
+
+def test_a_training_job_of_kubeflow_gives_the_template_of_its_master() -> None:
+    result = convert(load("katib-pytorchjob-mnist.yaml"))
+    (job,) = result.jobs
+    assert job["spec"]["template"]["spec"]["containers"][0]["command"][-1] == "--momentum=$(HP_momentum)"
+    assert "pytorchReplicaSpecs.Worker: a trial is one Pod: the others were left out" in said(result)
+
+
+def test_a_placeholder_that_kubernetes_does_not_expand_is_mentioned() -> None:
+    document = load("katib-median-stop.yaml")
+    pod = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]
+    pod["metadata"] = {"labels": {"lr": "${trialParameters.learningRate}"}, "name": "x"}
+    pod["spec"]["restartPolicy"] = "OnFailure"
+    result = convert(document)
+    assert "${trialParameters.learningRate} cannot be filled in" in said(result)
+    assert "spec.template.metadata.name: 'x' has no counterpart" in said(result)
+    assert "restartPolicy: is Never here" in said(result)
+    assert result.jobs[0]["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        ({"kind": "Deployment"}, "this is kubeflow.org/v1beta1 Deployment; what can be converted is"),
+        ({"apiVersion": "kubeflow.org/v1alpha3"}, "this is kubeflow.org/v1alpha3 Experiment"),
+        ({"spec": {"algorithm": {"algorithmName": "darts"}}}, r"algorithmName 'darts' has no counterpart: use one of"),
+        ({"spec": {"nasConfig": {"graphConfig": {}}}}, "no architecture search"),
+        ({"spec": {"trialTemplate": {"configMap": {"configMapName": "x"}}}}, r"trialTemplate\.trialSpec is missing"),
+        (
+            {"spec": {"trialTemplate": {"trialSpec": {"apiVersion": "tekton.dev/v1", "kind": "PipelineRun"}}}},
+            "as a Job",
+        ),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_field_and_remedy(patch: dict[str, Any], says: str) -> None:
+    document = load("katib-grid.yaml")
+    spec = {**document["spec"], **patch.pop("spec", {})}
+    with pytest.raises(ConversionError, match=says):
+        convert({**document, **patch, "spec": spec})
+
+
+def test_the_command_writes_manifests_to_one_stream_and_notes_to_the_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    several = tmp_path / "several.yaml"
+    several.write_text("---\n".join((DATA / name).read_text() for name in ("katib-grid.yaml", "ack-xgboost.yaml")))
+    assert main(["convert", str(several)]) == 0
+    streams = capsys.readouterr()
+    assert [job["kind"] for job in yaml.safe_load_all(streams.out)] == ["HyperparameterTuningJob"] * 2
+    assert "- spec.trainingJobDefinition.roleARN: has no counterpart: " in streams.err
+    assert main(["convert", str(tmp_path / "none.yaml")]) == 1
+    assert "none.yaml" in capsys.readouterr().err
