@@ -4,7 +4,13 @@ from tuning_client.analytics import HyperparameterTuningJobAnalytics
 from tuning_client.errors import JobFailedError, NotFoundError, TuningError, UnavailableError
 from tuning_client.estimator import Estimator
 from tuning_client.job import TuningJob
-from tuning_client.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter
+from tuning_client.parameters import (
+    CategoricalParameter,
+    ContinuousParameter,
+    HyperbandStrategyConfig,
+    IntegerParameter,
+    StrategyConfig,
+)
 from tuning_client.session import Session
 from tuning_client.tuner import HyperparameterTuner
 
@@ -12,12 +18,14 @@ __all__ = [
     "CategoricalParameter",
     "ContinuousParameter",
     "Estimator",
+    "HyperbandStrategyConfig",
     "HyperparameterTuner",
     "HyperparameterTuningJobAnalytics",
     "IntegerParameter",
     "JobFailedError",
     "NotFoundError",
     "Session",
+    "StrategyConfig",
     "TuningError",
     "TuningJob",
     "UnavailableError",

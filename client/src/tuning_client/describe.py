@@ -126,9 +126,10 @@ def _config(spec: Body) -> dict[str, Any]:
     return _without_none(
         {
             "Strategy": spec.get("strategy"),
+            "StrategyConfig": _strategy_config(spec),
             "HyperParameterTuningJobObjective": {"Type": objective["goal"], "MetricName": objective["metric"]},
             "ResourceLimits": {
-                "MaxNumberOfTrainingJobs": limits["maxTrials"],
+                **({"MaxNumberOfTrainingJobs": limits["maxTrials"]} if "maxTrials" in limits else {}),
                 "MaxParallelTrainingJobs": limits.get("maxParallelTrials", 1),
             },
             "ParameterRanges": _ranges(spec["parameters"]),
@@ -137,6 +138,14 @@ def _config(spec: Body) -> dict[str, Any]:
             "RandomSeed": spec.get("seed"),
         }
     )
+
+
+def _strategy_config(spec: Body) -> dict[str, Any] | None:
+    rungs = spec.get("hyperband")
+    if not rungs:
+        return None
+    bounds = {"MinResource": rungs["minResource"], "MaxResource": rungs["maxResource"]}
+    return {"HyperbandStrategyConfig": bounds}
 
 
 def _early_stopping(spec: Body) -> str:

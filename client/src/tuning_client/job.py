@@ -95,7 +95,8 @@ def _best_trial(job: Mapping[str, Any]) -> str | None:
 def _show(bar: tqdm[Any], job: Mapping[str, Any]) -> None:
     status = job.get("status") or {}
     counts = status.get("trialCounts") or {}
-    bar.total = job["spec"]["limits"]["maxTrials"]
+    _, _, total = status.get("progress", "").partition("/")
+    bar.total = int(total) if total else job["spec"]["limits"].get("maxTrials")
     bar.n = sum(counts.get(kind, 0) for kind in ("completed", "earlyStopped", "stopped", "failed"))
     shown = {"status": phase(job), "running": counts.get("running", 0), "stopped": counts.get("earlyStopped", 0)}
     if counts.get("failed"):

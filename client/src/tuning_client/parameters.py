@@ -35,15 +35,17 @@ class IntegerParameter:
 
     Attributes:
         scaling_type: Auto, Linear or Logarithmic (above 0).
+        step: only every step-th number is tried, from the lower bound on.
     """
 
     min_value: int
     max_value: int
     scaling_type: str = "Auto"
+    step: int = 1
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
-        return {"integer": _bounds(self, int)}
+        return {"integer": {**_bounds(self, int), "step": self.step}}
 
 
 @dataclass(frozen=True, init=False)
@@ -58,6 +60,30 @@ class CategoricalParameter:
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
         return {"categorical": {"values": list(self.values)}}
+
+
+@dataclass(frozen=True)
+class HyperbandStrategyConfig:
+    """The settings of strategy Hyperband.
+
+    Attributes:
+        max_resource: epochs of a whole training.
+        min_resource: epochs after which trials are compared for the first time.
+    """
+
+    max_resource: int
+    min_resource: int
+
+    def render(self) -> dict[str, Any]:
+        """The settings as they stand in `spec.hyperband`."""
+        return {"minResource": self.min_resource, "maxResource": self.max_resource}
+
+
+@dataclass(frozen=True)
+class StrategyConfig:
+    """The settings of a strategy."""
+
+    hyperband_strategy_config: HyperbandStrategyConfig
 
 
 ParameterRange = ContinuousParameter | IntegerParameter | CategoricalParameter

@@ -105,7 +105,7 @@ class Session:
         try:
             yield
         except client.ApiException as error:
-            raise _explained(error, self.namespace) from None
+            raise explain(error, self.namespace) from None
         except (HTTPError, OSError) as error:
             host = self._api.configuration.host
             raise UnavailableError(f"{host} does not answer: {error}; check the context and the network") from error
@@ -137,8 +137,8 @@ def _has_owner(body: Mapping[str, Any], uid: str) -> bool:
     return any(owner["uid"] == uid for owner in body["metadata"].get("ownerReferences") or ())
 
 
-def _explained(error: client.ApiException, namespace: str) -> TuningError:
-    """The API server's own words and what to do."""
+def explain(error: client.ApiException, namespace: str) -> TuningError:
+    """Turn a refusal into the API server's own words with what to do."""
     try:
         said = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):

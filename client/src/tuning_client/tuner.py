@@ -10,13 +10,28 @@ from tuning_client.errors import TuningError
 from tuning_client.estimator import Estimator
 from tuning_client.job import TuningJob
 from tuning_client.names import image_name, unique_job_name
-from tuning_client.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter, ParameterRange
+from tuning_client.parameters import (
+    CategoricalParameter,
+    ContinuousParameter,
+    HyperbandStrategyConfig,
+    IntegerParameter,
+    ParameterRange,
+    StrategyConfig,
+)
 from tuning_client.session import API_VERSION, JOB_KIND, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CategoricalParameter", "ContinuousParameter", "Estimator", "HyperparameterTuner", "IntegerParameter"]
+__all__ = [
+    "CategoricalParameter",
+    "ContinuousParameter",
+    "Estimator",
+    "HyperbandStrategyConfig",
+    "HyperparameterTuner",
+    "IntegerParameter",
+    "StrategyConfig",
+]
 
 
 class HyperparameterTuner:
@@ -28,9 +43,10 @@ class HyperparameterTuner:
         estimator: the training.
         objective_metric_name: the metric, as the training reports it after each epoch.
         hyperparameter_ranges: what is searched, by name.
-        strategy: how, for example Bayesian or Random.
+        strategy: how: Bayesian, Random, Grid or Hyperband.
+        strategy_config: the settings of Hyperband.
         objective_type: Maximize or Minimize.
-        max_jobs: how many trials are run.
+        max_jobs: how many trials are run; default: 1, and with strategy Grid all combinations.
         max_parallel_jobs: how many of them at the same time.
         max_runtime_in_seconds: the longest the whole job may take.
         target_objective_metric_value: ends the job once a trial has ended with it.
@@ -55,8 +71,9 @@ class HyperparameterTuner:
         hyperparameter_ranges: Mapping[str, ParameterRange],
         *,
         strategy: str = "Bayesian",
+        strategy_config: StrategyConfig | None = None,
         objective_type: str = "Maximize",
-        max_jobs: int = 1,
+        max_jobs: int | None = None,
         max_parallel_jobs: int = 1,
         max_runtime_in_seconds: int | None = None,
         target_objective_metric_value: float | None = None,
@@ -70,6 +87,7 @@ class HyperparameterTuner:
         static = {name: text for name, text in estimator.hyperparameters().items() if name not in hyperparameter_ranges}
         named = {
             "strategy": strategy,
+            "hyperband": strategy_config and strategy_config.hyperband_strategy_config.render(),
             "seed": random_seed,
             "objective": {
                 "metric": objective_metric_name,
@@ -79,7 +97,7 @@ class HyperparameterTuner:
             "parameters": [{"name": name, **range_.render()} for name, range_ in hyperparameter_ranges.items()],
             "staticParameters": static or None,
             "limits": {
-                "maxTrials": max_jobs,
+                "maxTrials": max_jobs or (None if strategy == "Grid" else 1),
                 "maxParallelTrials": max_parallel_jobs,
                 "maxDuration": None if max_runtime_in_seconds is None else f"{max_runtime_in_seconds}s",
             },

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
+from kubernetes.client import ApiException
 
 from tests.unit.client.bodies import FakeSession, job
 from tuning_client import (
     CategoricalParameter,
     ContinuousParameter,
     Estimator,
+    HyperbandStrategyConfig,
     HyperparameterTuner,
     IntegerParameter,
     JobFailedError,
     Session,
+    StrategyConfig,
     TuningError,
     UnavailableError,
 )
 from tuning_client.job import TuningJob
 from tuning_client.names import unique_job_name
+from tuning_client.session import explain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +79,7 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         "objective": {"metric": "validation:accuracy", "goal": "Maximize", "target": 0.9},
         "parameters": [
             {"name": "learning_rate", "continuous": {"min": 1e-5, "max": 1.0, "scale": "Log"}},
-            {"name": "mini_batch_size", "integer": {"min": 16, "max": 64, "scale": "Auto"}},
+            {"name": "mini_batch_size", "integer": {"min": 16, "max": 64, "scale": "Auto", "step": 1}},
             {"name": "optimizer", "categorical": {"values": ["sgd", "adam", "rmsprop", "nag"]}},
         ],
         "staticParameters": {"num_layers": "18", "epochs": "10"},
@@ -97,6 +102,15 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
             }
         },
     }
+
+
+def test_the_strategies_that_need_more_or_less() -> None:
+    grid = HyperparameterTuner(estimator(), "accuracy", {"n": IntegerParameter(16, 64, step=16)}, strategy="Grid")
+    assert grid.manifest("n")["spec"]["limits"] == {"maxParallelTrials": 1}
+    assert grid.manifest("n")["spec"]["parameters"][0]["integer"]["step"] == 16
+    rungs = StrategyConfig(HyperbandStrategyConfig(max_resource=27, min_resource=1))
+    hyperband = HyperparameterTuner(estimator(), "accuracy", RANGES, strategy="Hyperband", strategy_config=rungs)
+    assert hyperband.manifest("h")["spec"]["hyperband"] == {"minResource": 1, "maxResource": 27}
 
 
 def test_a_pod_template_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -157,3 +171,32 @@ def test_waiting_bears_an_api_server_that_is_away_for_a_while_and_tells_a_failur
         TuningJob("resnet", fake(FakeSession(away, away, failed))).wait(progress=False, poll_seconds=0)
     with pytest.raises(UnavailableError):
         TuningJob("resnet", fake(FakeSession(away))).wait(progress=False, poll_seconds=0, patience_seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (
+            404,
+            "404 page not found",
+            TuningError,
+            "knows no tuningjobs.tuning-operator.dev: install the",
+        ),
+        (
+            403,
+            '{"message": "create is forbidden"}',
+            TuningError,
+            "is forbidden: ask for the role edit in namespace ml",
+        ),
+        (401, '{"message": "Unauthorized"}', TuningError, "Unauthorized: log in anew"),
+        (429, None, UnavailableError, "try again later"),
+        (500, '{"message": "etcd is away"}', UnavailableError, "etcd is away; try again later"),
+        (422, '{"message": "spec is wrong"}', TuningError, "^spec is wrong$"),
+    ],
+)
+def test_refusals_say_what_to_do(status: int, body: str | None, kind: type[TuningError], says: str) -> None:
+    refusal = ApiException(status=status, reason="Reason")
+    refusal.body = body
+    explained = explain(refusal, "ml")
+    assert type(explained) is kind
+    assert re.search(says, str(explained))

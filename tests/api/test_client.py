@@ -1,0 +1,107 @@
+"""The client against a real API server: what it creates is taken, and what is refused is told in the server's words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.client.test_convert import EXAMPLES, converted
+from tuning_client import (
+    CategoricalParameter,
+    ContinuousParameter,
+    Estimator,
+    HyperparameterTuner,
+    IntegerParameter,
+    NotFoundError,
+    Session,
+    TuningError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cluster.controlplane import ControlPlane
+
+pytestmark = pytest.mark.api
+
+
+@pytest.fixture
+def session(kubeconfig: Path, namespace: str) -> Session:
+    return Session(namespace, kubeconfig=kubeconfig)
+
+
+def tuner(session: Session, **changes: Any) -> HyperparameterTuner:
+    arguments: dict[str, Any] = {
+        "hyperparameter_ranges": {
+            "learning_rate": ContinuousParameter(1e-5, 1.0, scaling_type="Logarithmic"),
+            "momentum": ContinuousParameter(0.5, 0.99, scaling_type="ReverseLogarithmic"),
+            "mini_batch_size": IntegerParameter(16, 64),
+            "optimizer": CategoricalParameter(["sgd", "adam"]),
+        },
+        "max_jobs": 20,
+        "max_parallel_jobs": 2,
+        "max_runtime_in_seconds": 3600,
+        "target_objective_metric_value": 0.9,
+        "early_stopping_type": "Auto",
+        "random_seed": 7,
+        "session": session,
+        **changes,
+    }
+    return HyperparameterTuner(Estimator("registry.example.com/trainer:1"), "validation:accuracy", **arguments)
+
+
+def test_a_job_is_created_with_all_that_the_arguments_say(session: Session) -> None:
+    search = tuner(session, tags={"team": "vision"})
+    search.fit(wait=False)
+    assert search.latest_tuning_job is not None
+    stored = search.latest_tuning_job.resource()
+    expected = search.manifest(stored["metadata"]["name"])
+    assert stored["metadata"]["name"].startswith("trainer-")
+    assert stored["metadata"]["labels"] == {"team": "vision"}
+    assert {name: stored["spec"][name] for name in ("objective", "limits", "seed", "earlyStopping")} == {
+        name: expected["spec"][name] for name in ("objective", "limits", "seed", "earlyStopping")
+    }
+    assert search.describe()["HyperParameterTuningJobStatus"] == "InProgress"
+    assert search.analytics().dataframe().empty
+    HyperparameterTuner.attach(stored["metadata"]["name"], session).fit(job_name="again", wait=False)
+    assert session.job("again")["spec"] == stored["spec"]
+
+
+def test_what_the_server_refuses_is_told_in_its_words(session: Session) -> None:
+    with pytest.raises(TuningError, match=r"spec\.parameters\[0\]\.continuous\.max: .*must be greater than min"):
+        tuner(session, hyperparameter_ranges={"x": ContinuousParameter(1, 0)}).fit(wait=False)
+    with pytest.raises(TuningError, match=r'unknown field "spec\.limit"'):
+        tuner(session, spec={"limit": {"maxTrials": 3}}).fit(wait=False)
+    tuner(session).fit(job_name="taken", wait=False)
+    with pytest.raises(TuningError, match='"taken" already exists: give another job_name'):
+        tuner(session).fit(job_name="taken", wait=False)
+    with pytest.raises(NotFoundError, match=rf'"nothing" not found in namespace {session.namespace}: check name'):
+        HyperparameterTuner.attach("nothing", session)
+
+
+def test_a_session_keeps_to_its_context_and_namespace(kubeconfig: Path, namespace: str) -> None:
+    assert Session(kubeconfig=kubeconfig).namespace == "default"
+    assert Session(namespace, kubeconfig=kubeconfig, context="tuning-operator-test").namespace == namespace
+    with pytest.raises(TuningError, match="no context 'prod' in the kubeconfig; it has: tuning-operator-test"):
+        Session(kubeconfig=kubeconfig, context="prod")
+
+
+def test_a_server_that_does_not_answer_is_a_passing_trouble(kubeconfig: Path, tmp_path: Path) -> None:
+    config = json.loads(kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    elsewhere = tmp_path / "kubeconfig"
+    elsewhere.write_text(json.dumps(config))
+    with pytest.raises(UnavailableError, match=r"https://127\.0\.0\.1:1 does not answer"):
+        Session(kubeconfig=elsewhere).job("x")
+
+
+def test_converted_manifests_are_accepted(control_plane: ControlPlane, namespace: str) -> None:
+    jobs = [converted(name) for name in EXAMPLES]
+    for number, job in enumerate(jobs):
+        job["metadata"] = {**job["metadata"], "namespace": namespace, "name": f"job-{number}"}
+    manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs})
+    created = control_plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f=-", stdin=manifests)
+    assert created.count("created (server dry run)") == len(EXAMPLES)
