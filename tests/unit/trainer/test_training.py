@@ -60,8 +60,17 @@ class Listener:
         self.curve.append(metrics)
 
 
-def run(hp: Hyperparameters, interruption: Interruption | None = None) -> Curve:
-    listener = Listener()
+class Killed(Listener):
+    """Dies while it takes the report of an epoch."""
+
+    def report(self, epoch: int, metrics: dict[str, float]) -> None:
+        super().report(epoch, metrics)
+        if epoch == 2:
+            raise MemoryError
+
+
+def run(hp: Hyperparameters, interruption: Interruption | None = None, listener: Listener | None = None) -> Curve:
+    listener = listener or Listener()
     training.Training(hp, interruption or Interruption()).run(cast("Reporter", listener))
     return listener.curve
 
@@ -151,6 +160,20 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["checkpoint.pt"]
     assert run(hp) == whole
     assert not list((tmp_path / "checkpoints").iterdir()), "a finished run must not be resumed"
+
+
+def test_a_run_that_was_killed_trains_no_reported_epoch_again(
+    hp: Hyperparameters, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(hp)
+    hp = replace(hp, checkpoint_dir=str(tmp_path / "checkpoints"))
+    with pytest.raises(MemoryError):
+        run(hp, listener=Killed())
+    capsys.readouterr()
+    assert run(hp) == whole
+    said = capsys.readouterr().out
+    assert "resumed in epoch 3" in said
+    assert "epoch 2 of 4:" not in said
 
 
 def test_trials_that_share_a_folder_have_a_checkpoint_each(

@@ -128,7 +128,7 @@ class Hyperparameters:
         "0", whole(0), "an integer from 0 to 2147483647", "of the validation images; the same for trials to be compared"
     )
     checkpoint_dir: str = setting(
-        "", str, "a folder", "where SIGTERM leaves a checkpoint, and a new run resumes from it"
+        "", str, "a folder", "where each epoch and SIGTERM leave a checkpoint, and a new run resumes from it"
     )
 
 

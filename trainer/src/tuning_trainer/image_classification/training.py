@@ -89,12 +89,13 @@ class Training:
             began = time.monotonic()
             self._train_epoch()
             metrics = self._train_metrics() | self._validate()
-            reporter.report(self._progress.epoch, metrics)
+            epoch, history = self._progress.epoch, [*self._progress.history, metrics]
+            self._progress = Progress(self._zero(), self._zero(), epoch + 1, 0, history)
+            # Before the report: an epoch that is trained again on other hardware might not end with the same value.
+            self._save()
+            reporter.report(epoch, metrics)
             values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-            _say(f"epoch {self._progress.epoch} of {self._hp.epochs}: {values} ({time.monotonic() - began:.1f} s)")
-            self._progress = Progress(
-                self._zero(), self._zero(), self._progress.epoch + 1, 0, [*self._progress.history, metrics]
-            )
+            _say(f"epoch {epoch} of {self._hp.epochs}: {values} ({time.monotonic() - began:.1f} s)")
         if self._checkpoint is not None:
             self._checkpoint.unlink(missing_ok=True)
 
@@ -153,10 +154,14 @@ class Training:
     def _leave_if_asked(self) -> None:
         if not self._interruption.requested:
             return
+        self._save()
         if self._checkpoint is not None:
-            checkpoint.save(self._checkpoint, self._hp, self._trained, self._progress)
             _say(f"interrupted in epoch {self._progress.epoch}: wrote {self._checkpoint}")
         raise Interrupted
+
+    def _save(self) -> None:
+        if self._checkpoint is not None:
+            checkpoint.save(self._checkpoint, self._hp, self._trained, self._progress)
 
     def _resume(self) -> None:
         assert self._checkpoint is not None  # noqa: S101 - for the type checker
