@@ -1,4 +1,4 @@
-"""A whole job from Python: started, followed, read."""
+"""Whole jobs from Python: started, followed, read; and stopped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.operator.harness import METRIC
 from tests.api.operator.kubelet import Training
+from tests.waiting import wait_until
 from tuning_client import ContinuousParameter, Estimator, HyperparameterTuner, Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def test_a_tuner_runs_a_job_and_its_tables_say_what_the_trials_do(
 ) -> None:
     def train(parameters: Mapping[str, Any], pod: str) -> Training:
         x = float(parameters["x"])
-        return Training(tuple(round(x * epoch / 4, 6) for epoch in range(1, 5)), exit_code=1 if "0002" in pod else 0)
+        values = tuple(round(x * epoch / 4, 6) for epoch in range(1, 5))
+        endless = pod.startswith("endless")
+        return Training(values, epoch_seconds=60 if endless else 0.1, exit_code=1 if "0002" in pod else 0)
 
     lab = start_lab(train)
     tuner = HyperparameterTuner(
@@ -52,3 +55,11 @@ def test_a_tuner_runs_a_job_and_its_tables_say_what_the_trials_do(
     assert description["TrainingJobStatusCounters"]["NonRetryableError"] == 1
     best = completed.sort_values(["FinalObjectiveValue"], ascending=False).TrainingJobName.iloc[0]
     assert tuner.best_training_job() == description["BestTrainingJob"]["TrainingJobName"] == best
+
+    tuner.fit(job_name="endless", wait=False)
+    wait_until(lambda: tuner.describe()["TrainingJobStatusCounters"]["InProgress"], "trials run")
+    tuner.stop_tuning_job()
+    tuner.wait()
+    description = tuner.describe()
+    assert description["HyperParameterTuningJobStatus"] == "Stopped"
+    assert set(tuner.analytics().dataframe().TrainingJobStatus) == {"Stopped"}

@@ -145,7 +145,8 @@ def test_names_are_unique_and_short_enough() -> None:
 def test_a_job_is_started_followed_and_attached_to(capsys: pytest.CaptureFixture[str]) -> None:
     counts = {"completed": 2, "earlyStopped": 1, "failed": 1, "running": 0}
     done = job(trialCounts=counts, bestTrial={"name": "resnet-0001", "objective": "0.41234567"})
-    session = FakeSession(job("Running"), done)
+    edited = {**done, "metadata": {**done["metadata"], "generation": 2}}
+    session = FakeSession(job("Running"), edited, done)
     tuner = HyperparameterTuner(estimator(), "validation:accuracy", RANGES, max_jobs=4, session=fake(session))
     with pytest.raises(TuningError, match=r"call fit\(\)"):
         tuner.describe()

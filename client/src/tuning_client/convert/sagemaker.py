@@ -22,6 +22,7 @@ from tuning_client.parameters import SCALES
 if TYPE_CHECKING:
     from tuning_client.convert.source import Field, Source
 
+MAX_ATTEMPTS = 30
 STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _NO_COUNTERPART = {
@@ -30,7 +31,6 @@ _NO_COUNTERPART = {
     "OutputDataConfig": "nothing is uploaded: let the training write to a volume or a bucket of its own",
     "VpcConfig": "has no counterpart: Pods are in the cluster's network; restrict them by a NetworkPolicy",
     "CheckpointConfig": "has no counterpart: mount a volume, with subPathExpr: $(TUNING_TRIAL) a folder for each trial",
-    "RetryStrategy": "has no counterpart: attempts that the cluster ended are repeated, failures are results",
     "DefinitionName": "has no counterpart: a job has one template, which needs no name",
 }
 _SWITCHES = {
@@ -116,6 +116,7 @@ def _job(config: Field, definition: Field, meta: dict[str, Any]) -> dict[str, An
             "objective": _objective(config, definition),
             "limits": bounds,
             "earlyStopping": {"type": config["TrainingJobEarlyStoppingType"].text("Off").capitalize()},
+            "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
             "template": _template(definition),
         },
     )
@@ -134,6 +135,17 @@ def _objective(config: Field, definition: Field) -> dict[str, Any]:
     criteria["BestObjectiveNotImproving"].note("has no counterpart: the job ends by its limits or its target")
     criteria["ConvergenceDetected"].note("has no counterpart: the job ends by its limits or its target")
     return result
+
+
+def _retry(again: Field) -> dict[str, int] | None:
+    if again.is_empty():
+        return None
+    wanted = again.number(int) + 1  # SageMaker does not count the first attempt
+    attempts = min(wanted, MAX_ATTEMPTS)
+    again.note(
+        f"became {attempts} attempts of a training that fails; attempts that the cluster ended are repeated in any case"
+    )
+    return {"maxAttempts": attempts}
 
 
 def _rungs(config: Field, strategy: str) -> dict[str, int] | None:
