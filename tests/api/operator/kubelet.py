@@ -6,6 +6,7 @@ termination message, gracefully deleted.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tests.cluster.api import Api
 
 _NODE = "test-node"
-_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,23 @@ class Kubelet:
         namespace: whose Pods it runs.
         train: the training of a Pod, by its hyperparameters and its name.
         metric: name of the objective.
+        poll_seconds: between two looks at the Pods.
     """
 
     def __init__(
-        self, api: Api, namespace: str, train: Callable[[Mapping[str, Any], str], Training], metric: str
+        self,
+        api: Api,
+        namespace: str,
+        train: Callable[[Mapping[str, Any], str], Training],
+        metric: str,
+        poll_seconds: float = 0.05,
     ) -> None:
         self._api = api
         self._namespace = namespace
         self._train = train
         self._metric = metric
+        self._poll_seconds = poll_seconds
+        self._newest: dict[str, Run] = {}
         self.runs: dict[str, Run] = {}
         self.most_alive = 0
         self._stop = threading.Event()
@@ -140,7 +148,7 @@ class Kubelet:
         return Target(address, labels)
 
     def _run(self) -> None:
-        while not self._stop.wait(_POLL_SECONDS):
+        while not self._stop.wait(self._poll_seconds):
             try:
                 self._tick()
             except OSError:
@@ -166,7 +174,7 @@ class Kubelet:
         parameters = json.loads(environment["HYPERPARAMETERS"])
         training = self._train(parameters, metadata["name"])
         run = Run(metadata["name"], metadata["uid"], parameters, training)
-        self.runs[run.uid] = run
+        self.runs[run.uid] = self._newest[run.name] = run
         if not pod["spec"].get("nodeName"):
             binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": run.name}}
             self._call(run, "POST", "/binding", {**binding, "target": {"kind": "Node", "name": _NODE}})
@@ -219,10 +227,11 @@ class Kubelet:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 page = kubelet._page(self.path.removeprefix("/"))
-                self.send_response(200 if page is not None else 404)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write((page or "").encode())
+                with contextlib.suppress(BrokenPipeError):  # Prometheus waits no longer than a scrape interval
+                    self.send_response(200 if page is not None else 404)
+                    self.send_header("Content-Type", "text/plain; version=0.0.4")
+                    self.end_headers()
+                    self.wfile.write((page or "").encode())
 
             def log_message(self, *_: Any) -> None:
                 """Keep the test's output clean."""
@@ -230,10 +239,9 @@ class Kubelet:
         return Handler
 
     def _page(self, pod: str) -> str | None:
-        for run in list(self.runs.values()):
-            if run.name == pod and run.started is not None and run.ended is None:
-                return run.page(self._metric)
-        return None
+        run = self._newest.get(pod)
+        trains = run is not None and run.started is not None and run.ended is None
+        return run.page(self._metric) if run is not None and trains else None
 
 
 def _now() -> str:
