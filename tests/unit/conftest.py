@@ -4,4 +4,6 @@ from hypothesis import settings
 
 # A deadline for each example makes tests fail on a busy machine; `timeout` of pytest bounds the whole test.
 settings.register_profile("unit", deadline=None)
-settings.load_profile("unit")
+settings.register_profile("long", deadline=None, max_examples=10_000)
+if settings.get_current_profile_name() == "default":  # else --hypothesis-profile has been given
+    settings.load_profile("unit")

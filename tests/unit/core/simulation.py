@@ -27,7 +27,7 @@ from tuning_operator.runtime.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from tuning_operator.runtime.cluster import Cluster
 
@@ -50,7 +50,7 @@ class Fault:
     """What goes wrong during a pass: at its `call`-th request, and before or after that takes effect."""
 
     call: int
-    kind: str  # crash, error or fate
+    kind: str  # crash, error, fate, edit (somebody edits the job) or rival (another operator makes a pass)
     late: bool = False
     fate: tuple[str, int] = ("start", 0)
 
@@ -127,10 +127,21 @@ class World:
     pods: dict[str, SimulatedPod] = field(default_factory=dict)
     scraped: dict[str, int] = field(default_factory=dict)
     disrupted: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)
+    rival: Callable[[], Awaitable[None]] | None = None
     reported: dict[str, int] = field(default_factory=dict)
     prometheus_is_up: bool = True
     writes: int = 0
     versions: int = 0
+
+    def edit(self, **spec: Any) -> None:
+        """Change fields of the job's specification; `target` stands for the objective's."""
+        if "target" in spec:
+            spec["objective"] = new_job(0, {}, spec.pop("target"), "Off")["spec"]["objective"]
+        self.job["spec"] |= spec
+        self.job["metadata"]["generation"] += 1
+        self.touch(self.job)
 
     def value(self, number: int, epoch: int) -> float:
         """What a trial measures: some diverge, and the same training gives the same values."""
@@ -196,6 +207,7 @@ class World:
 
     def _fail(self, pod: SimulatedPod) -> None:
         self._end(pod, 1)
+        self.failed.add(pod.name)
         pod.message = "Traceback: CUDA out of memory"
 
     def _delete(self, pod: SimulatedPod) -> None:
@@ -251,7 +263,8 @@ class FakePrometheus:
         assert (namespace, set(pods)) == (KEY.namespace, set(windows))
         if not self._world.prometheus_is_up:
             raise PrometheusError("no answer")
-        return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.scraped.get(pod, 0)) for pod in pods}
+        self._world.told |= {pod: self._world.scraped.get(pod, 0) for pod in pods}
+        return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.told[pod]) for pod in pods}
 
 
 class Connection:
@@ -269,58 +282,63 @@ class Connection:
         self._fault, self._calls = fault, 0
 
     async def get_job(self, _namespace: str, _name: str) -> Body:
-        self._read_job = self._request(lambda: self._world.job)
+        self._read_job = await self._request(lambda: self._world.job)
         return self._read_job
 
     async def list_trials(self, _namespace: str, _job: str) -> list[Body]:
-        return self._request(lambda: list(self._world.trials.values()))
+        return await self._request(lambda: list(self._world.trials.values()))
 
     async def list_pods(self, _namespace: str, _job: str) -> list[Body]:
-        return self._request(lambda: [pod.render() for pod in self._world.pods.values()])
+        return await self._request(lambda: [pod.render() for pod in self._world.pods.values()])
 
     async def get_pod(self, _namespace: str, name: str) -> Body:
-        return self._request(lambda: self._found(self._world.pods, name).render())
+        return await self._request(lambda: self._found(self._world.pods, name).render())
 
     async def get_trial(self, _namespace: str, name: str) -> Body:
-        return self._request(lambda: self._found(self._world.trials, name))
+        return await self._request(lambda: self._found(self._world.trials, name))
 
     async def create_event(self, _namespace: str, _body: Body) -> None:
-        self._request(lambda: None)
+        await self._request(lambda: None)
 
     async def create_trial(self, _namespace: str, body: Body) -> Body:
-        return self._request(lambda: self._create_trial(copy.deepcopy(body)))
+        return await self._request(lambda: self._create_trial(copy.deepcopy(body)))
 
     async def create_pod(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
-        return self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
+        return await self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
 
     async def delete_pod(self, _namespace: str, name: str, uid: str) -> None:
-        self._request(lambda: self._delete_pod(name, uid))
+        await self._request(lambda: self._delete_pod(name, uid))
 
     async def patch_job_status(self, _namespace: str, _name: str, status: Body, version: str) -> Body:
-        return self._request(lambda: self._patch_job(status, version))
+        return await self._request(lambda: self._patch_job(status, version))
 
     async def patch_trial_status(self, _namespace: str, name: str, status: Body, version: str) -> Body:
-        return self._request(lambda: self._patch_trial(name, status, version))
+        return await self._request(lambda: self._patch_trial(name, status, version))
 
-    def _request(self, effect: Callable[[], Any]) -> Any:
+    async def _request(self, effect: Callable[[], Any]) -> Any:
         if self.dead:
             raise Crash
         self._calls += 1
         fault = self._fault if self._fault and self._fault.call == self._calls else None
         if fault and not fault.late:
-            self._suffer(fault)
+            await self._suffer(fault)
         answer = copy.deepcopy(effect())
         if fault and fault.late:
-            self._suffer(fault)
+            await self._suffer(fault)
         return answer
 
-    def _suffer(self, fault: Fault) -> None:
+    async def _suffer(self, fault: Fault) -> None:
         if fault.kind == "crash":
             self.dead = True
             raise Crash
         if fault.kind == "error":
             raise ApiError(ErrorKind.UNAVAILABLE, "HTTP 503")
-        self._world.befall(*fault.fate)
+        if fault.kind == "rival" and self._world.rival:
+            await self._world.rival()
+        elif fault.kind == "edit":
+            self._world.edit(suspend=not self._world.job["spec"]["suspend"])
+        else:
+            self._world.befall(*fault.fate)
 
     def _found(self, objects: Mapping[str, Any], name: str) -> Any:
         if name not in objects:
@@ -417,20 +435,35 @@ class Connection:
         for epoch, value in curve.items():
             true = self._world.value(number, epoch)
             assert value == "NaN" if true != true else float(value) == true  # noqa: PLR0124 - NaN
-        retries = after["attempt"] - before.get("attempt", 1)
-        disruptions = after["disruptions"] - before.get("disruptions", 0)
-        assert disruptions <= retries <= 1
-        if disruptions:
-            assert f"{name}-{before.get('attempt', 1)}" in self._world.disrupted, "nothing had happened to the Pod"
-        elif retries:
-            spec = self._read_job["spec"]
-            assert spec["suspend"], "a retry without a disruption"
-            assert spec["suspendPolicy"] == "Stop"
-            assert before.get("phase", "Pending") == "Pending", "a training was not stopped but begun anew"
+        self._judge_attempts(f"{name}-{before.get('attempt', 1)}", before, after)
         if before.get("stopDecision"):
             assert after["stopDecision"] == before["stopDecision"], "a decision was changed"
             assert after["phase"] in {"Stopping", "EarlyStopped", "Stopped"}, "a decision was forgotten"
         assert after["trainingSeconds"] >= before.get("trainingSeconds", 0)
+
+    def _judge_attempts(self, pod: str, before: Body, after: Body) -> None:
+        """Only what happened to the Pod is a reason for another one; only the training's own failures are counted."""
+        retries = after["attempt"] - before.get("attempt", 1)
+        disruptions = after["disruptions"] - before.get("disruptions", 0)
+        failures = after["failures"] - before.get("failures", 0)
+        assert (disruptions, failures) in {(0, 0), (1, 0), (0, 1)}
+        if disruptions:
+            assert pod in self._world.disrupted, "nothing had happened to the Pod"
+        if failures:
+            silent = "NoMetricsReported" in after["reason"] + after["message"]
+            assert pod in self._world.failed or silent, "the training had not failed"
+            assert not silent or self._world.told.get(pod, 0) == 0, "given up although it had reported"
+        if after["phase"] == "Failed":
+            allowed = self._read_job["spec"]["retry"]["maxAttempts"]
+            assert not failures or after["failures"] >= allowed, "given up with attempts left"
+            assert retries == 0
+        elif retries and not disruptions + failures:
+            spec = self._read_job["spec"]
+            assert spec["suspend"], "a retry without a reason"
+            assert spec["suspendPolicy"] == "Stop"
+            assert before.get("phase", "Pending") == "Pending", "a training was not stopped but begun anew"
+        else:
+            assert retries == disruptions + failures
 
     def _patch(self, body: Body, status: Body, version: str) -> Body:
         if body["metadata"]["resourceVersion"] != version:
@@ -449,7 +482,8 @@ class SimulatedOperator:
         self.connection = Connection(world)
         cluster = cast("Cluster", self.connection)
         self._runner = runner
-        self._poller = MetricsPoller(cast("Prometheus", FakePrometheus(world)), 2.0, 300.0, lambda _: None)
+        prometheus = cast("Prometheus", FakePrometheus(world))
+        self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
         suggester = Suggester(1, 60.0, lambda _: None)
         self._reconciler = Reconciler(
             cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), lambda: world.now
@@ -459,7 +493,7 @@ class SimulatedOperator:
         """Run one pass, which may fail; False when the process has died of it."""
         self.connection.expect(fault)
         try:
-            self._runner.run(self._pass())
+            self._runner.run(self.make_pass())
         except Crash:
             return False
         return True
@@ -469,7 +503,8 @@ class SimulatedOperator:
         if self._poller._interests:
             self._runner.run(self._poller._poll(KEY.namespace))
 
-    async def _pass(self) -> None:
+    async def make_pass(self) -> None:
+        """One pass, which may fail."""
         try:
             await self._reconciler.reconcile(KEY)
         except ApiError as error:
@@ -514,6 +549,7 @@ def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: st
             "parameters": [{"name": "lr", "continuous": {"min": 1e-5, "max": 1.0, "scale": "Log"}}],
             "limits": dict(limits),
             "earlyStopping": stopping,
+            "retry": {"maxAttempts": 1},
             "suspend": False,
             "suspendPolicy": "Drain",
             "stop": False,

@@ -1,11 +1,15 @@
-"""Random histories of a job: Pods meet with any fate, the operator crashes between any two requests, users edit the
-job, Prometheus is silent for a while. The promises are checked at every write (see `simulation.py`) and at the end.
+"""Random histories of a job: Pods meet with any fate, the operator crashes between any two requests, another operator
+or a user comes in between, Prometheus is silent for a while. The promises are checked at every write (see
+`simulation.py`) and at the end.
+
+`make simulation` runs a hundred times as many of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -24,34 +28,54 @@ limits = st.fixed_dictionaries(
     {"maxTrials": st.integers(2, 7), "maxParallelTrials": st.integers(1, 3)},
     optional={"maxFailedTrials": st.integers(2, 4)},
 )
+faults = st.builds(
+    Fault,
+    call=st.integers(1, 14),
+    kind=st.sampled_from(("crash", "error", "fate", "edit", "rival")),
+    late=st.booleans(),
+    fate=fates,
+)
+patience = st.fixed_dictionaries(
+    {
+        "retry": st.fixed_dictionaries({"maxAttempts": st.integers(1, 3)}),
+        "metrics": st.sampled_from(({}, {"startDeadline": "3s"}, {"startDeadline": "20s"})),
+    }
+)
 edits = st.one_of(
     st.fixed_dictionaries({"limits": limits}),
     st.fixed_dictionaries({"suspend": st.booleans(), "suspendPolicy": st.sampled_from(("Drain", "Stop"))}),
     st.fixed_dictionaries({"target": st.sampled_from((None, 0.5, 0.9))}),
-)
-faults = st.builds(
-    Fault, call=st.integers(1, 14), kind=st.sampled_from(("crash", "error", "fate")), late=st.booleans(), fate=fates
+    patience,
 )
 
 
 class Simulation(RuleBasedStateMachine):
-    """The steps of a history."""
+    """The steps of a history; `steps` counts passes and fates, over all of them."""
+
+    steps = 0
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.world = World({}, 0)
-        self.operator = SimulatedOperator(self.world, self.runner)
+        self._begin(World({}, 0))
+
+    def _begin(self, world: World) -> None:
+        self.world = world
+        self.operator, self.rival = (SimulatedOperator(world, self.runner) for _ in range(2))
+        world.rival = self.rival.make_pass
 
     @initialize(
         seed=st.integers(0, 1000),
         bounds=limits,
         goal=st.sampled_from((None, None, 0.5, 0.9)),
         stopping=st.sampled_from(("Median", "Auto", "Off")),
+        fields=patience,
     )
-    def apply(self, seed: int, bounds: dict[str, int], goal: float | None, stopping: str) -> None:
-        self.world = World(new_job(seed, bounds, goal, stopping), seed)
-        self.operator = SimulatedOperator(self.world, self.runner)
+    def apply(
+        self, seed: int, bounds: dict[str, int], goal: float | None, stopping: str, fields: dict[str, Any]
+    ) -> None:
+        self._begin(World(new_job(seed, bounds, goal, stopping), seed))
+        self.world.edit(**fields)
 
     @rule(rounds=st.lists(ROUND, min_size=2, max_size=6))
     def live(self, rounds: list[tuple[list[tuple[str, int]], bool, bool]]) -> None:
@@ -59,6 +83,7 @@ class Simulation(RuleBasedStateMachine):
             assert self.operator.reconcile()
             for fate in several:
                 self.world.befall(*fate)
+            Simulation.steps += 1 + len(several)
             if scraped:
                 self.world.scrape()
             if polled:
@@ -70,6 +95,16 @@ class Simulation(RuleBasedStateMachine):
             self.operator.poll()
         if not self.operator.reconcile(fault):
             self._restart()
+        Simulation.steps += 1
+
+    @rule(polled=st.booleans(), passes=st.integers(1, 3))
+    def live_beside_another_operator(self, polled: bool, passes: int) -> None:
+        """As when a node is cut off: its operator goes on for a while, with memories of its own."""
+        if polled:
+            self.rival.poll()
+        for _ in range(passes):
+            assert self.rival.reconcile()
+        Simulation.steps += passes
 
     @rule(up=st.booleans())
     def lose_or_find_prometheus(self, up: bool) -> None:
@@ -77,13 +112,13 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(edit=edits)
     def edit(self, edit: dict[str, Any]) -> None:
-        self._edit(**edit)
+        self.world.edit(**edit)
 
     @precondition(lambda self: len(self.world.trials) > 2)
     @rule(sure=st.sampled_from((False, False, False, True)))
     def stop(self, sure: bool) -> None:
         if sure:
-            self._edit(stop=True)
+            self.world.edit(stop=True)
 
     def teardown(self) -> None:
         """Once the faults are over the job comes to its end, and then nothing is written any more."""
@@ -96,18 +131,9 @@ class Simulation(RuleBasedStateMachine):
     def _restart(self) -> None:
         self.operator = SimulatedOperator(self.world, self.runner)
 
-    def _edit(self, **edit: Any) -> None:
-        job = self.world.job
-        if "target" in edit:
-            target = edit.pop("target")
-            edit["objective"] = new_job(0, {}, target, "Off")["spec"]["objective"]
-        job["spec"] |= edit
-        job["metadata"]["generation"] += 1
-        self.world.touch(job)
-
     def _finish(self) -> None:
         self.world.prometheus_is_up = True
-        self._edit(suspend=False)
+        self.world.edit(suspend=False)
         for _ in range(200):
             self.world.now += timedelta(seconds=30)
             for _ in range(3):
@@ -186,4 +212,9 @@ def test_random_histories_keep_the_promises() -> None:
 
 @pytest.mark.slow
 def test_many_random_histories_keep_the_promises() -> None:
-    run_state_machine_as_test(Simulation, settings=settings(QUICK, max_examples=1000, derandomize=False))
+    """A thousand of them by default; `--hypothesis-profile=long` for many more."""
+    many = settings(QUICK, max_examples=10 * settings().max_examples, derandomize=False)
+    steps, began = Simulation.steps, time.monotonic()
+    run_state_machine_as_test(Simulation, settings=many)
+    steps, minutes = Simulation.steps - steps, (time.monotonic() - began) / 60
+    print(f"\n{many.max_examples} histories of {steps} passes and fates: {steps / minutes:.0f} a minute")
