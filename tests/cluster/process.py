@@ -32,6 +32,7 @@ class Process:
 
     Attributes:
         name: for messages.
+        command: the program and its arguments.
         log: file that receives stdout and stderr of all runs.
     """
 
@@ -57,7 +58,7 @@ class Process:
         """
         self.name = name
         self.log = log
-        self._command = [str(word) for word in command]
+        self.command = [str(word) for word in command]
         self._ready = ready
         self._ready_seconds = ready_seconds
         self._stop_seconds = stop_seconds
@@ -67,6 +68,11 @@ class Process:
     def alive(self) -> bool:
         """Whether it runs now."""
         return self._running is not None and self._running.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs, and before it ran."""
+        return self._running.poll() if self._running is not None else None
 
     @property
     def pid(self) -> int:
@@ -87,7 +93,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._running = subprocess.Popen(
-                [*_tied_to_this_process(), *self._command],
+                [*_tied_to_this_process(), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+STALE_SECONDS = 180.0
+PASS_SECONDS = 120.0
+"""A pass that takes longer is given up and made good by the next one: it waits for requests without an answer, and a
+restart, which the probe would ask for after STALE_SECONDS, would not answer them."""
+
 
 class Operator:
     """Everything that runs beside kopf, from start to shutdown."""
@@ -38,7 +43,7 @@ class Operator:
         self._settings = settings
         self._cluster = cluster
         self.queue: WorkQueue[JobKey] = WorkQueue()
-        self.heartbeats = Heartbeats(stale_after=max(180.0, 3 * settings.resync_interval))
+        self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
         self._prometheus = Prometheus(settings.prometheus_url)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
         self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
@@ -62,14 +67,15 @@ class Operator:
     def start(self) -> None:
         """Start the workers, the metrics poll and the resync."""
         self._suggester.start()
-        self._spawn(self._poller.run(), "metrics poll")
+        self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
         self._spawn(self._resync(), "resync")
         for number in range(self._settings.workers):
             self._spawn(self._work(f"worker {number}"), f"worker {number}")
 
     async def stop(self) -> None:
-        """Finish the passes that are under way, start none, and close everything."""
+        """Record what passes under way have decided, start nothing, and close everything."""
         self._stopping = True
+        self._reconciler.close()
         if not self.end.done():
             self.end.set_result(False)  # kopf would wait seconds for a flag that stays down
         for _ in range(self._settings.workers):
@@ -113,7 +119,11 @@ class Operator:
         loop = asyncio.get_running_loop()
         began, result = loop.time(), "ok"
         try:
-            outcome = await self._reconciler.reconcile(key)
+            async with asyncio.timeout(PASS_SECONDS):
+                outcome = await self._reconciler.reconcile(key)
+        except TimeoutError:
+            result = "Timeout"
+            await self._fail(key, f"the pass took longer than {PASS_SECONDS:g} s")
         except ApiError as error:
             result = error.kind
             if error.kind is ErrorKind.CONFLICT:
@@ -142,15 +152,16 @@ class Operator:
 
     async def _resync(self) -> None:
         """Look at all unfinished or edited jobs from time to time: an event that was missed is made good by this."""
+        self.heartbeats.beat("resync")
         while True:
             for namespace in self._settings.namespaces or (None,):
                 try:
                     bodies = await self._cluster.list_jobs(namespace)
                 except ApiError as error:
                     logger.warning("the jobs of %s could not be listed: %s", namespace or "the cluster", error)
-                    continue
+                    bodies = []
                 for body in bodies:
                     if not is_settled(body):
                         self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
-            self.heartbeats.beat("resync")
+                self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
             await asyncio.sleep(self._settings.resync_interval)

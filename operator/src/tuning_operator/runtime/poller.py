@@ -107,9 +107,10 @@ class MetricsPoller:
             return known
         return replace(known, since=None)
 
-    async def run(self) -> None:
-        """Poll for ever."""
+    async def run(self, progress: Callable[[], None] = lambda: None) -> None:
+        """Poll for ever; `progress` is called once a round."""
         while True:
+            progress()
             self._urgent.clear()
             namespaces = {job.namespace for job in self._interests}
             await asyncio.gather(*(self._poll(namespace) for namespace in sorted(namespaces)))

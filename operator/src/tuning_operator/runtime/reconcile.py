@@ -76,6 +76,7 @@ class Reconciler:
         self._clock = clock
         self._gauge = metrics.TrialGauge()
         self._refusals = Refusals()
+        self._closing = False
 
     async def reconcile(self, key: JobKey) -> Outcome:
         """Bring one job a step further.
@@ -99,6 +100,8 @@ class Reconciler:
         decision = decide(snapshot)
         await self._commit_trials(snapshot, decision)
         await delete_pods(self._cluster, key, decision)
+        if self._closing:
+            return Outcome()
         pause, refused = await self._create_pods(key, observed, decision)
         added = await self._add_trials(key, tuning_job, decision)
         self._watch_metrics(key, snapshot, decision)
@@ -106,6 +109,10 @@ class Reconciler:
         await self._write_job_status(key, observed, decision)
         waits = [wait for wait in (decision.wake_after, pause) if wait is not None]
         return Outcome(again=bool(added), wake_after=min(waits, default=None))
+
+    def close(self) -> None:
+        """From now on record what is decided, and start nothing."""
+        self._closing = True
 
     def forget(self, key: JobKey) -> None:
         """Drop what is remembered of a job that is gone."""

@@ -1,0 +1,150 @@
+"""The process around the passes: shutdown, hanging requests, and what its probe says about them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
+
+from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, new_job
+from tuning_operator.runtime import operator as module
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.operator import Operator
+from tuning_operator.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+
+    from tuning_operator.runtime.cluster import Cluster
+
+Body = dict[str, Any]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Hanging(Connection):
+    """An API server whose answers to some requests are held back."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.held: set[str] = set()
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+        self.requests: list[str] = []
+
+    async def patch_trial_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
+        await self._hold("patch")
+        return await super().patch_trial_status(namespace, name, status, version)
+
+    async def create_pod(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+        self.requests.append("create")
+        return await super().create_pod(namespace, body, dry_run=dry_run)
+
+    async def close(self) -> None:
+        self.requests.append("close")
+
+    async def _hold(self, request: str) -> None:
+        self.requests.append(request)
+        if request in self.held:
+            self.asked.set()
+            await self.answer.wait()
+
+
+def world_with_a_lost_pod() -> World:
+    """A job whose trial was running when its Pod vanished: the next pass records that, and creates another Pod."""
+    world = World(new_job(7, {"maxTrials": 1, "maxParallelTrials": 1}, None, "Off"), 7)
+    with asyncio.Runner() as runner:
+        before = SimulatedOperator(world, runner)
+        while not world.befall("start", 0):
+            before.reconcile()
+        before.reconcile()
+        world.befall("vanish", 0)
+    assert (world.pods, len(world.trials)) == ({}, 1)
+    return world
+
+
+@contextlib.asynccontextmanager
+async def running(server: Hanging, **settings: Any) -> AsyncIterator[Operator]:
+    known: dict[str, Any] = {"namespaces": ("ns",), "prometheus_url": "http://127.0.0.1:9"}
+    operator = Operator(Settings(**(known | settings)), cast("Cluster", server))
+    try:
+        yield operator
+    finally:
+        server.answer.set()
+        await operator.stop()
+
+
+def test_at_the_end_what_was_decided_is_recorded_and_nothing_is_started() -> None:
+    world = world_with_a_lost_pod()
+
+    async def shut_down() -> list[str]:
+        server = Hanging(world)
+        server.held.add("patch")
+        async with running(server, workers=1) as operator:
+            operator._spawn(operator._work("worker 0"), "worker 0")
+            operator.queue.add(KEY)
+            await server.asked.wait()
+            operator.queue.add(KEY)  # what comes now is left to the next operator
+            stopping = asyncio.create_task(operator.stop())
+            await asyncio.sleep(0)
+            server.answer.set()
+            await stopping
+            return list(server.requests)
+
+    assert asyncio.run(shut_down()) == ["patch", "close"]
+    assert world.trials["job-0001"]["status"]["attempt"] == 2
+    assert world.pods == {}
+
+
+def test_a_pass_that_hangs_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PASS_SECONDS", 0.05)
+    world = world_with_a_lost_pod()
+
+    async def hang() -> None:
+        server = Hanging(world)
+        server.held.add("patch")
+        async with running(server, workers=1) as operator:
+            operator._spawn(operator._work("worker 0"), "worker 0")
+            operator.queue.add(KEY)
+            await server.asked.wait()
+            server.held.clear()  # only the first request is never answered
+            async with asyncio.timeout(30):
+                while not world.pods:  # noqa: ASYNC110 - what is waited for is state of the code under test
+                    await asyncio.sleep(0.01)
+            assert operator.heartbeats.stuck() == []
+
+    asyncio.run(hang())
+    assert set(world.pods) == {"job-0001-2"}
+
+
+def test_the_probe_blames_no_outage_but_a_part_that_stands_still() -> None:
+    """An API server that lets each of many questions wait for 100 s, and the last one for ever."""
+    clock = Clock()
+
+    async def resync() -> list[str]:
+        server = Hanging(World({}, 0))
+        async with running(server, namespaces=("a", "b", "c", "d")) as operator:
+            operator.heartbeats._clock = clock
+
+            async def list_jobs(namespace: str) -> list[Body]:
+                clock.now += 100
+                assert operator.heartbeats.stuck() == []
+                if namespace == "d":
+                    server.asked.set()
+                    await server.answer.wait()
+                raise ApiError(ErrorKind.UNAVAILABLE, "no answer")
+
+            server.list_jobs = list_jobs  # type: ignore[attr-defined]
+            operator._spawn(operator._resync(), "resync")
+            await server.asked.wait()
+            clock.now += 100
+            return operator.heartbeats.stuck()
+
+    assert asyncio.run(resync()) == ["resync: no progress for 200 s"]
