@@ -49,7 +49,7 @@ slow: venv ## the pure tests that take longer
 	@$(PY) -m pytest tests -q -n auto -m "slow and not api and not e2e and not faults"
 
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
-	@$(PY) -m pytest tests -q -n auto -m api
+	@$(PY) -m pytest tests -q -n auto --dist loadgroup -m api
 
 test: check slow api e2e ## all tests: unit, API server, whole cluster
 

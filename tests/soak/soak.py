@@ -161,7 +161,7 @@ def watch(pid: int, seconds: float, load: Load) -> list[Sample]:
             last = samples[-1]
             print(
                 f"{second / 60:4.0f} min: operator {last.operator:.0f} MiB, suggestions {last.suggestions:.0f} MiB,"
-                f" {last.files} files; jobs: {load.ended} ended, {load.deleted} deleted in mid-flight, {len(load.late)} late",
+                f" {last.files} files; jobs: {load.ended} ended, {load.deleted} deleted, {len(load.late)} late",
                 flush=True,
             )
         time.sleep(SAMPLE_SECONDS)

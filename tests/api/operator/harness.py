@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import urllib.request
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.cluster.api import Api, answers
@@ -39,6 +40,29 @@ def operator_process(
         *flags,
     ]
     return Process("operator", command, log, lambda: answers(f"http://127.0.0.1:{health}/healthz"))
+
+
+def metrics_page(operator: Process) -> str:
+    """What the operator tells of itself."""
+    return _get(operator, "metrics", "/metrics")
+
+
+def is_healthy(operator: Process) -> bool:
+    """Whether its probe says so."""
+    return answers(_url(operator, "health", "/healthz"))
+
+
+def _get(operator: Process, port: str, path: str) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(_url(operator, port, path), timeout=10) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def _url(operator: Process, port: str, path: str) -> str:
+    flag = f"--{port}-port="
+    (number,) = (word.removeprefix(flag) for word in operator.command if word.startswith(flag))
+    return f"http://127.0.0.1:{number}{path}"
 
 
 def job_manifest(namespace: str, name: str = "job", **spec: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.cluster.prometheus import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from tests.cluster.api import Api
@@ -38,6 +38,13 @@ class Training:
         leaves_message: whether the history is in the termination message.
         waits_for_scrape: whether the trainer waits at its end until the last page was fetched, as the contract says.
         start_seconds: time from the Pod's creation to the start of its container.
+        reason: the container's reason for its exit, if it is not Completed or Error.
+        page: what is served instead of the page by the contract.
+        message: what is in the termination message instead of the history.
+        obstacle: why the container never starts: Unschedulable, or what a kubelet says of an image.
+        lingers_seconds: how long the container goes on after SIGTERM.
+        until: when it is set the container may end, after its last epoch.
+        clock_ahead: seconds by which the clock of its node is wrong.
     """
 
     values: tuple[float, ...]
@@ -46,6 +53,13 @@ class Training:
     leaves_message: bool = True
     waits_for_scrape: bool = False
     start_seconds: float = 0.0
+    reason: str = ""
+    page: str | None = None
+    message: str | None = None
+    obstacle: str = ""
+    lingers_seconds: float = 0.0
+    until: threading.Event | None = None
+    clock_ahead: float = 0.0
 
 
 @dataclass
@@ -53,12 +67,14 @@ class Run:
     """One Pod's life so far."""
 
     name: str
+    namespace: str
     uid: str
     parameters: dict[str, Any]
     training: Training
     created: float = field(default_factory=time.monotonic)
     started: float | None = None
     ended: float | None = None
+    signalled: float | None = None
     deleted: bool = False
     scraped_after_last_epoch: bool = False
 
@@ -71,12 +87,15 @@ class Run:
 
     def is_done(self) -> bool:
         all_reported = self.started is not None and self.epochs() == len(self.training.values)
-        return all_reported and (self.scraped_after_last_epoch or not self.training.waits_for_scrape)
+        may_end = self.training.until is None or self.training.until.is_set()
+        return all_reported and may_end and (self.scraped_after_last_epoch or not self.training.waits_for_scrape)
 
     def page(self, metric: str) -> str:
         epochs = self.epochs()
         if epochs == len(self.training.values):
             self.scraped_after_last_epoch = True
+        if self.training.page is not None:
+            return self.training.page
         lines = [
             f'tuning_epoch_value{{metric="{metric}",epoch="{epoch}"}} {value}'
             for epoch, value in enumerate(self.training.values[:epochs], start=1)
@@ -84,6 +103,8 @@ class Run:
         return "\n".join([*lines, f"tuning_epochs_completed {epochs}", ""])
 
     def message(self, metric: str) -> str:
+        if self.training.message is not None:
+            return self.training.message
         if not self.training.leaves_message:
             return ""
         epochs = self.epochs()
@@ -94,11 +115,11 @@ class Run:
 
 
 class Kubelet:
-    """Runs all Pods of a namespace inside a `with` block.
+    """Runs all Pods of some namespaces inside a `with` block.
 
     Args:
         api: the administrator's access.
-        namespace: whose Pods it runs.
+        namespaces: whose Pods it runs: one, or several.
         train: the training of a Pod, by its hyperparameters and its name.
         metric: name of the objective.
         poll_seconds: between two looks at the Pods.
@@ -107,17 +128,17 @@ class Kubelet:
     def __init__(
         self,
         api: Api,
-        namespace: str,
+        namespaces: str | Sequence[str],
         train: Callable[[Mapping[str, Any], str], Training],
         metric: str,
         poll_seconds: float = 0.05,
     ) -> None:
         self._api = api
-        self._namespace = namespace
+        self._namespaces = (namespaces,) if isinstance(namespaces, str) else tuple(namespaces)
         self._train = train
         self._metric = metric
         self._poll_seconds = poll_seconds
-        self._newest: dict[str, Run] = {}
+        self._newest: dict[tuple[str, str], Run] = {}
         self.runs: dict[str, Run] = {}
         self.most_alive = 0
         self._stop = threading.Event()
@@ -141,21 +162,20 @@ class Kubelet:
         self._server.shutdown()
         self._server.server_close()
 
-    def target(self, pod: str) -> Target:
-        """The Pod as a scrape target; it answers 404 while it does not run."""
-        address = f"127.0.0.1:{self._server.server_port}"
-        labels = {"namespace": self._namespace, "pod": pod, "__metrics_path__": f"/{pod}"}
+    def target(self, pod: str, namespace: str = "") -> Target:
+        """The Pod, of the first namespace unless one is given, as a scrape target; it answers 404 until it runs."""
+        address, namespace = f"127.0.0.1:{self._server.server_port}", namespace or self._namespaces[0]
+        labels = {"namespace": namespace, "pod": pod, "__metrics_path__": f"/{namespace}/{pod}"}
         return Target(address, labels)
 
     def _run(self) -> None:
         while not self._stop.wait(self._poll_seconds):
-            try:
-                self._tick()
-            except OSError:
-                continue  # the API server is away for a moment: a kubelet tries again
+            for namespace in self._namespaces:
+                with contextlib.suppress(OSError):  # the API server is away for a moment: a kubelet tries again
+                    self._tick(namespace)
 
-    def _tick(self) -> None:
-        pods = self._api.call("GET", f"/api/v1/namespaces/{self._namespace}/pods")["items"]
+    def _tick(self, namespace: str) -> None:
+        pods = self._api.call("GET", f"/api/v1/namespaces/{namespace}/pods")["items"]
         alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
         self.most_alive = max(self.most_alive, len(alive))
         for pod in pods:
@@ -173,33 +193,47 @@ class Kubelet:
         environment = {entry["name"]: entry.get("value", "") for entry in pod["spec"]["containers"][0]["env"]}
         parameters = json.loads(environment["HYPERPARAMETERS"])
         training = self._train(parameters, metadata["name"])
-        run = Run(metadata["name"], metadata["uid"], parameters, training)
-        self.runs[run.uid] = self._newest[run.name] = run
-        if not pod["spec"].get("nodeName"):
+        run = Run(metadata["name"], metadata["namespace"], metadata["uid"], parameters, training)
+        self.runs[run.uid] = self._newest[run.namespace, run.name] = run
+        if training.obstacle == "Unschedulable":
+            message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+            self._status(run, {"phase": "Pending", "conditions": [condition]})
+        elif not pod["spec"].get("nodeName"):
             binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": run.name}}
             self._call(run, "POST", "/binding", {**binding, "target": {"kind": "Node", "name": _NODE}})
         return run
 
     def _advance(self, run: Run, pod: Mapping[str, Any]) -> None:
+        now, training = time.monotonic(), run.training
         if "deletionTimestamp" in pod["metadata"]:
+            run.signalled = run.signalled or now
             if run.started is not None and run.ended is None:
-                self._end(run, 143)
+                if now - run.signalled < training.lingers_seconds:
+                    return
+                self._end(run, 137 if training.lingers_seconds else 143)
             run.deleted = True
             self._call(run, "DELETE", "", {"gracePeriodSeconds": 0, "preconditions": {"uid": run.uid}})
-        elif run.started is None and time.monotonic() - run.created >= run.training.start_seconds:
-            run.started = time.monotonic()
-            self._patch(run, "Running", {"running": {"startedAt": _now()}})
+        elif training.obstacle:
+            if training.obstacle != "Unschedulable":
+                self._patch(run, "Pending", {"waiting": {"reason": training.obstacle, "message": "it is not there"}})
+        elif (pod.get("status") or {}).get("phase") == "Failed" and run.ended is None:
+            run.ended = now  # somebody else has failed it, as when its node is lost
+        elif run.started is None and now - run.created >= training.start_seconds:
+            run.started = now
+            self._patch(run, "Running", {"running": {"startedAt": _now(training.clock_ahead)}})
         elif run.ended is None and run.is_done():
             self._end(run, run.training.exit_code)
 
     def _end(self, run: Run, exit_code: int) -> None:
         run.ended = time.monotonic()
-        started = datetime.now(UTC).timestamp() - (run.ended - (run.started or run.ended))
+        training = run.training
+        started = datetime.now(UTC).timestamp() - (run.ended - (run.started or run.ended)) + training.clock_ahead
         terminated = {
             "exitCode": exit_code,
-            "reason": "Completed" if exit_code == 0 else "Error",
+            "reason": training.reason or ("Completed" if exit_code == 0 else "Error"),
             "startedAt": _time(started),
-            "finishedAt": _now(),
+            "finishedAt": _now(training.clock_ahead),
             "message": run.message(self._metric),
         }
         self._patch(run, "Succeeded" if exit_code == 0 else "Failed", {"terminated": terminated})
@@ -214,11 +248,13 @@ class Kubelet:
             "image": "test",
             "imageID": "test",
         }
-        status = {"phase": phase, "podIP": "127.0.0.1", "containerStatuses": [container]}
+        self._status(run, {"phase": phase, "podIP": "127.0.0.1", "containerStatuses": [container]})
+
+    def _status(self, run: Run, status: Mapping[str, Any]) -> None:
         self._call(run, "PATCH", "/status", {"status": status}, kind="application/merge-patch+json")
 
     def _call(self, run: Run, method: str, rest: str, body: Any, kind: str = "application/json") -> Any:
-        path = f"/api/v1/namespaces/{self._namespace}/pods/{run.name}{rest}"
+        path = f"/api/v1/namespaces/{run.namespace}/pods/{run.name}{rest}"
         return self._api.call(method, path, body, kind=kind)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -226,7 +262,7 @@ class Kubelet:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                page = kubelet._page(self.path.removeprefix("/"))
+                page = kubelet._page(*self.path.removeprefix("/").split("/"))
                 with contextlib.suppress(BrokenPipeError):  # Prometheus waits no longer than a scrape interval
                     self.send_response(200 if page is not None else 404)
                     self.send_header("Content-Type", "text/plain; version=0.0.4")
@@ -238,14 +274,14 @@ class Kubelet:
 
         return Handler
 
-    def _page(self, pod: str) -> str | None:
-        run = self._newest.get(pod)
+    def _page(self, namespace: str, pod: str) -> str | None:
+        run = self._newest.get((namespace, pod))
         trains = run is not None and run.started is not None and run.ended is None
         return run.page(self._metric) if run is not None and trains else None
 
 
-def _now() -> str:
-    return _time(datetime.now(UTC).timestamp())
+def _now(ahead: float = 0) -> str:
+    return _time(datetime.now(UTC).timestamp() + ahead)
 
 
 def _time(timestamp: float) -> str:
