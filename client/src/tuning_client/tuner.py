@@ -84,6 +84,10 @@ class HyperparameterTuner:
         spec: Mapping[str, Any] | None = None,
         session: Session | None = None,
     ) -> None:
+        if not isinstance(estimator, Estimator):
+            raise TypeError(
+                f"estimator must be an Estimator, not {estimator!r}: Estimator.from_template takes Pod templates"
+            )
         static = {name: text for name, text in estimator.hyperparameters().items() if name not in hyperparameter_ranges}
         named = {
             "strategy": strategy,
@@ -94,7 +98,7 @@ class HyperparameterTuner:
                 "goal": objective_type,
                 "target": target_objective_metric_value,
             },
-            "parameters": [{"name": name, **range_.render()} for name, range_ in hyperparameter_ranges.items()],
+            "parameters": [_parameter(name, range_) for name, range_ in hyperparameter_ranges.items()],
             "staticParameters": static or None,
             "limits": {
                 "maxTrials": max_jobs or (None if strategy == "Grid" else 1),
@@ -181,6 +185,18 @@ class HyperparameterTuner:
         if self.latest_tuning_job is None:
             raise TuningError("no job has been started: call fit(), or HyperparameterTuner.attach(name)")
         return self.latest_tuning_job
+
+
+def _parameter(name: str, range_: ParameterRange) -> dict[str, Any]:
+    if not isinstance(range_, ParameterRange):
+        raise TypeError(
+            f"hyperparameter_ranges[{name!r}] must be a ContinuousParameter, an IntegerParameter or a "
+            f"CategoricalParameter, not {range_!r}"
+        )
+    try:
+        return {"name": name, **range_.render()}
+    except ValueError as error:
+        raise ValueError(f"hyperparameter_ranges[{name!r}]: {error}") from None
 
 
 def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

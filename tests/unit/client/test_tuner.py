@@ -125,15 +125,18 @@ def test_a_pod_template_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameter", "says"),
+    ("range_", "kind", "says"),
     [
-        (ContinuousParameter(0.1, 1, scaling_type="log"), "scaling_type must be one of Auto, Linear, Logarithmic"),
-        (IntegerParameter(1, 2.5), r"max_value .* must be whole, not 2\.5"),  # type: ignore[arg-type]
+        (ContinuousParameter(0.1, 1, scaling_type="log"), ValueError, "scaling_type must be one of Auto, Linear, Log"),
+        (IntegerParameter(1, 2.5), ValueError, r"max_value .* must be whole, not 2\.5"),  # type: ignore[arg-type]
+        ((0.1, 1), TypeError, r"must be a ContinuousParameter, .*, not \(0\.1, 1\)"),
     ],
 )
-def test_what_the_api_server_cannot_tell_is_checked_here(parameter: Any, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        parameter.render()
+def test_what_the_api_server_cannot_tell_is_checked_here(range_: Any, kind: type[Exception], says: str) -> None:
+    with pytest.raises(kind, match=rf"hyperparameter_ranges\['x'\].* {says}"):
+        HyperparameterTuner(estimator(), "accuracy", {"x": range_})
+    with pytest.raises(TypeError, match=r"must be an Estimator, .*Estimator\.from_template"):
+        HyperparameterTuner({"spec": {}}, "accuracy", RANGES)  # type: ignore[arg-type]
 
 
 def test_names_are_unique_and_short_enough() -> None:
