@@ -1,8 +1,10 @@
 """How much early stopping saves, and what it loses, on recorded learning curves.
 
-    python -m tests.benchmarks.early_stopping FOLDER [--trials 20 50] [--workers 2 8] [--json FILE]
+    python -m tests.benchmarks.early_stopping [FOLDER …] [--trials 20 50] [--workers 2 8] [--json FILE]
 
-FOLDER holds .npz files (`early_stopping_tasks.py` says what is in them). Every rule replays the same studies.
+The folders hold .npz files (`early_stopping_tasks.py` says what is in them); without any, it is what the project has
+recorded itself. Every rule replays the same studies. With the packages of `requirements.txt` installed, other tools'
+rules are those of their libraries.
 
 saved: share of all epochs that were not trained. regret: what the best completed trial's last value falls short of
 the best there was, in units of (99th percentile - median of the task's last values). missed: share of the studies
@@ -24,8 +26,8 @@ if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.early_stopping_replay import Outcome, Study, keep_top, replay, studies
-from tests.benchmarks.early_stopping_rules import RULES, sweeps, variations
-from tests.benchmarks.early_stopping_tasks import Task, read_tasks
+from tests.benchmarks.early_stopping_rules import LIBRARIES, RULES, sweeps, variations
+from tests.benchmarks.early_stopping_tasks import OWN, Task, read_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +41,12 @@ KEPT, KEPT_AFTER = 3, 0.2
 
 @dataclass(frozen=True)
 class Record:
-    """One rule on one task. `knob` is the value of the family's knob in a sweep."""
+    """One rule on one task.
+
+    Attributes:
+        library: Whether it was another tool's own code that decided.
+        knob: The value of the family's knob in a sweep.
+    """
 
     rule: str
     task: str
@@ -50,6 +57,7 @@ class Record:
     regret: float
     missed: float
     makespan: float
+    library: bool = False
     knob: float | None = None
 
 
@@ -67,6 +75,7 @@ def measure(
         regret=float(np.mean([outcome.regret for outcome in outcomes])),
         missed=float(np.mean([outcome.missed for outcome in outcomes])),
         makespan=float(np.mean([outcome.makespan for outcome in outcomes])),
+        library=name in LIBRARIES,
         knob=knob,
     )
 
@@ -94,11 +103,12 @@ def report(records: list[Record], tasks: list[Task], runs: Mapping[str, Run]) ->
         each = " ".join(f"{100 * record.saved:.0f}/{100 * record.missed:.1f}" for record in mine)
         print(f"{name:{width}} {100 * saved:5.1f}% {regret:7.4f} {100 * missed:6.1f}%   {each}")
     print("tasks: " + ", ".join(f"{task.name} ({task.goal})" for task in tasks))
+    print("by their libraries: " + (", ".join(name for name in runs if name in LIBRARIES) or "none"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder with learning curves (.npz)")
+    parser.add_argument("folders", type=Path, nargs="*", default=[OWN], help="folders with learning curves (.npz)")
     parser.add_argument("--trials", type=int, nargs="+", default=[20])
     parser.add_argument("--workers", type=int, nargs="+", default=[2])
     parser.add_argument("--replays", type=int, default=200, help="studies a task (default 200)")
@@ -110,7 +120,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write one record a rule, task, trials and workers")
     arguments = parser.parse_args()
 
-    tasks = read_tasks(arguments.folder, arguments.checkpoints)
+    tasks = [task for folder in arguments.folders for task in read_tasks(folder, arguments.checkpoints)]
     runs = compared()
     if arguments.sensitivity:
         runs = {name: by_rule(rule) for name, rule in variations().items()}

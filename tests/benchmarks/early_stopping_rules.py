@@ -1,7 +1,7 @@
 """The rules that the replay compares: this project's own, and those of other tools as their sources have them.
 
-The other tools' rules are short re-implementations, since one call of the originals takes as long as a whole replay
-here; each names the source that it follows.
+The other tools' rules are those of their libraries where these can be called (`early_stopping_libraries.py`), else
+short re-implementations; each names the source that it follows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.benchmarks.early_stopping_libraries import installed
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.stopping import EarlyStopping, MedianKnobs, Statistic, judge
 from tuning_operator.core.stopping.median import grace, quantile
@@ -98,12 +99,13 @@ def _as_trial(study: Study, index: int) -> Trial:
 def optuna_median(study: Study, trial: int) -> bool:
     """Optuna 5.0 `MedianPruner()`: best so far below the median of 5 or more completed trials' values."""
     step = study.done[trial] - 1
-    if len(study.completed) < 5:
+    completed = [other for other in study.completed if math.isfinite(study.curves[other, -1])]
+    if len(completed) < 5:
         return False
     best = float(study.best[trial, step])
     if not math.isfinite(best):
         return True
-    values = study.curves[study.completed, step]
+    values = study.curves[completed, step]
     finite = values[np.isfinite(values)]
     return bool(finite.size) and best < float(np.median(finite))
 
@@ -169,13 +171,20 @@ def asha(study: Study, trial: int, factor: int = 3) -> bool:
     return len(reached) >= factor and better >= kept
 
 
+LIBRARIES = installed()
+
+REIMPLEMENTED: dict[str, Rule] = {
+    "Optuna MedianPruner": optuna_median,
+    "Syne Tune median": syne_tune_median,
+    "Ax default": ax_default,
+}
+
 RULES: dict[str, Rule] = {
     "none": never,
     "SageMaker, literal": median(LITERAL),
     "Median, guarded": median(MedianKnobs()),
-    "Optuna MedianPruner": optuna_median,
-    "Syne Tune median": syne_tune_median,
-    "Ax default": ax_default,
+    **REIMPLEMENTED,
+    **LIBRARIES,
     "ASHA": asha,
     "Auto": auto(),
 }

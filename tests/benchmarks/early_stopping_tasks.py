@@ -6,27 +6,38 @@ Formats, several tasks to a file:
   `<task>__hp_names` and `<task>__goal` ("Maximize" or "Minimize");
 - `tasks` (names), `valid_loss` (tasks x runs x epochs), `hp`, `hp_names`: losses of the same configurations on
   several tasks;
-- `curves`, `hyperparameters`, optionally `names`, `goal`: one task, named after the file.
+- `curves`, `hyperparameters`, optionally `names`, `goal`: one task, named after the file. What `record_curves.py`
+  writes has more: `parameters`, the search space as JSON, as in a job's `spec.parameters`, categories being numbered
+  in `hyperparameters`; and `seconds`, how long each epoch took.
 
-Without a goal, the direction is the one in which the median run moves.
+Without a goal, the direction is the one in which the median run moves. Without a search space, its bounds are those of
+the recorded runs, and each scale the one on which they lie most evenly.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.benchmarks.curve_spaces import space_around, space_of
 from tuning_operator.core.curves import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import numpy.typing as npt
 
+    from tuning_operator.core.space import Space
+
     Array = npt.NDArray[np.float64]
+
+OWN = Path(__file__).parents[1] / "data" / "curves"
+"""Curves that the project has recorded itself."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class Task:
         hyperparameters: Runs x hyperparameters.
         goal: The direction of the recorded metric.
         original: Runs x epochs as recorded.
+        parameters: Of the search space, as in a job's spec, if they were recorded.
     """
 
     name: str
@@ -46,6 +58,12 @@ class Task:
     names: tuple[str, ...]
     goal: Goal
     original: Array
+    parameters: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def space(self) -> Space:
+        """The search space that the runs were drawn from, as far as it is known."""
+        return space_of(self.parameters) if self.parameters else space_around(self.names, self.hyperparameters)
 
     @property
     def finals(self) -> Array:
@@ -64,7 +82,9 @@ def read_tasks(folder: Path, checkpoints: int) -> list[Task]:
     """Read every task in the folder's .npz files, curves thinned evenly to at most so many epochs."""
     tasks = [task for path in sorted(folder.glob("*.npz")) for task in _tasks_in(path, checkpoints)]
     if not tasks:
-        raise SystemExit(f"no learning curves (.npz) in {folder}; the module's docstring says what they look like")
+        raise SystemExit(
+            f"no learning curves (.npz) in {folder}: record_curves.py records some, or see this module's docstring"
+        )
     return tasks
 
 
@@ -72,7 +92,7 @@ def _tasks_in(path: Path, checkpoints: int) -> Iterator[Task]:
     with np.load(path) as data:
         if "valid_loss" in data:
             for name, curves in zip(data["tasks"], data["valid_loss"], strict=True):
-                yield _task(str(name), curves, data["hp"], data["hp_names"], Goal.MINIMIZE, checkpoints)
+                yield _task(str(name), curves, data["hp"], data["hp_names"], Goal.MINIMIZE, None, checkpoints)
         elif "curves" in data:
             yield _named(path.stem, "", data, checkpoints, curves="curves", hp="hyperparameters", names="names")
         else:
@@ -89,10 +109,13 @@ def _named(
     given = prefix + "goal"
     goal = Goal(str(data[given])) if given in data else _direction(values)
     labels = data[prefix + names] if prefix + names in data else np.arange(data[prefix + hp].shape[1], dtype=np.float64)
-    return _task(name, values, data[prefix + hp], labels, goal, checkpoints)
+    parameters = json.loads(str(data["parameters"])) if "parameters" in data else None
+    return _task(name, values, data[prefix + hp], labels, goal, parameters, checkpoints)
 
 
-def _task(name: str, curves: Array, hyperparameters: Array, names: Array, goal: Goal, checkpoints: int) -> Task:
+def _task(
+    name: str, curves: Array, hyperparameters: Array, names: Array, goal: Goal, parameters: Any, checkpoints: int
+) -> Task:
     original = np.asarray(curves, dtype=np.float64)
     epochs = original.shape[1]
     if epochs > checkpoints:
@@ -101,7 +124,8 @@ def _task(name: str, curves: Array, hyperparameters: Array, names: Array, goal: 
     oriented = original if goal is Goal.MAXIMIZE else -original
     oriented = np.where(np.isfinite(oriented), oriented, -np.inf)
     labels = tuple(str(label) for label in names)
-    return Task(name, oriented, np.asarray(hyperparameters, dtype=np.float64), labels, goal, original)
+    numbers = np.asarray(hyperparameters, dtype=np.float64)
+    return Task(name, oriented, numbers, labels, goal, original, tuple(parameters or ()))
 
 
 def _direction(curves: Array) -> Goal:
