@@ -204,20 +204,6 @@ def test_a_misspelt_field_of_the_template_is_refused(start_lab: Callable[..., La
     assert "imagePullPolice" in lab.cluster.condition("TemplateValid")["message"]
 
 
-def test_quota_is_waited_for(start_lab: Callable[..., Lab]) -> None:
-    lab = start_lab(rising)
-    quotas = f"/api/v1/namespaces/{lab.namespace}/resourcequotas"
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
-    lab.cluster.api.call("POST", quotas, quota)
-    wait_until(lambda: lab.cluster.api.call("GET", f"{quotas}/none").get("status", {}).get("hard"), "the quota holds")
-    lab.cluster.apply(job_manifest(lab.namespace, limits={"maxTrials": 2}))
-    wait_until(lambda: lab.cluster.condition("QuotaExceeded").get("status") == "True", "the quota is reported")
-    assert "exceeded quota" in lab.cluster.condition("QuotaExceeded")["message"]
-    lab.cluster.api.call("DELETE", f"{quotas}/none")
-    lab.cluster.wait_for_phase("Completed")
-    assert lab.cluster.condition("QuotaExceeded")["status"] == "False"
-
-
 def test_suspend_starts_nothing_new_and_resume_goes_on(start_lab: Callable[..., Lab]) -> None:
     lab = start_lab(rising)
     lab.cluster.apply(job_manifest(lab.namespace, limits={"maxTrials": 4, "maxParallelTrials": 1}))
