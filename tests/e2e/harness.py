@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OPERATOR_NAMESPACE = "e2e-system"
-NAMESPACES = tuple(f"e2e-{number}" for number in range(1, 13))
+NAMESPACES = tuple(f"e2e-{number}" for number in range(1, 17))
 METRIC = "validation:accuracy"
 POLL_SECONDS = 0.2
 
