@@ -55,6 +55,15 @@ def write(path: Path, *, url: str, authority: Path, user: dict[str, Any], namesp
     return path
 
 
+def copy(source: Path, path: Path, *, url: str) -> Path:
+    """Write a kubeconfig like another one that leads to the same API server by another way, such as a proxy."""
+    config = json.loads(source.read_text())
+    config["clusters"][0]["cluster"]["server"] = url
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(config, indent=1))
+    return path
+
+
 def require_test_context(kubeconfig: Path) -> None:
     """Refuse any kubeconfig but those that `write` made; tests call it before they touch a cluster.
 

@@ -1,0 +1,461 @@
+"""What can go wrong between the operator and the servers that it talks to. Each fault counts what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+import random
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tests.faults.proxy import Answer, LostError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+
+    from tests.faults.proxy import Call
+
+LONGEST_SILENCE = 45.0
+"""Seconds after which even a connection that hangs is broken off."""
+
+_REASONS = {
+    404: "NotFound",
+    409: "Conflict",
+    410: "Expired",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+
+
+class Moment(enum.StrEnum):
+    """When something goes wrong with a request."""
+
+    BEFORE = "before it is forwarded"
+    AFTER = "after it took effect"
+    REPLIED = "after the reply"
+
+
+class Quiet:
+    """Nothing goes wrong.
+
+    Attributes:
+        injected: How many faults there were, by kind.
+        ended: When the last of them was over; monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self.injected: Counter[str] = Counter()
+        self.ended = 0.0
+
+    async def before(self, _call: Call) -> Answer | None:
+        return None
+
+    async def after(self, _call: Call, answer: Answer) -> Answer:
+        return answer
+
+    async def replied(self, _call: Call) -> None:
+        return
+
+    def lines(self, _call: Call, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        return lines
+
+    def count(self, kind: str) -> None:
+        """Note a fault that is over by now."""
+        self.injected[kind] += 1
+        self.ended = time.monotonic()
+
+
+class Kill(Quiet):
+    """The operator is killed at its k-th write, at one of three moments.
+
+    Args:
+        writes: Which of them; counted over all processes of the operator.
+        moment: When.
+        kill: Kills the operator.
+    """
+
+    def __init__(self, writes: Collection[int], moment: Moment, kill: Callable[[], None]) -> None:
+        super().__init__()
+        self._writes = frozenset(writes)
+        self._moment = moment
+        self._kill = kill
+        self._seen = 0
+        self._doomed: Call | None = None
+
+    async def before(self, call: Call) -> Answer | None:
+        if call.is_write:
+            self._seen += 1
+            if self._seen in self._writes:
+                self._doomed = call
+        self._strike(call, Moment.BEFORE)
+        return None
+
+    async def after(self, call: Call, answer: Answer) -> Answer:
+        self._strike(call, Moment.AFTER)
+        return answer
+
+    async def replied(self, call: Call) -> None:
+        self._strike(call, Moment.REPLIED)
+
+    def _strike(self, call: Call, moment: Moment) -> None:
+        if call is not self._doomed or moment is not self._moment:
+            return
+        self._doomed = None
+        self._kill()
+        self.count(f"SIGKILL {moment}")
+        raise LostError
+
+
+class Trouble(Quiet):
+    """The first requests of some verb meet with trouble.
+
+    Args:
+        verbs: Which requests.
+        times: How many of them.
+        skip: How many of them pass before that.
+        effect: Whether they take effect all the same, so that the client does not know.
+        code: The status of the answer; None: none comes at all.
+        hang: Without an answer: whether the connection stays open and silent, instead of breaking.
+    """
+
+    def __init__(
+        self,
+        verbs: Collection[str],
+        *,
+        times: int = 3,
+        skip: int = 0,
+        effect: bool = False,
+        code: int | None = None,
+        hang: bool = False,
+    ) -> None:
+        super().__init__()
+        self._verbs = frozenset(verbs)
+        self._left = times
+        self._skip = skip
+        self._effect = effect
+        self._code = code
+        self._hang = hang
+        self._chosen: set[int] = set()
+
+    async def before(self, call: Call) -> Answer | None:
+        if call.verb not in self._verbs or self._left <= 0:
+            return None
+        if self._skip > 0:
+            self._skip -= 1
+            return None
+        self._left -= 1
+        if self._effect:
+            self._chosen.add(id(call))
+            return None
+        return await self._answer(call)
+
+    async def after(self, call: Call, answer: Answer) -> Answer:
+        if id(call) not in self._chosen:
+            return answer
+        return await self._answer(call)
+
+    async def _answer(self, call: Call) -> Answer:
+        what = f"{self._code}" if self._code else "time-out" if self._hang else "lost"
+        kind = f"{what} on {call.verb}{' that took effect' if self._effect else ''}"
+        try:
+            if self._hang:
+                await asyncio.sleep(LONGEST_SILENCE)  # cancelled when the client gives up
+        finally:
+            self.count(kind)
+        if self._code is None:
+            raise LostError
+        return Answer.failure(self._code, _REASONS[self._code], "injected")
+
+
+class Chaos(Quiet):
+    """Everything goes wrong now and then, for some seconds.
+
+    Args:
+        seed: Which sequence of mishaps.
+        seconds: How long from the first request on.
+        share: Which share of the requests meets with trouble.
+        kill: Kills the operator.
+    """
+
+    def __init__(self, seed: int, seconds: float, share: float, kill: Callable[[], None]) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+        self._seconds = seconds
+        self._share = share
+        self._kill = kill
+        self._began: float | None = None
+
+    async def before(self, call: Call) -> Answer | None:
+        self._began = self._began or call.at
+        return await self._strike(call, Moment.BEFORE)
+
+    async def after(self, call: Call, answer: Answer) -> Answer:
+        return await self._strike(call, Moment.AFTER) or answer
+
+    async def _strike(self, call: Call, moment: Moment) -> Answer | None:
+        assert self._began is not None
+        if call.at - self._began > self._seconds or self._random.random() > self._share / 2:
+            return None
+        kind = self._random.choice(("lost", "late", "kill", *_REASONS))
+        self.count(f"chaos: {kind} {moment}")
+        if isinstance(kind, int):
+            return Answer.failure(kind, _REASONS[kind], "injected")
+        if kind == "late":
+            await asyncio.sleep(self._random.uniform(0.1, 1.5))
+            return None
+        if kind == "kill":
+            self._kill()
+        raise LostError
+
+
+class Outage(Quiet):
+    """The server is away for a while, from some request on.
+
+    Args:
+        kind: For the report.
+        seconds: How long.
+        after: How many requests (`counts`) pass before that.
+        go: Takes the server away.
+        come: Brings it back.
+        counts: Which requests are counted.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        seconds: float,
+        after: int,
+        go: Callable[[], Awaitable[object]],
+        come: Callable[[], Awaitable[object]],
+        counts: Callable[[Call], bool],
+    ) -> None:
+        super().__init__()
+        self._kind = kind
+        self._seconds = seconds
+        self._after = after
+        self._go = go
+        self._come = come
+        self._counts = counts
+        self._task: asyncio.Task[None] | None = None
+
+    async def before(self, call: Call) -> Answer | None:
+        self._after -= self._counts(call)
+        if self._after < 0 and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._pass())
+        return None
+
+    async def _pass(self) -> None:
+        self.ended = time.monotonic() + self._seconds
+        await self._go()
+        await asyncio.sleep(self._seconds)
+        await self._come()
+        self.count(self._kind)
+
+
+class Window(Quiet):
+    """A condition of the server that begins at its n-th request and ends after some seconds."""
+
+    def __init__(self, seconds: float, after: int = 5) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._after = after
+        self._until: float | None = None
+
+    def is_open(self) -> bool:
+        """Whether things go wrong now; called once for each request."""
+        self._after -= 1
+        if self._after < 0 and self._until is None:
+            self._until = time.monotonic() + self._seconds
+        return self._until is not None and time.monotonic() < self._until
+
+
+class Distorted(Window):
+    """Answers of Prometheus are bent for some seconds.
+
+    Args:
+        kind: For the report.
+        distort: From the true answer to the one that arrives; may raise `LostError`.
+        seconds: How long.
+    """
+
+    def __init__(self, kind: str, distort: Callable[[Answer], Awaitable[Answer]], seconds: float = 4.0) -> None:
+        super().__init__(seconds)
+        self._kind = kind
+        self._distort = distort
+
+    async def after(self, _call: Call, answer: Answer) -> Answer:
+        if not self.is_open():
+            return answer
+        try:
+            return await self._distort(answer)
+        finally:
+            self.count(self._kind)
+
+
+class StaleLists(Window):
+    """Lists of a resource are answered as they were some time ago, as an API server that lags behind would.
+
+    Args:
+        resource: Whose lists.
+        age: How old an answer may be, in seconds.
+        seconds: How long.
+    """
+
+    def __init__(self, resource: str, age: float = 0.5, seconds: float = 4.0) -> None:
+        super().__init__(seconds, after=2)
+        self._resource = resource
+        self._age = age
+        self._known: dict[str, list[tuple[float, Answer]]] = {}
+
+    async def after(self, call: Call, answer: Answer) -> Answer:
+        if call.verb != "list" or call.resource != self._resource or answer.status != 200:
+            return answer
+        known = self._known.setdefault(call.path, [])
+        known.append((time.monotonic(), answer))
+        if not self.is_open():
+            return answer
+        old = [earlier for at, earlier in known if at <= time.monotonic() - self._age]
+        if not old:
+            return answer
+        if old[-1].body != answer.body:
+            self.count(f"stale list of {self._resource}")
+        return old[-1]
+
+
+class Watches(Quiet):
+    """The events of all watches are bent.
+
+    Args:
+        kind: For the report.
+        distort: From the lines that come to those that arrive.
+    """
+
+    def __init__(
+        self, kind: str, distort: Callable[[AsyncIterator[bytes], Callable[[], None]], AsyncIterator[bytes]]
+    ) -> None:
+        super().__init__()
+        self._kind = kind
+        self._distort = distort
+
+    def lines(self, _call: Call, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        return self._distort(lines, lambda: self.count(self._kind))
+
+
+async def silent(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
+    """Nothing arrives after the third event."""
+    seen = 0
+    async for line in lines:
+        seen += 1
+        if seen <= 3:
+            yield line
+        elif seen == 4:
+            count()
+
+
+async def without_deleted(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
+    """Deletions are not told."""
+    async for line in lines:
+        if _event(line)["type"] == "DELETED":
+            count()
+        else:
+            yield line
+
+
+async def twice(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
+    """Each event comes twice."""
+    async for line in lines:
+        count()
+        yield line
+        yield line
+
+
+async def reordered(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
+    """Each event comes after the one that follows it, or after half a second."""
+    held: bytes | None = None
+    pending: asyncio.Future[bytes] | None = None
+    iterator = aiter(lines)
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(iterator))
+            done, _ = await asyncio.wait([pending], timeout=None if held is None else 0.5)
+            if done:
+                line, pending = pending.result(), None
+                if held is None:
+                    held = line
+                    continue
+                count()
+                yield line
+            assert held is not None
+            yield held
+            held = None
+    except StopAsyncIteration:
+        if held is not None:
+            yield held
+    finally:
+        if pending is not None:
+            pending.cancel()
+
+
+async def expired(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
+    """After a few events the watch says that its version is too old."""
+    async for line in _some_then_error(lines, count, 410):
+        yield line
+
+
+async def failing(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
+    """After a few events the watch reports an internal error."""
+    async for line in _some_then_error(lines, count, 500):
+        yield line
+
+
+async def _some_then_error(lines: AsyncIterator[bytes], count: Callable[[], None], code: int) -> AsyncIterator[bytes]:
+    seen = 0
+    async for line in lines:
+        yield line
+        seen += 1
+        if seen == 5:
+            count()
+            status = json.loads(Answer.failure(code, _REASONS[code], "injected").body)
+            yield json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"
+            return
+
+
+def _event(line: bytes) -> Any:
+    return json.loads(line)
+
+
+async def with_warnings(answer: Answer) -> Answer:
+    """Half of the series, and a warning, as Thanos does when a store is away."""
+    return _partial(answer, warnings=["a store is unavailable"])
+
+
+async def is_partial(answer: Answer) -> Answer:
+    """Half of the series, and a flag, as VictoriaMetrics does."""
+    return _partial(answer, isPartial=True)
+
+
+async def cut_off(answer: Answer) -> Answer:
+    """A JSON document that ends in its middle."""
+    return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.content_type)
+
+
+async def unavailable(_answer: Answer) -> Answer:
+    """What a gateway says."""
+    return Answer(503, b"upstream connect error", "text/plain")
+
+
+async def slow(answer: Answer) -> Answer:
+    """Whole and late."""
+    await asyncio.sleep(2.0)
+    return answer
+
+
+def _partial(answer: Answer, **mark: Any) -> Answer:
+    body = json.loads(answer.body)
+    series = body["data"]["result"]
+    body["data"]["result"] = series[: len(series) // 2]
+    return Answer(answer.status, json.dumps({**body, **mark}).encode())

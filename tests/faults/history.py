@@ -1,0 +1,207 @@
+"""The oracles: what must hold at every moment of a run, judged from the API server's own history of a namespace.
+
+A violated promise is noted in words; the run goes on, so that one run can show several.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from tests.api.operator.harness import GROUP
+
+if TYPE_CHECKING:
+    from tests.faults.proxy import Call
+    from tests.faults.script import Script
+    from tests.faults.server import Body, Server
+
+FINAL = frozenset({"Completed", "EarlyStopped", "Stopped", "Failed"})
+FINAL_JOB = frozenset({"Completed", "Failed", "Stopped"})
+_JOB = "tuning-operator.dev/job"
+_VOLATILE = ("startTime", "completionTime", "trainingSeconds", "podUID", "attemptTime", "curve")
+
+
+class History:
+    """What has happened in a namespace so far, and which promises were broken.
+
+    Attributes:
+        violations: Broken promises, in words.
+        jobs: What there is now, by name; trials and Pods likewise.
+        progress: For each job the moments at which it came a step further; monotonic seconds.
+    """
+
+    def __init__(self, server: Server, namespace: str, script: Script) -> None:
+        self._server = server
+        self._namespace = namespace
+        self._script = script
+        self.violations: list[str] = []
+        self.jobs: dict[str, Body] = {}
+        self.trials: dict[str, Body] = {}
+        self.pods: dict[str, Body] = {}
+        self.progress: defaultdict[str, list[float]] = defaultdict(list)
+        self._ran: dict[str, str] = {}
+        self._steps: dict[str, Any] = {}
+
+    def saw(self, resource: str, kind: str, body: Body) -> None:
+        """Something has appeared, changed or gone."""
+        objects = {"tuningjobs": self.jobs, "tuningtrials": self.trials, "pods": self.pods}[resource]
+        name = body["metadata"]["name"]
+        before = objects.get(name)
+        if kind == "DELETED":
+            objects.pop(name, None)
+        else:
+            objects[name] = body
+            if resource == "tuningtrials":
+                self._judge_trial(name, before, body)
+            elif resource == "pods":
+                self._judge_pod(name, body)
+        self._note_step(resource, kind, name, body)
+
+    async def judge_request(self, call: Call) -> None:
+        """What has to be recorded already when a request of the operator is about to take effect."""
+        if call.resource != "pods" or not call.is_write:
+            return
+        trial_name, _, attempt = call.name.rpartition("-")
+        trial = await self._server.get(f"{GROUP}/namespaces/{self._namespace}/tuningtrials/{trial_name}")
+        if call.verb == "create":
+            self._judge_creation(call, trial, int(attempt))
+        elif trial is not None:
+            self._judge_deletion(call.name, trial.get("status") or {}, int(attempt))
+
+    def is_over(self) -> bool:
+        """Whether everything has come to its end, and the doomed job has gone with all that it owned."""
+        awaited = {name for name in self._script.jobs if name != self._script.doomed}
+        phases = [(self.jobs.get(name) or {}).get("status", {}).get("phase") for name in awaited]
+        if not all(phase in FINAL_JOB for phase in phases):
+            return False
+        if any(_is_alive(pod) for pod in self.pods.values()):
+            return False
+        doomed = self._script.doomed
+        return doomed is None or not any(_job_of(item) == doomed for item in self._everything())
+
+    def longest_pause(self, since: float) -> float:
+        """The longest time in which an unfinished job came no step further, from a moment on; seconds."""
+        pauses = [0.0]
+        for moments in self.progress.values():
+            for earlier, later in itertools.pairwise(moments):
+                if later > since:
+                    pauses.append(later - max(earlier, since))
+        return max(pauses)
+
+    @property
+    def last_step(self) -> float:
+        """When anything came a step further for the last time."""
+        return max((moments[-1] for moments in self.progress.values()), default=0.0)
+
+    def end_state(self) -> Body:
+        """What is left, without what depends on the clock."""
+        return {
+            "jobs": {name: _job_facts(body) for name, body in sorted(self.jobs.items())},
+            "trials": {name: _trial_facts(body) for name, body in sorted(self.trials.items())},
+            "pods": {name: body["status"]["phase"] for name, body in sorted(self.pods.items())},
+        }
+
+    def _everything(self) -> list[Body]:
+        return [*self.jobs.values(), *self.trials.values(), *self.pods.values()]
+
+    def _broken(self, what: str) -> None:
+        if what not in self.violations:
+            self.violations.append(what)
+
+    def _judge_creation(self, call: Call, trial: Body | None, attempt: int) -> None:
+        if trial is None:
+            self._broken(f"no Pod without a recorded intent: {call.name} has no trial")
+            return
+        body, status = call.json, trial.get("status") or {}
+        if body["metadata"]["ownerReferences"][0]["uid"] != trial["metadata"]["uid"]:
+            self._broken(f"no Pod without a recorded intent: {call.name} belongs to another trial")
+        if attempt != status.get("attempt", 1):
+            # An attempt that is behind is refused by its name, or is one that a slow twin of the operator still wants.
+            self._broken(f"no trial run twice except by a recorded retry: {call.name} is not recorded")
+        if status.get("phase", "Pending") != "Pending":
+            exists = call.name in self._ran
+            if not exists:
+                self._broken(f"no Pod without a recorded intent: {call.name} while its trial is {status['phase']}")
+        environment = {item["name"]: item.get("value") for item in body["spec"]["containers"][0]["env"]}
+        for name, value in trial["spec"]["parameters"].items():
+            if environment.get(f"HP_{name}") != value:
+                self._broken(f"no Pod without a recorded intent: {call.name} has other parameters than its trial")
+
+    def _judge_deletion(self, pod: str, status: Body, attempt: int) -> None:
+        if attempt != status.get("attempt", 1):
+            return
+        if not status.get("stopDecision") and status.get("phase") not in FINAL:
+            self._broken(f"no stop without a recorded decision: {pod} is deleted, its trial is {status.get('phase')}")
+
+    def _judge_pod(self, name: str, body: Body) -> None:
+        uid = body["metadata"]["uid"]
+        if self._ran.setdefault(name, uid) != uid:
+            self._broken(f"no trial run twice except by a recorded retry: {name} ran twice")
+        job = _job_of(body)
+        alive = sorted(other for other, pod in self.pods.items() if _job_of(pod) == job and _is_alive(pod))
+        if len(alive) > self._script.parallel(job):
+            self._broken(f"never more than maxParallelTrials live Pods: {', '.join(alive)}")
+
+    def _judge_trial(self, name: str, before: Body | None, body: Body) -> None:
+        self._judge_curve(name, body.get("status") or {})
+        if before is None or before["metadata"]["uid"] != body["metadata"]["uid"]:
+            return
+        if before["spec"] != body["spec"]:
+            self._broken(f"no committed parameter changes: {name}")
+        old, new = before.get("status") or {}, body.get("status") or {}
+        if old == new:
+            return
+        if old.get("phase") in FINAL:
+            self._broken(f"no finished trial is touched: {name} was {old['phase']}")
+        if not _points(old).items() <= _points(new).items():
+            self._broken(f"no observation is lost or changed: {name}")
+        if old.get("stopDecision") and new.get("stopDecision") != old["stopDecision"]:
+            self._broken(f"a stop decision stands: {name}")
+        attempt = old.get("attempt", 1)
+        if new["attempt"] != attempt and f"{name}-{attempt}" not in self._script.evicted:
+            self._broken(f"no retry without a cause: {name}, {new.get('message')}")
+
+    def _judge_curve(self, name: str, status: Body) -> None:
+        points = _points(status)
+        values = self._script.training(f"{name}-{status.get('attempt', 1)}").values
+        for epoch, value in points.items():
+            if epoch > len(values) or float(value) != values[epoch - 1]:
+                self._broken(f"no observation is lost or changed: {name} has {value} at epoch {epoch}")
+
+    def _note_step(self, resource: str, kind: str, name: str, body: Body) -> None:
+        """Remember when a job came a step further; a condition that changes is none."""
+        status = body.get("status") or {}
+        step = (kind == "DELETED", status.get("phase"), status.get("attempt"), status.get("epochs"))
+        key = f"{resource}/{name}"
+        if self._steps.get(key) == step:
+            return
+        self._steps[key] = step
+        self.progress[_job_of(body)].append(time.monotonic())
+
+
+def _job_of(body: Body) -> str:
+    return str((body["metadata"].get("labels") or {}).get(_JOB) or body["metadata"]["name"])
+
+
+def _is_alive(pod: Body) -> bool:
+    return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+
+
+def _points(status: Body) -> dict[int, str]:
+    curve = status.get("curve") or {}
+    return dict(zip(curve.get("epochs", ()), curve.get("values", ()), strict=True))
+
+
+def _trial_facts(body: Body) -> Body:
+    status = {name: value for name, value in body.get("status", {}).items() if name not in _VOLATILE}
+    return {"spec": body["spec"], "status": status, "curve": _points(body.get("status", {}))}
+
+
+def _job_facts(body: Body) -> Body:
+    status = body.get("status", {})
+    conditions = {item["type"]: item["status"] for item in status.get("conditions", ())}
+    conditions.pop("MetricsAvailable", None)  # says how the last question went
+    names = ("phase", "completionReason", "message", "progress", "trialCounts", "objectiveCounts", "bestTrial", "seed")
+    return {**{name: status.get(name) for name in names}, "conditions": conditions}

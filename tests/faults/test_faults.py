@@ -1,0 +1,36 @@
+"""The subset of the sweep that runs with all other tests: every promise, under faults of nearly every kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+from tests.faults.__main__ import CRDS, play_all
+from tests.faults.lab import Lab, Result
+from tests.faults.scenarios import reference, subset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.faults
+
+SCENARIOS = [reference(), *subset()]
+PARALLEL = 6
+
+
+@pytest.fixture(scope="module")
+async def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    directory: Path = tmp_path_factory.mktemp("faults")
+    with ControlPlane(directory / "control-plane", manifests=[CRDS]) as control_plane:
+        async with Lab(control_plane, directory / "runs") as lab:
+            played = await play_all(lab, lambda _: SCENARIOS[1:], PARALLEL)
+    return {result.scenario.name: result for result in played}
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+def test_all_promises_are_kept(results: dict[str, Result], name: str) -> None:
+    result = results[name]
+    assert result.violations == ()
+    assert result.injected or result.scenario.kind in {"none", "two operators"}, "the fault did not happen"
