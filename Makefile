@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include tests/cluster/cluster.mk images/images.mk charts/charts.mk docs/docs.mk examples/demo.mk tests/soak/soak.mk
+include tests/cluster/cluster.mk images/images.mk charts/charts.mk docs/docs.mk examples/demo.mk tests/faults/faults.mk tests/soak/soak.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 
@@ -51,7 +51,7 @@ slow: venv ## the pure tests that take longer
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	@$(PY) -m pytest tests -q -n auto --dist loadgroup -m api
 
-test: check slow api e2e ## all tests: unit, API server, whole cluster
+test: check slow api faults-fast e2e ## all tests: unit, API server, faults, whole cluster
 
 clean: ## remove the Python environment (make cluster-down stops the cluster)
 	rm -rf $(VENV)
