@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tuning_operator.runtime.queue import FIRST_BACKOFF, MAX_BACKOFF, WorkQueue
+from tuning_operator.runtime.queue import FIRST_BACKOFF, MAX_BACKOFF, OUTAGE_BACKOFF, WorkQueue
 
 
 async def next_key(queue: WorkQueue[str]) -> str | None:
@@ -80,6 +80,15 @@ async def test_failures_back_off_and_a_success_forgets_them() -> None:
     queue.forget("a")
     assert queue.add_failed("a") == FIRST_BACKOFF
     queue.forget("never failed")
+    for timer in queue._timers.values():
+        timer.cancel()
+
+
+async def test_a_server_that_is_away_is_tried_again_every_few_seconds() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    delays = [queue.add_failed("a", OUTAGE_BACKOFF) for _ in range(10)]
+    assert delays[:3] == [FIRST_BACKOFF, 2 * FIRST_BACKOFF, 4 * FIRST_BACKOFF]
+    assert delays[-1] == OUTAGE_BACKOFF
     for timer in queue._timers.values():
         timer.cancel()
 

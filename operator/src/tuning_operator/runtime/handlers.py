@@ -12,6 +12,7 @@ import kopf
 
 from tuning_operator.api import names
 from tuning_operator.runtime.keys import JobKey
+from tuning_operator.runtime.queue import OUTAGE_BACKOFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Backoffs:
-    """Endless delays in seconds, growing to half a minute, with jitter; can be iterated any number of times."""
+    """Endless delays in seconds, growing to a few of them, with jitter; can be iterated any number of times."""
 
     def __iter__(self) -> Iterator[float]:
         delay = 1.0
         while True:
             yield delay * random.uniform(0.5, 1.0)
-            delay = min(30.0, delay * 1.6)
+            delay = min(OUTAGE_BACKOFF, delay * 1.6)
 
 
 def build_registry(operator: Operator) -> kopf.OperatorRegistry:

@@ -19,7 +19,7 @@ from tuning_operator.runtime.health import Heartbeats
 from tuning_operator.runtime.keys import JobKey
 from tuning_operator.runtime.poller import MetricsPoller
 from tuning_operator.runtime.prometheus import Prometheus
-from tuning_operator.runtime.queue import WorkQueue
+from tuning_operator.runtime.queue import MAX_BACKOFF, OUTAGE_BACKOFF, WorkQueue
 from tuning_operator.runtime.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
@@ -123,13 +123,14 @@ class Operator:
                 outcome = await self._reconciler.reconcile(key)
         except TimeoutError:
             result = "Timeout"
-            await self._fail(key, f"the pass took longer than {PASS_SECONDS:g} s")
+            await self._fail(key, f"the pass took longer than {PASS_SECONDS:g} s", OUTAGE_BACKOFF)
         except ApiError as error:
             result = error.kind
             if error.kind is ErrorKind.CONFLICT:
                 self.queue.add_failed(key)  # something changed since it was read: start over
             else:
-                await self._fail(key, f"{error}")
+                longest = OUTAGE_BACKOFF if error.kind is ErrorKind.UNAVAILABLE else MAX_BACKOFF
+                await self._fail(key, f"{error}", longest)
         except InvalidJobError as error:
             result = "InvalidJob"
             await self._fail(key, f"{error}")
@@ -145,8 +146,8 @@ class Operator:
             self.queue.forget(key)
         metrics.RECONCILE_SECONDS.labels(result).observe(loop.time() - began)
 
-    async def _fail(self, key: JobKey, message: str) -> None:
-        delay = self.queue.add_failed(key)
+    async def _fail(self, key: JobKey, message: str, longest: float = MAX_BACKOFF) -> None:
+        delay = self.queue.add_failed(key, longest)
         logger.warning("job %s/%s: %s; again in %.1f s", *key, message, delay)
         await self._reconciler.report_failure(key, message)
 
@@ -154,14 +155,16 @@ class Operator:
         """Look at all unfinished or edited jobs from time to time: an event that was missed is made good by this."""
         self.heartbeats.beat("resync")
         while True:
+            pause = self._settings.resync_interval
             for namespace in self._settings.namespaces or (None,):
                 try:
                     bodies = await self._cluster.list_jobs(namespace)
                 except ApiError as error:
                     logger.warning("the jobs of %s could not be listed: %s", namespace or "the cluster", error)
                     bodies = []
+                    pause = min(pause, OUTAGE_BACKOFF)
                 for body in bodies:
                     if not is_settled(body):
                         self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
-            await asyncio.sleep(self._settings.resync_interval)
+            await asyncio.sleep(pause)

@@ -13,6 +13,8 @@ Key = TypeVar("Key")
 
 FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 60.0
+OUTAGE_BACKOFF = 5.0
+"""Longest wait for a server that does not answer, so that work goes on within seconds of its return."""
 
 
 class WorkQueue(Generic[Key]):
@@ -48,10 +50,10 @@ class WorkQueue(Generic[Key]):
             known.cancel()
         self._timers[key] = loop.call_at(due, self._due, key)
 
-    def add_failed(self, key: Key) -> float:
-        """Work on the key again after a growing delay; returns the delay in seconds."""
+    def add_failed(self, key: Key, longest: float = MAX_BACKOFF) -> float:
+        """Work on the key again after a delay that grows up to the longest; returns it, in seconds."""
         self._failures[key] += 1
-        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._failures[key] - 1, 10))
+        delay = min(longest, FIRST_BACKOFF * 2.0 ** min(self._failures[key] - 1, 10))
         self.add_after(key, delay)
         return delay
 
