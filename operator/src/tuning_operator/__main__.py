@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 
 import kopf
@@ -12,6 +13,10 @@ from prometheus_client import start_http_server
 from tuning_operator.runtime.handlers import build_registry
 from tuning_operator.runtime.operator import Operator
 from tuning_operator.runtime.settings import Settings, parse_settings
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 2.0
 
 
 def main() -> None:
@@ -24,14 +29,23 @@ def main() -> None:
 
 async def _run(settings: Settings) -> int:
     operator = await Operator.create(settings)
-    await kopf.operator(
-        registry=build_registry(operator),
-        standalone=True,
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
-        stop_flag=operator.end,
+    running = asyncio.ensure_future(
+        kopf.operator(
+            registry=build_registry(operator),
+            standalone=True,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
+            stop_flag=operator.end,
+        )
     )
+    await asyncio.wait({running, operator.stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running}, timeout=GRACE_SECONDS)
+    if not running.done():
+        # A watch that is left over may wait for ever for credentials that nobody renews any more.
+        logger.critical("kopf does not end by itself")
+        os._exit(1)
+    running.result()
     return int(operator.end.result())
 
 

@@ -58,6 +58,8 @@ class Operator:
         self._stopping = False
         self.end: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Done when the process is to end; true if it ends because a part that is to run for ever does not."""
+        self.stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when nothing runs and nothing is open any more."""
 
     @classmethod
     async def create(cls, settings: Settings) -> Operator:
@@ -89,6 +91,7 @@ class Operator:
         await asyncio.to_thread(self._suggester.close)
         await self._prometheus.close()
         await self._cluster.close()
+        self.stopped.set_result(None)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
