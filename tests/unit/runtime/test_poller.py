@@ -182,7 +182,7 @@ async def test_a_pod_that_has_just_ended_is_asked_about_at_once() -> None:
         (None, None, 300),
         (ago(10_000), None, 300),
         (ago(300), None, 300),
-        (ago(12.9), None, 12),  # what is older is of another Pod of this name
+        (ago(12.9), None, 12.9),  # what is older is of another Pod of this name, what is newer is not
         (NOW, None, 1),
         (ago(-60), None, 1),  # a clock that is ahead
         (ago(10_000), ago(7200), 7500),  # after an outage of hours the last epochs are still found
@@ -192,11 +192,11 @@ async def test_a_pod_that_has_just_ended_is_asked_about_at_once() -> None:
         (None, ago(10**9), 7 * 24 * 3600),
     ],
 )
-async def test_how_far_to_look_back(created: datetime | None, finished: datetime | None, window: int) -> None:
+async def test_how_far_to_look_back(created: datetime | None, finished: datetime | None, window: float) -> None:
     async with bench(running=False) as it:
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, created, finished)})
         await it.poller._poll("ns")
-        assert f"[{window}s]" in it.server.questions[0]["query"]
+        assert f"[{round(window * 1000)}ms]" in it.server.questions[0]["query"]
 
 
 async def test_a_job_that_went_during_the_question_leaves_nothing_behind() -> None:

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 METRIC = "validation:accuracy"
 PODS = {"job-0001-1": METRIC, "job-0002-1": METRIC}
-WINDOWS = dict.fromkeys(PODS, 300)
+WINDOWS = dict.fromkeys(PODS, 300_000)
 
 # The question
 
 
 def test_the_question_is_the_documented_one() -> None:
-    assert build_query("ns", {"b-0001-1": 300, "a-0001-1": 300}, [METRIC]) == (
+    assert build_query("ns", {"b-0001-1": 300_000, "a-0001-1": 300_000}, [METRIC]) == (
         "max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{"
-        r'namespace="ns",pod=~"a\\-0001\\-1|b\\-0001\\-1",metric=~"validation:accuracy"}[300s]))'
+        r'namespace="ns",pod=~"a\\-0001\\-1|b\\-0001\\-1",metric=~"validation:accuracy"}[300000ms]))'
     )
 
 
 def test_a_young_pod_has_a_window_of_its_own() -> None:
-    assert build_query("ns", {"a": 300, "b": 12, "c": 300}, ["m"]) == (
+    assert build_query("ns", {"a": 300_000, "b": 12_900, "c": 300_000}, ["m"]) == (
         "max by (pod, metric, epoch) ("
-        'last_over_time(tuning_epoch_value{namespace="ns",pod=~"b",metric=~"m"}[12s]) or '
-        'last_over_time(tuning_epoch_value{namespace="ns",pod=~"a|c",metric=~"m"}[300s]))'
+        'last_over_time(tuning_epoch_value{namespace="ns",pod=~"b",metric=~"m"}[12900ms]) or '
+        'last_over_time(tuning_epoch_value{namespace="ns",pod=~"a|c",metric=~"m"}[300000ms]))'
     )
 
 
@@ -55,7 +55,7 @@ def unquote(text: str) -> str:
 
 def selector(query: str) -> Iterator[tuple[str, str, str]]:
     """The matchers of the query, which must consist of nothing else but its fixed frame."""
-    frame = "max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{", "}[300s]))"
+    frame = "max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{", "}[300000ms]))"
     assert query.startswith(frame[0])
     assert query.endswith(frame[1])
     rest = query.removeprefix(frame[0]).removesuffix(frame[1])
@@ -75,7 +75,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.samp
 def test_whatever_the_names_it_is_one_selector_that_matches_them_alone(
     namespace: str, pods: list[str], metrics: list[str]
 ) -> None:
-    found = list(selector(build_query(namespace, dict.fromkeys(pods, 300), metrics)))
+    found = list(selector(build_query(namespace, dict.fromkeys(pods, 300_000), metrics)))
     assert [(label, operator) for label, operator, _ in found] == [("namespace", "="), ("pod", "=~"), ("metric", "=~")]
     assert found[0][2] == namespace
     for wanted, (_, _, pattern) in ((pods, found[1]), (metrics, found[2])):

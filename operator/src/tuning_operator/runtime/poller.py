@@ -44,11 +44,11 @@ class Interest:
     ended: datetime | None = None
 
     def window(self, now: datetime, reach: timedelta) -> int:
-        """How far to look back, in seconds: `reach` beyond the Pod's end, but not beyond its beginning."""
+        """How far to look back, in milliseconds: `reach` beyond the Pod's end, but not beyond its beginning."""
         back = reach if self.ended is None else reach + max(timedelta(0), now - self.ended)
         if self.created is not None:
             back = min(back, now - self.created)
-        return max(1, int(min(back, MAX_WINDOW).total_seconds()))
+        return max(1000, min(back, MAX_WINDOW) // timedelta(milliseconds=1))
 
 
 class MetricsPoller:

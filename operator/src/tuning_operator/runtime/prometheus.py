@@ -47,7 +47,7 @@ class Prometheus:
         Args:
             namespace: The Pods' namespace.
             pods: Names of the Pods, each with the metric that is its objective.
-            windows: How far to look back for each of them, in seconds.
+            windows: How far to look back for each of them, in milliseconds.
 
         Raises:
             PrometheusError: There is no usable answer.
@@ -75,7 +75,7 @@ class Prometheus:
 
 
 def build_query(namespace: str, windows: Mapping[str, int], objectives: Collection[str]) -> str:
-    """Build the instant query for the values of all epochs of some Pods, each with its window in seconds."""
+    """Build the instant query for the values of all epochs of some Pods, each with its window in milliseconds."""
     pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
     for pod, window in windows.items():
         pods_by_window[window].append(pod)
@@ -85,7 +85,7 @@ def build_query(namespace: str, windows: Mapping[str, int], objectives: Collecti
 
 def _range(namespace: str, pods: Collection[str], objectives: Collection[str], window: int) -> str:
     selector = f"namespace={_quoted(namespace)},pod=~{_any_of(pods)},metric=~{_any_of(objectives)}"
-    return f"last_over_time(tuning_epoch_value{{{selector}}}[{window}s])"
+    return f"last_over_time(tuning_epoch_value{{{selector}}}[{window}ms])"
 
 
 def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
