@@ -85,6 +85,7 @@ def status(code: int, reason: str, message: str) -> str:
         (413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728", ErrorKind.INVALID),
         (401, "Unauthorized", "Unauthorized", ErrorKind.UNAVAILABLE),
         (408, "Timeout", "request timed out", ErrorKind.UNAVAILABLE),
+        (410, "Expired", "the provided continue parameter is too old", ErrorKind.UNAVAILABLE),
         (429, "TooManyRequests", "the server has received too many requests", ErrorKind.UNAVAILABLE),
         (500, "InternalError", "Internal error occurred: etcdserver: request timed out", ErrorKind.UNAVAILABLE),
         (503, "ServiceUnavailable", "apiserver is shutting down", ErrorKind.UNAVAILABLE),

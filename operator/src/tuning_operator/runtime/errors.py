@@ -29,7 +29,14 @@ class ApiError(Exception):
         self.message = message
 
 
-_TRANSIENT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_TRANSIENT = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.GONE,  # a list that was read page by page is no longer to be had: it begins anew
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
 
 
 _REFUSALS_OF_PODS = (
