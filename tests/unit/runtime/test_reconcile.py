@@ -183,6 +183,28 @@ def test_of_an_edit_that_changes_nothing_an_ended_job_shows_that_it_was_seen(run
     assert it.world.writes == writes
 
 
+def test_a_pod_is_lost_only_if_it_cannot_be_read_either(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner)
+    it.reconcile(3)
+    it.world.befall("start all", 0)
+    it.reconcile()
+
+    async def stale(*_: object) -> list[Body]:
+        return []
+
+    monkeypatch.setattr(it.connection, "list_pods", stale)
+    it.reconcile(3)
+    assert {(trial["status"]["phase"], trial["status"]["attempt"]) for trial in it.world.trials.values()} == {
+        ("Running", 1)
+    }
+    it.world.befall("vanish", 0)
+    it.reconcile()
+    assert it.world.trials["job-0001"]["status"]["reason"] == "PodLost"
+    assert it.world.trials["job-0002"]["status"]["attempt"] == 1
+
+
 # The template
 
 
@@ -191,7 +213,6 @@ def test_of_an_edit_that_changes_nothing_an_ended_job_shows_that_it_was_seen(run
     [
         (ApiError(ErrorKind.INVALID, "spec.containers[0].image: Required value"), "False", "Required value"),
         (ApiError(ErrorKind.FORBIDDEN, 'serviceaccount "x" not found'), "Unknown", "not found"),
-        (ApiError(ErrorKind.UNAVAILABLE, "HTTP 503"), "Unknown", "HTTP 503"),
         (ApiError(ErrorKind.QUOTA, "exceeded quota"), "True", "accepts"),
     ],
 )
@@ -211,6 +232,20 @@ def test_the_api_server_is_asked_about_the_template(
     assert words in condition["message"]
     assert it.status["phase"] == {"False": "Failed", "Unknown": "Pending", "True": "Running"}[status]
     assert it.status.get("completionReason") == ("InvalidTemplate" if status == "False" else None)
+
+
+def test_nothing_is_concluded_when_the_api_server_says_nothing_of_the_template(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner)
+
+    async def create_pod(*_: object, **__: object) -> Body:
+        raise ApiError(ErrorKind.UNAVAILABLE, "HTTP 503")
+
+    monkeypatch.setattr(it.connection, "create_pod", create_pod)
+    with pytest.raises(ApiError, match="503"):  # which is tried again within seconds
+        runner.run(it.operator._reconciler.reconcile(KEY))
+    assert "status" not in it.world.job
 
 
 def test_a_template_that_only_we_refuse_is_refused_in_the_same_way(runner: asyncio.Runner) -> None:

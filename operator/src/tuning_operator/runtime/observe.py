@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.pods import PodFacts, Reading
     from tuning_operator.core.space import Parameter
     from tuning_operator.core.trials import Value
-    from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.runtime.cluster import Body, Cluster
     from tuning_operator.runtime.keys import JobKey
 
 
@@ -60,8 +60,7 @@ async def observe(
     if job.deleting:
         return None
     trials = _trials(await cluster.list_trials(*key), job)
-    # The Pods are listed after the trials: one whose uid a trial has recorded, but which is not in this list, is gone.
-    pods = _pods(await cluster.list_pods(*key), trials, tuning_job)
+    pods = _pods(await _list_pods(cluster, key, trials), trials, tuning_job)
     found = dict(conditions)
     recorded = job.conditions.get("TemplateValid")
     if not job.phase.is_final and (recorded is None or recorded.status != "True"):
@@ -75,6 +74,24 @@ async def observe(
 def _trials(bodies: Sequence[Mapping[str, Any]], job: Job) -> tuple[Trial, ...]:
     own = (parse_trial(body, job.spec.space) for body in bodies if names.is_owned_by(body, job.uid))
     return tuple(sorted(own, key=lambda trial: trial.number))
+
+
+async def _list_pods(cluster: Cluster, key: JobKey, trials: Sequence[Trial]) -> list[Body]:
+    """List the job's Pods, after its trials: one whose uid a trial has recorded, and which is not there, is gone.
+
+    That is asked for by name once more: a list that lags behind must not make a training run twice.
+    """
+    bodies = await cluster.list_pods(*key)
+    listed = {body["metadata"]["uid"] for body in bodies}
+    for trial in trials:
+        if trial.phase.is_final or trial.status.pod_uid is None or trial.status.pod_uid in listed:
+            continue
+        try:
+            bodies.append(await cluster.get_pod(key.namespace, trial.pod_name))
+        except ApiError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+    return bodies
 
 
 def _pods(
@@ -93,7 +110,11 @@ def _pods(
 
 
 async def _try_template(cluster: Cluster, tuning_job: TuningJob) -> Condition:
-    """Ask the API server what it thinks of the Pod template, without creating anything."""
+    """Ask the API server what it thinks of the Pod template, without creating anything.
+
+    Raises:
+        ApiError: It did not say; it is asked again soon.
+    """
     job = tuning_job.job
     sample = {parameter.name: _sample(parameter) for parameter in job.spec.space.parameters}
     probe = Trial(names.trial_name(job.name, 0), 0, sample, seed=0, uid=job.uid)
@@ -102,6 +123,8 @@ async def _try_template(cluster: Cluster, tuning_job: TuningJob) -> Condition:
     except ValueError as error:
         return Condition("TemplateValid", "False", "Refused", str(error))
     except ApiError as error:
+        if error.kind is ErrorKind.UNAVAILABLE:
+            raise
         if error.kind is ErrorKind.INVALID:
             return Condition("TemplateValid", "False", "Refused", error.message)
         if error.kind is not ErrorKind.QUOTA:
