@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.cluster.controlplane import ControlPlane
-from tests.faults.lab import Lab, Result, failed
+from tests.faults.lab import RECOVERY_SECONDS, Lab, Result, failed
 from tests.faults.scenarios import reference, subset, sweep
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ async def _run(arguments: argparse.Namespace, directory: Path) -> int:
         return [item for item in every if re.search(arguments.only, item.name)][:: arguments.every]
 
     with ControlPlane(directory / "control-plane", manifests=[CRDS]) as control_plane:
-        async with Lab(control_plane, directory / "runs") as lab:
+        async with Lab(control_plane, directory / "runs", arguments.recovery) as lab:
             results = await play_all(lab, choose, arguments.parallel, tell)
     print(f"\n{report(results)}\n{time.monotonic() - began:.0f} s; logs of broken runs: {directory / 'runs'}")
     return int(any(result.violations for result in results))
@@ -121,6 +121,9 @@ def main() -> None:
     parser.add_argument("--subset", action="store_true", help="only the subset that is part of `make test`")
     parser.add_argument("--only", default="", help="only scenarios whose names match this expression")
     parser.add_argument("--every", type=int, default=1, help="only every n-th of them")
+    parser.add_argument(
+        "--recovery", type=float, default=RECOVERY_SECONDS, help="seconds that a recovery may take (default 10)"
+    )
     parser.add_argument("--directory", type=Path, help="folder for logs; default: a new temporary one")
     arguments = parser.parse_args()
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="faults-"))

@@ -126,7 +126,7 @@ class Trouble(Quiet):
         self,
         verbs: Collection[str],
         *,
-        times: int = 3,
+        times: int = 6,
         skip: int = 0,
         effect: bool = False,
         code: int | None = None,
@@ -305,7 +305,7 @@ class StaleLists(Window):
         seconds: How long.
     """
 
-    def __init__(self, resource: str, age: float = 0.5, seconds: float = 4.0) -> None:
+    def __init__(self, resource: str, age: float = 1.0, seconds: float = 6.0) -> None:
         super().__init__(seconds, after=2)
         self._resource = resource
         self._age = age
@@ -332,16 +332,25 @@ class Watches(Quiet):
     Args:
         kind: For the report.
         distort: From the lines that come to those that arrive.
+        times: How many watches; None: all of them.
     """
 
     def __init__(
-        self, kind: str, distort: Callable[[AsyncIterator[bytes], Callable[[], None]], AsyncIterator[bytes]]
+        self,
+        kind: str,
+        distort: Callable[[AsyncIterator[bytes], Callable[[], None]], AsyncIterator[bytes]],
+        times: int | None = None,
     ) -> None:
         super().__init__()
         self._kind = kind
         self._distort = distort
+        self._left = times
 
     def lines(self, _call: Call, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                return lines
         return self._distort(lines, lambda: self.count(self._kind))
 
 

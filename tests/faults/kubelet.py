@@ -166,7 +166,7 @@ class Kubelet:
         await asyncio.sleep(training.epoch_seconds * (len(training.values) + 0.5))
         if training.exit_code is None:
             await asyncio.Event().wait()
-        while not training.leaves_message and not await self._is_known(run.name, len(training.values)):
+        while not training.leaves_message and not await self._is_known(run.name, len(training.values)):  # noqa: ASYNC110 - another process is waited for
             await asyncio.sleep(0.1)
 
     async def _end(self, run: PodRun, started: str) -> None:

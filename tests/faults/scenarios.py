@@ -55,9 +55,9 @@ def api_down(seconds: float, after: int = 40) -> Scenario:
     return _scenario(f"{kind} for {seconds:g} s", kind, fault)
 
 
-def watches(kind: str, distort: Any) -> Scenario:
+def watches(kind: str, distort: Any, times: int | None = None) -> Scenario:
     """Events are bent."""
-    return _scenario(kind, kind, lambda _: Watches(kind, distort), flags=SOON)
+    return _scenario(kind, kind, lambda _: Watches(kind, distort, times), flags=SOON)
 
 
 def metrics(kind: str, distort: Any, seconds: float = 4.0) -> Scenario:
@@ -113,9 +113,9 @@ def subset() -> Iterator[Scenario]:
     yield kill([33, 80], Moment.REPLIED)
     yield trouble("create", effect=True)
     yield trouble("patch", effect=True)
-    yield trouble("delete", code=503)
+    yield trouble("delete", code=409)
     yield trouble("create", code=409)
-    yield trouble("list", code=429)
+    yield trouble("list", code=410)
     yield trouble("watch", code=410)
     yield watches("silent watch", faults.silent)
     yield watches("DELETED swallowed", faults.without_deleted)
@@ -136,8 +136,8 @@ def sweep(writes: int) -> Iterator[Scenario]:
     yield from (api_down(120), metrics_down(60), *_timeouts())
     yield metrics("hanging", _hang, 20.0)
     for moment in Moment:
-        yield kill([7, 19], moment, script=bayesian(), same_end=False)
-    yield chaos(0, script=bayesian(), same_end=False)
+        yield kill([7, 19], moment, script=bayesian(), is_heavy=True)
+    yield chaos(0, script=bayesian(), is_heavy=True)
     yield from _watch_faults()
     yield from map(_stale, ("pods", "tuningtrials", "tuningjobs"))
     yield from _metrics_faults()
@@ -170,8 +170,8 @@ def _watch_faults() -> Iterator[Scenario]:
     yield watches("DELETED swallowed", faults.without_deleted)
     yield watches("duplicated events", faults.twice)
     yield watches("reordered events", faults.reordered)
-    yield watches("410 in a watch", faults.expired)
-    yield watches("500 in a watch", faults.failing)
+    yield watches("410 in a watch", faults.expired, times=6)
+    yield watches("500 in a watch", faults.failing, times=3)
 
 
 def _metrics_faults() -> Iterator[Scenario]:
