@@ -130,7 +130,7 @@ class Operator:
         except ApiError as error:
             result = error.kind
             if error.kind is ErrorKind.CONFLICT:
-                self.queue.add_failed(key)  # something changed since it was read: start over
+                self.queue.add_failed(key, OUTAGE_BACKOFF)  # something changed since it was read: start over
             else:
                 longest = OUTAGE_BACKOFF if error.kind is ErrorKind.UNAVAILABLE else MAX_BACKOFF
                 await self._fail(key, f"{error}", longest)
