@@ -90,7 +90,6 @@ def status(code: int, reason: str, message: str) -> str:
         (500, "InternalError", "Internal error occurred: etcdserver: request timed out", ErrorKind.UNAVAILABLE),
         (503, "ServiceUnavailable", "apiserver is shutting down", ErrorKind.UNAVAILABLE),
         (504, "Timeout", "Timeout: request did not complete within requested timeout", ErrorKind.UNAVAILABLE),
-        (410, "Expired", "The provided continue parameter is too old", ErrorKind.OTHER),
         (405, "MethodNotAllowed", "the server does not allow this method on the requested resource", ErrorKind.OTHER),
     ],
 )

@@ -89,7 +89,9 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
         return []
 
     monkeypatch.setattr(it.connection, "list_pods", stale)
-    it.reconcile()
+    with pytest.raises(ApiError, match="not listed") as conflict:  # to look again soon
+        runner.run(it.operator._reconciler.reconcile(KEY))
+    assert conflict.value.kind is ErrorKind.CONFLICT
     monkeypatch.setattr(it.connection, "list_trials", stale)
     it.reconcile(2)
     assert (set(it.world.trials), set(it.world.pods)) == before

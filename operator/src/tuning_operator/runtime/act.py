@@ -37,7 +37,11 @@ async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None
 async def create_pods(
     cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Sequence[Trial]
 ) -> tuple[int, ApiError | None]:
-    """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal."""
+    """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
+
+    Raises:
+        ApiError: Conflict, when a Pod is there already: the list of them was out of date.
+    """
     for created, trial in enumerate(trials):
         body = build_pod(tuning_job.job, tuning_job.template, trial)
         name = body["metadata"]["name"]
@@ -49,6 +53,7 @@ async def create_pods(
             if error.kind is not ErrorKind.ALREADY_EXISTS:
                 raise
             _check_owner(await cluster.get_pod(key.namespace, name), trial.uid, body)
+            raise ApiError(ErrorKind.CONFLICT, f"Pod {name} was not listed, and exists") from error
         logger.info("job %s/%s: created Pod %s", *key, name)
     return len(trials), None
 
