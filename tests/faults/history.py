@@ -42,6 +42,7 @@ class History:
         self.pods: dict[str, Body] = {}
         self.progress: defaultdict[str, list[float]] = defaultdict(list)
         self._ran: dict[str, str] = {}
+        self._intents: set[str] = set()
         self._steps: dict[str, Any] = {}
 
     def saw(self, resource: str, kind: str, body: Body) -> None:
@@ -54,6 +55,7 @@ class History:
         else:
             objects[name] = body
             if resource == "tuningtrials":
+                self._intents.add(body["metadata"]["uid"])
                 self._judge_trial(name, before, body)
             elif resource == "pods":
                 self._judge_pod(name, body)
@@ -111,12 +113,13 @@ class History:
             self.violations.append(what)
 
     def _judge_creation(self, call: Call, trial: Body | None, attempt: int) -> None:
-        if trial is None:
-            self._broken(f"no Pod without a recorded intent: {call.name} has no trial")
+        body = call.json
+        owner = body["metadata"]["ownerReferences"][0]["uid"]
+        if trial is None or owner != trial["metadata"]["uid"]:
+            if owner not in self._intents:  # else its job has just been deleted, and the Pod goes with it
+                self._broken(f"no Pod without a recorded intent: {call.name} has no trial")
             return
-        body, status = call.json, trial.get("status") or {}
-        if body["metadata"]["ownerReferences"][0]["uid"] != trial["metadata"]["uid"]:
-            self._broken(f"no Pod without a recorded intent: {call.name} belongs to another trial")
+        status = trial.get("status") or {}
         if attempt != status.get("attempt", 1):
             # An attempt that is behind is refused by its name, or is one that a slow twin of the operator still wants.
             self._broken(f"no trial run twice except by a recorded retry: {call.name} is not recorded")
