@@ -91,7 +91,8 @@ class Operator:
         await asyncio.to_thread(self._suggester.close)
         await self._prometheus.close()
         await self._cluster.close()
-        self.stopped.set_result(None)
+        if not self.stopped.done():
+            self.stopped.set_result(None)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
