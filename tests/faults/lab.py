@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 RECOVERY_SECONDS = 10.0
 """Within this time after a fault every job goes on."""
 STANDSTILL_SECONDS = 90.0
-HEAVY_SECONDS = 60.0
+HEAVY_SECONDS = 120.0
 """What loading PyTorch may take on a busy machine."""
 QUIET_SECONDS = 1.0
 SCRAPE_SECONDS = 0.5
@@ -186,19 +186,19 @@ class Run:
 
     async def close_api(self) -> None:
         """Take the API server away."""
-        await self.api.close()
+        self.api.close()
 
     async def open_api(self) -> None:
         """Bring the API server back."""
-        await self.api.open()
+        self.api.open()
 
     async def close_metrics(self) -> None:
         """Take Prometheus away."""
-        await self.metrics.close()
+        self.metrics.close()
 
     async def open_metrics(self) -> None:
         """Bring Prometheus back."""
-        await self.metrics.open()
+        self.metrics.open()
 
     async def play(self, reference: Body | None) -> Result:
         """Play the script to its end."""

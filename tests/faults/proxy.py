@@ -149,31 +149,31 @@ class Proxy:
         self._fault = fault
         self._judge = judge
         self._connections: set[asyncio.Transport] = set()
+        self._is_open = True
         self.calls: list[Call] = []
 
     async def __aenter__(self) -> Self:
-        (self._port,) = free_ports(1)
-        self.url = f"http://{_HOST}:{self._port}"
+        (port,) = free_ports(1)
+        self.url = f"http://{_HOST}:{port}"
         self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), access_log=None)
         await self._runner.setup()
-        await self.open()
+        await web.TCPSite(self._runner, _HOST, port).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        self.close()
         await self._runner.cleanup()
 
-    async def open(self) -> None:
-        """Listen, again after `close`."""
-        self._site = web.TCPSite(self._runner, _HOST, self._port, reuse_address=True, shutdown_timeout=0.1)
-        await self._site.start()
-
-    async def close(self) -> None:
-        """Refuse connections and break those that there are."""
-        await self._site.stop()
+    def close(self) -> None:
+        """Break all connections at once, also those to come; the port stays taken, so that nobody else gets it."""
+        self._is_open = False
         for transport in self._connections:
             transport.abort()
         self._connections.clear()
+
+    def open(self) -> None:
+        """Let connections live again."""
+        self._is_open = True
 
     @property
     def writes(self) -> int:
@@ -184,6 +184,8 @@ class Proxy:
         transport = request.transport
         if transport is not None:
             self._connections.add(transport)
+            if not self._is_open:
+                transport.abort()
         body = await request.read()
         call = self._describe(request.method, request.path, request.query, body)
         self.calls.append(call)
