@@ -186,6 +186,7 @@ class Proxy:
             self._connections.add(transport)
             if not self._is_open:
                 transport.abort()
+                return web.Response()
         body = await request.read()
         call = self._describe(request.method, request.path, request.query, body)
         self.calls.append(call)
