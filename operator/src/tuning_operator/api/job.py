@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,11 +15,13 @@ from tuning_operator.core.curves import Goal
 from tuning_operator.core.job import (
     CompletionReason,
     Condition,
+    Criteria,
     Job,
     JobPhase,
     JobSpec,
     Limits,
     Objective,
+    RunningTrials,
     SuspendPolicy,
 )
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
@@ -133,6 +136,25 @@ class _Retry(_Model):
     max_attempts: int = 1
 
 
+class _Convergence(_Model):
+    tolerance: float = 0.01
+
+
+class _Completion(_Model):
+    max_trials_without_improvement: int | None = None
+    improvement_threshold: float = 0.01
+    on_convergence: _Convergence | None = None
+    running_trials: RunningTrials = RunningTrials.STOP
+
+    def to_core(self) -> Criteria:
+        return Criteria(
+            self.max_trials_without_improvement,
+            self.improvement_threshold,
+            self.on_convergence.tolerance if self.on_convergence else None,
+            self.running_trials,
+        )
+
+
 class _Spec(_Model):
     strategy: Strategy | Literal["Hyperband"] = Strategy.BAYESIAN
     hyperband: _Hyperband | None = None
@@ -147,6 +169,7 @@ class _Spec(_Model):
     suspend: bool = False
     suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
     stop: bool = False
+    completion: _Completion = _Completion()
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -174,6 +197,7 @@ class _Spec(_Model):
             hyperband=self.hyperband.to_core() if self.hyperband else None,
             suspend_policy=self.suspend_policy,
             stop=self.stop,
+            completion=self.completion.to_core(),
         )
 
     def _proposals(self) -> Strategy:
@@ -288,7 +312,10 @@ def _trial_counts(summary: JobStatus) -> dict[str, int]:
 
 
 def _suggestion(newest: Trial) -> dict[str, Any]:
-    return {"trial": newest.number, "source": newest.source, "message": newest.source_message}
+    told: dict[str, Any] = {"trial": newest.number, "source": newest.source, "message": newest.source_message}
+    if math.isfinite(newest.expected_gain):
+        told["expectedGain"] = f"{newest.expected_gain:.3g}"
+    return told
 
 
 def _render_conditions(summary: JobStatus, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:

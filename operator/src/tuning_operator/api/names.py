@@ -24,6 +24,7 @@ LABEL_TRIAL = f"{GROUP}/trial"
 ANNOTATION_PARAMETERS_HASH = f"{GROUP}/parameters-hash"
 ANNOTATION_SOURCE = f"{GROUP}/suggestion-source"
 ANNOTATION_SOURCE_MESSAGE = f"{GROUP}/suggestion-message"
+ANNOTATION_EXPECTED_GAIN = f"{GROUP}/expected-gain"
 ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
@@ -33,6 +34,7 @@ def parse_trial(body: Mapping[str, Any], space: Space) -> Trial:
         seed=spec["seed"],
         source=annotations.get(names.ANNOTATION_SOURCE, ""),
         source_message=annotations.get(names.ANNOTATION_SOURCE_MESSAGE, ""),
+        expected_gain=parse_number(annotations.get(names.ANNOTATION_EXPECTED_GAIN, "+Inf")),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         deleting="deletionTimestamp" in metadata,
@@ -99,6 +101,7 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
             "annotations": {
                 names.ANNOTATION_SOURCE: suggestion.source,
                 names.ANNOTATION_SOURCE_MESSAGE: suggestion.message[:1024],
+                **_expected_gain(suggestion),
             },
             "ownerReferences": [names.owner_reference(names.JOB_KIND, job.name, job.uid)],
         },
@@ -108,6 +111,11 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
             "seed": stable_hash(job.seed, suggestion.number),
         },
     }
+
+
+def _expected_gain(suggestion: Suggestion) -> dict[str, str]:
+    gain = suggestion.expected_gain
+    return {names.ANNOTATION_EXPECTED_GAIN: f"{gain:.6g}"} if math.isfinite(gain) else {}
 
 
 def _objective_status(trial: Trial) -> str:

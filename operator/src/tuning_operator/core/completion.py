@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,9 @@ class Completion:
     message: str
 
 
+LOW_GAINS = 3
+"""As many trials in a row are expected to gain too little before a job has converged."""
+
 _NAMED = 10
 """As many failed trials are named in a message."""
 
@@ -36,6 +41,8 @@ def completion(job: Job, trials: Sequence[Trial], now: datetime) -> Completion |
         or _too_many_failed(job, trials)
         or _out_of_time(job, now)
         or _all_trials_ended(job, trials)
+        or _without_improvement(job, trials, now)
+        or _converged(job, trials)
     )
 
 
@@ -104,3 +111,57 @@ def _all_trials_ended(job: Job, trials: Sequence[Trial]) -> Completion | None:
     if len(trials) >= job.spec.limits.max_trials:
         return Completion(CompletionReason.MAX_TRIALS, f"all {len(trials)} trials have ended")
     return None
+
+
+def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
+    """Count, in the order of their ends, the trials since the last improvement.
+
+    Failed trials say nothing about the objective, and one that a suspension cut short is not to blame for its own.
+    """
+    limit = job.spec.completion.max_without_improvement
+    if limit is None:
+        return None
+    best, since = None, 0
+    with_objective = (trial for trial in trials if trial.objective is not None)
+    for trial in sorted(with_objective, key=lambda trial: (trial.status.completion_time or now, trial.number)):
+        if _improves(job, trial, best):
+            best, since = trial, 0
+        elif trial.phase is not TrialPhase.STOPPED:
+            since += 1
+    if since < limit:
+        return None
+    last = f"since {best.name} with {best.objective:.6g}" if best else "from the first one on"
+    return Completion(
+        CompletionReason.NO_IMPROVEMENT,
+        f"{since} trials ended without an improvement {last} (completion.maxTrialsWithoutImprovement is {limit})",
+    )
+
+
+def _improves(job: Job, trial: Trial, best: Trial | None) -> bool:
+    """Whether a trial is better than the last improvement by a share of that one's distance from zero."""
+    orient = job.spec.objective.goal.orient
+    value = orient(trial.objective) if trial.objective is not None else -math.inf
+    if best is None or best.objective is None:
+        return value > -math.inf
+    before = orient(best.objective)
+    return value > before and value - before >= job.spec.completion.threshold * abs(before)
+
+
+def _converged(job: Job, trials: Sequence[Trial]) -> Completion | None:
+    """Whether of the last trials that were suggested, in a row, the model expected too little, and enough have ended.
+
+    What it expects of the next one has regard to their results: one hopeful suggestion, and the row begins anew.
+    """
+    tolerance = job.spec.completion.tolerance
+    if tolerance is None:
+        return None
+    newest_first = sorted(trials, key=lambda trial: -trial.number)
+    row = list(itertools.takewhile(lambda trial: trial.expected_gain < tolerance, newest_first))
+    ended = [trial.expected_gain for trial in row if trial.objective is not None]
+    if len(ended) < LOW_GAINS:
+        return None
+    return Completion(
+        CompletionReason.CONVERGED,
+        f"the model expected the last {len(row)} trials to gain at most {max(ended):.3g} of the observed range"
+        f" (completion.onConvergence.tolerance is {tolerance:g}), and {len(ended)} of them have ended",
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.capacity import free_slots, is_due, leftover_pods, trials_without_pod, wake_after
 from tuning_operator.core.completion import Completion, completion, is_resumed
-from tuning_operator.core.job import CompletionReason, JobPhase, SuspendPolicy
+from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, SuspendPolicy
 from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
 from tuning_operator.core.notices import Notice, notices
 from tuning_operator.core.stopping import below_rung, judge
@@ -63,7 +63,7 @@ def decide(snapshot: Snapshot) -> Decision:
     ending = _recorded_completion(job) or completion(job, trials, snapshot.now)
     if ending:
         trials = tuple(_stopped(trial, ending, snapshot) for trial in trials)
-    elif job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
+    if job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
         trials = tuple(_suspended(trial, snapshot) for trial in trials)
     changed = tuple(
         after for before, after in zip(snapshot.trials, trials, strict=True) if _worth_writing(before, after)
@@ -144,6 +144,9 @@ def _has_epochs_left(trial: Trial, trials: tuple[Trial, ...]) -> bool:
 def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
     """Stop a trial because its job ends; what is already stopping or collecting ends by itself."""
     if trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING}:
+        return trial
+    finish = snapshot.job.spec.completion.running_trials is RunningTrials.FINISH
+    if finish and trial.phase is TrialPhase.RUNNING and ending.reason is not CompletionReason.STOPPED_BY_USER:
         return trial
     stopped = _with_stop(trial, StopDecision(ending.reason, f"the job ends: {ending.message}"))
     if snapshot.pod(trial) is not None:

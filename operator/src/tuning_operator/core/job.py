@@ -43,6 +43,8 @@ class CompletionReason(StrEnum):
     MAX_DURATION = "MaxDurationReached"
     MAX_FAILED_TRIALS = "MaxFailedTrialsReached"
     SPACE_EXHAUSTED = "SpaceExhausted"
+    NO_IMPROVEMENT = "NoImprovement"
+    CONVERGED = "Converged"
     STOPPED_BY_USER = "StoppedByUser"
     INVALID_TEMPLATE = "InvalidTemplate"
 
@@ -70,6 +72,29 @@ class SuspendPolicy(StrEnum):
 
     DRAIN = "Drain"  # they run to their end
     STOP = "Stop"
+
+
+class RunningTrials(StrEnum):
+    """What becomes of the trials that run when their job ends."""
+
+    FINISH = "Finish"
+    STOP = "Stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """When a job ends because no more is to be gained, and what becomes of the trials that run at its end.
+
+    Attributes:
+        max_without_improvement: As many trials in a row may end without an improvement.
+        threshold: The least improvement that counts, as a share of the best objective before.
+        tolerance: The least expected gain that is worth a trial, as a share of the observed range.
+    """
+
+    max_without_improvement: int | None = None
+    threshold: float = 0.01
+    tolerance: float | None = None
+    running_trials: RunningTrials = RunningTrials.STOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +140,7 @@ class JobSpec:
     hyperband: Hyperband | None = None
     suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
     stop: bool = False
+    completion: Criteria = field(default_factory=Criteria)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -93,6 +94,8 @@ class Trial:
     Attributes:
         source: Where the parameters came from, for example `Model`.
         source_message: What the suggester said about them.
+        expected_gain: By how much the model expected them to raise the best objective, as a share of the observed
+            range; infinite when no model was asked.
         deleting: Whether the TuningTrial's deletion has been asked for.
     """
 
@@ -102,6 +105,7 @@ class Trial:
     seed: int
     source: str = ""
     source_message: str = ""
+    expected_gain: float = math.inf
     uid: str = ""
     resource_version: str = ""
     deleting: bool = False

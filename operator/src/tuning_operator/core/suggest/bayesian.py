@@ -5,6 +5,7 @@ Imports torch: it belongs in a worker process.
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import contextmanager
 from itertools import chain
@@ -79,11 +80,13 @@ def _learned(request: SuggestRequest) -> tuple[Suggestion, ...]:
     history = History.of(request)
     model = fit(request.space, history)
     search = Search(request.space, model, history, np.random.default_rng((request.seed, request.numbers[0])))
+    observed = float(np.ptp(history.objectives))
     suggestions = []
     for number in request.numbers:
-        point = search.next()
+        point, improvement = search.next()
+        gain = improvement / observed if observed else math.inf
         message = f"most promising by a model of {len(history.objectives)} trials"
-        suggestions.append(Suggestion(number, point, Source.MODEL, message))
+        suggestions.append(Suggestion(number, point, Source.MODEL, message, gain))
     return tuple(suggestions)
 
 

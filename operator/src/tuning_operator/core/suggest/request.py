@@ -86,9 +86,12 @@ class Suggestion:
 
     Attributes:
         message: One sentence for the user.
+        expected_gain: By how much the model expects the parameters to raise the best objective, as a share of the range
+            of those observed, both on the model's scale; infinite when no model was asked.
     """
 
     number: int
     parameters: Mapping[str, Value]
     source: Source
     message: str
+    expected_gain: float = math.inf

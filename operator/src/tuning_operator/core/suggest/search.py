@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,17 +54,21 @@ class Search:
         self._promising: Rows | None = None
         self._seen = {row.tobytes() for row in (*history.rows, *history.pending)}
 
-    def next(self) -> dict[str, Value]:
-        """Return the most promising point that is neither tried nor pending; raises SpaceExhausted."""
+    def next(self) -> tuple[dict[str, Value], float]:
+        """Return the most promising point that is neither tried nor pending, and the improvement that it promises.
+
+        The improvement is of utilities, and includes that which unfinished trials promise where their ends are sampled.
+        Raises SpaceExhausted.
+        """
         acquisition = self.acquisition()
         size = self._space.size
         if size is not None and size <= SMALL_SPACE:
-            best = self._exhaustive(acquisition, size)
+            best, promise = self._exhaustive(acquisition, size)
         else:
-            best = self._climb(acquisition)
+            best, promise = self._climb(acquisition)
         self._pending = np.vstack([self._pending, best])
         self._seen.add(best.tobytes())
-        return self._space.decode(best)
+        return self._space.decode(best), math.exp(promise)
 
     def acquisition(self) -> AcquisitionFunction:
         """Return the logarithm of the expected improvement over the best trial, with regard to the unfinished ones.
@@ -98,13 +103,13 @@ class Search:
             best = self._model.posterior(rows).mean.max()
         return LogExpectedImprovement(self._model, best_f=best)
 
-    def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> Rows:
+    def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> tuple[Rows, float]:
         rows = self._unseen(self._space.encode([self._space.nth(index) for index in range(size)]))
         if not len(rows):
             raise SpaceExhausted
-        return rows[int(np.argmax(_evaluate(acquisition, rows)))]
+        return _best(rows, _evaluate(acquisition, rows))
 
-    def _climb(self, acquisition: AcquisitionFunction) -> Rows:
+    def _climb(self, acquisition: AcquisitionFunction) -> tuple[Rows, float]:
         """Climb from the most promising of many points, all at once, with steps that get smaller."""
         first = self._promising is None
         pool, values = self._pool(acquisition)
@@ -114,8 +119,7 @@ class Search:
             gain = self._step(acquisition, climbers, values, width)
             if gain < _WORTHWHILE and (width < _FINE or self._space.size is not None):
                 break
-        best: Rows = climbers[int(np.argmax(values))]
-        return best
+        return _best(climbers, values)
 
     def _pool(self, acquisition: AcquisitionFunction) -> tuple[Rows, Rows]:
         """Return many points and what they promise, best first; a batch shares the work of its first pool."""
@@ -180,6 +184,11 @@ class Search:
     def _unseen(self, rows: Rows) -> Rows:
         unique = np.unique(rows, axis=0)
         return unique[[row.tobytes() not in self._seen for row in unique]]
+
+
+def _best(rows: Rows, values: Rows) -> tuple[Rows, float]:
+    place = int(np.argmax(values))
+    return rows[place], float(values[place])
 
 
 def _evaluate(acquisition: AcquisitionFunction, rows: Rows) -> Rows:
