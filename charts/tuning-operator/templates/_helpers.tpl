@@ -54,7 +54,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "tuning-operator.rules" -}}
 - apiGroups: [tuning-operator.dev]
   resources: [tuningjobs]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, delete]
 - apiGroups: [tuning-operator.dev]
   resources: [tuningtrials]
   verbs: [get, list, watch, create]

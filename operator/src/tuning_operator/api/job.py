@@ -21,6 +21,7 @@ from tuning_operator.core.job import (
     JobSpec,
     Limits,
     Objective,
+    PodCleanup,
     RunningTrials,
     SuspendPolicy,
 )
@@ -170,6 +171,8 @@ class _Spec(_Model):
     suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
     stop: bool = False
     completion: _Completion = _Completion()
+    ttl_seconds_after_finished: int | None = None
+    pod_cleanup: PodCleanup = PodCleanup.KEEP
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -198,6 +201,8 @@ class _Spec(_Model):
             suspend_policy=self.suspend_policy,
             stop=self.stop,
             completion=self.completion.to_core(),
+            time_to_live=_seconds(self.ttl_seconds_after_finished),
+            pod_cleanup=self.pod_cleanup,
         )
 
     def _proposals(self) -> Strategy:
@@ -348,6 +353,10 @@ def _duration(text: str | None, field: str) -> timedelta | None:
         return parse_duration(text) if text else None
     except ValueError as error:
         raise InvalidJobError(f"spec.{field}: {error}") from None
+
+
+def _seconds(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _completion_reason(status: Mapping[str, Any]) -> CompletionReason | None:

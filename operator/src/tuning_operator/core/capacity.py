@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.job import PodCleanup
 from tuning_operator.core.lifecycle import report_due, retry_delay
 from tuning_operator.core.trials import Trial, TrialPhase
 
@@ -43,12 +44,16 @@ def is_due(trial: Trial, now: datetime) -> bool:
 
 
 def leftover_pods(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[PodFacts, ...]:
-    """Pods that hold resources for nothing: of a stopping or ended trial, or of an attempt that has been replaced."""
+    """Pods of a stopping or ended trial, or of an attempt that has been replaced.
+
+    While their containers run they hold resources for nothing; afterwards only logs, which the job may not want.
+    """
+    also_ended = snapshot.job.spec.pod_cleanup is PodCleanup.DELETE
     return tuple(
         pod
         for trial in trials
         for pod in snapshot.pods.get(trial.name, ())
-        if not pod.ended
+        if (also_ended or not pod.ended)
         and not pod.deleting
         and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or pod.attempt != trial.status.attempt)
     )

@@ -34,6 +34,7 @@ class Decision:
         create_pods: Trials whose current attempt gets its Pod now.
         delete_pods: Pods to delete, each only if it still has this uid.
         suggest: What to ask the suggester for; None when no trial is to be added.
+        delete_job: The job has ended for so long that it is deleted, with all that belongs to it.
         wake_after: Look again after this time even if nothing happens.
     """
 
@@ -43,6 +44,7 @@ class Decision:
     create_pods: tuple[Trial, ...] = ()
     delete_pods: tuple[PodFacts, ...] = ()
     suggest: SuggestRequest | None = None
+    delete_job: bool = False
     completion: Completion | None = None
     notices: tuple[Notice, ...] = ()
     wake_after: timedelta | None = None
@@ -54,7 +56,7 @@ def decide(snapshot: Snapshot) -> Decision:
     if is_resumed(job, snapshot.trials, snapshot.now):
         return _resumed(snapshot)
     if job.phase.is_final:
-        return Decision(job.phase, snapshot.trials, delete_pods=leftover_pods(snapshot, snapshot.trials))
+        return _over(snapshot)
     if not snapshot.is_condition("TemplateValid", "True") and not job.spec.stop:
         return _without_template(snapshot)
 
@@ -90,6 +92,19 @@ def _resumed(snapshot: Snapshot) -> Decision:
     notice = Notice("Resumed", f"the job goes on after {job.completion_reason}: its specification was edited")
     phase = _phase(job, snapshot.trials, None)
     return Decision(phase, snapshot.trials, notices=(notice,), wake_after=timedelta(0))
+
+
+def _over(snapshot: Snapshot) -> Decision:
+    """Clean up after a job that has ended."""
+    expiry = snapshot.job.expiry
+    left = expiry - snapshot.now if expiry else None
+    return Decision(
+        phase=snapshot.job.phase,
+        trials=snapshot.trials,
+        delete_pods=leftover_pods(snapshot, snapshot.trials),
+        delete_job=left is not None and left <= timedelta(0),
+        wake_after=left,
+    )
 
 
 def _without_template(snapshot: Snapshot) -> Decision:

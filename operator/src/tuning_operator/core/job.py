@@ -81,6 +81,13 @@ class RunningTrials(StrEnum):
     STOP = "Stop"
 
 
+class PodCleanup(StrEnum):
+    """What becomes of Pods that have ended."""
+
+    KEEP = "Keep"
+    DELETE = "Delete"
+
+
 @dataclass(frozen=True, slots=True)
 class Criteria:
     """When a job ends because no more is to be gained, and what becomes of the trials that run at its end.
@@ -141,6 +148,8 @@ class JobSpec:
     suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
     stop: bool = False
     completion: Criteria = field(default_factory=Criteria)
+    time_to_live: timedelta | None = None
+    pod_cleanup: PodCleanup = PodCleanup.KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,12 @@ class Job:
     def is_edited(self) -> bool:
         """Whether the specification has changed since the recorded facts were."""
         return self.generation != self.observed_generation
+
+    @property
+    def expiry(self) -> datetime | None:
+        """When the job is to be deleted; None when it is kept, or has not ended."""
+        ended, time_to_live = self.completion_time, self.spec.time_to_live
+        return ended + time_to_live if ended and time_to_live is not None else None
 
     @property
     def seed(self) -> int:

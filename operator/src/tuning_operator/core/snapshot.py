@@ -21,7 +21,7 @@ class Snapshot:
 
     Attributes:
         trials: All trials of the job, ascending by number.
-        pods: The Pods of each trial, by the trial's name.
+        pods: The Pods of each trial, by the trial's name; by its uid when the trial itself is gone.
         readings: Prometheus' answers by Pod name; a Pod without an entry is unknown, not silent.
         conditions: What the runtime found out beside the objects (template, quota, metrics), by type.
     """

@@ -55,6 +55,17 @@ class Cluster:
         """Read a HyperparameterTuningJob."""
         return await self._request("GET", _custom(namespace, names.JOB_PLURAL, name))
 
+    async def delete_job(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete a job, and by garbage collection all that belongs to it, if it has not changed since it was read."""
+        try:
+            preconditions = {"uid": uid, "resourceVersion": version}
+            await self._request(
+                "DELETE", _custom(namespace, names.JOB_PLURAL, name), body={"preconditions": preconditions}
+            )
+        except ApiError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+
     async def list_jobs(self, namespace: str | None) -> list[Body]:
         """List the jobs of a namespace, or of all."""
         return await self._list(_custom(namespace, names.JOB_PLURAL), {})

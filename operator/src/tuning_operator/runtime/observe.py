@@ -97,15 +97,20 @@ async def _list_pods(cluster: Cluster, key: JobKey, trials: Sequence[Trial]) -> 
 def _pods(
     bodies: Sequence[Mapping[str, Any]], trials: Sequence[Trial], tuning_job: TuningJob
 ) -> dict[str, tuple[PodFacts, ...]]:
-    """Bucket the Pods by the trial that owns them."""
+    """Bucket the Pods by the trial that owns them.
+
+    A Pod whose trial somebody deleted is about to end, and holds its slot until then. A new trial may have the old
+    one's name, but not its uid.
+    """
     by_uid = {trial.uid: trial.name for trial in trials}
     container = training_container_name(tuning_job.template)
     metric = tuning_job.job.spec.objective.metric
     buckets: defaultdict[str, list[PodFacts]] = defaultdict(list)
     for body in bodies:
         for reference in body["metadata"].get("ownerReferences") or ():
-            if reference["uid"] in by_uid:
-                buckets[by_uid[reference["uid"]]].append(parse_pod(body, container, metric))
+            if reference["kind"] == names.TRIAL_KIND:
+                uid = reference["uid"]
+                buckets[by_uid.get(uid, uid)].append(parse_pod(body, container, metric))
     return {trial: tuple(pods) for trial, pods in buckets.items()}
 
 

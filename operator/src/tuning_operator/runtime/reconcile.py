@@ -98,6 +98,8 @@ class Reconciler:
             return Outcome()
         tuning_job, snapshot = observed.tuning_job, observed.snapshot
         decision = decide(snapshot)
+        if decision.delete_job:
+            return await self._delete_job(key, tuning_job)
         await self._commit_trials(snapshot, decision)
         await delete_pods(self._cluster, key, decision)
         if self._closing:
@@ -113,6 +115,12 @@ class Reconciler:
     def close(self) -> None:
         """From now on record what is decided, and start nothing."""
         self._closing = True
+
+    async def _delete_job(self, key: JobKey, tuning_job: TuningJob) -> Outcome:
+        await self._cluster.delete_job(*key, tuning_job.job.uid, tuning_job.resource_version)
+        logger.info("job %s/%s: deleted, as spec.ttlSecondsAfterFinished says", *key)
+        self.forget(key)
+        return Outcome()
 
     def forget(self, key: JobKey) -> None:
         """Drop what is remembered of a job that is gone."""
