@@ -13,6 +13,7 @@ from tests.api.operator.kubelet import Kubelet, Training
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.prometheus import Prometheus
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.api
 JOB: dict[str, Any] = {
     "earlyStopping": {"type": "Median", "median": {"minCompletedTrials": 1}},
     "limits": {"maxTrials": 3},
+    "ttlSecondsAfterFinished": 5,
 }
 
 
@@ -56,12 +58,14 @@ def test_a_whole_job_meets_no_refusal(tmp_path: Path, values: dict[str, Any], na
             try:
                 cluster.apply(job_manifest("team", **JOB))
                 status = cluster.wait_for_phase("Completed")["status"]
+                wait_until(lambda: not cluster.jobs(), "the job is deleted when its time is over")
             finally:
                 operator.stop()
         assert status["trialCounts"]["earlyStopped"] == 2
         requests = _requests(server, "system:serviceaccount:tuning:tuning-operator")
     used = {(entry["verb"], entry["objectRef"]["resource"]) for entry in requests if "objectRef" in entry}
     assert {("create", "pods"), ("delete", "pods"), ("create", "events"), ("patch", "tuningtrials")} <= used
+    assert ("delete", "tuningjobs") in used
     assert [entry["requestURI"] for entry in requests if entry["responseStatus"]["code"] == 403] == []
 
 

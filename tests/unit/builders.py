@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.job import Condition, Job, JobPhase, JobSpec, Limits, Objective, SuspendPolicy
+from tuning_operator.core.job import (
+    Condition,
+    Criteria,
+    Job,
+    JobPhase,
+    JobSpec,
+    Limits,
+    Objective,
+    PodCleanup,
+    SuspendPolicy,
+)
 from tuning_operator.core.pods import Exit, PodFacts, Reading
 from tuning_operator.core.snapshot import Snapshot
 from tuning_operator.core.space import Continuous, Space
@@ -89,6 +99,9 @@ def job(
     start_deadline: timedelta | None = None,
     suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN,
     stop: bool = False,
+    completion: Criteria | None = None,
+    time_to_live: timedelta | None = None,
+    pod_cleanup: PodCleanup = PodCleanup.KEEP,
     seed: int | None = 7,
     static: Mapping[str, str] | None = None,
     conditions: Iterable[Condition] = (ACCEPTED,),
@@ -109,6 +122,9 @@ def job(
         suspend=suspend,
         suspend_policy=suspend_policy,
         stop=stop,
+        completion=completion or Criteria(),
+        time_to_live=time_to_live,
+        pod_cleanup=pod_cleanup,
     )
     generation = recorded.get("generation", 1)
     known: dict[str, Any] = {"start_time": ago(1000), "generation": 1, "observed_generation": generation}

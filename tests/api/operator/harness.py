@@ -98,6 +98,10 @@ class Cluster:
         answer: dict[str, Any] = self.api.call("GET", f"{GROUP}/namespaces/{self.namespace}/tuningjobs/{name}")
         return answer
 
+    def jobs(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.api.call("GET", f"{GROUP}/namespaces/{self.namespace}/tuningjobs")["items"]
+        return items
+
     def patch_job(self, patch: dict[str, Any], name: str = "job") -> None:
         path = f"{GROUP}/namespaces/{self.namespace}/tuningjobs/{name}"
         self.api.call("PATCH", path, patch, kind="application/merge-patch+json")

@@ -104,14 +104,18 @@ def test_bad_trials_are_stopped_early_with_value_and_threshold(start_lab: Callab
     assert not pods & {"job-0004-1", "job-0005-1"}
 
 
-def test_suggestions_come_from_the_model_after_the_start(start_lab: Callable[..., Lab]) -> None:
+def test_suggestions_come_from_the_model_after_the_start_until_it_expects_no_more(
+    start_lab: Callable[..., Lab],
+) -> None:
     lab = start_lab(rising, trials=14)
-    lab.cluster.apply(
-        job_manifest(lab.namespace, strategy="Bayesian", limits={"maxTrials": 12, "maxParallelTrials": 2})
-    )
+    limits = {"maxTrials": 12, "maxParallelTrials": 2}
+    completion = {"onConvergence": {"tolerance": 0.5}}  # half of the range is too much to hope for
+    lab.cluster.apply(job_manifest(lab.namespace, strategy="Bayesian", limits=limits, completion=completion))
     status = lab.cluster.wait_for_phase("Completed", seconds=180)["status"]
+    assert status["completionReason"] == "Converged"
     assert status["suggestion"]["source"] == "Model"
-    assert status["suggestion"]["trial"] == 12
+    assert 7 <= status["suggestion"]["trial"] < 12
+    assert 0 < float(status["suggestion"]["expectedGain"]) < 0.5
     assert float(status["bestTrial"]["objective"]) > 0.9
 
 

@@ -51,6 +51,14 @@ def job_body(**spec: Any) -> Body:
         "suspend": True,
         "suspendPolicy": "Stop",
         "stop": True,
+        "completion": {
+            "maxTrialsWithoutImprovement": 5,
+            "improvementThreshold": 0.02,
+            "onConvergence": {"tolerance": 0.005},
+            "runningTrials": "Finish",
+        },
+        "ttlSecondsAfterFinished": 600,
+        "podCleanup": "Delete",
         "template": copy.deepcopy(TEMPLATE),
     }
     merged = {name: value for name, value in (whole | spec).items() if value is not None}

@@ -11,7 +11,18 @@ from tests.unit.builders import ACCEPTED, NOW, ago, ended, job, snapshot, trial
 from tuning_operator.api.job import InvalidJobError, is_settled, parse_job, render_status
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
-from tuning_operator.core.job import CompletionReason, Condition, JobPhase, JobSpec, Limits, Objective, SuspendPolicy
+from tuning_operator.core.job import (
+    CompletionReason,
+    Condition,
+    Criteria,
+    JobPhase,
+    JobSpec,
+    Limits,
+    Objective,
+    PodCleanup,
+    RunningTrials,
+    SuspendPolicy,
+)
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
@@ -40,6 +51,9 @@ def test_every_field_of_the_specification_is_read() -> None:
         suspend=True,
         suspend_policy=SuspendPolicy.STOP,
         stop=True,
+        completion=Criteria(5, 0.02, 0.005, RunningTrials.FINISH),
+        time_to_live=timedelta(seconds=600),
+        pod_cleanup=PodCleanup.DELETE,
     )
     assert (found.job.name, found.job.namespace, found.job.uid) == ("job", "ns", "job-uid")
     assert (found.job.generation, found.resource_version, found.template) == (3, "42", TEMPLATE)
@@ -56,6 +70,9 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         retry=None,
         suspendPolicy=None,
         stop=None,
+        completion=None,
+        ttlSecondsAfterFinished=None,
+        podCleanup=None,
         objective={"metric": "loss", "goal": "Maximize"},
         limits={"maxTrials": 5},
         parameters=[{"name": "lr", "continuous": {"min": 0, "max": 1}}, {"name": "n", "integer": {"min": 1, "max": 2}}],
@@ -68,6 +85,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         {},
     )
     assert (spec.suspend_policy, spec.stop) == (SuspendPolicy.DRAIN, False)
+    assert spec.completion == Criteria(None, 0.01, None, RunningTrials.STOP)
+    assert (spec.time_to_live, spec.pod_cleanup) == (None, PodCleanup.KEEP)
     assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs())
     assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
     assert (spec.max_attempts, spec.start_deadline) == (1, None)
@@ -185,7 +204,7 @@ def summed_up() -> JobStatus:
         ended(3, 0.1, phase=TrialPhase.EARLY_STOPPED),
         ended(4, phase=TrialPhase.FAILED),
         trial(5, TrialPhase.COLLECTING, pod_uid="x", training_seconds=80),
-        replace(trial(6), source="Model", source_message="expected improvement 0.1"),
+        replace(trial(6), source="Model", source_message="expected improvement 0.1", expected_gain=0.01234),
     ]
     found = snapshot(job(generation=3), trials)
     return summarize(found, decide(found))
@@ -212,7 +231,7 @@ def test_a_status_says_everything() -> None:
         ],
         "startTime": "2026-05-04T11:43:20Z",
         "bestTrial": {"name": "job-0002", "objective": "0.75", "epoch": 2, "parameters": {"lr": "0.0002"}},
-        "suggestion": {"trial": 6, "source": "Model", "message": "expected improvement 0.1"},
+        "suggestion": {"trial": 6, "source": "Model", "message": "expected improvement 0.1", "expectedGain": "0.0123"},
     }
 
 

@@ -119,8 +119,9 @@ def test_a_new_object_is_a_trial_with_its_initial_status() -> None:
     body["metadata"]["annotations"] = {
         "tuning-operator.dev/suggestion-source": "Model",
         "tuning-operator.dev/suggestion-message": "why",
+        "tuning-operator.dev/expected-gain": "0.0123",
     }
-    expected = replace(trial(2), deleting=True, source="Model", source_message="why")
+    expected = replace(trial(2), deleting=True, source="Model", source_message="why", expected_gain=0.0123)
     assert parse_trial(body, SPACE) == expected
 
 
@@ -148,7 +149,7 @@ def test_what_is_not_understood_is_refused(change: dict[str, Any], words: str) -
 
 def test_a_suggestion_is_committed_as_a_trial() -> None:
     space = Space((Continuous("lr", 0.0, 1.0), Integer("n", 1, 9), Categorical("optimizer", ("sgd", "adam"))))
-    suggestion = Suggestion(12, {"lr": 1e-5, "n": 3, "optimizer": "adam"}, Source.MODEL, "m" * 2000)
+    suggestion = Suggestion(12, {"lr": 1e-5, "n": 3, "optimizer": "adam"}, Source.MODEL, "m" * 2000, 0.0123)
     body = new_trial(job(space=space), suggestion)
     assert body["kind"] == "TuningTrial"
     assert body["metadata"] == {
@@ -158,6 +159,7 @@ def test_a_suggestion_is_committed_as_a_trial() -> None:
         "annotations": {
             "tuning-operator.dev/suggestion-source": "Model",
             "tuning-operator.dev/suggestion-message": "m" * 1024,
+            "tuning-operator.dev/expected-gain": "0.0123",
         },
         "ownerReferences": [
             {
@@ -175,6 +177,8 @@ def test_a_suggestion_is_committed_as_a_trial() -> None:
     assert new_trial(job(space=space), suggestion) == body
     other = new_trial(job(space=space), replace(suggestion, number=13))
     assert other["spec"]["seed"] != body["spec"]["seed"]
+    drawn = new_trial(job(space=space), replace(suggestion, expected_gain=math.inf))
+    assert "tuning-operator.dev/expected-gain" not in drawn["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(("number", "name"), [(1, "job-0001"), (1000, "job-1000"), (12345, "job-12345")])

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tuning_operator.api import names
-from tuning_operator.api.values import render_time
+from tuning_operator.api.values import parse_time, render_time
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import nth_of_stream
@@ -132,11 +132,14 @@ class World:
     rival: Callable[[], Awaitable[None]] | None = None
     reported: dict[str, int] = field(default_factory=dict)
     prometheus_is_up: bool = True
+    deleted: bool = False
     writes: int = 0
     versions: int = 0
 
     def edit(self, **spec: Any) -> None:
         """Change fields of the job's specification; `target` stands for the objective's."""
+        if self.deleted:
+            return
         if "target" in spec:
             spec["objective"] = new_job(0, {}, spec.pop("target"), "Off")["spec"]["objective"]
         self.job["spec"] |= spec
@@ -285,6 +288,9 @@ class Connection:
         self._read_job = await self._request(lambda: self._world.job)
         return self._read_job
 
+    async def delete_job(self, _namespace: str, _name: str, uid: str, version: str) -> None:
+        await self._request(lambda: self._delete_job(uid, version))
+
     async def list_trials(self, _namespace: str, _job: str) -> list[Body]:
         return await self._request(lambda: list(self._world.trials.values()))
 
@@ -322,6 +328,8 @@ class Connection:
         fault = self._fault if self._fault and self._fault.call == self._calls else None
         if fault and not fault.late:
             await self._suffer(fault)
+        if self._world.deleted:
+            raise ApiError(ErrorKind.NOT_FOUND, "the job is gone, and what belonged to it")
         answer = copy.deepcopy(effect())
         if fault and fault.late:
             await self._suffer(fault)
@@ -345,6 +353,19 @@ class Connection:
             raise ApiError(ErrorKind.NOT_FOUND, f"{name} not found")
         return objects[name]
 
+    def _delete_job(self, uid: str, version: str) -> None:
+        """Delete the job; what belongs to it is collected at once."""
+        job, status = self._world.job, self._world.job["status"]
+        if (job["metadata"]["uid"], job["metadata"]["resourceVersion"]) != (uid, version):
+            raise ApiError(ErrorKind.CONFLICT, "the precondition failed")
+        assert status["phase"] in FINAL_JOB, "an unfinished job was deleted"
+        age = self._world.now - parse_time(status["completionTime"])
+        assert age.total_seconds() >= job["spec"]["ttlSecondsAfterFinished"], "a job was deleted before its time"
+        self._world.deleted = True
+        self._world.trials.clear()
+        self._world.pods.clear()
+        self._world.writes += 1
+
     def _create_trial(self, body: Body) -> Body:
         name, number = body["metadata"]["name"], body["spec"]["number"]
         if name in self._world.trials:
@@ -355,7 +376,7 @@ class Connection:
         self._check_may_start()
         expected = SPACE.render(nth_of_stream(SPACE, self._read_job["spec"]["seed"], number))
         assert body["spec"]["parameters"] == expected, "parameters that do not follow from seed and number"
-        body["metadata"]["uid"] = f"uid-{name}"
+        body["metadata"]["uid"] = f"uid-{name}-{self._world.versions}"
         self._world.touch(body)
         self._world.trials[name] = body
         return body
@@ -481,7 +502,7 @@ class SimulatedOperator:
     def __init__(self, world: World, runner: asyncio.Runner) -> None:
         self.connection = Connection(world)
         cluster = cast("Cluster", self.connection)
-        self._runner = runner
+        self._runner, self._world = runner, world
         prometheus = cast("Prometheus", FakePrometheus(world))
         self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
         suggester = Suggester(1, 60.0, lambda _: None)
@@ -508,7 +529,8 @@ class SimulatedOperator:
         try:
             await self._reconciler.reconcile(KEY)
         except ApiError as error:
-            if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT}:
+            gone = error.kind is ErrorKind.NOT_FOUND and self._world.deleted
+            if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT} and not gone:
                 raise
         await asyncio.sleep(0)  # suggestions are computed meanwhile
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.builders import NOW, ended, job, trial, with_status
+from tests.unit.builders import NOW, ago, ended, job, trial, with_status
 from tuning_operator.core.completion import best_trial, completion, is_resumed
 from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import CompletionReason, Job, JobPhase
+from tuning_operator.core.job import CompletionReason, Criteria, Job, JobPhase
 from tuning_operator.core.space import Categorical, Integer, Space
 from tuning_operator.core.trials import Trial, TrialPhase
 
@@ -71,6 +71,97 @@ def test_the_most_telling_reason_comes_first() -> None:
     assert reason(job(trials=2, duration=timedelta(seconds=1)), *trials) is CompletionReason.MAX_DURATION
 
 
+# No improvement
+
+
+def in_order(*objectives: float | TrialPhase, phase: TrialPhase = TrialPhase.COMPLETED) -> list[Trial]:
+    """Trials that ended one after the other with these objectives; a phase stands for a failed or stopped one."""
+    return [
+        with_status(
+            ended(number, phase=end) if isinstance(end, TrialPhase) else ended(number, end, phase=phase),
+            completion_time=ago(1000 - number),
+        )
+        for number, end in enumerate(objectives, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "objectives", "ends"),
+    [
+        (0.01, [0.5, 0.4, 0.3], False),
+        (0.01, [0.5, 0.4, 0.3, 0.2], True),
+        (0.01, [0.5, 0.4, 0.3, 0.6, 0.4, 0.4], False),
+        (0.01, [0.5, 0.4, 0.3, 0.6, 0.4, 0.4, 0.4], True),
+        (0.01, [1.0, 1.005, 1.005, 1.005], True),  # better, but not by enough
+        (0.01, [1.0, 1.005, 1.011, 1.005], False),  # small gains add up
+        (0.0, [1.0, 1.000001, 1.0, 1.0], False),
+        (0.0, [1.0, 1.0, 1.0, 1.0], True),  # as good is not better
+        (0.01, [0.0, 1e-9, 0.0, 0.0], False),  # from zero every gain is one
+        (0.01, [0.0, 0.0, 0.0, 0.0], True),
+        (0.01, [-1.0, -0.995, -0.992, -0.991], True),
+        (0.01, [-1.0, -0.995, -0.98, -0.98, -0.98], False),
+        (0.01, [-0.1, 0.1, 0.1, 0.1, 0.1], True),
+        (0.01, [NAN, INF, -INF], True),  # nothing was found at all
+        (0.01, [NAN, NAN, 0.1, 0.1, 0.1], False),
+        (0.01, [0.5, NAN, NAN, NAN], True),
+        (0.01, [0.5, FAILED, FAILED, FAILED, 0.4, 0.4], False),
+        (0.01, [FAILED, FAILED, FAILED], False),
+    ],
+)
+def test_a_job_that_does_not_improve_any_more_ends(
+    threshold: float, objectives: list[float | TrialPhase], ends: bool
+) -> None:
+    expected = CompletionReason.NO_IMPROVEMENT if ends else None
+    criteria = Criteria(max_without_improvement=3, threshold=threshold)
+    assert reason(job(completion=criteria), *in_order(*objectives)) is expected
+    mirrored = [-end if isinstance(end, float) else end for end in objectives]
+    assert reason(job(completion=criteria, goal=Goal.MINIMIZE), *in_order(*mirrored)) is expected
+    assert reason(job(), *in_order(*objectives)) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "ends"), [(TrialPhase.EARLY_STOPPED, True), (TrialPhase.STOPPED, False), (TrialPhase.RUNNING, False)]
+)
+def test_what_a_suspension_cut_short_is_not_held_against_a_job(phase: TrialPhase, ends: bool) -> None:
+    criteria = Criteria(max_without_improvement=3)
+    later = [replace(item, number=item.number + 1) for item in in_order(0.1, 0.1, 0.1, phase=phase)]
+    found = reason(job(completion=criteria), *in_order(0.5), *later)
+    assert (found is CompletionReason.NO_IMPROVEMENT) is ends
+
+
+def test_improvements_are_counted_in_the_order_of_the_ends() -> None:
+    slow, *others = in_order(0.9, 0.1, 0.2, 0.3)
+    slow = with_status(slow, completion_time=NOW)
+    assert reason(job(completion=Criteria(max_without_improvement=3)), slow, *others) is None
+
+
+# Convergence
+
+
+@pytest.mark.parametrize(
+    ("gains", "running", "ends"),
+    [
+        ([INF, 0.2, 0.009, 0.009, 0.009], 0, True),
+        ([0.009, 0.009, 0.009, 0.2], 0, False),  # the newest is hopeful
+        ([0.009, 0.009, 0.009, INF], 0, False),  # no model was asked
+        ([0.009, 0.009, 0.2, 0.009], 0, False),
+        ([0.2, 0.009, 0.01], 0, False),
+        ([0.009, 0.009, 0.009], 1, False),  # the last one has not ended
+        ([0.009, 0.009, 0.009, 0.009], 1, True),
+        ([INF, INF, INF], 0, False),
+    ],
+)
+def test_a_job_converges_when_three_trials_in_a_row_promised_too_little(
+    gains: list[float], running: int, ends: bool
+) -> None:
+    trials = [replace(ended(number, 0.5), expected_gain=gain) for number, gain in enumerate(gains, start=1)]
+    first_running = len(trials) - running
+    trials[first_running:] = [with_status(item, phase=TrialPhase.RUNNING) for item in trials[first_running:]]
+    converging = job(completion=Criteria(tolerance=0.01))
+    assert reason(converging, *trials) is (CompletionReason.CONVERGED if ends else None)
+    assert reason(job(), *trials) is None
+
+
 # An edit of a job that has ended
 
 TWO_TRIALS = [ended(1, 0.1), ended(2, 0.9)]
@@ -92,6 +183,9 @@ SECONDS_1000, SECONDS_1500 = timedelta(seconds=1000), timedelta(seconds=1500)
         (CompletionReason.MAX_FAILED_TRIALS, {"max_failed": 1}, TWO_FAILURES, False),
         (CompletionReason.MAX_DURATION, {"duration": SECONDS_1000}, TWO_TRIALS, False),
         (CompletionReason.MAX_DURATION, {"duration": SECONDS_1500}, TWO_TRIALS, True),
+        (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(3)}, in_order(0.9, 0.1, 0.1, 0.1), False),
+        (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(4)}, in_order(0.9, 0.1, 0.1, 0.1), True),
+        (CompletionReason.CONVERGED, {"completion": Criteria()}, TWO_TRIALS, True),
         (CompletionReason.SPACE_EXHAUSTED, {"space": TWO_POINTS, "trials": 99}, TWO_TRIALS, False),
         (CompletionReason.STOPPED_BY_USER, {"trials": 3}, TWO_TRIALS, False),
         (CompletionReason.INVALID_TEMPLATE, {"trials": 3}, [], False),
@@ -124,6 +218,21 @@ def test_a_job_that_runs_is_not_resumed() -> None:
         (job(trials=1), [ended(1, 0.1)], ["all 1 trials"]),
         (job(space=TWO_POINTS), [ended(1, 0.1), ended(2, 0.1)], ["all 2 points"]),
         (job(stop=True), [], ["spec.stop"]),
+        (
+            job(completion=Criteria(max_without_improvement=3)),
+            [ended(n, 1 / n) for n in range(1, 5)],
+            ["3 trials", "job-0001 with 1", "completion.maxTrialsWithoutImprovement is 3"],
+        ),
+        (
+            job(completion=Criteria(max_without_improvement=3)),
+            [ended(n, NAN) for n in range(1, 4)],
+            ["3 trials", "from the first one on"],
+        ),
+        (
+            job(completion=Criteria(tolerance=0.02)),
+            [replace(ended(n, 0.5), expected_gain=n / 1000) for n in range(1, 4)],
+            ["the last 3 trials", "at most 0.003", "completion.onConvergence.tolerance is 0.02"],
+        ),
     ],
 )
 def test_the_message_has_the_numbers_in_it(a_job: Job, trials: list[Trial], words: list[str]) -> None:

@@ -22,7 +22,17 @@ from tests.unit.builders import (
 )
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.decide import Decision, decide
-from tuning_operator.core.job import CompletionReason, Condition, Job, JobPhase, SuspendPolicy
+from tuning_operator.core.job import (
+    CompletionReason,
+    Condition,
+    Criteria,
+    Job,
+    JobPhase,
+    Limits,
+    PodCleanup,
+    RunningTrials,
+    SuspendPolicy,
+)
 from tuning_operator.core.pods import History, PodFacts, Reading, Waiting
 from tuning_operator.core.space import Integer, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType
@@ -260,6 +270,36 @@ def test_a_finished_job_only_cleans_up() -> None:
     assert found == Decision(JobPhase.COMPLETED, tuple(trials), delete_pods=(lingering,))
 
 
+@pytest.mark.parametrize("phase", [JobPhase.RUNNING, JobPhase.COMPLETED])
+def test_pods_that_have_ended_are_deleted_if_the_job_asks_for_it(phase: JobPhase) -> None:
+    trials = [ended(1, 0.1), trial(2, TrialPhase.FAILED), trial(3, attempt=2), trial(4, TrialPhase.COLLECTING)]
+    pods = [ended_pod(1), ended_pod(2, code=1), ended_pod(3, 1, code=137), ended_pod(4)]
+    reason = CompletionReason.MAX_TRIALS if phase.is_final else None
+    for cleanup, deleted in [(PodCleanup.KEEP, []), (PodCleanup.DELETE, [1, 2, 3])]:
+        a_job = job(pod_cleanup=cleanup, phase=phase, completion_reason=reason)
+        found = decide(snapshot(a_job, trials, pods))
+        assert [item.name for item in found.delete_pods] == [f"job-{number:04d}-1" for number in deleted]
+    just_ended = decide(snapshot(job(pod_cleanup=PodCleanup.DELETE), [running(1)], [ended_pod(1, history=COMPLETE)]))
+    assert numbers(just_ended.changed) == [1]
+    assert [item.name for item in just_ended.delete_pods] == ["job-0001-1"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "deleted", "wake"), [(None, False, None), (99, True, None), (100, True, None), (160, False, 60)]
+)
+def test_an_ended_job_is_deleted_when_its_time_is_over(seconds: int | None, deleted: bool, wake: int | None) -> None:
+    time_to_live = None if seconds is None else timedelta(seconds=seconds)
+    over: dict[str, Any] = {"completion_reason": CompletionReason.MAX_TRIALS, "completion_time": ago(100)}
+    done = job(phase=JobPhase.COMPLETED, time_to_live=time_to_live, trials=1, **over)
+    found = decide(snapshot(done, [ended(1, 0.1)]))
+    assert found.delete_job is deleted
+    if not deleted:
+        assert found.wake_after == (None if wake is None else timedelta(seconds=wake))
+    resumed = replace(done, generation=2, spec=replace(done.spec, limits=Limits(2)))
+    assert not decide(snapshot(resumed, [ended(1, 0.1)])).delete_job
+    assert not decide(snapshot(replace(done, phase=JobPhase.RUNNING, completion_time=None))).delete_job
+
+
 # Early stopping
 
 COMPLETED = [ended(number, *[0.5] * 10) for number in (1, 2, 3)]
@@ -387,6 +427,32 @@ def test_a_recorded_end_stands_whatever_is_edited_afterwards() -> None:
     assert (found.completion.reason, found.completion.message) == (CompletionReason.TARGET, "trial job-0001 …")
     assert (found.phase, found.suggest) == (JobPhase.STOPPING, None)
     assert reasons(found) == [("job-0002", "TrialStopped")]
+
+
+FINISHING = Criteria(running_trials=RunningTrials.FINISH)
+
+
+def test_what_runs_at_the_end_may_finish_and_nothing_begins() -> None:
+    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, pod_uid="pod-uid-4-1")]
+    a_job = job(target=0.5, parallel=4, completion=FINISHING)
+    found = finish(a_job, trials, [running_pod(2), pod(4)])
+    assert [item.phase for item in found.trials[1:]] == [TrialPhase.RUNNING, TrialPhase.STOPPED, TrialPhase.STOPPING]
+    assert [item.name for item in found.delete_pods] == ["job-0004-1"]
+    assert (found.phase, found.suggest, found.create_pods) == (JobPhase.STOPPING, None, ())
+    ending = job(completion=FINISHING, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET)
+    lost = finish(ending, [ended(1, 0.9), running(2, 0.1)])
+    assert (lost.trials[1].phase, lost.phase, lost.create_pods) == (TrialPhase.STOPPED, JobPhase.COMPLETED, ())
+    done = finish(ending, [ended(1, 0.9), running(2)], [ended_pod(2, history=COMPLETE)])
+    assert (done.trials[1].phase, done.phase) == (TrialPhase.COMPLETED, JobPhase.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"stop": True}, {"suspend": True, "suspend_policy": SuspendPolicy.STOP}], ids=["stopped", "suspended"]
+)
+def test_what_may_finish_can_still_be_stopped(spec: dict[str, Any]) -> None:
+    a_job = job(completion=FINISHING, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET, **spec)
+    found = finish(a_job, [ended(1, 0.9), running(2, 0.1)], [running_pod(2)])
+    assert [item.name for item in found.delete_pods] == ["job-0002-1"]
 
 
 @pytest.mark.parametrize("recorded", [None, CompletionReason.TARGET])

@@ -41,11 +41,16 @@ patience = st.fixed_dictionaries(
         "metrics": st.sampled_from(({}, {"startDeadline": "3s"}, {"startDeadline": "20s"})),
     }
 )
+criteria = st.fixed_dictionaries(
+    {"runningTrials": st.sampled_from(("Finish", "Stop"))}, optional={"maxTrialsWithoutImprovement": st.just(3)}
+)
 edits = st.one_of(
     st.fixed_dictionaries({"limits": limits}),
     st.fixed_dictionaries({"suspend": st.booleans(), "suspendPolicy": st.sampled_from(("Drain", "Stop"))}),
     st.fixed_dictionaries({"target": st.sampled_from((None, 0.5, 0.9))}),
     patience,
+    st.fixed_dictionaries({"completion": criteria, "podCleanup": st.sampled_from(("Keep", "Delete"))}),
+    st.fixed_dictionaries({"ttlSecondsAfterFinished": st.sampled_from((None, 0, 60))}),
 )
 
 
@@ -123,7 +128,7 @@ class Simulation(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Once the faults are over the job comes to its end, and then nothing is written any more."""
         try:
-            if self.world.job:
+            if self.world.job and not self.world.deleted:
                 self._finish()
         finally:
             self.runner.close()
@@ -133,7 +138,7 @@ class Simulation(RuleBasedStateMachine):
 
     def _finish(self) -> None:
         self.world.prometheus_is_up = True
-        self.world.edit(suspend=False)
+        self.world.edit(suspend=False, ttlSecondsAfterFinished=None)
         for _ in range(200):
             self.world.now += timedelta(seconds=30)
             for _ in range(3):
@@ -164,8 +169,11 @@ class Simulation(RuleBasedStateMachine):
         counts = status["trialCounts"]
         assert sum(counts.values()) == len(trials)
         assert (counts["pending"], counts["running"]) == (0, 0)
-        if not (self.world.job["spec"]["stop"] or self._has_reached_target() or self._has_failed()):
-            assert len(trials) >= self.world.job["spec"]["limits"]["maxTrials"]
+        spec = self.world.job["spec"]
+        if not (spec["stop"] or self._has_reached_target() or self._has_failed() or self._may_have_stalled()):
+            assert len(trials) >= spec["limits"]["maxTrials"]
+        if spec.get("podCleanup") == "Delete":
+            assert all(pod.deleted for pod in self.world.pods.values())
         for trial in trials:
             self._check_trial(trial["metadata"]["name"], trial["status"])
         before = self.world.writes
@@ -185,6 +193,11 @@ class Simulation(RuleBasedStateMachine):
     def _has_failed(self) -> bool:
         failed = phases(self.world.trials.values()).count("Failed")
         return failed >= self.world.job["spec"]["limits"].get("maxFailedTrials", math.inf)
+
+    def _may_have_stalled(self) -> bool:
+        limit = self.world.job["spec"].get("completion", {}).get("maxTrialsWithoutImprovement", math.inf)
+        found = phases(self.world.trials.values())
+        return found.count("Completed") + found.count("EarlyStopped") >= limit
 
     def _check_trial(self, name: str, status: dict[str, Any]) -> None:
         epochs = status["curve"]["epochs"]

@@ -146,6 +146,20 @@ def test_the_model_learns() -> None:
     assert all(loss(each.parameters) < good for each in suggestions)
 
 
+def test_the_expected_gain_falls_to_nothing_as_a_search_comes_to_its_end() -> None:
+    space = Space((Continuous("x", 0.0, 1.0),))
+    observations: list[Observation] = []
+    gains = []
+    for number in range(1, 16):
+        (suggestion,) = suggest(request(space, numbers=(number,), observations=observations))
+        x = float(suggestion.parameters["x"])
+        observations.append(Observation(suggestion.parameters, (x - 0.3) ** 2))
+        gains.append(suggestion.expected_gain)
+    assert gains[:4] == [math.inf] * 4
+    assert all(0 < gain < 1 for gain in gains[4:])
+    assert max(gains[-3:]) < 0.01 < gains[4]
+
+
 def test_the_goal_turns_the_objective_round() -> None:
     observations = history(20)
     mirrored = [replace(seen, objective=-loss(seen.parameters)) for seen in observations]

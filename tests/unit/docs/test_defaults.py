@@ -13,7 +13,9 @@ from pydantic.alias_generators import to_camel
 from tests.unit.docs.pages import ROOT, blocks, section, table
 from tuning_operator.api.pods import METRICS_PORT
 from tuning_operator.api.termination import MAX_EPOCH
+from tuning_operator.core.completion import LOW_GAINS
 from tuning_operator.core.curves import Curve, Goal
+from tuning_operator.core.job import CompletionReason, Criteria
 from tuning_operator.core.lifecycle import retry_delay
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, judge
 from tuning_operator.core.suggest import Source
@@ -81,3 +83,23 @@ def test_the_delays_between_attempts() -> None:
     assert delays == [timedelta(0), timedelta(seconds=10), timedelta(seconds=20), timedelta(minutes=5)]
     page = (DOCS / "metrics-contract.md").read_text()
     assert "at once after the first one, then after 10 s, 20 s and so on up to 5 min" in page
+
+
+def test_the_reasons_to_end() -> None:
+    page = section((DOCS / "job-lifecycle.md").read_text(), "## When a job ends")
+    told = {reason: (phase, after) for reason, _, phase, after in table(page)}
+    assert {reason: phase for reason, (phase, _) in told.items()} == {
+        reason: reason.phase for reason in CompletionReason
+    }
+    for_good = {reason for reason in CompletionReason if reason.is_for_good}
+    assert {reason for reason, (_, after) in told.items() if after.startswith("never")} == for_good | {
+        CompletionReason.SPACE_EXHAUSTED  # an edit could, but none can change the space
+    }
+
+
+def test_the_defaults_of_completion() -> None:
+    page = section((DOCS / "job-lifecycle.md").read_text(), "## When more trials are not worth it")
+    (example,) = (block.text for block in blocks(DOCS / "job-lifecycle.md", "yaml") if block.text in page)
+    told = yaml.safe_load(example)["completion"]
+    assert told["improvementThreshold"] == Criteria().threshold
+    assert f"at least {LOW_GAINS} of them have ended" in page

@@ -100,6 +100,7 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
 def test_what_belongs_to_an_earlier_job_of_the_name_is_waited_for(runner: asyncio.Runner) -> None:
     it = Bench(runner)
     it.reconcile(3)
+    it.world.job["spec"]["limits"]["maxParallelTrials"] = 4
     old = set(it.world.pods)
     it.world.job["metadata"]["uid"] = "uid-of-the-next-job"
     it.operator = SimulatedOperator(it.world, runner)
@@ -108,8 +109,9 @@ def test_what_belongs_to_an_earlier_job_of_the_name_is_waited_for(runner: asynci
         runner.run(it.operator._reconciler.reconcile(KEY))
     assert set(it.world.pods) == old
     it.world.trials.clear()
+    it.world.pods.clear()
     it.reconcile(2)
-    assert set(it.world.trials) == {"job-0001", "job-0002"}
+    assert set(it.world.trials) == {"job-0001", "job-0002", "job-0003"}
 
 
 def test_a_pod_with_other_parameters_is_not_adopted(runner: asyncio.Runner) -> None:
@@ -205,6 +207,38 @@ def test_a_pod_is_lost_only_if_it_cannot_be_read_either(
     it.reconcile()
     assert it.world.trials["job-0001"]["status"]["reason"] == "PodLost"
     assert it.world.trials["job-0002"]["status"]["attempt"] == 1
+
+
+def test_an_ended_job_is_deleted_when_its_time_is_over(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile(4)
+    it.world.job["spec"] |= {"stop": True, "ttlSecondsAfterFinished": 60}
+    it.reconcile(2)
+    assert it.status["phase"] == "Stopped"
+    it.world.now += timedelta(seconds=59)
+    it.reconcile(2)
+    assert runner.run(it.operator._reconciler.reconcile(KEY)).wake_after == timedelta(seconds=1)
+    assert not it.world.deleted
+    it.world.now += timedelta(seconds=1)
+    it.reconcile(2)
+    assert it.world.deleted
+
+
+def test_the_pod_of_a_deleted_trial_holds_its_slot_until_it_has_ended(runner: asyncio.Runner) -> None:
+    it = Bench(runner, maxParallelTrials=1)
+    it.reconcile(3)
+    it.world.befall("start all", 0)
+    it.reconcile()
+    del it.world.trials["job-0001"]  # the garbage collector comes later
+    it.reconcile(4)
+    assert (list(it.world.trials), list(it.world.pods)) == ([], ["job-0001-1"])
+    it.world.befall("delete", 0)
+    it.reconcile(4)
+    assert list(it.world.trials) == []
+    it.world.befall("reap", 0)
+    it.world.befall("reap", 0)
+    it.reconcile(4)
+    assert (list(it.world.trials), list(it.world.pods)) == (["job-0001"], ["job-0001-1"])
 
 
 # The template
