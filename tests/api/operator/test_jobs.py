@@ -104,7 +104,7 @@ def test_bad_trials_are_stopped_early_with_value_and_threshold(start_lab: Callab
     assert not pods & {"job-0004-1", "job-0005-1"}
 
 
-def test_suggestions_come_from_the_model_after_the_start_until_it_expects_no_more(
+def test_suggestions_come_from_the_model_after_the_start(
     start_lab: Callable[..., Lab],
 ) -> None:
     lab = start_lab(rising, trials=14)

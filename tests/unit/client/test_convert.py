@@ -103,6 +103,7 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
         ],
         "staticParameters": {"dropout": "0.5", "epochs": "27", "_9lives": "yes"},
         "limits": {"maxTrials": 1000, "maxParallelTrials": 100, "maxDuration": "7200s"},
+        "completion": {"maxTrialsWithoutImprovement": 5},
         "earlyStopping": {"type": "Off"},
         "retry": {"maxAttempts": 4},
         "template": {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tuning_client.convert.source import Field, Source
 
 MAX_ATTEMPTS = 30
+FEWEST_STALLED = 3
 STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _NO_COUNTERPART = {
@@ -115,6 +116,7 @@ def _job(config: Field, definition: Field, meta: dict[str, Any]) -> dict[str, An
             "seed": None if seed.is_empty() else seed.number(int),
             "objective": _objective(config, definition),
             "limits": bounds,
+            "completion": _completion(config["TuningJobCompletionCriteria"], strategy),
             "earlyStopping": {"type": config["TrainingJobEarlyStoppingType"].text("Off").capitalize()},
             "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
             "template": _template(definition),
@@ -132,9 +134,21 @@ def _objective(config: Field, definition: Field) -> dict[str, Any]:
     target = criteria["TargetObjectiveMetricValue"]
     if not target.is_empty():
         result["target"] = target.number(float)
-    criteria["BestObjectiveNotImproving"].note("has no counterpart: the job ends by its limits or its target")
-    criteria["ConvergenceDetected"].note("has no counterpart: the job ends by its limits or its target")
     return result
+
+
+def _completion(criteria: Field, strategy: str) -> dict[str, Any] | None:
+    completion: dict[str, Any] = {}
+    stalled = criteria["BestObjectiveNotImproving"]["MaxNumberOfTrainingJobsNotImproving"]
+    if not stalled.is_empty():
+        completion["maxTrialsWithoutImprovement"] = max(FEWEST_STALLED, stalled.number(int))
+    converged = criteria["ConvergenceDetected"]["CompleteOnConvergence"]
+    if converged.text("Disabled") == "Enabled":
+        if strategy == "Bayesian":
+            completion["onConvergence"] = {"tolerance": 0.01}
+        else:
+            converged.note(f"has no counterpart with strategy {strategy}, which has no model")
+    return completion or None
 
 
 def _retry(again: Field) -> dict[str, int] | None:
