@@ -125,6 +125,8 @@ def _bounds(field: Schema, what: str, unit: str = "") -> str:
     low, high = field.get(f"min{what}"), field.get(f"max{what}")
     if field.get("exclusiveMinimum") and field.get("exclusiveMaximum"):
         return f", above {low:,} and below {high:,}{unit}"
+    if field.get("exclusiveMinimum"):
+        return f", above {low:,}, at most {high:,}{unit}"
     if low is not None and high is not None:
         return f", {low:,} to {high:,}{unit}"
     if low is not None:
