@@ -17,6 +17,7 @@ from tuning_client import (
     NotFoundError,
     Session,
     TuningError,
+    TuningJobCompletionCriteriaConfig,
     UnavailableError,
 )
 
@@ -44,7 +45,9 @@ def tuner(session: Session, **changes: Any) -> HyperparameterTuner:
         "max_jobs": 20,
         "max_parallel_jobs": 2,
         "max_runtime_in_seconds": 3600,
-        "target_objective_metric_value": 0.9,
+        "completion_criteria_config": TuningJobCompletionCriteriaConfig(
+            max_number_of_training_jobs_not_improving=5, complete_on_convergence=True, target_objective_metric_value=0.9
+        ),
         "early_stopping_type": "Auto",
         "random_seed": 7,
         "session": session,

@@ -10,6 +10,7 @@ from tuning_client.parameters import (
     HyperbandStrategyConfig,
     IntegerParameter,
     StrategyConfig,
+    TuningJobCompletionCriteriaConfig,
 )
 from tuning_client.session import Session
 from tuning_client.tuner import HyperparameterTuner
@@ -28,5 +29,6 @@ __all__ = [
     "StrategyConfig",
     "TuningError",
     "TuningJob",
+    "TuningJobCompletionCriteriaConfig",
     "UnavailableError",
 ]

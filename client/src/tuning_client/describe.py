@@ -93,7 +93,10 @@ def describe_job(job: Body, best: Body | None) -> dict[str, Any]:
 def summarize_trial(trial: Body, job: Body) -> dict[str, Any]:
     """A trial as ListTrainingJobsForHyperParameterTuningJob answers; fields without a value are left out, as there."""
     status, objective = trial.get("status") or {}, job["spec"]["objective"]
-    succeeded = status.get("objectiveStatus") == "Succeeded"
+    final = None
+    if status.get("objectiveStatus") == "Succeeded":
+        value = float(status["objective"])
+        final = {"Type": objective["goal"], "MetricName": objective["metric"], "Value": value}
     return _without_none(
         {
             "TrainingJobName": trial["metadata"]["name"],
@@ -104,13 +107,7 @@ def summarize_trial(trial: Body, job: Body) -> dict[str, Any]:
             "TrainingJobStatus": TRIAL_STATUS[phase(trial)],
             "TunedHyperParameters": dict(trial["spec"]["parameters"]),
             "FailureReason": status.get("message") if phase(trial) == "Failed" else None,
-            "FinalHyperParameterTuningJobObjectiveMetric": {
-                "Type": objective["goal"],
-                "MetricName": objective["metric"],
-                "Value": float(status["objective"]),
-            }
-            if succeeded
-            else None,
+            "FinalHyperParameterTuningJobObjectiveMetric": final,
             "ObjectiveStatus": status.get("objectiveStatus", "Pending"),
         }
     )
@@ -123,7 +120,6 @@ def time_in(text: str | None) -> datetime | None:
 
 def _config(spec: Body) -> dict[str, Any]:
     objective, limits = spec["objective"], spec["limits"]
-    target = objective.get("target")
     return _without_none(
         {
             "Strategy": spec.get("strategy"),
@@ -135,10 +131,21 @@ def _config(spec: Body) -> dict[str, Any]:
             },
             "ParameterRanges": _ranges(spec["parameters"]),
             "TrainingJobEarlyStoppingType": _early_stopping(spec),
-            "TuningJobCompletionCriteria": None if target is None else {"TargetObjectiveMetricValue": float(target)},
+            "TuningJobCompletionCriteria": _criteria(spec),
             "RandomSeed": spec.get("seed"),
         }
     )
+
+
+def _criteria(spec: Body) -> dict[str, Any] | None:
+    target, completion = spec["objective"].get("target"), spec.get("completion") or {}
+    trials = completion.get("maxTrialsWithoutImprovement")
+    criteria = {
+        "TargetObjectiveMetricValue": None if target is None else float(target),
+        "BestObjectiveNotImproving": trials and {"MaxNumberOfTrainingJobsNotImproving": trials},
+        "ConvergenceDetected": {"CompleteOnConvergence": "Enabled"} if "onConvergence" in completion else None,
+    }
+    return _without_none(criteria) or None
 
 
 def _strategy_config(spec: Body) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Ranges of hyperparameters, by the names of the SageMaker SDK. What a range may be is for the API server to say."""
+"""Ranges and settings, by the names of the SageMaker SDK. What they may be is for the API server to say."""
 
 from __future__ import annotations
 
@@ -84,6 +84,27 @@ class StrategyConfig:
     """The settings of a strategy."""
 
     hyperband_strategy_config: HyperbandStrategyConfig
+
+
+@dataclass(frozen=True)
+class TuningJobCompletionCriteriaConfig:
+    """What ends a job before its limits.
+
+    Attributes:
+        max_number_of_training_jobs_not_improving: so many trials in a row without an improvement, at least 3.
+        complete_on_convergence: that the model expects no more gain.
+        target_objective_metric_value: that a trial has ended with this value.
+    """
+
+    max_number_of_training_jobs_not_improving: int | None = None
+    complete_on_convergence: bool | None = None
+    target_objective_metric_value: float | None = None
+
+    def render(self) -> dict[str, Any]:
+        """The criteria as they stand in `spec.completion`; the target stands in `spec.objective`."""
+        trials = self.max_number_of_training_jobs_not_improving
+        without = {} if trials is None else {"maxTrialsWithoutImprovement": trials}
+        return {**without, "onConvergence": {}} if self.complete_on_convergence else without
 
 
 ParameterRange = ContinuousParameter | IntegerParameter | CategoricalParameter

@@ -17,6 +17,7 @@ from tuning_client.parameters import (
     IntegerParameter,
     ParameterRange,
     StrategyConfig,
+    TuningJobCompletionCriteriaConfig,
 )
 from tuning_client.session import API_VERSION, JOB_KIND, Session
 
@@ -31,6 +32,7 @@ __all__ = [
     "HyperparameterTuner",
     "IntegerParameter",
     "StrategyConfig",
+    "TuningJobCompletionCriteriaConfig",
 ]
 
 
@@ -49,7 +51,7 @@ class HyperparameterTuner:
         max_jobs: how many trials are run; default: 1, and with strategy Grid all combinations.
         max_parallel_jobs: how many of them at the same time.
         max_runtime_in_seconds: the longest the whole job may take.
-        target_objective_metric_value: ends the job once a trial has ended with it.
+        completion_criteria_config: what ends the job before its limits.
         early_stopping_type: Off or Auto.
         random_seed: makes the search repeatable.
         base_tuning_job_name: what names of jobs begin with; default: the image's name.
@@ -76,7 +78,7 @@ class HyperparameterTuner:
         max_jobs: int | None = None,
         max_parallel_jobs: int = 1,
         max_runtime_in_seconds: int | None = None,
-        target_objective_metric_value: float | None = None,
+        completion_criteria_config: TuningJobCompletionCriteriaConfig | None = None,
         early_stopping_type: str = "Off",
         random_seed: int | None = None,
         base_tuning_job_name: str | None = None,
@@ -88,6 +90,7 @@ class HyperparameterTuner:
             raise TypeError(
                 f"estimator must be an Estimator, not {estimator!r}: Estimator.from_template takes Pod templates"
             )
+        criteria = completion_criteria_config or TuningJobCompletionCriteriaConfig()
         static = {name: text for name, text in estimator.hyperparameters().items() if name not in hyperparameter_ranges}
         named = {
             "strategy": strategy,
@@ -96,7 +99,7 @@ class HyperparameterTuner:
             "objective": {
                 "metric": objective_metric_name,
                 "goal": objective_type,
-                "target": target_objective_metric_value,
+                "target": criteria.target_objective_metric_value,
             },
             "parameters": [_parameter(name, range_) for name, range_ in hyperparameter_ranges.items()],
             "staticParameters": static or None,
@@ -106,6 +109,7 @@ class HyperparameterTuner:
                 "maxDuration": None if max_runtime_in_seconds is None else f"{max_runtime_in_seconds}s",
             },
             "earlyStopping": {"type": early_stopping_type},
+            "completion": criteria.render() or None,
             "template": estimator.template(),
         }
         self._spec = _merged(_merged({}, named), spec or {})

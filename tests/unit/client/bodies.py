@@ -23,6 +23,7 @@ def job(phase: str = "Completed", **status: Any) -> dict[str, Any]:
             "staticParameters": {"epochs": "3"},
             "limits": {"maxTrials": 4, "maxParallelTrials": 2},
             "earlyStopping": {"type": "Auto"},
+            "completion": {"maxTrialsWithoutImprovement": 5, "improvementThreshold": 0.01, "onConvergence": {}},
             "template": {"spec": {"containers": [{"name": "training", "image": "registry.example.com/resnet:1"}]}},
         },
         "status": {

@@ -120,7 +120,11 @@ def test_the_description_answers_in_sagemakers_words() -> None:
             "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam"]}],
         },
         "TrainingJobEarlyStoppingType": "Auto",
-        "TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 0.9},
+        "TuningJobCompletionCriteria": {
+            "TargetObjectiveMetricValue": 0.9,
+            "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 5},
+            "ConvergenceDetected": {"CompleteOnConvergence": "Enabled"},
+        },
     }
     assert description == {
         "HyperParameterTuningJobName": "resnet",

@@ -165,6 +165,7 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
         ],
         "limits": {"maxTrials": 12, "maxParallelTrials": 3, "maxFailedTrials": 4},
         "earlyStopping": {"type": "Off"},
+        "podCleanup": "Delete",
         "template": {
             "spec": {
                 "containers": [
@@ -199,6 +200,7 @@ def test_katibs_strategies_steps_and_early_stopping() -> None:
     assert hyperband["staticParameters"] == {"num_epochs": "2"}
     median = converted("katib-median-stop.yaml")["spec"]
     assert median["earlyStopping"] == {"type": "Median", "median": {"minCompletedTrials": 1, "minEpochs": 2}}
+    assert median["podCleanup"] == "Keep"
     ranges = converted("katib-hyperopt-distribution.yaml")["spec"]["parameters"]
     scales = [next(iter(item[kind]["scale"] for kind in ("continuous", "integer") if kind in item)) for item in ranges]
     assert scales == ["Linear", "Linear", "Log", "Log"]

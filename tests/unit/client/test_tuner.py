@@ -21,6 +21,7 @@ from tuning_client import (
     Session,
     StrategyConfig,
     TuningError,
+    TuningJobCompletionCriteriaConfig,
     UnavailableError,
 )
 from tuning_client.job import TuningJob
@@ -65,7 +66,9 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         max_jobs=20,
         max_parallel_jobs=2,
         max_runtime_in_seconds=3600,
-        target_objective_metric_value=0.9,
+        completion_criteria_config=TuningJobCompletionCriteriaConfig(
+            max_number_of_training_jobs_not_improving=5, complete_on_convergence=True, target_objective_metric_value=0.9
+        ),
         early_stopping_type="Auto",
         random_seed=7,
         tags={"team": "vision"},
@@ -85,6 +88,7 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         "staticParameters": {"num_layers": "18", "epochs": "10"},
         "limits": {"maxTrials": 20, "maxParallelTrials": 2, "maxDuration": "3600s", "maxFailedTrials": 3},
         "earlyStopping": {"type": "Auto"},
+        "completion": {"maxTrialsWithoutImprovement": 5, "onConvergence": {}},
         "template": {
             "spec": {
                 "containers": [

@@ -15,6 +15,8 @@ _STRATEGIES = {"random": "Random", "bayesianoptimization": "Bayesian", "grid": "
 _CLOSEST = dict.fromkeys(("tpe", "multivariate-tpe", "cmaes", "pbt"), "Bayesian") | {"sobol": "Random"}
 _SEEDS = ("random_state", "random_seed", "seed")
 _SCALES = {"uniform": "Linear", "normal": "Linear", "logUniform": "Log", "logNormal": "Log"}
+_CLEANUP = {True: "Keep", False: "Delete"}
+"""By whether Katib retains what it has created for a trial; by default it does not."""
 _PARALLEL_TRIALS = 3
 """Katib's default of parallelTrialCount."""
 
@@ -65,6 +67,7 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
                 "objective": _objective(spec["objective"]),
                 "limits": bounds,
                 "earlyStopping": _early_stopping(spec["earlyStopping"]),
+                "podCleanup": _CLEANUP[bool(spec["trialTemplate"]["retain"].take())],
                 "template": pod_template(spec["trialTemplate"], names),
             },
         )

@@ -141,11 +141,14 @@ def _completion(criteria: Field, strategy: str) -> dict[str, Any] | None:
     completion: dict[str, Any] = {}
     stalled = criteria["BestObjectiveNotImproving"]["MaxNumberOfTrainingJobsNotImproving"]
     if not stalled.is_empty():
-        completion["maxTrialsWithoutImprovement"] = max(FEWEST_STALLED, stalled.number(int))
+        wanted = stalled.number(int)
+        completion["maxTrialsWithoutImprovement"] = max(FEWEST_STALLED, wanted)
+        if wanted < FEWEST_STALLED:
+            stalled.note(f"was raised to {FEWEST_STALLED}, the fewest that tell anything")
     converged = criteria["ConvergenceDetected"]["CompleteOnConvergence"]
     if converged.text("Disabled") == "Enabled":
         if strategy == "Bayesian":
-            completion["onConvergence"] = {"tolerance": 0.01}
+            completion["onConvergence"] = {}
         else:
             converged.note(f"has no counterpart with strategy {strategy}, which has no model")
     return completion or None

@@ -47,7 +47,6 @@ def pod_template(template: Field, names: Mapping[str, str]) -> dict[str, Any]:
     for condition in ("successCondition", "failureCondition"):
         template[condition].note("has no counterpart: a trial has succeeded when its training container exits with 0")
     template["primaryPodLabels"].note("has no counterpart: a trial is one Pod")
-    template["retain"].note("has no counterpart: Pods that have ended stay until their job is deleted")
     return body
 
 
