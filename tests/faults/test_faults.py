@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,11 @@ PARALLEL = 6
 
 
 @pytest.fixture(scope="module")
-async def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    directory: Path = tmp_path_factory.mktemp("faults")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return asyncio.run(_play(tmp_path_factory.mktemp("faults")))
+
+
+async def _play(directory: Path) -> dict[str, Result]:
     with ControlPlane(directory / "control-plane", manifests=[CRDS]) as control_plane:
         async with Lab(control_plane, directory / "runs") as lab:
             played = await play_all(lab, lambda _: SCENARIOS[1:], PARALLEL)
