@@ -7,14 +7,13 @@ short re-implementations; each names the source that it follows.
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tests.benchmarks.early_stopping_libraries import installed
 from tuning_operator.core.curves import Curve
-from tuning_operator.core.stopping import EarlyStopping, MedianKnobs, Statistic, judge
+from tuning_operator.core.stopping import EarlyStopping, MedianKnobs, Statistic, rule_for
 from tuning_operator.core.stopping.median import grace, quantile
 from tuning_operator.core.stopping.reach import CONSTANTS, Constants, Field, checkpoint, judge_reach
 from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
@@ -37,7 +36,7 @@ def median(knobs: MedianKnobs) -> Rule:
         done = study.done[trial]
         if len(study.completed) < knobs.min_completed_trials:
             return False
-        if done < _grace(knobs, study.length):
+        if done < grace(knobs, study.length):
             return False
         threshold = quantile(study.means[study.completed, done - 1].tolist(), knobs.quantile)
         current = float(study.curves[trial, done - 1])
@@ -46,11 +45,6 @@ def median(knobs: MedianKnobs) -> Rule:
         return value < threshold and not math.isclose(value, threshold, rel_tol=1e-9)
 
     return rule
-
-
-@cache
-def _grace(knobs: MedianKnobs, length: int) -> int:
-    return grace(knobs, [np.empty(length)])
 
 
 def auto(constants: Constants = CONSTANTS) -> Rule:
@@ -77,12 +71,12 @@ def auto(constants: Constants = CONSTANTS) -> Rule:
 
 
 def product(config: EarlyStopping) -> Rule:
-    """Call `judge` as the operator does. Slow: the tests compare the quick forms above with it."""
+    """Ask the rule as the operator does. Slow: the tests compare the quick forms above with it."""
 
     def rule(study: Study, trial: int) -> bool:
         trials = [_as_trial(study, index) for index in study.started]
         running = next(each for each in trials if each.number == trial)
-        return judge(config, study.task.goal, running, trials) is not None
+        return rule_for(config, study.task.goal, trials)(running) is not None
 
     return rule
 

@@ -460,6 +460,7 @@ class Connection:
         if before.get("stopDecision"):
             assert after["stopDecision"] == before["stopDecision"], "a decision was changed"
             assert after["phase"] in {"Stopping", "EarlyStopped", "Stopped"}, "a decision was forgotten"
+        assert "wouldStop" not in before or after["wouldStop"] == before["wouldStop"], "the first decision stands"
         assert after["trainingSeconds"] >= before.get("trainingSeconds", 0)
 
     def _judge_attempts(self, pod: str, before: Body, after: Body) -> None:
@@ -549,10 +550,10 @@ def merge_patch(old: Body, patch: Body) -> Body:
     return merged
 
 
-def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: str) -> Body:
+def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: str, *, dry_run: bool = False) -> Body:
     """A job as the API server stores it."""
     median = {"quantile": 0.5, "minCompletedTrials": 1, "minEpochs": 1, "minProgress": 0.0}
-    stopping: Body = {"type": rule} | ({"median": median} if rule == "Median" else {})
+    stopping: Body = {"type": rule, "dryRun": dry_run} | ({"median": median} if rule == "Median" else {})
     objective: Body = {"metric": METRIC, "goal": "Maximize"} | ({"target": target} if target is not None else {})
     return {
         "apiVersion": names.API_VERSION,

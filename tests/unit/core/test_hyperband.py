@@ -9,7 +9,7 @@ import pytest
 from tests.unit import builders as build
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
-from tuning_operator.core.stopping import Hyperband, below_rung
+from tuning_operator.core.stopping import Hyperband, rule_for
 from tuning_operator.core.trials import Trial, TrialPhase
 
 CONFIG = Hyperband(1, 27, 3)
@@ -54,7 +54,7 @@ def test_the_best_share_goes_on_from_a_rung(others: list[float], value: float, s
     sign = 1 if goal is Goal.MAXIMIZE else -1
     judged = trial(FIRST[0], sign * value)
     field = [trial(number, sign * other) for number, other in zip(FIRST[1:], others, strict=False)]
-    stop = below_rung(CONFIG, goal, judged, [judged, *field])
+    stop = rule_for(CONFIG, goal, [judged, *field])(judged)
     assert (stop is not None) == stops
     assert stop is None or stop.reason == "BelowRung"
 
@@ -62,7 +62,7 @@ def test_the_best_share_goes_on_from_a_rung(others: list[float], value: float, s
 def test_the_decision_says_what_was_compared() -> None:
     judged = trial(FIRST[0], 0.5, 0.5, 0.6, 0.7)
     field = [trial(FIRST[1], 0.1, 0.2, 0.8), trial(FIRST[2], 0.4, 0.5, 0.9, phase=TrialPhase.COMPLETED)]
-    stop = below_rung(CONFIG, Goal.MAXIMIZE, judged, [judged, *field])
+    stop = rule_for(CONFIG, Goal.MAXIMIZE, [judged, *field])(judged)
     assert stop is not None
     assert (stop.epoch, stop.value, stop.threshold) == (4, 0.6, 0.9)
     assert stop.message == ("epoch 4: 0.6 is below 0.9, which the best 1/3 of 3 trials had at epoch 3 (bracket 1 of 4)")
@@ -74,24 +74,24 @@ def test_only_trials_of_the_bracket_that_reached_the_rung_are_compared() -> None
     behind = [trial(number, 0.9, 0.9) for number in FIRST[1:9]]
     failed = [trial(number, 0.9, 0.9, 0.9, phase=TrialPhase.FAILED) for number in FIRST[9:19]]
     trials = [judged, *elsewhere, *behind, *failed]
-    assert below_rung(CONFIG, Goal.MAXIMIZE, judged, trials) is None
+    assert rule_for(CONFIG, Goal.MAXIMIZE, trials)(judged) is None
     reached = [trial(number, 0.9, 0.9, 0.9, phase=TrialPhase.EARLY_STOPPED) for number in FIRST[19:21]]
-    assert below_rung(CONFIG, Goal.MAXIMIZE, judged, [*trials, *reached]) is not None
+    assert rule_for(CONFIG, Goal.MAXIMIZE, [*trials, *reached])(judged) is not None
 
 
 def test_a_later_bracket_starts_to_choose_later() -> None:
     second = [number for number in range(1, 200) if CONFIG.bracket(number) == 1]
     judged = trial(second[0], 0.1, 0.1)
     field = [trial(number, 0.9, 0.9, 0.9) for number in second[1:9]]
-    assert below_rung(CONFIG, Goal.MAXIMIZE, judged, [judged, *field]) is None
+    assert rule_for(CONFIG, Goal.MAXIMIZE, [judged, *field])(judged) is None
     judged = trial(second[0], 0.1, 0.1, 0.1)
-    assert below_rung(CONFIG, Goal.MAXIMIZE, judged, [judged, *field]) is not None
+    assert rule_for(CONFIG, Goal.MAXIMIZE, [judged, *field])(judged) is not None
 
 
 def test_a_trial_that_goes_on_beyond_the_most_resource_is_stopped() -> None:
     config = Hyperband(1, 3)
-    assert below_rung(config, Goal.MAXIMIZE, trial(1, 0.1, 0.2, 0.3), []) is None
-    stop = below_rung(config, Goal.MAXIMIZE, trial(1, 0.1, 0.2, 0.3, 0.4), [])
+    assert rule_for(config, Goal.MAXIMIZE, [])(trial(1, 0.1, 0.2, 0.3)) is None
+    stop = rule_for(config, Goal.MAXIMIZE, [])(trial(1, 0.1, 0.2, 0.3, 0.4))
     assert stop is not None
     assert (stop.reason, stop.epoch) == ("MaxResourceReached", 4)
 

@@ -75,11 +75,19 @@ class Simulation(RuleBasedStateMachine):
         goal=st.sampled_from((None, None, 0.5, 0.9)),
         stopping=st.sampled_from(("Median", "Auto", "Off")),
         fields=patience,
+        dry_run=st.booleans(),
     )
     def apply(
-        self, seed: int, bounds: dict[str, int], goal: float | None, stopping: str, fields: dict[str, Any]
+        self,
+        seed: int,
+        bounds: dict[str, int],
+        goal: float | None,
+        stopping: str,
+        fields: dict[str, Any],
+        *,
+        dry_run: bool,
     ) -> None:
-        self._begin(World(new_job(seed, bounds, goal, stopping), seed))
+        self._begin(World(new_job(seed, bounds, goal, stopping, dry_run=dry_run), seed))
         self.world.edit(**fields)
 
     @rule(rounds=st.lists(ROUND, min_size=2, max_size=6))
@@ -208,6 +216,9 @@ class Simulation(RuleBasedStateMachine):
         if status.get("reason") == "NoMetrics":
             assert self.world.reported[f"{name}-{status['attempt']}"] == 0, "a trial's epochs were not waited for"
         assert (status["phase"] in {"EarlyStopped", "Stopped"}) == ("stopDecision" in status)
+        dry_run = self.world.job["spec"]["earlyStopping"]["dryRun"]
+        assert status["phase"] != "EarlyStopped" or not dry_run, "a dry run stopped a trial"
+        assert "wouldStop" not in status or dry_run
 
 
 QUICK = settings(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic, judge
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic, rule_for
 from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
 
 NAN, INF = math.nan, math.inf
@@ -103,13 +103,13 @@ def test_median(case: Case) -> None:
     trials = [trial(number, curve(values)) for number, values in enumerate(case.completed)]
     config = EarlyStopping(EarlyStoppingType.MEDIAN, case.knobs)
 
-    decision = judge(config, case.goal, running, [*trials, running])
+    decision = rule_for(config, case.goal, [*trials, running])(running)
 
     assert (decision is not None) == case.stops
 
 
 def median(running: Trial, others: list[Trial], knobs: MedianKnobs = EAGER, goal: Goal = Goal.MAXIMIZE) -> str:
-    decision = judge(EarlyStopping(EarlyStoppingType.MEDIAN, knobs), goal, running, [*others, running])
+    decision = rule_for(EarlyStopping(EarlyStoppingType.MEDIAN, knobs), goal, [*others, running])(running)
     return decision.message if decision else ""
 
 
@@ -120,20 +120,24 @@ def pool(values: list[list[float]] = FLAT) -> list[Trial]:
 def test_decision_carries_its_numbers_and_a_sentence() -> None:
     running = trial(9, curve([0.1, 0.2, 0.15, 0.123456]), TrialPhase.RUNNING)
 
-    decision = judge(EarlyStopping(EarlyStoppingType.MEDIAN), Goal.MAXIMIZE, running, [*pool(), running])
+    decision = rule_for(EarlyStopping(EarlyStoppingType.MEDIAN), Goal.MAXIMIZE, [*pool(), running])(running)
 
     assert decision is not None
     assert (decision.reason, decision.epoch) == ("BelowMedian", 4)
     assert decision.value == 0.2
     assert decision.threshold == pytest.approx(0.4)
-    assert decision.message == "epoch 4: 0.2 is below 0.4, the median of 3 completed trials"
+    assert decision.message == (
+        "epoch 4: 0.2 is below 0.4, the median of 3 completed trials; estimated chance to beat 0.6: at most 1 in 4"
+        " (0 of 3 completed trials gained the 0.4 that it lacks)"
+    )
 
 
 def test_sentence_when_minimizing_and_with_another_quantile() -> None:
     running = trial(9, curve([0.9, 0.7]), TrialPhase.RUNNING)
 
     assert median(running, pool(), MedianKnobs(quantile=0.75), Goal.MINIMIZE) == (
-        "epoch 2: 0.7 is above 0.3, the 75% quantile of 3 completed trials"
+        "epoch 2: 0.7 is above 0.3, the 75% quantile of 3 completed trials; estimated chance to beat 0.2: at most"
+        " 1 in 4 (0 of 3 completed trials gained the 0.5 that it lacks)"
     )
 
 
@@ -184,7 +188,7 @@ def test_missing_epochs_of_a_completed_trial_are_interpolated() -> None:
     thinned = trial(1, Curve.of([(1, 0.0), (2, 0.1), (5, 0.4)]))
     running = trial(9, curve([0.0, 0.0, 0.0, 0.149]), TrialPhase.RUNNING)
 
-    assert median(running, [thinned]) == "epoch 4: 0.149 is below 0.15, the median of 1 completed trials"
+    assert median(running, [thinned]).startswith("epoch 4: 0.149 is below 0.15, the median of 1 completed trials")
 
 
 def test_what_lies_between_a_value_and_a_divergence_is_diverged() -> None:
@@ -210,7 +214,7 @@ def test_epochs_may_count_from_zero() -> None:
 def test_off_stops_nothing() -> None:
     running = trial(9, curve([0.0] * 5), TrialPhase.RUNNING)
 
-    assert judge(EarlyStopping(), Goal.MAXIMIZE, running, [*pool(), running]) is None
+    assert rule_for(EarlyStopping(), Goal.MAXIMIZE, [*pool(), running])(running) is None
 
 
 def test_ten_thousand_epochs_are_judged_in_time() -> None:

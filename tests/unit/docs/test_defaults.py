@@ -17,7 +17,7 @@ from tuning_operator.core.completion import LOW_GAINS
 from tuning_operator.core.curves import Curve, Goal
 from tuning_operator.core.job import CompletionReason, Criteria
 from tuning_operator.core.lifecycle import retry_delay
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, judge
+from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, rule_for
 from tuning_operator.core.suggest import Source
 from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
 from tuning_operator.runtime.poller import MAX_WINDOW
@@ -57,7 +57,7 @@ def test_the_decisions_that_are_shown(kind: EarlyStoppingType) -> None:
         for part, phase in (("completed", TrialPhase.COMPLETED), ("running", TrialPhase.RUNNING))
         for number, (name, values) in enumerate(curves[part].items(), start=1)
     ]
-    decision = judge(EarlyStopping(kind), Goal.MAXIMIZE, trials[-1], trials)
+    decision = rule_for(EarlyStopping(kind), Goal.MAXIMIZE, trials)(trials[-1])
     assert decision is not None
     assert f"| `{kind}` | `{decision.reason}`: {decision.message} |" in page.read_text()
 

@@ -67,18 +67,34 @@ class Curve:
         """The measurement of the last epoch: a trial's objective, once the trial has ended."""
         return self.measurements[-1] if self.measurements else None
 
+    @property
+    def span(self) -> int:
+        """Number of epochs from the first to the last one, those that are missing in between included."""
+        return self.measurements[-1].epoch - self.measurements[0].epoch + 1 if self.measurements else 0
+
+    @property
+    def has_beginning(self) -> bool:
+        """Whether the first epoch is known: epochs count from 1, or from 0."""
+        return bool(self.measurements) and self.measurements[0].epoch <= 1
+
     def prefix(self) -> Curve:
         """The measurements up to the first gap, which is what decisions may act on.
 
-        Epochs count from 1 (or from 0); a curve whose beginning is missing has an empty prefix.
+        A curve whose beginning is missing has an empty prefix.
         """
-        if not self.measurements or self.measurements[0].epoch > 1:
+        if not self.has_beginning:
             return Curve()
+        if self.span == len(self):
+            return self
         first = self.measurements[0].epoch
         for index, measurement in enumerate(self.measurements):
             if measurement.epoch != first + index:
                 return Curve(self.measurements[:index])
         return self
+
+    def until(self, epoch: int) -> Curve:
+        """The measurements up to an epoch, itself included."""
+        return Curve(tuple(measurement for measurement in self.measurements if measurement.epoch <= epoch))
 
     def merge(self, later: Curve) -> Curve:
         """Add the epochs of `later` that are not known yet."""

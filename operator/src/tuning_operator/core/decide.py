@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tuning_operator.core.capacity import free_slots, is_due, leftover_pods, trials_without_pod, wake_after
 from tuning_operator.core.completion import Completion, completion, is_resumed
 from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, SuspendPolicy
+from tuning_operator.core.judgement import judged, with_stop
 from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
 from tuning_operator.core.notices import Notice, notices
-from tuning_operator.core.stopping import below_rung, judge
 from tuning_operator.core.suggest import Observation, SuggestRequest
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
 
@@ -61,7 +61,7 @@ def decide(snapshot: Snapshot) -> Decision:
         return _without_template(snapshot)
 
     trials = tuple(_advanced(trial, snapshot) for trial in snapshot.trials)
-    trials = tuple(_judged(trial, trials, job) for trial in trials)
+    trials = judged(trials, job)
     ending = _recorded_completion(job) or completion(job, trials, snapshot.now)
     if ending:
         trials = tuple(_stopped(trial, ending, snapshot) for trial in trials)
@@ -136,26 +136,6 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
     return replace(trial, status=advance(trial, facts))
 
 
-def _judged(trial: Trial, trials: tuple[Trial, ...], job: Job) -> Trial:
-    """Apply the early stopping rule to a running trial."""
-    if trial.phase is not TrialPhase.RUNNING or not _has_epochs_left(trial, trials):
-        return trial
-    spec = job.spec
-    if spec.hyperband:
-        stop = below_rung(spec.hyperband, spec.objective.goal, trial, trials)
-    else:
-        stop = judge(spec.early_stopping, spec.objective.goal, trial, trials)
-    return _with_stop(trial, stop) if stop else trial
-
-
-def _has_epochs_left(trial: Trial, trials: tuple[Trial, ...]) -> bool:
-    """Whether stopping would save anything: a trial as long as the longest completed one is about to end by itself."""
-    completed = (other.curve.latest for other in trials if other.phase is TrialPhase.COMPLETED)
-    longest = max((latest.epoch for latest in completed if latest), default=None)
-    latest = trial.curve.latest
-    return longest is None or latest is None or latest.epoch < longest
-
-
 def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
     """Stop a trial because its job ends; what is already stopping or collecting ends by itself."""
     if trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING}:
@@ -163,7 +143,7 @@ def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
     finish = snapshot.job.spec.completion.running_trials is RunningTrials.FINISH
     if finish and trial.phase is TrialPhase.RUNNING and ending.reason is not CompletionReason.STOPPED_BY_USER:
         return trial
-    stopped = _with_stop(trial, StopDecision(ending.reason, f"the job ends: {ending.message}"))
+    stopped = with_stop(trial, StopDecision(ending.reason, f"the job ends: {ending.message}"))
     if snapshot.pod(trial) is not None:
         return stopped
     status = replace(stopped.status, phase=TrialPhase.STOPPED, completion_time=snapshot.now)
@@ -173,17 +153,12 @@ def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
 def _suspended(trial: Trial, snapshot: Snapshot) -> Trial:
     """Take the Pod of a trial away because its job is suspended: a trial that has not begun to train keeps its turn."""
     if trial.phase is TrialPhase.RUNNING:
-        return _with_stop(trial, StopDecision("JobSuspended", "the job is suspended with suspendPolicy Stop"))
+        return with_stop(trial, StopDecision("JobSuspended", "the job is suspended with suspendPolicy Stop"))
     if trial.phase is TrialPhase.PENDING and snapshot.pod(trial):
         return replace(
             trial, status=next_attempt(trial.status, "JobSuspended", "gave way to a suspension", snapshot.now)
         )
     return trial
-
-
-def _with_stop(trial: Trial, stop: StopDecision) -> Trial:
-    status = replace(trial.status, phase=TrialPhase.STOPPING, stop=stop, reason=stop.reason, message=stop.message)
-    return replace(trial, status=status)
 
 
 def _recorded_completion(job: Job) -> Completion | None:

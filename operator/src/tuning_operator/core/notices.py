@@ -39,6 +39,8 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
     elif after.phase is not before.phase and after.phase in _TOLD:
         reason, warning = _TOLD[after.phase]
         yield Notice(reason, _sentence(after), after.name, warning=warning)
+    if after.status.would_stop and not before.status.would_stop:
+        yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after.name)
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
         yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after.name, warning=True)

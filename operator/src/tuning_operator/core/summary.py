@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.completion import best_trial
 from tuning_operator.core.job import Condition, JobPhase
+from tuning_operator.core.savings import savings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.decide import Decision
     from tuning_operator.core.job import CompletionReason
+    from tuning_operator.core.savings import Savings
     from tuning_operator.core.snapshot import Snapshot
     from tuning_operator.core.trials import Trial, TrialPhase
 
@@ -46,6 +48,7 @@ class JobStatus:
     newest: Trial | None
     total_training_seconds: int
     idle: timedelta
+    early_stopping: Savings | None
 
     @property
     def ended(self) -> int:
@@ -74,6 +77,7 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         newest=max(trials, default=None, key=lambda trial: trial.number),
         total_training_seconds=sum(trial.status.training_seconds for trial in trials),
         idle=job.idle + _rest(snapshot, decision),
+        early_stopping=savings(job, trials),
     )
 
 

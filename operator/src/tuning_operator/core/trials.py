@@ -70,6 +70,7 @@ class TrialStatus:
         disruptions: Attempts that ended through no fault of the training.
         failures: Attempts in which the training failed; `spec.retry` bounds them.
         training_seconds: Run time of the training container, summed over the attempts that ended.
+        would_stop: The first decision of a dry run about it.
     """
 
     phase: TrialPhase = TrialPhase.PENDING
@@ -83,6 +84,7 @@ class TrialStatus:
     training_seconds: int = 0
     curve: Curve = Curve()
     stop: StopDecision | None = None
+    would_stop: StopDecision | None = None
     reason: str | None = None
     message: str | None = None
 

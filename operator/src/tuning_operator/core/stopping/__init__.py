@@ -5,34 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.stopping.config import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
-from tuning_operator.core.stopping.hyperband import Hyperband, below_rung
-from tuning_operator.core.stopping.median import below_median
-from tuning_operator.core.stopping.reach import out_of_reach
+from tuning_operator.core.stopping.hyperband import BelowRung, Hyperband
+from tuning_operator.core.stopping.median import BelowMedian
+from tuning_operator.core.stopping.reach import OutOfReach
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tuning_operator.core.curves import Goal
     from tuning_operator.core.trials import StopDecision, Trial
 
-__all__ = ["EarlyStopping", "EarlyStoppingType", "Hyperband", "MedianKnobs", "Statistic", "below_rung", "judge"]
+    Rule = Callable[[Trial], StopDecision | None]
+
+__all__ = ["EarlyStopping", "EarlyStoppingType", "Hyperband", "MedianKnobs", "Statistic", "rule_for"]
 
 
-def judge(config: EarlyStopping, goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
-    """Return why the running trial is to be stopped now, or None when it goes on.
+def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Trial]) -> Rule:
+    """Return the rule that tells of a running trial why it is to be stopped now, or None when it goes on.
+
+    What the rule needs of the trials' curves is worked out here, once for all trials that are to be judged.
 
     Args:
-        config: The job's choice of rule.
+        config: The job's choice of rule, or its strategy Hyperband, which has a rule of its own.
         goal: Which direction of the objective is better.
-        trial: The trial to judge, its curve up to date; epochs behind a gap are not looked at.
-        trials: All trials of the job, this one included, with curve, phase and parameters.
+        trials: All trials of the job, those to judge included, with curves up to date; of a running trial's curve
+            epochs behind a gap are not looked at.
     """
-    if not trial.curve.prefix():
-        return None
+    if isinstance(config, Hyperband):
+        return BelowRung(config, goal, trials)
     match config.type:
         case EarlyStoppingType.OFF:
-            return None
+            return lambda _: None
         case EarlyStoppingType.MEDIAN:
-            return below_median(config.median, goal, trial, trials)
+            return BelowMedian(config.median, goal, trials)
         case EarlyStoppingType.AUTO:
-            return out_of_reach(goal, trial, trials)
+            return OutOfReach(goal, trials)

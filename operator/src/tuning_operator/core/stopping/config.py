@@ -55,7 +55,13 @@ class MedianKnobs:
 
 @dataclass(frozen=True, slots=True)
 class EarlyStopping:
-    """A job's early stopping; `median` counts only with type `Median`."""
+    """A job's early stopping.
+
+    Attributes:
+        median: Counts only with type `Median`.
+        dry_run: Decisions are recorded, and nothing is stopped.
+    """
 
     type: EarlyStoppingType = EarlyStoppingType.OFF
     median: MedianKnobs = MedianKnobs()
+    dry_run: bool = False

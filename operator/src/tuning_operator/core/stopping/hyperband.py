@@ -12,13 +12,14 @@ empty does not run to its end on that account.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.stopping.series import COMPARED, completed_series, running_series
+from tuning_operator.core.stopping.series import completed_series, partial_series, running_series
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
-from tuning_operator.core.trials import StopDecision, TrialPhase
+from tuning_operator.core.trials import StopDecision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,49 +78,62 @@ class Hyperband:
         return tuple(self.reduction_factor**left / (left + 1) for left in range(most, -1, -1))
 
 
-def below_rung(config: Hyperband, goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
-    """Return why the trial is to be stopped, or None when it goes on."""
-    curve = running_series(goal, trial.curve)
-    done = len(curve)
-    if done == 0:
-        return None
-    epoch = trial.curve.measurements[done - 1].epoch
-    if done > config.max_resource:
+class BelowRung:
+    """The rule, with what it has to know of all trials.
+
+    Args:
+        config: The resources.
+        goal: Which direction of the objective is better.
+        trials: All trials of the job.
+    """
+
+    def __init__(self, config: Hyperband, goal: Goal, trials: Sequence[Trial]) -> None:
+        self._config = config
+        self._goal = goal
+        brackets: defaultdict[int, list[Trial]] = defaultdict(list)
+        for trial in trials:
+            brackets[config.bracket(trial.number)].append(trial)
+        self._completed = {bracket: completed_series(goal, its) for bracket, its in brackets.items()}
+        self._partial = {bracket: partial_series(goal, its) for bracket, its in brackets.items()}
+
+    def __call__(self, trial: Trial) -> StopDecision | None:
+        """Return why the trial is to be stopped, or None when it goes on."""
+        config, goal = self._config, self._goal
+        curve = running_series(goal, trial.curve)
+        done = len(curve)
+        if done == 0:
+            return None
+        epoch = trial.curve.measurements[done - 1].epoch
+        if done > config.max_resource:
+            return StopDecision(
+                reason="MaxResourceReached",
+                message=f"epoch {epoch}: hyperband.maxResource ({config.max_resource} epochs) is used up",
+                epoch=epoch,
+                value=in_users_terms(goal, float(curve[-1])),
+            )
+        bracket = config.bracket(trial.number)
+        rung = max((rung for rung in config.rungs[bracket:] if rung <= done), default=None)
+        if rung is None:
+            return None
+        value = float(curve[rung - 1])
+        values = sorted([value, *self._others_at(rung, trial, bracket)], reverse=True)
+        if len(values) < config.reduction_factor:
+            return None
+        threshold = values[math.ceil(len(values) / config.reduction_factor) - 1]
+        if value >= threshold:
+            return None
+        compared = comparison(goal, value, threshold)
         return StopDecision(
-            reason="MaxResourceReached",
-            message=f"epoch {epoch}: hyperband.maxResource ({config.max_resource} epochs) is used up",
+            reason="BelowRung",
+            message=f"epoch {epoch}: {compared}, which the best 1/{config.reduction_factor} of {len(values)} trials had"
+            f" at epoch {trial.curve.measurements[rung - 1].epoch} (bracket {bracket + 1} of {len(config.rungs) + 1})",
             epoch=epoch,
-            value=in_users_terms(goal, float(curve[-1])),
+            value=in_users_terms(goal, value),
+            threshold=in_users_terms(goal, threshold),
         )
-    bracket = config.bracket(trial.number)
-    rung = max((rung for rung in config.rungs[bracket:] if rung <= done), default=None)
-    if rung is None:
-        return None
-    value = float(curve[rung - 1])
-    others = [other for other in trials if other.name != trial.name and config.bracket(other.number) == bracket]
-    values = sorted([value, *_values_at(rung, goal, others)], reverse=True)
-    if len(values) < config.reduction_factor:
-        return None
-    threshold = values[math.ceil(len(values) / config.reduction_factor) - 1]
-    if value >= threshold:
-        return None
-    return StopDecision(
-        reason="BelowRung",
-        message=f"epoch {epoch}: {comparison(goal, value, threshold)}, which the best 1/{config.reduction_factor} of"
-        f" {len(values)} trials had at epoch {trial.curve.measurements[rung - 1].epoch} (bracket {bracket + 1} of"
-        f" {len(config.rungs) + 1})",
-        epoch=epoch,
-        value=in_users_terms(goal, value),
-        threshold=in_users_terms(goal, threshold),
-    )
 
-
-def _values_at(rung: int, goal: Goal, trials: Sequence[Trial]) -> list[float]:
-    """What those that reached the rung had there: completed, stopped and running ones."""
-    going = [
-        running_series(goal, other.curve)
-        for other in trials
-        if other.phase in COMPARED and other.phase is not TrialPhase.COMPLETED
-    ]
-    reached = (series for series in (*completed_series(goal, trials), *going) if len(series) >= rung)
-    return [float(series[rung - 1]) for series in reached]
+    def _others_at(self, rung: int, trial: Trial, bracket: int) -> list[float]:
+        """What those of the bracket that reached the rung had there: completed, stopped and running ones."""
+        partial = (series for name, series in self._partial.get(bracket, {}).items() if name != trial.name)
+        reached = (series for series in (*self._completed.get(bracket, ()), *partial) if len(series) >= rung)
+        return [float(series[rung - 1]) for series in reached]

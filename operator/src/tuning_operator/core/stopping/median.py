@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuning_operator.core.stopping.chance import chance_in_words
 from tuning_operator.core.stopping.config import Statistic
-from tuning_operator.core.stopping.series import completed_series, running_series
+from tuning_operator.core.stopping.series import completed_series, running_series, typical_length
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
 from tuning_operator.core.trials import StopDecision
 
@@ -26,37 +27,59 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Trial
 
 
-def below_median(knobs: MedianKnobs, goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
-    """Return why the trial is to be stopped, or None when it goes on."""
-    curve = running_series(goal, trial.curve)
-    done = len(curve)
-    completed = completed_series(goal, trials)
-    pool = [series for series in completed if len(series) >= done]
-    if len(pool) < knobs.min_completed_trials or done < grace(knobs, completed):
-        return None
-    threshold = quantile([float(np.mean(series[:done])) for series in pool], knobs.quantile)
-    value = statistic(knobs.statistic, curve)
-    if value >= threshold or math.isclose(value, threshold, rel_tol=1e-9):  # an average of equals rounds
-        return None
-    epoch = trial.curve.prefix().measurements[-1].epoch
-    which = "the median" if knobs.quantile == 0.5 else f"the {knobs.quantile:.0%} quantile"  # noqa: PLR2004
-    return StopDecision(
-        reason="BelowMedian",
-        message=f"epoch {epoch}: {comparison(goal, value, threshold)}, {which} of {len(pool)} completed trials",
-        epoch=epoch,
-        value=in_users_terms(goal, value),
-        threshold=in_users_terms(goal, threshold),
-    )
+class BelowMedian:
+    """The rule, with what it has to know of the completed trials.
+
+    Args:
+        knobs: The choices that the documented text leaves open.
+        goal: Which direction of the objective is better.
+        trials: All trials of the job.
+    """
+
+    def __init__(self, knobs: MedianKnobs, goal: Goal, trials: Sequence[Trial]) -> None:
+        self._knobs = knobs
+        self._goal = goal
+        self._completed = completed_series(goal, trials)
+        self._averages = [np.cumsum(series) / np.arange(1, len(series) + 1) for series in self._completed]
+        self._grace = grace(knobs, typical_length(self._completed))
+
+    def __call__(self, trial: Trial) -> StopDecision | None:
+        """Return why the trial is to be stopped, or None when it goes on."""
+        curve = running_series(self._goal, trial.curve)
+        done = len(curve)
+        references = [float(averages[done - 1]) for averages in self._averages if len(averages) >= done]
+        if done < self._grace or len(references) < self._knobs.min_completed_trials:
+            return None
+        threshold = quantile(references, self._knobs.quantile)
+        value = statistic(self._knobs.statistic, curve)
+        if value >= threshold or math.isclose(value, threshold, rel_tol=1e-9):  # an average of equals rounds
+            return None
+        share = self._knobs.quantile
+        which = "the median" if share == 0.5 else f"the {share:.0%} quantile"  # noqa: PLR2004
+        epoch = trial.curve.measurements[done - 1].epoch
+        compared = comparison(self._goal, value, threshold)
+        return StopDecision(
+            reason="BelowMedian",
+            message=f"epoch {epoch}: {compared}, {which} of {len(references)} completed trials"
+            f"{self._chance(value, done)}",
+            epoch=epoch,
+            value=in_users_terms(self._goal, value),
+            threshold=in_users_terms(self._goal, threshold),
+        )
+
+    def _chance(self, value: float, done: int) -> str:
+        ended = [series for series in self._completed if len(series) >= done]
+        then = np.array([statistic(self._knobs.statistic, series[:done]) for series in ended])
+        return chance_in_words(self._goal, value, then, np.array([series[-1] for series in ended]))
 
 
-def grace(knobs: MedianKnobs, completed: Sequence[Series]) -> int:
-    """The number of epochs before which a trial is not judged."""
-    typical = float(np.median([len(series) for series in completed])) if completed else 0.0
-    return max(knobs.min_epochs, math.ceil(knobs.min_progress * typical))
+def grace(knobs: MedianKnobs, length: float) -> int:
+    """The number of epochs before which a trial is not judged; `length` is that of completed trials, typically."""
+    return max(knobs.min_epochs, math.ceil(knobs.min_progress * length))
 
 
 def statistic(which: Statistic, curve: Series) -> float:
-    """The value of a running trial that is compared."""
+    """The value of a curve so far that is compared."""
     current = float(curve[-1])
     return float(np.max(curve)) if which is Statistic.BEST and math.isfinite(current) else current
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.stopping.series import COMPARED, completed_series, running_series
+from tuning_operator.core.stopping.chance import chance_in_words
+from tuning_operator.core.stopping.series import completed_series, partial_series, running_series, typical_length
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
-from tuning_operator.core.trials import StopDecision, TrialPhase
+from tuning_operator.core.trials import StopDecision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,44 +83,66 @@ class Shortfall:
     Attributes:
         value: The trial's best value so far; minus infinity when it has diverged.
         threshold: From where the target could be reached.
-        target: The best last value of the completed trials.
+        target: The best last value of the completed trials that got as far,
+        completed: How many of these there are.
         rivals: How many others were better at the same epoch.
     """
 
     value: float
     threshold: float
     target: float
+    completed: int
     rivals: int
 
 
-def out_of_reach(goal: Goal, trial: Trial, trials: Sequence[Trial]) -> StopDecision | None:
-    """Return why the trial is to be stopped, or None when it goes on."""
-    completed = completed_series(goal, trials)
-    if len(completed) < CONSTANTS.completed:
-        return None
-    curve = running_series(goal, trial.curve)
-    length = float(np.median([len(series) for series in completed]))
-    done = checkpoint(len(curve), length)
-    if done == 0:
-        return None
-    partial = [
-        running_series(goal, other.curve)
-        for other in trials
-        if other.name != trial.name and other.phase in COMPARED and other.phase is not TrialPhase.COMPLETED
-    ]
-    shortfall = judge_reach(curve, done, length, _field(completed, partial, done))
-    if shortfall is None:
-        return None
-    epoch = trial.curve.measurements[len(curve) - 1].epoch
-    return StopDecision(
-        reason="OutOfReach",
-        message=f"epoch {epoch}: {comparison(goal, shortfall.value, shortfall.threshold)}, from where"
-        f" {number(in_users_terms(goal, shortfall.target))}, the best of {len(completed)} completed trials, could"
-        f" still be reached; {shortfall.rivals} trials were better at this epoch",
-        epoch=epoch,
-        value=in_users_terms(goal, shortfall.value),
-        threshold=in_users_terms(goal, shortfall.threshold),
-    )
+class OutOfReach:
+    """The rule, with what it has to know of all trials.
+
+    Args:
+        goal: Which direction of the objective is better.
+        trials: All trials of the job.
+    """
+
+    def __init__(self, goal: Goal, trials: Sequence[Trial]) -> None:
+        completed = completed_series(goal, trials)
+        self._goal = goal
+        self._length = typical_length(completed)
+        self._completed = [(np.maximum.accumulate(series), series[-1]) for series in completed]
+        self._partial = {name: np.maximum.accumulate(series) for name, series in partial_series(goal, trials).items()}
+
+    def __call__(self, trial: Trial) -> StopDecision | None:
+        """Return why the trial is to be stopped, or None when it goes on."""
+        curve = running_series(self._goal, trial.curve)
+        done = checkpoint(len(curve), self._length)
+        if done == 0:
+            return None
+        field = self._field(trial, done)
+        shortfall = judge_reach(curve, done, self._length, field)
+        if shortfall is None:
+            return None
+        chance = chance_in_words(self._goal, shortfall.value, field.completed_best, field.completed_last)
+        epoch = trial.curve.measurements[len(curve) - 1].epoch
+        target = number(in_users_terms(self._goal, shortfall.target))
+        return StopDecision(
+            reason="OutOfReach",
+            message=f"epoch {epoch}: {comparison(self._goal, shortfall.value, shortfall.threshold)}, from where"
+            f" {target}, the best of {shortfall.completed} completed trials, could still be reached;"
+            f" {shortfall.rivals} trials were better at this epoch{chance}",
+            epoch=epoch,
+            value=in_users_terms(self._goal, shortfall.value),
+            threshold=in_users_terms(self._goal, shortfall.threshold),
+        )
+
+    def _field(self, trial: Trial, done: int) -> Field:
+        """The other trials that reached the epoch."""
+        ended = [(best[done - 1], last) for best, last in self._completed if len(best) >= done]
+        partial = [best[done - 1] for name, best in self._partial.items() if len(best) >= done and name != trial.name]
+        completed_best = np.array([best for best, _ in ended], dtype=np.float64)
+        return Field(
+            best=np.concatenate([completed_best, partial]),
+            completed_best=completed_best,
+            completed_last=np.array([last for _, last in ended], dtype=np.float64),
+        )
 
 
 def checkpoint(done: int, length: float, constants: Constants = CONSTANTS) -> int:
@@ -159,7 +182,9 @@ def judge_reach(
     gain = max(_gain_of_others(field), 0.0 if diverged else _own_gain(curve[:done], length))
     widened = 1.0 if rivals >= constants.rivals else constants.few_rivals_factor
     threshold = target - constants.margin * widened * gain
-    return Shortfall(value, threshold, target, rivals) if value < threshold else None
+    if value >= threshold:
+        return None
+    return Shortfall(value, threshold, target, len(field.completed_last), rivals)
 
 
 def _gain_of_others(field: Field) -> float:
@@ -176,12 +201,3 @@ def _own_gain(curve: Series, length: float) -> float:
         return math.inf
     recent = finite[max(0, math.ceil(len(finite) / 2) - 1) :]
     return float(np.max(recent) - np.min(recent)) * max(0.0, math.log2(length / len(curve)))
-
-
-def _field(completed: Sequence[Series], partial: Sequence[Series], done: int) -> Field:
-    ended = [series for series in completed if len(series) >= done]
-    going = [series for series in partial if len(series) >= done]
-    completed_best = np.array([np.max(series[:done]) for series in ended], dtype=np.float64)
-    going_best = np.array([np.max(series[:done]) for series in going], dtype=np.float64)
-    completed_last = np.array([series[-1] for series in ended], dtype=np.float64)
-    return Field(np.concatenate([completed_best, going_best]), completed_best, completed_last)

@@ -13,7 +13,7 @@ from tuning_operator.core.curves import Goal
 from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -22,22 +22,20 @@ if TYPE_CHECKING:
 
     Series = npt.NDArray[np.float64]
 
-COMPARED = frozenset(
+_PARTIAL = frozenset(
     {
         TrialPhase.RUNNING,
         TrialPhase.COLLECTING,
         TrialPhase.STOPPING,
-        TrialPhase.COMPLETED,
         TrialPhase.EARLY_STOPPED,
         TrialPhase.STOPPED,
     }
 )
-"""Trials that others are compared with, so that the field is not only made of survivors; failed ones tell nothing."""
 
 
 def running_series(goal: Goal, curve: Curve) -> Series:
     """The curve up to its first gap: what a decision about a running trial may act on."""
-    return goal_oriented(goal, np.array([value for _, value in curve.prefix()], dtype=np.float64))
+    return _goal_oriented(goal, [value for _, value in curve.prefix()])
 
 
 def completed_series(goal: Goal, trials: Iterable[Trial]) -> list[Series]:
@@ -49,22 +47,35 @@ def completed_series(goal: Goal, trials: Iterable[Trial]) -> list[Series]:
     return [
         _without_gaps(goal, trial.curve)
         for trial in trials
-        if trial.phase is TrialPhase.COMPLETED and trial.curve.prefix()
+        if trial.phase is TrialPhase.COMPLETED and trial.curve.has_beginning
     ]
 
 
-def goal_oriented(goal: Goal, values: Series) -> Series:
+def partial_series(goal: Goal, trials: Iterable[Trial]) -> dict[str, Series]:
+    """The curves of stopped and running trials by name, up to their first gap; failed trials tell nothing.
+
+    With them a trial is compared with all that there are, and not with survivors alone.
+    """
+    return {trial.name: running_series(goal, trial.curve) for trial in trials if trial.phase in _PARTIAL}
+
+
+def typical_length(series: Sequence[Series]) -> float:
+    """The median number of epochs; 0 of none."""
+    return float(np.median([len(each) for each in series])) if series else 0.0
+
+
+def _goal_oriented(goal: Goal, values: Sequence[float]) -> Series:
     """The values so that higher is better; all that is not finite becomes minus infinity."""
-    return np.where(np.isfinite(values), values if goal is Goal.MAXIMIZE else -values, -np.inf)
+    array = np.array(values, dtype=np.float64)
+    return np.where(np.isfinite(array), array if goal is Goal.MAXIMIZE else -array, -np.inf)
 
 
 def _without_gaps(goal: Goal, curve: Curve) -> Series:
-    measured = np.array(curve.measurements, dtype=np.float64)
-    epochs, values = measured[:, 0], goal_oriented(goal, measured[:, 1])
-    length = int(epochs[-1] - epochs[0]) + 1
-    if length == len(values):
+    values = _goal_oriented(goal, [value for _, value in curve])
+    if curve.span == len(curve):
         return values
-    return _interpolated(np.arange(length) + epochs[0], epochs, values)
+    epochs = np.array([epoch for epoch, _ in curve], dtype=np.float64)
+    return _interpolated(np.arange(curve.span) + epochs[0], epochs, values)
 
 
 def _interpolated(at: Series, epochs: Series, values: Series) -> Series:
