@@ -17,6 +17,7 @@ from tuning_operator.api.trial import new_trial, parse_trial
 from tuning_operator.api.trial import render_status as render_trial_status
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.job import CompletionReason, Condition, JobPhase
+from tuning_operator.core.savings import DryRun, Saving, Savings
 from tuning_operator.core.suggest import Source, Suggestion
 from tuning_operator.core.summary import JobStatus
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
@@ -37,6 +38,7 @@ STOPPED = TrialStatus(
     training_seconds=180,
     curve=Curve.of([(1, 0.25), (2, float("nan")), (3, float("-inf")), (4, 0.123456789012345678)]),
     stop=StopDecision("BelowMedian", "epoch 4: 0.12 is below 0.5, the median of 3 trials", 4, 0.12, 0.5),
+    would_stop=StopDecision("OutOfReach", "epoch 2: the training diverged", 2, float("nan"), 0.25),
     reason="BelowMedian",
     message="epoch 4: 0.12 is below 0.5, the median of 3 trials",
 )
@@ -93,6 +95,9 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         newest=stopped,
         total_training_seconds=1234,
         idle=timedelta(seconds=60),
+        early_stopping=Savings(
+            Saving(1, 6, 4321), DryRun(Saving(2, 11, 90), would_miss_best=False, message="dry run: some words")
+        ),
     )
     job_status = render_status(summary, {}, parsed.job.spec.space.render(stopped.parameters))
     recorded = _patch_status(control_plane, namespace, names.JOB_PLURAL, "fashion", job_status)
@@ -117,7 +122,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         "REASON": "BelowMedian",
     }
     wide = control_plane.kubectl("get", "htj", "-n", namespace, "-o=wide")
-    assert all(words in wide for words in ("fashion-0007", "1234", "TargetReached"))
+    assert all(words in wide for words in ("fashion-0007", "1234", "4321", "TargetReached"))
     everything = control_plane.kubectl("get", "tuning", "-n", namespace, "-o=name")
     assert everything.split() == [
         "hyperparametertuningjob.tuning-operator.dev/fashion",

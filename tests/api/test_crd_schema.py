@@ -109,5 +109,6 @@ def test_defaults_are_those_of_the_operator() -> None:
     limits, stopping, knobs = Limits(max_trials=1), EarlyStopping(), MedianKnobs()
     assert at(names.JOB_PLURAL, ".spec.limits.maxParallelTrials")["default"] == limits.max_parallel_trials
     assert at(names.JOB_PLURAL, ".spec.earlyStopping.type")["default"] == stopping.type
+    assert at(names.JOB_PLURAL, ".spec.earlyStopping.dryRun")["default"] == stopping.dry_run
     median = at(names.JOB_PLURAL, ".spec.earlyStopping.median")["properties"]
     assert [field["default"] for field in median.values()] == list(asdict(knobs).values())

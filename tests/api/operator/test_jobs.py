@@ -104,6 +104,29 @@ def test_bad_trials_are_stopped_early_with_value_and_threshold(start_lab: Callab
     assert not pods & {"job-0004-1", "job-0005-1"}
 
 
+def test_a_dry_run_stops_nothing_and_tells_what_would_have_been_lost(start_lab: Callable[..., Lab]) -> None:
+    def train(_parameters: Mapping[str, Any], pod: str) -> Training:
+        if int(pod.split("-")[-2]) <= 3:
+            return Training((0.5,) * 10)
+        return Training((0.1,) * 9 + (0.9,), epoch_seconds=0.4)
+
+    lab = start_lab(train)
+    rule = {"type": "Median", "dryRun": True}
+    lab.cluster.apply(job_manifest(lab.namespace, earlyStopping=rule, limits={"maxTrials": 4, "maxParallelTrials": 1}))
+    status = lab.cluster.wait_for_phase("Completed")["status"]
+    assert set(finals(lab).values()) == {"Completed"}
+    tried = lab.cluster.trials()[3]["status"]
+    decision = tried["wouldStop"]
+    assert (decision["reason"], tried["epochs"], "stopDecision" in tried) == ("BelowMedian", 10, False)
+    assert status["bestTrial"]["name"] == "job-0004"
+    saved = status["earlyStopping"]
+    assert (saved["stopped"], saved["wouldStop"], saved["wouldSaveEpochs"]) == (0, 1, 10 - decision["epoch"])
+    assert saved["wouldMissBest"] is True
+    assert "among them the best, job-0004 (0.9)" in saved["message"]
+    told = [event for event in lab.cluster.events() if event["reason"] == "TrialWouldStop"]
+    assert {event["regarding"]["kind"] for event in told} == {"HyperparameterTuningJob", "TuningTrial"}
+
+
 def test_suggestions_come_from_the_model_after_the_start(
     start_lab: Callable[..., Lab],
 ) -> None:

@@ -38,6 +38,7 @@ def job_body(**spec: Any) -> Body:
         "limits": {"maxTrials": 20, "maxParallelTrials": 2, "maxFailedTrials": 3, "maxDuration": "1h30m"},
         "earlyStopping": {
             "type": "Median",
+            "dryRun": True,
             "median": {
                 "statistic": "Current",
                 "quantile": 0.25,

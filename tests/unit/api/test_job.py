@@ -23,6 +23,7 @@ from tuning_operator.core.job import (
     RunningTrials,
     SuspendPolicy,
 )
+from tuning_operator.core.savings import DryRun, Saving, Savings
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
@@ -43,7 +44,9 @@ def test_every_field_of_the_specification_is_read() -> None:
             )
         ),
         limits=Limits(20, 2, 3, timedelta(minutes=90)),
-        early_stopping=EarlyStopping(EarlyStoppingType.MEDIAN, MedianKnobs(Statistic.CURRENT, 0.25, 5, 4, 0.5)),
+        early_stopping=EarlyStopping(
+            EarlyStoppingType.MEDIAN, MedianKnobs(Statistic.CURRENT, 0.25, 5, 4, 0.5), dry_run=True
+        ),
         max_attempts=4,
         start_deadline=timedelta(minutes=10),
         static_parameters={"epochs": "10"},
@@ -87,7 +90,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert (spec.suspend_policy, spec.stop) == (SuspendPolicy.DRAIN, False)
     assert spec.completion == Criteria(None, 0.01, None, RunningTrials.STOP)
     assert (spec.time_to_live, spec.pod_cleanup) == (None, PodCleanup.KEEP)
-    assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs())
+    assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs(), dry_run=False)
     assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
     assert (spec.max_attempts, spec.start_deadline) == (1, None)
     assert spec.space == Space((Continuous("lr", 0.0, 1.0), Integer("n", 1, 2)))
@@ -231,8 +234,26 @@ def test_a_status_says_everything() -> None:
         ],
         "startTime": "2026-05-04T11:43:20Z",
         "bestTrial": {"name": "job-0002", "objective": "0.75", "epoch": 2, "parameters": {"lr": "0.0002"}},
+        "earlyStopping": {"stopped": 1, "epochsSaved": 0, "secondsSaved": 0},
         "suggestion": {"trial": 6, "source": "Model", "message": "expected improvement 0.1", "expectedGain": "0.0123"},
     }
+
+
+def test_what_a_dry_run_shows_is_rendered_as_far_as_it_is_known() -> None:
+    known = DryRun(Saving(3, 20, 200), would_miss_best=None, message="dry run: …")
+    summary = replace(summed_up(), early_stopping=Savings(Saving(0, 0, 0), known))
+    rendered = {
+        "stopped": 0,
+        "epochsSaved": 0,
+        "secondsSaved": 0,
+        "wouldStop": 3,
+        "wouldSaveEpochs": 20,
+        "wouldSaveSeconds": 200,
+        "message": "dry run: …",
+    }
+    assert render_status(summary, {}, {})["earlyStopping"] == rendered
+    later = replace(summary, early_stopping=Savings(Saving(0, 0, 0), replace(known, would_miss_best=False)))
+    assert render_status(later, {}, {})["earlyStopping"] == rendered | {"wouldMissBest": False}
 
 
 def test_the_end_is_rendered() -> None:

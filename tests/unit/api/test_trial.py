@@ -24,6 +24,14 @@ times = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.ju
 values = st.floats().map(lambda value: math.nan if math.isnan(value) else value)
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50)
 counts = st.integers(0, 2**40)
+decisions = st.none() | st.builds(
+    StopDecision,
+    reason=words,
+    message=words,
+    epoch=st.none() | st.integers(0, 10**6),
+    value=st.none() | values,
+    threshold=st.none() | values,
+)
 statuses = st.builds(
     TrialStatus,
     phase=st.sampled_from(TrialPhase),
@@ -36,15 +44,8 @@ statuses = st.builds(
     completion_time=st.none() | times,
     training_seconds=counts,
     curve=st.lists(st.tuples(st.integers(0, 10**6), values), max_size=20).map(Curve.of),
-    stop=st.none()
-    | st.builds(
-        StopDecision,
-        reason=words,
-        message=words,
-        epoch=st.none() | st.integers(0, 10**6),
-        value=st.none() | values,
-        threshold=st.none() | values,
-    ),
+    stop=decisions,
+    would_stop=decisions,
     reason=st.none() | words,
     message=st.none() | words,
 )
@@ -78,6 +79,7 @@ def test_every_field_without_a_value_is_removed() -> None:
         "completionTime",
         "objective",
         "stopDecision",
+        "wouldStop",
         "reason",
         "message",
     }

@@ -33,6 +33,7 @@ from tuning_operator.core.trials import TrialPhase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tuning_operator.core.savings import Savings
     from tuning_operator.core.summary import JobStatus
     from tuning_operator.core.trials import Trial
 
@@ -117,6 +118,10 @@ class _Median(_Model):
 class _EarlyStopping(_Model):
     type: EarlyStoppingType = EarlyStoppingType.OFF
     median: _Median = _Median()
+    dry_run: bool = False
+
+    def to_core(self) -> EarlyStopping:
+        return EarlyStopping(self.type, MedianKnobs(**self.median.model_dump()), self.dry_run)
 
 
 class _Hyperband(_Model):
@@ -176,7 +181,7 @@ class _Spec(_Model):
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
-        limits, knobs = self.limits, self.early_stopping.median
+        limits = self.limits
         space = Space(tuple(parameter.to_core() for parameter in self.parameters))
         max_trials = limits.max_trials or space.size
         if max_trials is None:
@@ -191,7 +196,7 @@ class _Spec(_Model):
                 limits.max_failed_trials,
                 _duration(limits.max_duration, "limits.maxDuration"),
             ),
-            early_stopping=EarlyStopping(self.early_stopping.type, MedianKnobs(**knobs.model_dump())),
+            early_stopping=self.early_stopping.to_core(),
             max_attempts=self.retry.max_attempts,
             start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
             static_parameters=self.static_parameters,
@@ -297,6 +302,8 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
             "epoch": latest.epoch,
             "parameters": dict(trial_texts),
         }
+    if summary.early_stopping:
+        status["earlyStopping"] = _early_stopping(summary.early_stopping)
     if summary.newest:
         status["suggestion"] = _suggestion(summary.newest)
     return status
@@ -314,6 +321,25 @@ def _trial_counts(summary: JobStatus) -> dict[str, int]:
         "stopped": count.get(TrialPhase.STOPPED, 0),
         "failed": count.get(TrialPhase.FAILED, 0),
     }
+
+
+def _early_stopping(savings: Savings) -> dict[str, Any]:
+    stopped, dry_run = savings.stopped, savings.dry_run
+    rendered: dict[str, Any] = {
+        "stopped": stopped.trials,
+        "epochsSaved": stopped.epochs,
+        "secondsSaved": stopped.seconds,
+    }
+    if dry_run:
+        rendered |= {
+            "wouldStop": dry_run.saving.trials,
+            "wouldSaveEpochs": dry_run.saving.epochs,
+            "wouldSaveSeconds": dry_run.saving.seconds,
+            "message": dry_run.message,
+        }
+        if dry_run.would_miss_best is not None:
+            rendered["wouldMissBest"] = dry_run.would_miss_best
+    return rendered
 
 
 def _suggestion(newest: Trial) -> dict[str, Any]:

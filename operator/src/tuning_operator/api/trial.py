@@ -56,6 +56,7 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
         training_seconds=status.get("trainingSeconds", 0),
         curve=_parse_curve(status.get("curve") or {}),
         stop=_parse_stop(status.get("stopDecision")),
+        would_stop=_parse_stop(status.get("wouldStop")),
         reason=status.get("reason"),
         message=status.get("message"),
     )
@@ -83,6 +84,7 @@ def render_status(trial: Trial) -> dict[str, Any]:
             "values": [render_number(measurement.value) for measurement in status.curve],
         },
         "stopDecision": _render_stop(status.stop),
+        "wouldStop": _render_stop(status.would_stop),
         "reason": status.reason,
         "message": status.message[:1024] if status.message else None,
     }

@@ -25,6 +25,9 @@ SUGGESTION_FALLBACKS = Counter(
     "tuning_operator_suggestion_fallbacks_total", "Suggestions that fell back from the model."
 )
 EARLY_STOPS = Counter("tuning_operator_early_stops_total", "Trials stopped early.", ["reason"])
+DRY_RUN_STOPS = Counter(
+    "tuning_operator_dry_run_stops_total", "Trials that a dry run would have stopped early.", ["reason"]
+)
 PROMETHEUS_ERRORS = Counter(
     "tuning_operator_prometheus_errors_total", "Questions to Prometheus without a usable answer."
 )

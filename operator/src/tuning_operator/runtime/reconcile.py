@@ -179,9 +179,11 @@ class Reconciler:
                 raise result
         before = {trial.name: trial for trial in snapshot.trials}
         for trial in decision.changed:
-            stop = trial.status.stop
-            if stop and stop.epoch is not None and not before[trial.name].status.stop:
-                metrics.EARLY_STOPS.labels(stop.reason).inc()
+            known, status = before[trial.name].status, trial.status
+            if status.stop and status.stop.epoch is not None and not known.stop:
+                metrics.EARLY_STOPS.labels(status.stop.reason).inc()
+            if status.would_stop and not known.would_stop:
+                metrics.DRY_RUN_STOPS.labels(status.would_stop.reason).inc()
 
     async def _create_pods(
         self, key: JobKey, observed: Observed, decision: Decision
