@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from tuning_operator.runtime.prometheus import Prometheus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 Pairs = list[tuple[int | str, str]]
 
@@ -32,19 +32,27 @@ def answer(*result: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 
 
 class PrometheusServer:
-    """Answers every question with the text and the status code that it is told to; remembers the questions."""
+    """Answers every question with the text and the status code that it is told to; remembers the questions.
+
+    Attributes:
+        respond: set by a test that needs another answer than these: gets the request and the query.
+    """
 
     def __init__(self) -> None:
         self.status = 200
         self.text = json.dumps(answer())
         self.questions: list[dict[str, str]] = []
+        self.respond: Callable[[web.Request, str], Awaitable[web.StreamResponse]] = self._say
 
     def says(self, body: object, status: int = 200) -> None:
         """Answer like this from now on."""
         self.status, self.text = status, body if isinstance(body, str) else json.dumps(body)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         self.questions.append({name: str(value) for name, value in (await request.post()).items()})
+        return await self.respond(request, self.questions[-1]["query"])
+
+    async def _say(self, _request: web.Request, _query: str) -> web.StreamResponse:
         return web.Response(status=self.status, text=self.text, content_type="application/json")
 
 

@@ -13,7 +13,7 @@ from tests.unit.runtime.fakes import answer, prometheus_server, series
 from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.curves import Curve
 from tuning_operator.runtime import prometheus
-from tuning_operator.runtime.prometheus import PrometheusError, build_query, parse_answer
+from tuning_operator.runtime.prometheus import EPOCHS, PrometheusError, build_query, parse_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +28,23 @@ WINDOWS = dict.fromkeys(PODS, 300_000)
 def test_the_question_is_the_documented_one() -> None:
     assert build_query("ns", {"b-0001-1": 300_000, "a-0001-1": 300_000}, [METRIC]) == (
         "max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{"
-        r'namespace="ns",pod=~"a\\-0001\\-1|b\\-0001\\-1",metric=~"validation:accuracy"}[300000ms]))'
+        r'namespace="ns",pod=~"a\\-0001\\-1|b\\-0001\\-1",metric=~"validation:accuracy",'
+        'epoch=~"0|[1-9][0-9]{0,3}|[1-3][0-9]{4}"}[300000ms]))'
     )
 
 
 def test_a_young_pod_has_a_window_of_its_own() -> None:
-    assert build_query("ns", {"a": 300_000, "b": 12_900, "c": 300_000}, ["m"]) == (
+    query = build_query("ns", {"a": 300_000, "b": 12_900, "c": 300_000}, ["m"])
+    assert re.sub(r',epoch=~"[^"]*"', "", query) == (
         "max by (pod, metric, epoch) ("
         'last_over_time(tuning_epoch_value{namespace="ns",pod=~"b",metric=~"m"}[12900ms]) or '
         'last_over_time(tuning_epoch_value{namespace="ns",pod=~"a|c",metric=~"m"}[300000ms]))'
     )
+
+
+def test_the_question_is_about_the_epochs_that_are_taken_and_no_others() -> None:
+    """Else a trainer could fill the answer, which is one for all trials of a namespace, with texts of its own."""
+    assert [number for number in range(100_001) if re.fullmatch(EPOCHS, str(number))] == list(range(MAX_EPOCH + 1))
 
 
 GO_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "a": "\a", "v": "\v"}
@@ -76,7 +83,12 @@ def test_whatever_the_names_it_is_one_selector_that_matches_them_alone(
     namespace: str, pods: list[str], metrics: list[str]
 ) -> None:
     found = list(selector(build_query(namespace, dict.fromkeys(pods, 300_000), metrics)))
-    assert [(label, operator) for label, operator, _ in found] == [("namespace", "="), ("pod", "=~"), ("metric", "=~")]
+    assert [(label, operator) for label, operator, _ in found] == [
+        ("namespace", "="),
+        ("pod", "=~"),
+        ("metric", "=~"),
+        ("epoch", "=~"),
+    ]
     assert found[0][2] == namespace
     for wanted, (_, _, pattern) in ((pods, found[1]), (metrics, found[2])):
         assert all(re.fullmatch(pattern, name) for name in wanted)
@@ -146,6 +158,10 @@ def test_infos_are_no_warnings() -> None:
         (answer([{"metric": {"pod": ["x"], "epoch": "1"}, "value": [1, "1"]}]), "malformed"),
         (answer([{"metric": {"epoch": 1}, "value": [1, "1"]}]), "malformed"),
         (answer(["x"]), "malformed"),  # type: ignore[list-item]
+        (
+            answer([{"metric": {"pod": "job-0001-1", "metric": METRIC, "epoch": "1"}, "value": [1, 10**400]}]),
+            "malformed",
+        ),
     ],
 )
 def test_an_answer_that_is_not_whole_is_none(body: object, words: str) -> None:
@@ -154,7 +170,12 @@ def test_an_answer_that_is_not_whole_is_none(body: object, words: str) -> None:
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(list(PODS)),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([*PODS, METRIC, "1", 10**400]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["metric", "value", "pod", "epoch", "x"]), inner, max_size=4)
@@ -197,6 +218,8 @@ async def test_one_question_for_all_pods() -> None:
         (204, "", "HTTP 204"),
         (200, "<html>", "did not answer with JSON"),
         (200, "", "did not answer with JSON"),
+        (200, "[" * 100_000, "did not answer with JSON"),
+        (500, "\x1b[2J\nno", "HTTP 500: \N{REPLACEMENT CHARACTER}.2J no"),
         (200, "\udcff", "did not answer with JSON"),
     ],
 )

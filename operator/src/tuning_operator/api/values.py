@@ -59,3 +59,14 @@ def render_number(value: float) -> str:
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return repr(float(value)).removesuffix(".0")
+
+
+def printable(text: str, limit: int) -> str:
+    """As much of a text from outside as may be shown to people: no longer, and nothing that a terminal would obey."""
+    return "".join(map(_shown, text[:limit]))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"

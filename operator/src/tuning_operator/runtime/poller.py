@@ -140,9 +140,14 @@ class MetricsPoller:
         self._answered[namespace] = now
         self._set_condition(namespace, asked, Condition("MetricsAvailable", "True", "PrometheusAnswers", since=since))
         for job, pods in asked.items():
-            fresh = {pod: Reading(curves[pod], after_end=item.ended is not None) for pod, item in pods.items()}
-            if job in self._interests and self._readings.get(job) != fresh:
-                self._readings[job] = fresh
+            known = self._readings.get(job, {})
+            fresh = {
+                pod: Reading(curves[pod], after_end=item.ended is not None)
+                for pod, item in pods.items()
+                if pod in curves
+            }
+            if job in self._interests and {**known, **fresh} != known:
+                self._readings[job] = {**known, **fresh}
                 self._changed(job)
 
     def _set_condition(self, namespace: str, jobs: Mapping[JobKey, object], condition: Condition) -> None:

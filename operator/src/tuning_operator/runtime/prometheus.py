@@ -8,26 +8,38 @@ Prometheus sets and a trainer cannot forge.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import defaultdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from tuning_operator.api.termination import MAX_EPOCH
+from tuning_operator.api.values import printable
 from tuning_operator.core.curves import Curve
 from tuning_operator.runtime import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+logger = logging.getLogger(__name__)
+
 QUERY_TIMEOUT = 15.0
-MAX_ANSWER = 64 * 1024 * 1024
+MAX_ANSWER = 32 * 1024 * 1024
+"""More than one Pod can fill: 40,000 epochs of a metric with the longest name are 27 MiB."""
+
+EPOCHS = "0|[1-9][0-9]{0,3}|[1-3][0-9]{4}"
+"""An epoch up to `MAX_EPOCH`. There is one way to write it, so that a Pod has one series for each epoch."""
 
 
 class PrometheusError(Exception):
     """Prometheus gave no usable answer; the message says why."""
+
+
+class TooMuchError(PrometheusError):
+    """The answer is larger than the operator, or Prometheus itself, is willing to take."""
 
 
 class Prometheus:
@@ -35,6 +47,8 @@ class Prometheus:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        parts = urlsplit(url)  # messages are read by more people than may know a password
+        self._name = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=QUERY_TIMEOUT))
 
     async def close(self) -> None:
@@ -44,6 +58,9 @@ class Prometheus:
     async def curves(self, namespace: str, pods: Mapping[str, str], windows: Mapping[str, int]) -> dict[str, Curve]:
         """Return the curve of each Pod, in one question for all of them.
 
+        When that is too much it becomes two questions, and so on, so that a Pod with a flood of series keeps nobody
+        else's from being known. A Pod that is too much by itself has no entry.
+
         Args:
             namespace: The Pods' namespace.
             pods: Names of the Pods, each with the metric that is its objective.
@@ -52,7 +69,26 @@ class Prometheus:
         Raises:
             PrometheusError: There is no usable answer.
         """
-        query = build_query(namespace, windows, set(pods.values()))
+        known: dict[str, Curve] = {}
+        refused: TooMuchError | None = None
+        batches = [sorted(pods)]
+        while batches:
+            batch = batches.pop()
+            try:
+                known |= await self._curves(namespace, {pod: pods[pod] for pod in batch}, windows)
+            except TooMuchError as error:
+                middle = len(batch) // 2
+                if middle:
+                    batches += [batch[:middle], batch[middle:]]
+                else:
+                    logger.warning("metrics of Pod %s/%s: %s", namespace, batch[0], error)
+                    refused = error
+        if refused and not known:
+            raise refused
+        return known
+
+    async def _curves(self, namespace: str, pods: Mapping[str, str], windows: Mapping[str, int]) -> dict[str, Curve]:
+        query = build_query(namespace, {pod: windows[pod] for pod in pods}, set(pods.values()))
         with metrics.PROMETHEUS_SECONDS.time():
             try:
                 return parse_answer(await self._ask(query), pods)
@@ -63,15 +99,17 @@ class Prometheus:
     async def _ask(self, query: str) -> Any:
         form = {"query": query, "timeout": f"{QUERY_TIMEOUT:g}s"}
         try:
-            async with self._session.post(f"{self._url}/api/v1/query", data=form) as response:
+            # A redirect is not followed: it could lead to anything that the operator reaches and others do not.
+            async with self._session.post(f"{self._url}/api/v1/query", data=form, allow_redirects=False) as response:
                 body = await _read(response)
                 if response.status != HTTPStatus.OK:
-                    raise PrometheusError(f"{self._url} answered HTTP {response.status}: {_excerpt(body)}")
+                    kind = TooMuchError if b"too many samples" in body else PrometheusError
+                    raise kind(f"{self._name} answered HTTP {response.status}: {_excerpt(body)}")
                 return json.loads(body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise PrometheusError(f"{self._url} does not answer: {error!r}") from error
-        except ValueError as error:
-            raise PrometheusError(f"{self._url} did not answer with JSON") from error
+            raise PrometheusError(f"{self._name} does not answer: {type(error).__name__} {error}".rstrip()) from error
+        except (ValueError, RecursionError) as error:
+            raise PrometheusError(f"{self._name} did not answer with JSON") from error
 
 
 def build_query(namespace: str, windows: Mapping[str, int], objectives: Collection[str]) -> str:
@@ -84,7 +122,9 @@ def build_query(namespace: str, windows: Mapping[str, int], objectives: Collecti
 
 
 def _range(namespace: str, pods: Collection[str], objectives: Collection[str], window: int) -> str:
-    selector = f"namespace={_quoted(namespace)},pod=~{_any_of(pods)},metric=~{_any_of(objectives)}"
+    selector = (
+        f"namespace={_quoted(namespace)},pod=~{_any_of(pods)},metric=~{_any_of(objectives)},epoch=~{_quoted(EPOCHS)}"
+    )
     return f"last_over_time(tuning_epoch_value{{{selector}}}[{window}ms])"
 
 
@@ -110,16 +150,13 @@ def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
             pod, epoch = labels.get("pod", ""), _epoch(labels.get("epoch", ""))
             if epoch is not None and labels.get("metric") == pods.get(pod):
                 points[pod].append((epoch, float(series["value"][1])))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise PrometheusError(f"the answer is malformed: {error!r}") from error
     return {pod: Curve.of(points[pod]) for pod in pods}
 
 
 def _epoch(text: str) -> int | None:
-    """Parse an epoch; only one way to write it counts, so that a Pod has one series for each epoch."""
-    if not re.fullmatch(r"0|[1-9][0-9]{0,6}", text) or int(text) > MAX_EPOCH:
-        return None
-    return int(text)
+    return int(text) if re.fullmatch(EPOCHS, text) else None
 
 
 def _any_of(words: Collection[str]) -> str:
@@ -131,14 +168,14 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse) -> bytearray:
     body = bytearray()
     async for chunk in response.content.iter_chunked(1 << 20):
         body += chunk
         if len(body) > MAX_ANSWER:
-            raise PrometheusError(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
-    return bytes(body)
+            raise TooMuchError(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
+    return body
 
 
-def _excerpt(text: str | bytes) -> str:
-    return (text if isinstance(text, str) else text.decode(errors="replace"))[:300]
+def _excerpt(text: str | bytearray) -> str:
+    return printable(text if isinstance(text, str) else text.decode(errors="replace"), 300)
