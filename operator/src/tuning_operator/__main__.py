@@ -10,6 +10,7 @@ import sys
 import kopf
 from prometheus_client import start_http_server
 
+from tuning_operator.runtime.depth import read_any_depth
 from tuning_operator.runtime.handlers import build_registry
 from tuning_operator.runtime.operator import Operator
 from tuning_operator.runtime.settings import Settings, parse_settings
@@ -23,6 +24,7 @@ def main() -> None:
     """Run the operator until a signal ends it."""
     settings = parse_settings(sys.argv[1:])
     _configure_logging(settings)
+    read_any_depth()
     start_http_server(settings.metrics_port)
     sys.exit(asyncio.run(_run(settings)))
 

@@ -171,6 +171,8 @@ class Cluster:
                 method, url, header_params=headers, body=sent, _request_timeout=REQUEST_TIMEOUT
             )
             text = (await response.read()).decode()
+        except RecursionError as error:
+            raise ApiError(ErrorKind.INVALID, "the object is nested too deeply to be sent") from error
         except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
             raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: {error!r}") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
