@@ -271,6 +271,18 @@ def test_a_message_is_cut_to_what_a_status_holds() -> None:
         assert len(waiting.message) == 1024
 
 
+def test_what_people_are_shown_is_short_and_does_nothing_to_their_terminal() -> None:
+    hostile = "\x1b]0;owned\x07\x1b[2Jdone\r\u202e\ud800" + "x" * 5000
+    found = read(
+        {"phase": "Failed", "reason": hostile, "containerStatuses": containers(terminated(1, "Error", hostile))}
+    )
+    assert found.exit is not None
+    for text, length in ((found.exit.reason, 128), (found.exit.message, 1024)):
+        assert len(text) == length
+        assert text.isprintable()
+        assert "done" in text
+
+
 @given(
     st.fixed_dictionaries(
         {},

@@ -161,6 +161,13 @@ def test_what_a_template_leaves_out_is_safe_and_what_it_says_is_kept() -> None:
     assert training(found)["resources"] == {"limits": {"nvidia.com/gpu": 1}}
 
 
+def test_no_word_about_a_token_is_no_wish_for_one() -> None:
+    """Kubernetes reads null as the service account's default, which is a token."""
+    silent = template()
+    silent["spec"]["automountServiceAccountToken"] = None
+    assert build(silent)["spec"]["automountServiceAccountToken"] is False
+
+
 @pytest.mark.parametrize(("annotation", "name"), [(None, "first"), ("second", "second")])
 def test_the_training_container_is_the_annotated_one_else_the_first(annotation: str | None, name: str) -> None:
     given: dict[str, Any] = {

@@ -56,6 +56,14 @@ def test_another_metric_is_a_history_without_the_objective() -> None:
     assert (len(found.curve), found.metrics) == (0, ("validation:acc",))
 
 
+def test_few_and_harmless_names_of_metrics_are_passed_on() -> None:
+    metrics: dict[str, list[float]] = {f"\x1b{number:04d}" + "n" * 500: [1, 2, 3] for number in range(50)}
+    found = parse_history(message(metrics=metrics), METRIC)
+    assert found is not None
+    assert len(found.metrics) == 16
+    assert all(name.isprintable() and len(name) == 128 for name in found.metrics)
+
+
 @pytest.mark.parametrize(
     "text",
     [

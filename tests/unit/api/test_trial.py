@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import NOW, SPACE, ago, curve, job, trial
 from tuning_operator.api.names import parameters_hash, trial_name
-from tuning_operator.api.trial import new_trial, parse_trial, render_status
+from tuning_operator.api.trial import InvalidTrialError, new_trial, parse_trial, render_status
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.space import Categorical, Continuous, Integer, Space
 from tuning_operator.core.suggest import Source, Suggestion
@@ -137,7 +137,7 @@ def test_unknown_fields_of_a_status_are_ignored() -> None:
     ("change", "words"),
     [
         ({"status": {"phase": "Dreaming"}}, "Dreaming"),
-        ({"status": {"curve": {"epochs": [1, 2], "values": ["1"]}}}, "zip"),
+        ({"status": {"curve": {"epochs": [1, 2], "values": ["1"]}}}, "2 epochs and 1 values"),
         ({"status": {"curve": {"epochs": [1], "values": ["high"]}}}, "high"),
         ({"spec": {"number": 1, "seed": 1, "parameters": {"lr": "2"}}}, "parameter lr"),
         ({"spec": {"number": 1, "seed": 1, "parameters": {}}}, "parameter lr: missing"),
@@ -145,7 +145,7 @@ def test_unknown_fields_of_a_status_are_ignored() -> None:
     ],
 )
 def test_what_is_not_understood_is_refused(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(InvalidTrialError, match=f"TuningTrial job-0001: .*{words}"):
         parse_trial(stored(trial(1)) | change, SPACE)
 
 

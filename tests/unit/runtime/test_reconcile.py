@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,19 @@ def test_a_pod_with_other_parameters_is_not_adopted(runner: asyncio.Runner) -> N
     listed.connection.list_pods = none  # type: ignore[assignment, method-assign]
     with pytest.raises(ApiError, match="runs other parameters than its trial has"):
         runner.run(listed._reconciler.reconcile(KEY))
+
+
+def test_a_pod_that_pretends_to_be_a_trials_is_not_looked_at(runner: asyncio.Runner) -> None:
+    """Whoever may create Pods in the namespace can name any owner and set any label."""
+    it = Bench(runner, maxParallelTrials=1)
+    it.reconcile(3)
+    own = it.world.pods["job-0001-1"]
+    for name in ("evil", "job-0001-x", "job-0001-0", "job-0001-1-2", "job-0002-1"):
+        body = {**own.body, "metadata": {**own.body["metadata"], "name": name, "uid": name}}
+        it.world.pods[name] = replace(own, body=body, failed=True)
+    it.reconcile(3)
+    assert it.world.trials["job-0001"]["status"]["phase"] == "Pending"
+    assert it.world.trials["job-0001"]["status"]["attempt"] == 1
 
 
 @pytest.mark.parametrize("answer", ["gone", "going"])

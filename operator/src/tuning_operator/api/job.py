@@ -250,7 +250,7 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
         raise InvalidJobError(f"{where}: {first['msg']}") from error
     except KeyError as error:
         raise InvalidJobError(f"the field {error} is missing") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidJobError(f"{error}") from error
     return TuningJob(job, parsed.template, status, metadata.get("resourceVersion", ""))
 

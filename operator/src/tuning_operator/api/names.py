@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 def trial_name(job: str, number: int) -> str:
     """Name of a trial: numbers have at least four digits, so that `kubectl get` sorts them."""
     return f"{job}-{number:04d}"
+
+
+def attempt_number(pod: str, trial: str) -> int | None:
+    """Number of the attempt that a trial's Pod runs; None for a name that is none of the trial's Pods'."""
+    found = re.fullmatch(rf"{re.escape(trial)}-([1-9][0-9]{{0,8}})", pod)
+    return int(found[1]) if found else None
 
 
 def parameters_hash(parameters: Mapping[str, str]) -> str:

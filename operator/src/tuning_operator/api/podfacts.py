@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.termination import parse_history
-from tuning_operator.api.values import parse_time, time_in
+from tuning_operator.api.values import parse_time, printable, time_in
 from tuning_operator.core.pods import Exit, History, PodFacts, Waiting
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ IMAGE_PROBLEMS = frozenset(
 )
 """Why a container cannot be made: wrong for good, or right again soon; hence a period of grace."""
 
-MAX_MESSAGE = 1024
-"""As much of a message as a TuningTrial's status holds; what is read again has to compare equal to it."""
+MAX_MESSAGE, MAX_REASON = 1024, 128
+"""As much as a TuningTrial's status holds; what is read again has to compare equal to it."""
 
 DISRUPTIONS = frozenset(
     {
@@ -82,17 +82,18 @@ def _exit(
     if terminated is None:
         if status.get("phase") != "Failed":
             return None
-        return Exit(None, status.get("reason") or "PodFailed", status.get("message") or "the Pod failed")
+        return Exit(None, _reason(status) or "PodFailed", _message(status) or "the Pod failed")
     code = terminated.get("exitCode")
     if code == 0:
         return Exit(0)
-    reason = terminated.get("reason") or "Error"
-    word = status.get("reason") or (reason if reason not in {"Error", "Completed"} else f"ExitCode{code}")
+    reason = _reason(terminated) or "Error"
+    word = _reason(status) or (reason if reason not in {"Error", "Completed"} else f"ExitCode{code}")
     told = message.strip().splitlines()[-8:] if message and history is None else []
     if status.get("message"):
         told.append(status["message"])  # such as: the Pod was evicted, or active for too long
     detail = f": {' | '.join(told)}" if told else ""
-    return Exit(code, word, f"the training container exited with code {code} ({reason}){detail}")
+    whole = f"the training container exited with code {code} ({reason}){detail}"
+    return Exit(code, word, printable(whole, MAX_MESSAGE))
 
 
 def _has_ended(body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -114,10 +115,10 @@ def _deletion_requested(metadata: Mapping[str, Any]) -> datetime | None:
 def _disruption(status: Mapping[str, Any]) -> str | None:
     for condition in status.get("conditions") or ():
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            return str(condition.get("reason") or "DisruptionTarget")
-    reason = status.get("reason") or ""
+            return _reason(condition) or "DisruptionTarget"
+    reason = _reason(status)
     if reason in DISRUPTIONS or reason.startswith("OutOf"):
-        return str(reason)
+        return reason
     return None
 
 
@@ -125,10 +126,18 @@ def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting 
     """Why the training container does not run: its own state, an init container's, or the scheduler's words."""
     for item in (training, *(status.get("initContainerStatuses") or ())):
         waiting = (item.get("state") or {}).get("waiting") or {}
-        reason = waiting.get("reason") or ""
+        reason = _reason(waiting)
         if reason and reason not in {"PodInitializing", "ContainerCreating"}:
-            return Waiting(reason, (waiting.get("message") or "")[:MAX_MESSAGE], reason in IMAGE_PROBLEMS)
+            return Waiting(reason, _message(waiting), reason in IMAGE_PROBLEMS)
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return Waiting(condition.get("reason") or "Unschedulable", (condition.get("message") or "")[:MAX_MESSAGE])
+            return Waiting(_reason(condition) or "Unschedulable", _message(condition))
     return None
+
+
+def _reason(fields: Mapping[str, Any]) -> str:
+    return printable(fields.get("reason") or "", MAX_REASON)
+
+
+def _message(fields: Mapping[str, Any]) -> str:
+    return printable(fields.get("message") or "", MAX_MESSAGE)

@@ -28,19 +28,27 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial) -> dict[str, 
         ValueError: The template contradicts what is added to it; the message names the field.
     """
     parameters = job.spec.space.render(trial.parameters)
-    spec = copy.deepcopy(dict(template["spec"]))
+    spec = _copy(template["spec"])
     container = _training_container(spec, training_container_name(template))
     port = _metrics_port(container)
     _add_environment(container, _environment(job, trial, parameters, port))
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     spec["restartPolicy"] = "Never"
-    spec.setdefault("automountServiceAccountToken", False)
+    if spec.get("automountServiceAccountToken") is None:  # null would be the service account's default: a token
+        spec["automountServiceAccountToken"] = False
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": _metadata(job, template, trial, parameters, port),
         "spec": spec,
     }
+
+
+def _copy(spec: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(dict(spec))
+    except RecursionError:
+        raise ValueError("spec.template.spec: nested too deeply for a Pod") from None
 
 
 def training_container_name(template: Mapping[str, Any]) -> str:

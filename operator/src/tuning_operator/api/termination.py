@@ -9,11 +9,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tuning_operator.api.values import printable
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.pods import History
 
 MAX_EPOCH = 39_999
 """Later epochs are ignored: a curve has to fit into its TuningTrial, and that into etcd."""
+MAX_METRICS, MAX_NAME = 16, 128
+"""As many of the metrics' names, and as much of each, as users are told of."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
 
 
@@ -43,4 +46,5 @@ def parse_history(text: str, metric: str) -> History | None:
     if any(not 0 <= measurement.epoch <= MAX_EPOCH for measurement in curve):
         return None
     complete = not message.thinned and len(message.epochs) == message.completed
-    return History(curve, complete, tuple(sorted(message.metrics)))
+    names = sorted(printable(name, MAX_NAME) for name in message.metrics)
+    return History(curve, complete, tuple(names[:MAX_METRICS]))

@@ -19,12 +19,25 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest import Suggestion
 
 
+class InvalidTrialError(ValueError):
+    """A trial that passed the API server but is not understood here; the message names it."""
+
+
 def parse_trial(body: Mapping[str, Any], space: Space) -> Trial:
     """Parse a TuningTrial.
 
     Raises:
-        ValueError: The parameters do not lie in the space, or the status is not understood.
+        InvalidTrialError: The parameters do not lie in the space, or the status is not understood.
     """
+    try:
+        return _parse(body, space)
+    except KeyError as error:
+        raise InvalidTrialError(f"TuningTrial {body['metadata']['name']}: the field {error} is missing") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidTrialError(f"TuningTrial {body['metadata']['name']}: {error}") from error
+
+
+def _parse(body: Mapping[str, Any], space: Space) -> Trial:
     metadata, spec = body["metadata"], body["spec"]
     annotations = metadata.get("annotations") or {}
     return Trial(
@@ -128,6 +141,8 @@ def _objective_status(trial: Trial) -> str:
 
 def _parse_curve(curve: Mapping[str, Any]) -> Curve:
     epochs, values = curve.get("epochs") or (), curve.get("values") or ()
+    if len(epochs) != len(values):
+        raise ValueError(f"its curve has {len(epochs)} epochs and {len(values)} values")
     return Curve.of(zip(epochs, map(parse_number, values), strict=True))
 
 

@@ -100,7 +100,7 @@ def _pods(
     """Bucket the Pods by the trial that owns them.
 
     A Pod whose trial somebody deleted is about to end, and holds its slot until then. A new trial may have the old
-    one's name, but not its uid.
+    one's name, but not its uid. Whoever may create Pods can make one that pretends to be owned: names tell.
     """
     by_uid = {trial.uid: trial.name for trial in trials}
     container = training_container_name(tuning_job.template)
@@ -108,9 +108,10 @@ def _pods(
     buckets: defaultdict[str, list[PodFacts]] = defaultdict(list)
     for body in bodies:
         for reference in body["metadata"].get("ownerReferences") or ():
-            if reference["kind"] == names.TRIAL_KIND:
-                uid = reference["uid"]
-                buckets[by_uid.get(uid, uid)].append(parse_pod(body, container, metric))
+            trial = by_uid.get(reference["uid"], reference["name"])
+            if reference["kind"] == names.TRIAL_KIND and names.attempt_number(body["metadata"]["name"], trial):
+                owner = trial if reference["uid"] in by_uid else reference["uid"]
+                buckets[owner].append(parse_pod(body, container, metric))
     return {trial: tuple(pods) for trial, pods in buckets.items()}
 
 

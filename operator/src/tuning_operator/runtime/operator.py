@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.job import InvalidJobError, is_settled
+from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.cluster import Cluster, load_configuration
 from tuning_operator.runtime.errors import ApiError, ErrorKind
@@ -135,8 +136,8 @@ class Operator:
             else:
                 longest = OUTAGE_BACKOFF if error.kind is ErrorKind.UNAVAILABLE else MAX_BACKOFF
                 await self._fail(key, f"{error}", longest)
-        except InvalidJobError as error:
-            result = "InvalidJob"
+        except (InvalidJobError, InvalidTrialError) as error:
+            result = type(error).__name__.removesuffix("Error")
             await self._fail(key, f"{error}")
         except Exception as error:
             result = "Exception"
