@@ -74,7 +74,19 @@ def selector(query: str) -> Iterator[tuple[str, str, str]]:
 
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.sampled_from(
-    ['"', "\\", '"}', "a.b", "a|b", ".*", "\\d", "a\nb", '",pod=~".*', "validation:accuracy@5"]
+    [
+        "\N{REPLACEMENT CHARACTER}",
+        '"',
+        "\\",
+        '"}',
+        "a.b",
+        "a|b",
+        ".*",
+        "\\d",
+        "a\nb",
+        '",pod=~".*',
+        "validation:accuracy@5",
+    ]
 )
 
 
@@ -82,7 +94,9 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.samp
 def test_whatever_the_names_it_is_one_selector_that_matches_them_alone(
     namespace: str, pods: list[str], metrics: list[str]
 ) -> None:
-    found = list(selector(build_query(namespace, dict.fromkeys(pods, 300_000), metrics)))
+    query = build_query(namespace, dict.fromkeys(pods, 300_000), metrics)
+    assert "\N{REPLACEMENT CHARACTER}" not in query
+    found = list(selector(query))
     assert [(label, operator) for label, operator, _ in found] == [
         ("namespace", "="),
         ("pod", "=~"),

@@ -164,8 +164,11 @@ def _any_of(words: Collection[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A PromQL string; its escapes are those of Go, of which JSON's are a part."""
-    return json.dumps(text, ensure_ascii=False)
+    """A PromQL string; its escapes are those of Go, of which JSON's are a part.
+
+    Prometheus takes the replacement character, unless it is escaped, for broken UTF-8, and refuses the question.
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\N{REPLACEMENT CHARACTER}", r"\ufffd")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytearray:
