@@ -7,13 +7,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import yaml
 
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
 from tests.api.crd_cases import good_job
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane, KubectlError
+from tests.cluster.release import PROMETHEUS_MANIFEST
 from tests.waiting import wait_until
+from tuning_operator.api.job import parse_job
+from tuning_operator.api.pods import build_pod
+from tuning_operator.core.trials import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,20 +115,37 @@ def test_the_operator_may_do_its_work_where_it_watches_and_nothing_else(
     assert _rights(account, "kube-system", unlike=nobody) == elsewhere
 
 
-def test_what_runs_passes_the_restricted_pod_security_level(release: Release) -> None:
+def test_all_that_is_shipped_passes_the_restricted_pod_security_level(release: Release) -> None:
+    """The operator, the Pod of `helm test`, the demo's Prometheus, and the trainings of all examples."""
     release.install()
+    release.server.kubectl("create", "serviceaccount", "prometheus", "-n", release.namespace)
     objects = render({})
-    (deployment,), (test,) = of_kind(objects, "Deployment"), of_kind(objects, "Pod")
-    operator = {"apiVersion": "v1", "kind": "Pod", **deployment["spec"]["template"]}
-    operator["metadata"]["name"] = "operator"
-    for pod in (operator, test):
+    (test,) = of_kind(objects, "Pod")
+    demo = list(yaml.safe_load_all(PROMETHEUS_MANIFEST.read_text()))
+    pods = [test, *(pod_of(body) for body in of_kind([*objects, *demo], "Deployment")), *example_pods()]
+    assert len(pods) >= 4
+    for pod in pods:
         pod["metadata"].pop("namespace", None)
+        pod["metadata"].setdefault("name", "shipped")
         release.server.kubectl("create", "-n", release.namespace, "--dry-run=server", "-f=-", stdin=json.dumps(pod))
-    operator["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
-    with pytest.raises(KubectlError, match="restricted"):
-        release.server.kubectl(
-            "create", "-n", release.namespace, "--dry-run=server", "-f=-", stdin=json.dumps(operator)
-        )
+        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+        with pytest.raises(KubectlError, match="restricted"):
+            release.server.kubectl("create", "-n", release.namespace, "--dry-run=server", "-f=-", stdin=json.dumps(pod))
+
+
+def pod_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Pod", **deployment["spec"]["template"]}
+
+
+def example_pods() -> Iterator[dict[str, Any]]:
+    for path in sorted((CHART.parents[1] / "examples").glob("*.yaml")):
+        for body in yaml.safe_load_all(path.read_text()):
+            if body["kind"] == "HyperparameterTuningJob":
+                body["metadata"] |= {"namespace": "here", "uid": "1"}
+                parsed = parse_job(body)
+                space = parsed.job.spec.space
+                point = space.decode(np.full(len(space.parameters), 0.5))
+                yield build_pod(parsed.job, parsed.template, Trial("shipped-0001", 1, point, seed=1, uid="2"))
 
 
 def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> None:
@@ -141,17 +164,29 @@ def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> 
         priorityClassName="system-cluster-critical",
         podLabels={"team": "platform"},
         podAnnotations={"note": "x"},
+        networkPolicy={
+            "operator": True,
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "platform"}}}],
+            "apiServer": {"ports": [6443], "peers": [{"ipBlock": {"cidr": "192.0.2.1/32"}}]},
+            "prometheus": {"ports": [9090], "peers": [{"podSelector": {}, "namespaceSelector": {}}]},
+            "trials": True,
+        },
         fullnameOverride="tuner",
     )
-    made = release.server.kubectl("get", "deployment,service,role,rolebinding,sa", "-n", release.namespace, "-o=name")
+    made = release.server.kubectl(
+        "get", "deployment,service,role,rolebinding,sa,networkpolicy", "-n", release.namespace, "-o=name"
+    )
     assert {line for line in made.split() if "default" not in line} == {
         "deployment.apps/tuner",
         "service/tuner",
         "role.rbac.authorization.k8s.io/tuner",
         "rolebinding.rbac.authorization.k8s.io/tuner",
         "serviceaccount/mine",
+        "networkpolicy.networking.k8s.io/tuner",
+        "networkpolicy.networking.k8s.io/tuner-trials",
     }
-    assert "tuner" in release.server.kubectl("get", "rolebinding", "-n", "team-a", "-o=name")
+    for kind in ("rolebinding", "networkpolicy"):
+        assert "tuner" in release.server.kubectl("get", kind, "-n", "team-a", "-o=name")
 
 
 def test_users_see_and_edit_jobs_by_the_roles_they_have(release: Release) -> None:

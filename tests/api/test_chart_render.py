@@ -61,7 +61,23 @@ def test_defaults_create_this_and_nothing_else(defaults: list[dict[str, Any]]) -
         ("RoleBinding", "tuning-operator"),
         ("Service", "tuning-operator"),
         ("ServiceAccount", "tuning-operator"),
+        *(
+            (kind, f"{subject}.tuning-operator.tuning")
+            for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+            for subject in ("pods", "trials", "users")
+        ),
     ]
+
+
+def test_whoever_has_one_namespace_alone_can_install_what_belongs_to_it() -> None:
+    objects = render(
+        {
+            "crds": {"install": False},
+            "rbac": {"userRoles": False},
+            "admissionPolicies": {"users": False, "operator": False},
+        }
+    )
+    assert {body["metadata"].get("namespace") for body in objects} == {NAMESPACE}
 
 
 def test_default_settings_are_those_of_the_operator(defaults: list[dict[str, Any]]) -> None:
@@ -204,6 +220,9 @@ def test_the_pod_monitor_scrapes_trainings_where_they_run(values: dict[str, Any]
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     assert monitor["spec"]["namespaceSelector"] == selector
     assert monitor["spec"]["selector"]["matchLabels"] == {"app.kubernetes.io/managed-by": "tuning-operator"}
+    limits = {name: value for name, value in monitor["spec"].items() if "Limit" in name}
+    assert limits == {name: value for name, value in default_values()["podMonitor"].items() if "Limit" in name}
+    assert len(limits) == 5
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     assert (endpoint["port"], endpoint["interval"], endpoint["honorLabels"]) == ("metrics", "3s", False)
 
@@ -215,6 +234,32 @@ def test_the_service_monitor_scrapes_the_operator() -> None:
     assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= {
         port["name"] for port in service["spec"]["ports"]
     }
+
+
+PEER = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+
+
+def test_the_operator_reaches_the_api_server_prometheus_and_names_alone() -> None:
+    objects = render({"networkPolicy": {"operator": True, "prometheus": {"ports": [9090], "peers": [PEER]}}})
+    (policy,), (deployment,) = of_kind(objects, "NetworkPolicy"), of_kind(objects, "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    reached = [({port["port"] for port in rule["ports"]}, rule.get("to")) for rule in policy["spec"]["egress"]]
+    assert reached == [({443, 6443}, None), ({9090}, [PEER]), ({53}, None)]
+    asked = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+    assert asked == {port["name"] for port in operator_container(objects)["ports"]}
+
+
+def test_trainings_are_reached_by_prometheus_alone_where_they_run() -> None:
+    values = {
+        "networkPolicy": {"trials": True, "prometheus": {"peers": [PEER]}},
+        "watchNamespaces": ["team-a", "team-b"],
+    }
+    policies = of_kind(render(values), "NetworkPolicy")
+    assert [policy["metadata"]["namespace"] for policy in policies] == ["team-a", "team-b"]
+    for policy in policies:
+        assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "tuning-operator"}}
+        assert policy["spec"]["ingress"] == [{"ports": [{"port": "metrics"}], "from": [PEER]}]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +278,9 @@ def test_the_service_monitor_scrapes_the_operator() -> None:
         ({"image": {"repository": "x", "digest": "latest"}}, "'/image/digest'.*does not match pattern"),
         ({"podMonitor": {"interval": 5}}, "'/podMonitor/interval'.*want string"),
         ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+        ({"networkPolicy": {"trials": True}}, "name it in networkPolicy.prometheus.peers"),
+        ({"networkPolicy": {"trials": True}, "clusterWide": True}, "make a policy in each namespace"),
+        ({"networkPolicy": {"metricsFrom": [{"pods": {}}]}}, "'/networkPolicy/metricsFrom/0'.*'pods' not allowed"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: dict[str, Any], words: str) -> None:
@@ -246,8 +294,12 @@ def test_lint_finds_nothing() -> None:
 
 def test_the_readme_lists_every_value() -> None:
     listed = re.findall(r"^\| `([A-Za-z.]+)` \|", (CHART / "README.md").read_text(), flags=re.MULTILINE)
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert listed == list(_names(values))
+    assert listed == list(_names(default_values()))
+
+
+def default_values() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return values
 
 
 def _names(values: dict[str, Any], above: str = "") -> Any:
