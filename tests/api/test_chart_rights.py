@@ -1,14 +1,20 @@
-"""The rights that the chart grants suffice: a whole job under them, early stopping included, meets no refusal."""
+"""The rights that the chart grants are those that the operator uses: no refusal, and none to spare.
+
+A whole job under them, with a trial that is stopped early, and with names that somebody has taken, which is when the
+operator looks at what is there.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.chart import CHART, PROMETHEUS, helm, values_flags
-from tests.api.operator.harness import METRIC, Cluster, job_manifest, operator_process
+from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
+from tests.api.operator.harness import GROUP, METRIC, Cluster, job_manifest, operator_process
 from tests.api.operator.kubelet import Kubelet, Training
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
@@ -26,6 +32,18 @@ JOB: dict[str, Any] = {
     "limits": {"maxTrials": 3},
     "ttlSecondsAfterFinished": 5,
 }
+TAKEN_TRIAL = {
+    "apiVersion": "tuning-operator.dev/v1alpha1",
+    "kind": "TuningTrial",
+    "metadata": {"name": "job-0001"},
+    "spec": {"number": 1, "parameters": {"x": "0"}, "seed": 1},
+}
+TAKEN_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "job-0001-1"},
+    "spec": {"containers": [{"name": "x", "image": "x", "env": [{"name": "HYPERPARAMETERS", "value": "{}"}]}]},
+}
 
 
 def worse_and_worse(_parameters: Mapping[str, Any], pod: str) -> Training:
@@ -38,7 +56,9 @@ def worse_and_worse(_parameters: Mapping[str, Any], pod: str) -> Training:
 @pytest.mark.parametrize(
     ("values", "namespaces"), [({"watchNamespaces": ["team"]}, ["team"]), ({"clusterWide": True}, ["*"])]
 )
-def test_a_whole_job_meets_no_refusal(tmp_path: Path, values: dict[str, Any], namespaces: list[str]) -> None:
+def test_a_whole_job_uses_all_rights_and_lacks_none(
+    tmp_path: Path, values: dict[str, Any], namespaces: list[str]
+) -> None:
     with ControlPlane(tmp_path / "control-plane", audit=True) as server:
         for namespace in ("tuning", "team"):
             server.create_namespace(namespace)
@@ -56,20 +76,62 @@ def test_a_whole_job_meets_no_refusal(tmp_path: Path, values: dict[str, Any], na
             operator = operator_process(account, namespaces, prometheus.url, tmp_path / "operator.log")
             operator.start()
             try:
-                cluster.apply(job_manifest("team", **JOB))
+                take_names_for_a_while(cluster, job_manifest("team", **JOB))
                 status = cluster.wait_for_phase("Completed")["status"]
                 wait_until(lambda: not cluster.jobs(), "the job is deleted when its time is over")
             finally:
                 operator.stop()
         assert status["trialCounts"]["earlyStopped"] == 2
-        requests = _requests(server, "system:serviceaccount:tuning:tuning-operator")
-    used = {(entry["verb"], entry["objectRef"]["resource"]) for entry in requests if "objectRef" in entry}
-    assert {("create", "pods"), ("delete", "pods"), ("create", "events"), ("patch", "tuningtrials")} <= used
-    assert ("delete", "tuningjobs") in used
+        requests = requests_of(server, "system:serviceaccount:tuning:tuning-operator")
     assert [entry["requestURI"] for entry in requests if entry["responseStatus"]["code"] == 403] == []
+    assert rights_used(requests) == rights_granted(values)
 
 
-def _requests(server: ControlPlane, user: str) -> list[dict[str, Any]]:
+def take_names_for_a_while(cluster: Cluster, job: dict[str, Any]) -> None:
+    """Let the operator find its first trial's name taken, then its Pod's."""
+    for path, body in (
+        (f"{GROUP}/namespaces/team/tuningtrials", TAKEN_TRIAL),
+        ("/api/v1/namespaces/team/pods", TAKEN_POD),
+    ):
+        cluster.api.call("POST", path, body)
+    cluster.apply(job)
+    for path, kind in (
+        (f"{GROUP}/namespaces/team/tuningtrials/job-0001", "TuningTrial"),
+        ("/api/v1/namespaces/team/pods/job-0001-1", "Pod"),
+    ):
+        wait_until(partial(is_taken, cluster, f"{kind} job-0001"), f"the {kind} is another's")
+        cluster.api.call("DELETE", path)
+
+
+def is_taken(cluster: Cluster, name: str) -> bool:
+    return name in cluster.condition("Reconciled").get("message", "")
+
+
+def requests_of(server: ControlPlane, user: str) -> list[dict[str, Any]]:
     assert server.audit_log is not None
     entries = map(json.loads, server.audit_log.read_text().splitlines())
     return [entry for entry in entries if entry["user"]["username"] == user]
+
+
+def rights_used(requests: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Group, resource and verb of all requests that are about objects."""
+    used = set()
+    for entry in requests:
+        if "objectRef" in entry:
+            about = entry["objectRef"]
+            resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
+            used.add((about.get("apiGroup", ""), resource, entry["verb"]))
+    return used
+
+
+def rights_granted(values: dict[str, Any]) -> set[tuple[str, str, str]]:
+    objects = render(values)
+    roles = of_kind(objects, "Role") or [
+        body for body in of_kind(objects, "ClusterRole") if body["metadata"]["name"] == "tuning-operator"
+    ]
+    return {
+        right
+        for role in roles
+        for rule in role["rules"]
+        for right in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
