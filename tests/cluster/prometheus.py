@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.cluster.api import answers
 from tests.cluster.ports import free_ports
@@ -41,17 +41,26 @@ class Prometheus:
     url: str
     process: Process
 
-    def __init__(self, directory: Path, targets: Iterable[Target] = (), *, scrape_interval: float = 1.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        targets: Iterable[Target] = (),
+        *,
+        scrape_interval: float = 1.0,
+        limits: Mapping[str, Any] | None = None,
+    ) -> None:
         """Describe the server; `with` starts it.
 
         Args:
             directory: folder for its files; what an earlier one left there is removed.
             targets: what to scrape at first; `set_targets` changes it while it runs.
             scrape_interval: seconds.
+            limits: what a target may expose, as in a scrape configuration: `sample_limit` and the like.
         """
         self._directory = directory
         self._targets = tuple(targets)
         self._scrape_interval = scrape_interval
+        self._limits = dict(limits or {})
 
     def __enter__(self) -> Self:
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -94,6 +103,7 @@ class Prometheus:
                 {
                     "job_name": "pods",
                     "file_sd_configs": [{"files": [str(self._directory / "targets.json")], "refresh_interval": "1s"}],
+                    **self._limits,
                 }
             ],
         }
