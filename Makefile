@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include tests/cluster/cluster.mk images/images.mk charts/charts.mk docs/docs.mk examples/demo.mk tests/faults/faults.mk tests/soak/soak.mk
+include tests/cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk examples/demo.mk tests/faults/faults.mk tests/soak/soak.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 
@@ -19,7 +19,8 @@ help: ## this list
 venv: $(VENV)/.synced ## the Python environment, from the lock file with hashes
 
 $(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.toml client/pyproject.toml
-	@test -x $(VENV)/bin/uv || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check uv; }
+	@test -x $(VENV)/bin/uv || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check \
+	  --no-deps --require-hashes -r images/torch/tools.lock; }
 	$(VENV)/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements.lock
 	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer -e client
 	@touch $@

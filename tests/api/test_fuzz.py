@@ -183,7 +183,7 @@ async def test_whatever_metrics_and_pods_are_called_prometheus_understands_the_q
         pods = {f"job-{number:04d}-1": name for number, name in enumerate(names, start=1)}
         try:
             for batch in (pods, *({pod: name} for pod, name in list(pods.items())[-15:])):
-                curves = await client.curves("default", batch, dict.fromkeys(batch, 300))
+                curves = await client.curves("default", batch, dict.fromkeys(batch, 300_000))
                 assert {len(curve) for curve in curves.values()} == {0}
         finally:
             await client.close()

@@ -114,7 +114,7 @@ async def test_no_page_hides_another_or_speaks_for_it(address: str, tmp_path: Pa
         up = wait_until(lambda: states(real, len(pods)), "all were asked", 60)
         client = Client(real.url)
         try:
-            curves = await client.curves("ns", dict.fromkeys(pods, METRIC), dict.fromkeys(pods, 60))
+            curves = await client.curves("ns", dict.fromkeys(pods, METRIC), dict.fromkeys(pods, 60_000))
         finally:
             await client.close()
             stopped.set()

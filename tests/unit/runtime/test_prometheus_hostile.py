@@ -18,7 +18,7 @@ from tuning_operator.runtime.prometheus import Prometheus, PrometheusError
 
 METRIC = "validation:accuracy"
 PODS = {"job-0001-1": METRIC, "job-0002-1": METRIC}
-WINDOWS = dict.fromkeys(PODS, 300)
+WINDOWS = dict.fromkeys(PODS, 300_000)
 
 
 async def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +88,10 @@ async def test_a_pod_with_a_flood_of_series_hides_no_other(monkeypatch: pytest.M
 
     async with prometheus_server() as (server, client):
         server.respond = respond
-        found = await client.curves("ns", pods, dict.fromkeys(pods, 300))
+        found = await client.curves("ns", pods, dict.fromkeys(pods, 300_000))
         assert {pod: len(curve) for pod, curve in found.items()} == dict.fromkeys(pods.keys() - {"job-0004-1"}, 3)
         with pytest.raises(PrometheusError, match="larger than"):
-            await client.curves("ns", {"job-0004-1": METRIC}, WINDOWS | {"job-0004-1": 300})
+            await client.curves("ns", {"job-0004-1": METRIC}, WINDOWS | {"job-0004-1": 300_000})
 
 
 async def test_so_it_is_when_prometheus_itself_finds_it_too_much() -> None:
