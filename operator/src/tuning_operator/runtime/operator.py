@@ -35,6 +35,8 @@ STALE_SECONDS = 180.0
 PASS_SECONDS = 120.0
 """A pass that takes longer is given up and made good by the next one: it waits for requests without an answer, and a
 restart, which the probe would ask for after STALE_SECONDS, would not answer them."""
+LAST_SECONDS = 3.0
+"""As long may a pass go on after SIGTERM: ample for its writes, unless nobody answers."""
 
 
 class Operator:
@@ -85,7 +87,7 @@ class Operator:
             self.queue.end_worker()
         workers = [task for task in self._tasks if task.get_name().startswith("worker")]
         if workers:
-            await asyncio.wait(workers, timeout=5)
+            await asyncio.wait(workers, timeout=LAST_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
