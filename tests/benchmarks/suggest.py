@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.suggest --problems protein_structure naval_propulsion --seeds 8 --json runs.jsonl
     python -m tests.benchmarks.suggest --costs
+    python -m tests.benchmarks.suggest --foresight --methods as-decided overlap mixed-single-task warped
 
 Needs the packages of `tests/benchmarks/requirements.txt`. With `--json` every finished study is appended to the file,
 and a study that is in it already is not run again.
@@ -20,8 +21,9 @@ import numpy as np
 import torch
 
 from tests.benchmarks.suggest_costs import print_costs
+from tests.benchmarks.suggest_foresight import print_foresight
 from tests.benchmarks.suggest_methods import METHODS, PEERS
-from tests.benchmarks.suggest_problems import DEVELOPMENT, FUNCTIONS, REPORT, TABLES, problem
+from tests.benchmarks.suggest_problems import DEVELOPMENT, REPORT, problem
 from tests.benchmarks.suggest_report import Record, plot, print_table
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def study(method: str, name: str, seed: int, trials: int, parallel: int) -> Record:
-    """Run one study; its curve is the regret of the best completed trial so far, without noise."""
+    """Run one study; its curve is the regret of the best completed trial so far, judged without noise."""
     task = problem(name)
     noise = np.random.default_rng((seed, 1))
     suggester = METHODS[method](task.space, seed)
@@ -40,10 +42,9 @@ def study(method: str, name: str, seed: int, trials: int, parallel: int) -> Reco
     for number in range(1, trials + parallel + 1):
         if len(pending) == parallel or (number > trials and pending):
             oldest, point = pending.pop(0)
-            loss = task.loss(point)
-            best = min(best, loss)
+            best = min(best, task.loss(point))
             curve.append(task.regret(best))
-            suggester.tell(oldest, loss + task.noise * noise.standard_normal())
+            suggester.tell(oldest, task.report(point, noise))
         if number <= trials:
             began = time.process_time()
             pending.append((number, suggester.ask(number)))
@@ -55,7 +56,7 @@ def main() -> None:
     """Run what is missing, then print and plot everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(PEERS), choices=METHODS)
-    parser.add_argument("--problems", nargs="+", default=list(DEVELOPMENT), choices=[*TABLES, *FUNCTIONS])
+    parser.add_argument("--problems", nargs="+", default=list(DEVELOPMENT), help="see suggest_problems.py")
     parser.add_argument("--report", action="store_true", help=f"the problems {', '.join(DEVELOPMENT + REPORT)}")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--trials", type=int, default=60)
@@ -63,12 +64,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file of finished studies, one JSON object a line")
     parser.add_argument("--plot", type=Path, help="PNG to write")
     parser.add_argument("--costs", action="store_true", help="print seconds and memory of our suggestions, and end")
+    parser.add_argument("--foresight", action="store_true", help="print how well variants' models order unseen points")
     options = parser.parse_args()
     if options.costs:
         print_costs()
         return
     torch.set_num_threads(1)  # for every method: threads would fight over a shared machine
     problems = [*DEVELOPMENT, *REPORT] if options.report else options.problems
+    if options.foresight:
+        print_foresight(problems, options.methods, options.seeds)
+        return
     records = _read(options.json)
     known = {(record["method"], record["task"], record["seed"]) for record in records}
     for name in problems:

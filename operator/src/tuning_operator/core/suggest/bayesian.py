@@ -21,7 +21,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.quasirandom import SobolEngine
 
 from tuning_operator.core.suggest.dispatch import fallback
-from tuning_operator.core.suggest.model import History, fit
+from tuning_operator.core.suggest.model import History, learn
 from tuning_operator.core.suggest.request import Source, Suggestion
 from tuning_operator.core.suggest.search import Search
 from tuning_operator.core.suggest.streams import first_unseen, stream
@@ -77,8 +77,7 @@ def _sobol(space: Space, seed: int, number: int) -> Iterator[dict[str, Value]]:
 
 
 def _learned(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    history = History.of(request)
-    model = fit(request.space, history)
+    model, history = learn(request.space, History.views(request))
     search = Search(request.space, model, history, np.random.default_rng((request.seed, request.numbers[0])))
     observed = float(np.ptp(history.objectives))
     suggestions = []

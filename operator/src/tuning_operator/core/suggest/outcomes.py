@@ -1,8 +1,9 @@
 """Turns objectives into what a Gaussian process models well: higher is better, about normal, without outliers.
 
-Losses and accuracies come on scales of their own: some span decades, some crowd below a ceiling, some explode. The
-utility is the mean of two views. The power view keeps distances but bends the scale so that they are about normal;
-the rank view keeps the order only, and so tells good trials apart that a wide scale would lump together.
+Losses and accuracies come on scales of their own: some span decades, some crowd below a ceiling, some explode. There
+are two views of them. One keeps distances but bends the scale so that they are about normal, which suits smooth
+objectives. The other goes halfway to the order alone, and so tells good trials apart that a wide scale would lump
+together.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _OUTLIER = 3
 """Utilities this many interquartile ranges below the median are all the same: bad."""
 
 
-def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
-    """Return zero-mean, unit-variance utilities of objectives; zeros when all are equal.
+def views(goal: Goal, objectives: Sequence[float | None]) -> tuple[Values, Values]:
+    """Return two views of objectives: half ranks, and only bent. Both have mean 0 and variance 1, or are all zeros.
 
     A trial that failed or diverged counts as bad as the worst that has a value, with the lowest rank: the model
     must learn to avoid its neighbourhood, but a value far below the others would hide their differences.
@@ -38,7 +39,8 @@ def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
     if finite.any():
         bent[finite] = power(oriented[finite])
         bent[~finite] = bent[finite].min()
-    return standard(standard(bent) + ranks(oriented))
+    bent = standard(bent)
+    return standard(bent + ranks(oriented)), bent
 
 
 def power(values: Values) -> Values:
