@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ from tuning_operator.core.suggest import (
     fallback,
     suggest,
 )
+from tuning_operator.core.suggest.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -71,10 +73,7 @@ def history(
     space: Space = MIXED,
     seed: int = 11,
 ) -> tuple[Observation, ...]:
-    points = [
-        suggest(request(space, Strategy.RANDOM, (number,), seed=seed))[0].parameters for number in range(1, count + 1)
-    ]
-    return tuple(Observation(point, objective(point)) for point in points)
+    return tuple(Observation(point, objective(point)) for point in islice(stream(space, seed), count))
 
 
 def answers(suggestions: Sequence[Suggestion]) -> list[tuple[int, dict[str, Any], Source]]:
@@ -160,6 +159,20 @@ def test_the_expected_gain_falls_to_nothing_as_a_search_comes_to_its_end() -> No
     assert max(gains[-3:]) < 0.01 < gains[4]
 
 
+@pytest.mark.parametrize(
+    ("objective", "view"),
+    [(lambda distance: 10 ** (6 * distance), 0), (lambda distance: distance, 1)],
+    ids=["decades by half ranks", "a smooth valley as it is"],
+)
+def test_objectives_are_seen_in_the_way_that_foresees_best(objective: Callable[[float], float], view: int) -> None:
+    from tuning_operator.core.suggest.model import History, learn  # noqa: PLC0415 - imports torch
+
+    space = Space((Continuous("x", 0, 1), Continuous("y", 0, 1)))
+    seen = history(24, lambda point: objective((point["x"] - 0.3) ** 2 + (point["y"] - 0.6) ** 2), space)
+    views = History.views(request(space, numbers=(25,), observations=seen))
+    assert learn(space, views)[1] is views[view]
+
+
 def test_the_goal_turns_the_objective_round() -> None:
     observations = history(20)
     mirrored = [replace(seen, objective=-loss(seen.parameters)) for seen in observations]
@@ -168,16 +181,22 @@ def test_the_goal_turns_the_objective_round() -> None:
     assert answers(suggest(question)) == answers(suggest(maximize))
 
 
-def test_the_order_of_the_history_makes_no_difference() -> None:
-    pending = [seen.parameters for seen in history(23)[20:]]
-    question = request(numbers=(24, 25), observations=history(20), pending=pending)
-    turned = replace(question, observations=question.observations[::-1], pending=tuple(pending[::-1]))
-    assert suggest(question) == suggest(turned)
+@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.slow)])
+def test_the_order_of_the_history_makes_no_difference(count: int) -> None:
+    *observations, first, second = history(count + 2)
+    pending = (first.parameters, second.parameters)
+    question = request(numbers=(count + 3, count + 4), observations=observations, pending=pending)
+    turned = replace(question, observations=question.observations[::-1], pending=pending[::-1])
+    suggestions = suggest(question)
+    assert suggestions == suggest(turned)
+    assert {each.source for each in suggestions} == {Source.MODEL}
+    assert not {MIXED.key(each.parameters) for each in suggestions} & question.seen()
 
 
 @pytest.mark.slow
 def test_another_process_with_two_threads_agrees() -> None:
-    question = request(numbers=(13, 14), observations=history(12))
+    *observations, running = history(13)
+    question = request(numbers=(14, 15), observations=observations, pending=[running.parameters])
     script = (
         "import pickle, sys, torch\n"
         "torch.set_num_threads(2)\n"
@@ -191,7 +210,7 @@ def test_another_process_with_two_threads_agrees() -> None:
         input=pickle.dumps(question),
         stdout=subprocess.PIPE,
         check=True,
-        timeout=120,
+        timeout=300,
     )
     assert pickle.loads(done.stdout) == suggest(question)
 
@@ -223,6 +242,12 @@ def test_odd_objectives_still_lead_to_a_valid_model_suggestion(
     assert MIXED.parse(MIXED.render(suggestion.parameters)) == suggestion.parameters
 
 
+def test_one_observation_goes_on_with_the_start() -> None:
+    (suggestion,) = suggest(request(numbers=(2,), observations=history(1)))
+    assert suggestion.source is Source.SOBOL
+    assert MIXED.parse(MIXED.render(suggestion.parameters)) == suggestion.parameters
+
+
 @pytest.mark.parametrize("objective", [None, math.nan, -math.inf])
 def test_nothing_but_failures_goes_on_with_the_start(objective: float | None) -> None:
     observations = history(20, lambda _: objective)
@@ -251,7 +276,7 @@ def test_a_numerical_failure_is_visible(monkeypatch: pytest.MonkeyPatch) -> None
     def fail(*_args: object) -> None:
         raise NotPSDError("not positive definite")
 
-    monkeypatch.setattr(bayesian, "fit", fail)
+    monkeypatch.setattr(bayesian, "learn", fail)
     question = request(numbers=(21,), observations=history(20))
     suggestion = suggest(question)[0]
     assert suggestion.source is Source.FALLBACK
