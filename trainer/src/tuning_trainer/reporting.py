@@ -95,6 +95,12 @@ class Reporter:
                 self._port = answer["port"]
             return self._port
 
+    @property
+    def message_is_complete(self) -> bool:
+        """Whether the termination message has room for all that was reported."""
+        message = termination_message(self._history, self._objective) if len(self._history) else b"{}"
+        return self._log is not None and not json.loads(message).get("thinned", False)
+
     def report(self, epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]) -> None:
         """Publish the metrics of an epoch that is over. Threads may report at the same time.
 

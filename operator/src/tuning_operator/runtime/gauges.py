@@ -1,0 +1,77 @@
+"""Reads plain gauges: the value and the epoch that one scrape brought together.
+
+Gauges keep only what they show now, so epochs that end between two scrapes are lost: they are missing in the curve, and
+nothing is made up for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api.termination import MAX_EPOCH
+from tuning_operator.core.curves import Curve
+from tuning_operator.runtime.prometheus import PrometheusError, any_of, quoted, series_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from tuning_operator.core.sources import Gauges, Selector
+
+    Samples = Iterable[tuple[float, str]]
+
+
+def build_query(namespace: str, pods: Collection[str], gauges: Gauges, window: int) -> str:
+    """Build the instant query for the raw samples of both gauges in the last `window` seconds, in one answer."""
+    names = any_of({gauges.value.name, gauges.epoch.name})
+    return f"{{__name__=~{names},namespace={quoted(namespace)},pod=~{any_of(pods)}}}[{window}s]"
+
+
+def parse_answer(answer: Any, gauges: Gauges, windows: Mapping[str, int]) -> dict[str, Curve]:
+    """Parse the answer to `build_query`: one curve for each Pod, empty where nothing is known.
+
+    A value belongs to the epoch that the same scrape brought (samples of one scrape have one time stamp). Of an epoch
+    that many scrapes saw the first value counts: the training sets the value before the epoch, so that the last value
+    may be the next epoch's already. Epoch 0 says that none has ended.
+
+    Args:
+        answer: JSON as Prometheus gave it.
+        gauges: What was asked for.
+        windows: How far to look back for each Pod, in seconds before the answer's newest sample.
+
+    Raises:
+        PrometheusError: The answer is not whole.
+    """
+    values: defaultdict[str, dict[float, float]] = defaultdict(dict)
+    epochs: defaultdict[str, dict[float, float]] = defaultdict(dict)
+    try:
+        for series in series_of(answer, "matrix"):
+            labels, samples = series["metric"], [(float(time), float(text)) for time, text in series["values"]]
+            pod = labels.get("pod", "")
+            if _matches(labels, gauges.value):
+                _add(values[pod], samples)
+            if _matches(labels, gauges.epoch):
+                _add(epochs[pod], samples)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PrometheusError(f"the answer is malformed: {error!r}") from error
+    return {pod: _curve(values[pod], epochs[pod]) for pod in windows}
+
+
+def _matches(labels: Mapping[str, str], selector: Selector) -> bool:
+    return labels.get("__name__") == selector.name and all(labels.get(key) == text for key, text in selector.labels)
+
+
+def _add(known: dict[float, float], samples: Iterable[tuple[float, float]]) -> None:
+    """Of several series the highest sample counts, as with `max by (pod)`."""
+    for time, value in samples:
+        known[time] = max(value, known.get(time, value))
+
+
+def _curve(values: Mapping[float, float], epochs: Mapping[float, float]) -> Curve:
+    joined = sorted(values.keys() & epochs.keys())
+    return Curve.of((int(epochs[time]), values[time]) for time in joined if _is_epoch(epochs[time]))
+
+
+def _is_epoch(number: float) -> bool:
+    return 1 <= number <= MAX_EPOCH and number.is_integer()
