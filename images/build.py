@@ -70,6 +70,7 @@ RECIPES = {
         parent="torch",
         arguments=("TORCH_INDEX_URL",),
     ),
+    "sidecar": Recipe("images/sidecar/Dockerfile", ("trainer/src/tuning_trainer",), parent="base"),
     "prometheus": Recipe("images/prometheus/Dockerfile", (), parent="base"),
 }
 

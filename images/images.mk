@@ -1,7 +1,7 @@
 # The container images; images/README.md says how to build them with docker or podman.
 .PHONY: images images-build images-lock
 
-IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer prometheus))
+IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer sidecar prometheus))
 
 images: images-build ## build the images and load them into the test cluster
 	@$(PYTHON) -m tests.cluster load $(IMAGES)

@@ -39,6 +39,7 @@ OTHER_SETTINGS = {
     "apiQps": 200,
     "apiBurst": 10000,
     "imagePullGrace": 0,
+    "sidecarImage": "registry.example.com/sidecar:1",
     "logFormat": "plain",
     "logLevel": "debug",
 }

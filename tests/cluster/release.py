@@ -20,6 +20,7 @@ PROMETHEUS_NAMESPACE = "monitoring"
 PROMETHEUS_URL = f"http://prometheus.{PROMETHEUS_NAMESPACE}:9090"
 OPERATOR_IMAGE = "localhost/tuning-operator/operator"
 TRAINER_IMAGE = "localhost/tuning-operator/trainer:dev"
+SIDECAR_IMAGE = "localhost/tuning-operator/sidecar:dev"
 TIMEOUT = "120s"
 
 
@@ -52,6 +53,7 @@ class Release:
             "--set", f"prometheus.url={PROMETHEUS_URL}",
             "--set", f"image.repository={OPERATOR_IMAGE}",
             "--set", "image.tag=dev",
+            "--set", f"settings.sidecarImage={SIDECAR_IMAGE}",
             # The tag stays the same when the image is built anew: this starts the operator anew then, and only then.
             "--set-string", f"podAnnotations.image={image_id(f'{OPERATOR_IMAGE}:dev')}",
             *(word for name, value in (values or {}).items() for word in ("--set", f"{name}={value}")),

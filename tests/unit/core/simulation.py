@@ -508,7 +508,7 @@ class SimulatedOperator:
         self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
         suggester = Suggester(1, 60.0, lambda _: None)
         self._reconciler = Reconciler(
-            cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), lambda: world.now
+            cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), clock=lambda: world.now
         )
 
     def reconcile(self, fault: Fault | None = None) -> bool:

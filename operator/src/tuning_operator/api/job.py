@@ -25,6 +25,7 @@ from tuning_operator.core.job import (
     RunningTrials,
     SuspendPolicy,
 )
+from tuning_operator.core.sources import Gauges, LogFile, MetricDefinition, Selector
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
 from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
 from tuning_operator.core.suggest import Strategy
@@ -134,8 +135,49 @@ class _Hyperband(_Model):
         return Hyperband(self.min_resource, self.max_resource, self.reduction_factor)
 
 
+class _Selector(_Model):
+    name: str
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    def to_core(self) -> Selector:
+        return Selector(self.name, tuple(sorted(self.labels.items())))
+
+
+class _Gauges(_Model):
+    value: _Selector
+    epoch: _Selector
+
+
+class _MetricDefinition(_Model):
+    name: str
+    regex: str
+
+
+class _LogFile(_Model):
+    path: str
+    format: Literal["JSONLines", "Regex"] = "JSONLines"
+    metric_definitions: tuple[_MetricDefinition, ...] = ()
+
+
+class _Source(_Model):
+    type: Literal["History", "Gauge", "File"] = "History"
+    gauge: _Gauges | None = None
+    file: _LogFile | None = None
+
+    def to_core(self) -> Gauges | LogFile | None:
+        if self.type == "Gauge" and self.gauge:
+            return Gauges(self.gauge.value.to_core(), self.gauge.epoch.to_core())
+        if self.type == "File" and self.file:
+            definitions = (MetricDefinition(item.name, item.regex) for item in self.file.metric_definitions)
+            return LogFile(self.file.path, tuple(definitions))
+        if self.type != "History":
+            raise InvalidJobError(f"spec.metrics.source.{self.type.lower()} is missing")
+        return None
+
+
 class _Metrics(_Model):
     start_deadline: str | None = None
+    source: _Source = _Source()
 
 
 class _Retry(_Model):
@@ -199,6 +241,7 @@ class _Spec(_Model):
             early_stopping=self.early_stopping.to_core(),
             max_attempts=self.retry.max_attempts,
             start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
+            source=self.metrics.source.to_core(),
             static_parameters=self.static_parameters,
             seed=self.seed,
             suspend=self.suspend,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tuning_operator.api import sidecar
 from tuning_operator.api.termination import parse_history
 from tuning_operator.api.values import parse_time, printable, time_in
 from tuning_operator.core.pods import Exit, History, PodFacts, Waiting
@@ -58,7 +59,9 @@ def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
     training = statuses.get(container, {})
     terminated = (training.get("state") or {}).get("terminated")
     running = (training.get("state") or {}).get("running")
-    message = (terminated or {}).get("message") or ""
+    if terminated and _sidecar_runs(status):
+        running, terminated = terminated, None  # what the sidecar has not reported yet is still to come
+    message = (_sidecar_end(status) or terminated or {}).get("message") or ""
     history = parse_history(message, metric) if terminated else None
     return PodFacts(
         name=metadata["name"],
@@ -74,6 +77,20 @@ def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
         waiting=_waiting(status, training),
         history=history,
     )
+
+
+def _sidecar_runs(status: Mapping[str, Any]) -> bool:
+    """Whether there is a sidecar that has not come to its end; after the Pod's own nothing follows."""
+    states = [item.get("state") or {} for item in _sidecars(status)]
+    return status.get("phase") not in {"Succeeded", "Failed"} and any("terminated" not in state for state in states)
+
+
+def _sidecar_end(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next(((item.get("state") or {}).get("terminated") for item in _sidecars(status)), None)
+
+
+def _sidecars(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [item for item in status.get("initContainerStatuses") or () if item["name"] == sidecar.NAME]
 
 
 def _exit(

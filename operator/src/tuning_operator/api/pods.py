@@ -11,6 +11,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
+from tuning_operator.api.sidecar import add_sidecar
+from tuning_operator.core.sources import LogFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +21,17 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Trial
 
 METRICS_PORT = 9464
+_TOLD_TO_SIDECAR = ("TUNING_TRIAL", "TUNING_OBJECTIVE_METRIC", "TUNING_METRICS_PORT")
 
 
-def build_pod(job: Job, template: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image: str = "") -> dict[str, Any]:
     """Return the manifest of the trial's current attempt.
+
+    Args:
+        job: The job, for its parameters and its source of metrics.
+        template: Its Pod template.
+        trial: The trial whose attempt it is.
+        sidecar_image: What follows the training's log, where that is the source.
 
     Raises:
         ValueError: The template contradicts what is added to it; the message names the field.
@@ -30,8 +39,13 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial) -> dict[str, 
     parameters = job.spec.space.render(trial.parameters)
     spec = _copy(template["spec"])
     container = _training_container(spec, training_container_name(template))
-    port = _metrics_port(container)
-    _add_environment(container, _environment(job, trial, parameters, port))
+    source = job.spec.source
+    port = METRICS_PORT if isinstance(source, LogFile) else _metrics_port(container)
+    environment = _environment(job, trial, parameters, port)
+    _add_environment(container, environment)
+    if isinstance(source, LogFile):
+        told = {name: environment[name] for name in _TOLD_TO_SIDECAR}
+        add_sidecar(spec, container, source, sidecar_image, port, told)
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     spec["restartPolicy"] = "Never"
     if spec.get("automountServiceAccountToken") is None:  # null would be the service account's default: a token

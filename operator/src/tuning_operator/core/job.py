@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.core.curves import Goal
+    from tuning_operator.core.sources import Gauges, LogFile
     from tuning_operator.core.space import Space
     from tuning_operator.core.stopping import EarlyStopping, Hyperband
     from tuning_operator.core.suggest import Strategy
@@ -132,6 +133,7 @@ class JobSpec:
         hyperband: Set when Hyperband stops trials; there is no early stopping then.
         max_attempts: How often a trial may fail until it has failed for good.
         start_deadline: A training that runs for so long and has reported nothing has failed.
+        source: Where measurements are read from; None for the metrics contract.
     """
 
     strategy: Strategy
@@ -141,6 +143,7 @@ class JobSpec:
     early_stopping: EarlyStopping
     max_attempts: int = 1
     start_deadline: timedelta | None = None
+    source: Gauges | LogFile | None = None
     static_parameters: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     suspend: bool = False

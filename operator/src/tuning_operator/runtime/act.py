@@ -35,7 +35,7 @@ async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None
 
 
 async def create_pods(
-    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Sequence[Trial]
+    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Sequence[Trial], sidecar_image: str
 ) -> tuple[int, ApiError | None]:
     """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
 
@@ -43,7 +43,7 @@ async def create_pods(
         ApiError: Conflict, when a Pod is there already: the list of them was out of date.
     """
     for created, trial in enumerate(trials):
-        body = build_pod(tuning_job.job, tuning_job.template, trial)
+        body = build_pod(tuning_job.job, tuning_job.template, trial, sidecar_image)
         name = body["metadata"]["name"]
         try:
             await cluster.create_pod(key.namespace, body)

@@ -6,7 +6,6 @@ nothing is made up for them.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 

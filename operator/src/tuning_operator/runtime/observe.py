@@ -43,6 +43,7 @@ async def observe(
     conditions: Mapping[str, Condition],
     now: datetime,
     image_pull_grace: timedelta,
+    sidecar_image: str,
 ) -> Observed | None:
     """Return what the cluster looks like now; None when the job is gone or going.
 
@@ -64,7 +65,7 @@ async def observe(
     found = dict(conditions)
     recorded = job.conditions.get("TemplateValid")
     if not job.phase.is_final and (recorded is None or recorded.status != "True"):
-        found["TemplateValid"] = await _try_template(cluster, tuning_job)
+        found["TemplateValid"] = await _try_template(cluster, tuning_job, sidecar_image)
     return Observed(
         tuning_job,
         Snapshot(job, trials, pods, readings, now, image_pull_grace, found),
@@ -115,7 +116,7 @@ def _pods(
     return {trial: tuple(pods) for trial, pods in buckets.items()}
 
 
-async def _try_template(cluster: Cluster, tuning_job: TuningJob) -> Condition:
+async def _try_template(cluster: Cluster, tuning_job: TuningJob, sidecar_image: str) -> Condition:
     """Ask the API server what it thinks of the Pod template, without creating anything.
 
     Raises:
@@ -125,7 +126,8 @@ async def _try_template(cluster: Cluster, tuning_job: TuningJob) -> Condition:
     sample = {parameter.name: _sample(parameter) for parameter in job.spec.space.parameters}
     probe = Trial(names.trial_name(job.name, 0), 0, sample, seed=0, uid=job.uid)
     try:
-        await cluster.create_pod(job.namespace, build_pod(job, tuning_job.template, probe), dry_run=True)
+        body = build_pod(job, tuning_job.template, probe, sidecar_image)
+        await cluster.create_pod(job.namespace, body, dry_run=True)
     except ValueError as error:
         return Condition("TemplateValid", "False", "Refused", str(error))
     except ApiError as error:

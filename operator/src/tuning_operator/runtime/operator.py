@@ -56,6 +56,7 @@ class Operator:
             self._suggester,
             EventRecorder(cluster),
             timedelta(seconds=settings.image_pull_grace),
+            settings.sidecar_image,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

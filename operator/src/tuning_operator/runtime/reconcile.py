@@ -66,6 +66,7 @@ class Reconciler:
         suggester: Suggester,
         recorder: EventRecorder,
         image_pull_grace: timedelta,
+        sidecar_image: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cluster = cluster
@@ -73,6 +74,7 @@ class Reconciler:
         self._suggester = suggester
         self._recorder = recorder
         self._image_pull_grace = image_pull_grace
+        self._sidecar_image = sidecar_image
         self._clock = clock
         self._gauge = metrics.TrialGauge()
         self._refusals = Refusals()
@@ -92,6 +94,7 @@ class Reconciler:
             self._conditions(key),
             self._clock(),
             self._image_pull_grace,
+            self._sidecar_image,
         )
         if observed is None:
             self.forget(key)
@@ -197,7 +200,9 @@ class Reconciler:
         pause = self._refusals.pause(key, held, snapshot.now)
         if pause is not None:
             return pause, ()
-        created, refusal = await create_pods(self._cluster, key, observed.tuning_job, decision.create_pods)
+        created, refusal = await create_pods(
+            self._cluster, key, observed.tuning_job, decision.create_pods, self._sidecar_image
+        )
         if refusal is None:
             self._refusals.forget(key)
             return None, ()

@@ -37,6 +37,7 @@ class Settings:
     metrics_port: int = 8080
     health_port: int = 8081
     image_pull_grace: float = 900.0
+    sidecar_image: str = ""
     log_format: str = "json"
     log_level: str = "info"
 
@@ -125,6 +126,7 @@ _OPTIONS = {
     "metrics_port": _Option(_number(0, int), "port of /metrics"),
     "health_port": _Option(_number(0, int), "port of /healthz"),
     "image_pull_grace": _Option(_number(0), "seconds that an image may fail to be pulled before its trial fails"),
+    "sidecar_image": _Option(str, "image of the sidecar that follows a training's log; jobs with source File need it"),
     "log_format": _Option(_one_of("json", "plain"), "how log lines are written"),
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "what is logged"),
 }

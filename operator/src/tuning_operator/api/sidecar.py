@@ -1,0 +1,89 @@
+"""The sidecar that reports for a training which only writes a log: it follows the file and keeps the metrics contract.
+
+It is an init container that goes on running (KEP-753, stable since Kubernetes 1.33): it is there before the training
+starts, and is told to end when the training has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.sources import LogFile, MetricDefinition
+
+NAME = "tuning-metrics"
+"""Of the container and, where the template has no volume at the file's folder, of the volume that is added."""
+
+
+def add_sidecar(
+    spec: dict[str, Any], training: dict[str, Any], source: LogFile, image: str, port: int, variables: Mapping[str, str]
+) -> None:
+    """Add the sidecar to a Pod, in place.
+
+    Args:
+        spec: The Pod's specification.
+        training: Its training container, which gets a volume at the file's folder unless it has one.
+        source: The file.
+        image: The sidecar's image.
+        port: Where it serves the metrics.
+        variables: What it has to know, as the training does.
+
+    Raises:
+        ValueError: There is no image.
+    """
+    if not image:
+        raise ValueError(
+            "spec.metrics.source: type File needs the operator's setting --sidecar-image (settings.sidecarImage of the"
+            " chart): ask whoever installed it, or report by the metrics contract"
+        )
+    for item in source.definitions:
+        _check(item)
+    command = [source.path]
+    if source.definitions:
+        command.append("--definitions=" + json.dumps({item.name: item.regex for item in source.definitions}))
+    sidecar = {
+        "name": NAME,
+        "image": image,
+        "restartPolicy": "Always",
+        "args": command,
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "ports": [{"name": "metrics", "containerPort": port, "protocol": "TCP"}],
+        "volumeMounts": [{**_mount(spec, training, source.path), "readOnly": True}],
+        "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    spec["initContainers"] = [sidecar, *(spec.get("initContainers") or [])]
+
+
+def _check(definition: MetricDefinition) -> None:
+    """The sidecar's words about it would only be found in its log."""
+    where = f"spec.metrics.source.file.metricDefinitions[{definition.name}].regex"
+    try:
+        if not re.compile(definition.regex).groups:
+            raise ValueError(f"{where}: has no group; put parentheses around the value, as in accuracy=([0-9.]+)")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _mount(spec: dict[str, Any], training: dict[str, Any], path: str) -> dict[str, Any]:
+    """The training's volume that the file lies on; one of the Pod's own unless the template has one."""
+    folder = PurePosixPath(path).parent
+    mounts = training.get("volumeMounts") or []
+    around = [mount for mount in mounts if folder.is_relative_to(mount.get("mountPath") or "//")]
+    if around:
+        return dict(max(around, key=lambda mount: len(mount["mountPath"])))
+    added = {"name": NAME, "mountPath": str(folder)}
+    training["volumeMounts"] = [*mounts, added]
+    spec["volumes"] = [*(spec.get("volumes") or []), {"name": NAME, "emptyDir": {}}]
+    return added

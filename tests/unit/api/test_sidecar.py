@@ -1,0 +1,117 @@
+"""The sidecar for trainings that only write a log: how it gets into a Pod, and what its Pod then says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.api.manifests import pod_body
+from tests.unit.builders import job, trial
+from tuning_operator.api.podfacts import parse_pod
+from tuning_operator.api.pods import build_pod
+from tuning_operator.api.sidecar import NAME
+from tuning_operator.core.sources import LogFile, MetricDefinition
+
+if TYPE_CHECKING:
+    from tuning_operator.core.pods import PodFacts
+
+METRIC = "validation:accuracy"
+REGEX = MetricDefinition(METRIC, "Validation-accuracy=([0-9.]+)")
+IMAGE = "registry.example.com/sidecar:1"
+
+
+def build(source: LogFile, image: str = IMAGE, **container: Any) -> dict[str, Any]:
+    a_job = job()
+    template = {"spec": {"containers": [{"name": "train", "image": "x", **container}]}}
+    return build_pod(replace(a_job, spec=replace(a_job.spec, source=source)), template, trial(3), image)["spec"]
+
+
+def test_the_sidecar_shares_a_volume_with_the_training_and_has_the_port() -> None:
+    spec = build(LogFile("/logs/run/training.jsonl"))
+    training, (sidecar,) = spec["containers"][0], spec["initContainers"]
+    assert spec["volumes"] == [{"name": NAME, "emptyDir": {}}]
+    assert training["volumeMounts"] == [{"name": NAME, "mountPath": "/logs/run"}]
+    assert "ports" not in training
+    assert (sidecar["image"], sidecar["restartPolicy"], sidecar["args"]) == (
+        IMAGE,
+        "Always",
+        ["/logs/run/training.jsonl"],
+    )
+    assert sidecar["volumeMounts"] == [{"name": NAME, "mountPath": "/logs/run", "readOnly": True}]
+    assert [port["name"] for port in sidecar["ports"]] == ["metrics"]
+    assert {item["name"]: item["value"] for item in sidecar["env"]} == {
+        "TUNING_TRIAL": "job-0003",
+        "TUNING_OBJECTIVE_METRIC": METRIC,
+        "TUNING_METRICS_PORT": "9464",
+    }
+
+
+def test_the_templates_own_volume_at_the_files_folder_is_used() -> None:
+    mounts = [
+        {"name": "root", "mountPath": "/"},
+        {"name": "logs", "mountPath": "/logs", "subPathExpr": "$(TUNING_TRIAL)"},
+        {"name": "other", "mountPath": "/log"},
+    ]
+    spec = build(LogFile("/logs/run/training.jsonl"), volumeMounts=mounts)
+    assert spec["containers"][0]["volumeMounts"] == mounts
+    assert "volumes" not in spec
+    assert spec["initContainers"][0]["volumeMounts"] == [mounts[1] | {"readOnly": True}]
+
+
+def test_regular_expressions_reach_the_sidecar_as_they_are() -> None:
+    (sidecar,) = build(LogFile("/logs/out", (REGEX,)))["initContainers"]
+    name, _, text = sidecar["args"][1].partition("=")
+    assert (name, json.loads(text)) == ("--definitions", {METRIC: REGEX.regex})
+
+
+@pytest.mark.parametrize(
+    ("source", "image", "words"),
+    [
+        (LogFile("/logs/out"), "", "needs the operator's setting --sidecar-image"),
+        (LogFile("/logs/out", (MetricDefinition("m", "a=(["),)), IMAGE, r"metricDefinitions\[m\].regex: unterminated"),
+        (LogFile("/logs/out", (MetricDefinition("m", r"a=\("),)), IMAGE, r"metricDefinitions\[m\].regex: has no group"),
+    ],
+)
+def test_what_would_not_work_is_refused_with_the_field_and_the_remedy(source: LogFile, image: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        build(source, image)
+
+
+START, END = "2026-05-04T12:00:10Z", "2026-05-04T12:01:00Z"
+RUNNING = {"running": {"startedAt": START}}
+DONE = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": START, "finishedAt": END, "message": "bye"}}
+MESSAGE = json.dumps({"epochs": [1], "metrics": {METRIC: [0.1]}, "completed": 1, "thinned": False})
+REPORTED = {
+    "terminated": {"exitCode": 0, "reason": "Completed", "startedAt": START, "finishedAt": END, "message": MESSAGE}
+}
+
+
+def read(phase: str, training: dict[str, Any], sidecar: dict[str, Any]) -> PodFacts:
+    status = {
+        "phase": phase,
+        "containerStatuses": [{"name": "train", "state": training}],
+        "initContainerStatuses": [{"name": NAME, "state": sidecar}],
+    }
+    return parse_pod(pod_body(status), "train", METRIC)
+
+
+def test_a_training_has_ended_when_its_sidecar_has_reported_the_rest() -> None:
+    going = read("Running", RUNNING, RUNNING)
+    collecting = read("Running", DONE, RUNNING)
+    over = read("Succeeded", DONE, REPORTED)
+    assert (going.exit, going.started) == (collecting.exit, collecting.started)
+    assert collecting.exit is None
+    assert over.exit is not None
+    assert over.exit.succeeded
+    assert over.history is not None
+    assert [value for _, value in over.history.curve] == [0.1]
+    assert read("Running", DONE, REPORTED).exit == over.exit
+
+
+def test_a_sidecar_that_never_ends_does_not_outlive_its_pod() -> None:
+    lost = read("Failed", DONE, RUNNING)
+    assert lost.exit is not None
+    assert lost.history is None
