@@ -18,11 +18,11 @@ from tuning_operator.api.values import parse_time, render_time
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import nth_of_stream
+from tuning_operator.runtime.answers import PrometheusError
 from tuning_operator.runtime.errors import ApiError, ErrorKind
 from tuning_operator.runtime.events import EventRecorder
 from tuning_operator.runtime.keys import JobKey
 from tuning_operator.runtime.poller import MetricsPoller
-from tuning_operator.runtime.prometheus import Prometheus, PrometheusError
 from tuning_operator.runtime.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.runtime.prometheus import Prometheus
 
 Body = dict[str, Any]
 KEY = JobKey("ns", "job")

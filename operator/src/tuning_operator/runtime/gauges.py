@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.curves import Curve
-from tuning_operator.runtime.prometheus import PrometheusError, any_of, quoted, series_of
+from tuning_operator.runtime.answers import PrometheusError, any_of, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     Samples = Iterable[tuple[float, str]]
 
 
-def build_query(namespace: str, pods: Collection[str], gauges: Gauges, window: int) -> str:
-    """Build the instant query for the raw samples of both gauges in the last `window` seconds, in one answer."""
-    names = any_of({gauges.value.name, gauges.epoch.name})
-    return f"{{__name__=~{names},namespace={quoted(namespace)},pod=~{any_of(pods)}}}[{window}s]"
+def build_query(namespace: str, pods: Collection[str], source: Gauges, window: int) -> str:
+    """Build the instant query for the raw samples of both gauges in the last `window` milliseconds, in one answer."""
+    names = any_of({source.value.name, source.epoch.name})
+    return f"{{__name__=~{names},namespace={quoted(namespace)},pod=~{any_of(pods)}}}[{window}ms]"
 
 
-def parse_answer(answer: Any, gauges: Gauges, windows: Mapping[str, int]) -> dict[str, Curve]:
+def parse_answer(answer: Any, source: Gauges, windows: Mapping[str, int]) -> dict[str, Curve]:
     """Parse the answer to `build_query`: one curve for each Pod, empty where nothing is known.
 
     A value belongs to the epoch that the same scrape brought (samples of one scrape have one time stamp). Of an epoch
@@ -36,8 +36,8 @@ def parse_answer(answer: Any, gauges: Gauges, windows: Mapping[str, int]) -> dic
 
     Args:
         answer: JSON as Prometheus gave it.
-        gauges: What was asked for.
-        windows: How far to look back for each Pod, in seconds before the answer's newest sample.
+        source: What was asked for.
+        windows: How far to look back for each Pod, in milliseconds before the answer's newest sample.
 
     Raises:
         PrometheusError: The answer is not whole.
@@ -47,14 +47,13 @@ def parse_answer(answer: Any, gauges: Gauges, windows: Mapping[str, int]) -> dic
     try:
         for series in series_of(answer, "matrix"):
             labels, samples = series["metric"], [(float(time), float(text)) for time, text in series["values"]]
-            pod = labels.get("pod", "")
-            if _matches(labels, gauges.value):
-                _add(values[pod], samples)
-            if _matches(labels, gauges.epoch):
-                _add(epochs[pod], samples)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+            for known, selector in ((values, source.value), (epochs, source.epoch)):
+                if _matches(labels, selector):
+                    _add(known[labels.get("pod", "")], samples)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise PrometheusError(f"the answer is malformed: {error!r}") from error
-    return {pod: _curve(values[pod], epochs[pod]) for pod in windows}
+    newest = max((time for samples in epochs.values() for time in samples), default=0.0)
+    return {pod: _curve(values[pod], epochs[pod], newest - window / 1000) for pod, window in windows.items()}
 
 
 def _matches(labels: Mapping[str, str], selector: Selector) -> bool:
@@ -67,8 +66,8 @@ def _add(known: dict[float, float], samples: Iterable[tuple[float, float]]) -> N
         known[time] = max(value, known.get(time, value))
 
 
-def _curve(values: Mapping[float, float], epochs: Mapping[float, float]) -> Curve:
-    joined = sorted(values.keys() & epochs.keys())
+def _curve(values: Mapping[float, float], epochs: Mapping[float, float], since: float) -> Curve:
+    joined = sorted(time for time in values.keys() & epochs.keys() if time >= since)
     return Curve.of((int(epochs[time]), values[time]) for time in joined if _is_epoch(epochs[time]))
 
 

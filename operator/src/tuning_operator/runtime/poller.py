@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.job import Condition
 from tuning_operator.core.pods import Reading
-from tuning_operator.runtime.prometheus import Prometheus, PrometheusError
+from tuning_operator.runtime.answers import PrometheusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tuning_operator.core.curves import Curve
+    from tuning_operator.core.sources import Gauges
     from tuning_operator.runtime.keys import JobKey
+    from tuning_operator.runtime.prometheus import Prometheus
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +40,14 @@ class Interest:
         created: When the Pod came into being, as far as that is known. What Prometheus has from before then is of
             another Pod of this name: of a job that was deleted and created anew.
         ended: When the Pod's training ended; None while it runs.
+        gauges: What it exports instead of keeping the metrics contract.
     """
 
     pod: str
     metric: str
     created: datetime | None = None
     ended: datetime | None = None
+    gauges: Gauges | None = None
 
     def window(self, now: datetime, reach: timedelta) -> int:
         """How far to look back, in milliseconds: `reach` beyond the Pod's end, but not beyond its beginning."""
@@ -127,11 +133,9 @@ class MetricsPoller:
 
     async def _poll(self, namespace: str) -> None:
         asked = {job: dict(pods) for job, pods in self._interests.items() if job.namespace == namespace}
-        metrics = {item.pod: item.metric for pods in asked.values() for item in pods.values()}
         now = self._clock()
-        windows = {item.pod: item.window(now, self._reach) for pods in asked.values() for item in pods.values()}
         try:
-            curves = await self._prometheus.curves(namespace, metrics, windows)
+            curves = await self._curves(namespace, asked, now)
         except PrometheusError as error:
             self._set_condition(namespace, asked, Condition("MetricsAvailable", "False", "PrometheusError", str(error)))
             return
@@ -142,13 +146,39 @@ class MetricsPoller:
         for job, pods in asked.items():
             known = self._readings.get(job, {})
             fresh = {
-                pod: Reading(curves[pod], after_end=item.ended is not None)
+                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=item.ended is not None)
                 for pod, item in pods.items()
                 if pod in curves
             }
             if job in self._interests and {**known, **fresh} != known:
                 self._readings[job] = {**known, **fresh}
                 self._changed(job)
+
+    async def _curves(
+        self, namespace: str, asked: Mapping[JobKey, Mapping[str, Interest]], now: datetime
+    ) -> dict[str, Curve]:
+        """Ask about all Pods: one question for those that keep the metrics contract, one for each pair of gauges."""
+        objectives: dict[str, str] = {}
+        windows: defaultdict[Gauges | None, dict[str, int]] = defaultdict(dict)
+        for job, pods in asked.items():
+            for pod, item in pods.items():
+                reach = self._reach if item.gauges is None else self._reach_of_gauges(job, pod, now)
+                windows[item.gauges][pod] = item.window(now, reach)
+                if item.gauges is None:
+                    objectives[pod] = item.metric
+        curves: dict[str, Curve] = {}
+        for gauges, pods_windows in windows.items():
+            if gauges is None:
+                curves |= await self._prometheus.curves(namespace, objectives, pods_windows)
+            else:
+                curves |= await self._prometheus.gauge_curves(namespace, gauges, pods_windows)
+        return curves
+
+    def _reach_of_gauges(self, job: JobKey, pod: str, now: datetime) -> timedelta:
+        """Gauges show an epoch for a while only: look back to the last answer, at first to the Pod's beginning."""
+        if pod not in self._readings.get(job, {}):
+            return MAX_WINDOW
+        return self._reach + (now - self._answered[job.namespace])
 
     def _set_condition(self, namespace: str, jobs: Mapping[JobKey, object], condition: Condition) -> None:
         before = self._conditions.get(namespace)
@@ -163,6 +193,11 @@ class MetricsPoller:
             )
             for job in jobs:
                 self._changed(job)
+
+
+def _together(known: Reading | None, curve: Curve, item: Interest) -> Curve:
+    """An answer about gauges adds to what is known; any other one is the whole curve."""
+    return known.curve.merge(curve) if known and item.gauges else curve
 
 
 def _is_settled(reading: Reading | None) -> bool:

@@ -9,37 +9,26 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-from collections import defaultdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from tuning_operator.api.values import printable
-from tuning_operator.core.curves import Curve
-from tuning_operator.runtime import metrics
+from tuning_operator.runtime import gauges, history, metrics
+from tuning_operator.runtime.answers import PrometheusError, TooMuchError, excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from tuning_operator.core.curves import Curve
+    from tuning_operator.core.sources import Gauges
 
 logger = logging.getLogger(__name__)
 
 QUERY_TIMEOUT = 15.0
 MAX_ANSWER = 32 * 1024 * 1024
 """More than one Pod can fill: 40,000 epochs of a metric with the longest name are 27 MiB."""
-
-EPOCHS = "0|[1-9][0-9]{0,3}|[1-3][0-9]{4}"
-"""An epoch up to `MAX_EPOCH`. There is one way to write it, so that a Pod has one series for each epoch."""
-
-
-class PrometheusError(Exception):
-    """Prometheus gave no usable answer; the message says why."""
-
-
-class TooMuchError(PrometheusError):
-    """The answer is larger than the operator, or Prometheus itself, is willing to take."""
 
 
 class Prometheus:
@@ -56,7 +45,7 @@ class Prometheus:
         await self._session.close()
 
     async def curves(self, namespace: str, pods: Mapping[str, str], windows: Mapping[str, int]) -> dict[str, Curve]:
-        """Return the curve of each Pod, in one question for all of them.
+        """Return the curve of each Pod that keeps the metrics contract, in one question for all of them.
 
         When that is too much it becomes two questions, and so on, so that a Pod with a flood of series keeps nobody
         else's from being known. A Pod that is too much by itself has no entry.
@@ -69,29 +58,37 @@ class Prometheus:
         Raises:
             PrometheusError: There is no usable answer.
         """
-        known: dict[str, Curve] = {}
-        refused: TooMuchError | None = None
-        batches = [sorted(pods)]
-        while batches:
-            batch = batches.pop()
-            try:
-                known |= await self._curves(namespace, {pod: pods[pod] for pod in batch}, windows)
-            except TooMuchError as error:
-                middle = len(batch) // 2
-                if middle:
-                    batches += [batch[:middle], batch[middle:]]
-                else:
-                    logger.warning("metrics of Pod %s/%s: %s", namespace, batch[0], error)
-                    refused = error
-        if refused and not known:
-            raise refused
-        return known
 
-    async def _curves(self, namespace: str, pods: Mapping[str, str], windows: Mapping[str, int]) -> dict[str, Curve]:
-        query = build_query(namespace, {pod: windows[pod] for pod in pods}, set(pods.values()))
+        def ask(batch: Sequence[str]) -> Awaitable[dict[str, Curve]]:
+            asked = {pod: pods[pod] for pod in batch}
+            query = history.build_query(namespace, {pod: windows[pod] for pod in batch}, set(asked.values()))
+            return self._answer(query, lambda answer: history.parse_answer(answer, asked))
+
+        return await _in_batches(namespace, sorted(pods), ask)
+
+    async def gauge_curves(self, namespace: str, source: Gauges, windows: Mapping[str, int]) -> dict[str, Curve]:
+        """Return what is seen of the curve of each Pod that exports plain gauges, in the same way.
+
+        Args:
+            namespace: The Pods' namespace.
+            source: The gauges.
+            windows: Names of the Pods, each with how far to look back, in milliseconds.
+
+        Raises:
+            PrometheusError: There is no usable answer.
+        """
+
+        def ask(batch: Sequence[str]) -> Awaitable[dict[str, Curve]]:
+            asked = {pod: windows[pod] for pod in batch}
+            query = gauges.build_query(namespace, batch, source, max(asked.values()))
+            return self._answer(query, lambda answer: gauges.parse_answer(answer, source, asked))
+
+        return await _in_batches(namespace, sorted(windows), ask)
+
+    async def _answer(self, query: str, parse: Callable[[Any], dict[str, Curve]]) -> dict[str, Curve]:
         with metrics.PROMETHEUS_SECONDS.time():
             try:
-                return parse_answer(await self._ask(query), pods)
+                return parse(await self._ask(query))
             except PrometheusError:
                 metrics.PROMETHEUS_ERRORS.inc()
                 raise
@@ -104,7 +101,7 @@ class Prometheus:
                 body = await _read(response)
                 if response.status != HTTPStatus.OK:
                     kind = TooMuchError if b"too many samples" in body else PrometheusError
-                    raise kind(f"{self._name} answered HTTP {response.status}: {_excerpt(body)}")
+                    raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(body)}")
                 return json.loads(body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise PrometheusError(f"{self._name} does not answer: {type(error).__name__} {error}".rstrip()) from error
@@ -112,63 +109,27 @@ class Prometheus:
             raise PrometheusError(f"{self._name} did not answer with JSON") from error
 
 
-def build_query(namespace: str, windows: Mapping[str, int], objectives: Collection[str]) -> str:
-    """Build the instant query for the values of all epochs of some Pods, each with its window in milliseconds."""
-    pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
-    for pod, window in windows.items():
-        pods_by_window[window].append(pod)
-    ranges = (_range(namespace, pods, objectives, window) for window, pods in sorted(pods_by_window.items()))
-    return f"max by (pod, metric, epoch) ({' or '.join(ranges)})"
-
-
-def _range(namespace: str, pods: Collection[str], objectives: Collection[str], window: int) -> str:
-    selector = (
-        f"namespace={_quoted(namespace)},pod=~{_any_of(pods)},metric=~{_any_of(objectives)},epoch=~{_quoted(EPOCHS)}"
-    )
-    return f"last_over_time(tuning_epoch_value{{{selector}}}[{window}ms])"
-
-
-def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
-    """Parse the answer to `build_query`; a Pod of which Prometheus knows nothing has an empty curve.
-
-    Series that do not follow the metrics contract are left out: a trainer is not trusted.
-
-    Raises:
-        PrometheusError: The answer is not whole.
-    """
-    if not isinstance(answer, dict) or answer.get("status") != "success":
-        raise PrometheusError(f"the query failed: {_excerpt(json.dumps(answer))}")
-    if answer.get("warnings") or answer.get("isPartial"):  # the latter is how VictoriaMetrics says it
-        raise PrometheusError(f"the answer may be partial: {answer.get('warnings') or 'isPartial'}")
-    data = answer.get("data")
-    if not isinstance(data, dict) or data.get("resultType") != "vector" or not isinstance(data.get("result"), list):
-        raise PrometheusError("the answer is no vector")
-    points: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-    try:
-        for series in data["result"]:
-            labels = series["metric"]
-            pod, epoch = labels.get("pod", ""), _epoch(labels.get("epoch", ""))
-            if epoch is not None and labels.get("metric") == pods.get(pod):
-                points[pod].append((epoch, float(series["value"][1])))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise PrometheusError(f"the answer is malformed: {error!r}") from error
-    return {pod: Curve.of(points[pod]) for pod in pods}
-
-
-def _epoch(text: str) -> int | None:
-    return int(text) if re.fullmatch(EPOCHS, text) else None
-
-
-def _any_of(words: Collection[str]) -> str:
-    return _quoted("|".join(re.escape(word) for word in sorted(words)))
-
-
-def _quoted(text: str) -> str:
-    """A PromQL string; its escapes are those of Go, of which JSON's are a part.
-
-    Prometheus takes the replacement character, unless it is escaped, for broken UTF-8, and refuses the question.
-    """
-    return json.dumps(text, ensure_ascii=False).replace("\N{REPLACEMENT CHARACTER}", r"\ufffd")
+async def _in_batches(
+    namespace: str, pods: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[dict[str, Curve]]]
+) -> dict[str, Curve]:
+    """Ask about all Pods at once, and about half of them when that is too much."""
+    known: dict[str, Curve] = {}
+    refused: TooMuchError | None = None
+    batches = [pods]
+    while batches:
+        batch = batches.pop()
+        try:
+            known |= await ask(batch)
+        except TooMuchError as error:
+            middle = len(batch) // 2
+            if middle:
+                batches += [batch[:middle], batch[middle:]]
+            else:
+                logger.warning("metrics of Pod %s/%s: %s", namespace, batch[0], error)
+                refused = error
+    if refused and not known:
+        raise refused
+    return known
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytearray:
@@ -178,7 +139,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytearray:
         if len(body) > MAX_ANSWER:
             raise TooMuchError(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
     return body
-
-
-def _excerpt(text: str | bytearray) -> str:
-    return printable(text if isinstance(text, str) else text.decode(errors="replace"), 300)

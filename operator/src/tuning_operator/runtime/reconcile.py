@@ -19,6 +19,7 @@ from tuning_operator.core.capacity import held_slots
 from tuning_operator.core.decide import Decision, decide
 from tuning_operator.core.job import Condition
 from tuning_operator.core.notices import Notice
+from tuning_operator.core.sources import Gauges
 from tuning_operator.core.summary import JobStatus, summarize
 from tuning_operator.core.trials import Trial, TrialPhase
 from tuning_operator.runtime import metrics
@@ -220,14 +221,15 @@ class Reconciler:
         return tuple([await create_trial(self._cluster, tuning_job.job, item) for item in suggestions])
 
     def _watch_metrics(self, key: JobKey, snapshot: Snapshot, decision: Decision) -> None:
-        metric = snapshot.job.spec.objective.metric
+        metric, source = snapshot.job.spec.objective.metric, snapshot.job.spec.source
+        gauges = source if isinstance(source, Gauges) else None
         interests = {}
         for trial in decision.trials:
             if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
                 name = trial.pod_name
                 pod = next((pod for pod in snapshot.pods.get(trial.name, ()) if pod.name == name), None)
                 created = pod.created if pod else trial.status.start_time
-                interests[name] = Interest(name, metric, created, trial.status.completion_time)
+                interests[name] = Interest(name, metric, created, trial.status.completion_time, gauges)
         self._poller.watch(key, interests)
 
     async def _write_job_status(self, key: JobKey, observed: Observed, decision: Decision) -> None:
