@@ -119,3 +119,11 @@ def test_a_prefix_is_contiguous_and_the_longest_such(raw: list[tuple[int, float]
 )
 def test_what_is_not_finite_is_worst_for_either_goal(goal: Goal, value: float, than: float, better: bool) -> None:
     assert goal.is_better(value, than) is better
+
+
+@pytest.mark.parametrize(
+    ("epochs", "missing"),
+    [([], ()), ([1, 2, 3], ()), ([0, 1, 2], ()), ([3], (1, 2)), ([1, 4, 6], (2, 3, 5)), ([0, 2], (1,))],
+)
+def test_epochs_that_were_not_observed(epochs: list[int], missing: tuple[int, ...]) -> None:
+    assert Curve.of((epoch, 0.5) for epoch in epochs).missing() == missing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, pod, running_pod, trial
-from tuning_operator.core.curves import Curve
+from tuning_operator.core.curves import Curve, Measurement
 from tuning_operator.core.lifecycle import TrialFacts, advance, retry_delay
 from tuning_operator.core.pods import Exit, History, Reading, Waiting
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 GRACE = timedelta(minutes=15)
 EARLY = StopDecision("BelowMedian", "0.1 is below 0.2", epoch=3, value=0.1, threshold=0.2)
 FOR_THE_JOB = StopDecision("TargetReached", "the job ends")
-COMPLETE = History(curve(0.1, 0.2), complete=True, metrics=("validation:accuracy",))
-THINNED = History(Curve.of([(2, 0.2)]), complete=False, metrics=("validation:accuracy",))
+LAST = {"loss": Measurement(2, 0.7), "validation:accuracy": Measurement(2, 0.2)}
+COMPLETE = History(curve(0.1, 0.2), complete=True, metrics=LAST)
+THINNED = History(Curve.of([(2, 0.2)]), complete=False, metrics=LAST)
 
 
 def step(before: Trial, found: PodFacts | None, reading: Reading | None = None, **facts: Any) -> TrialStatus:
@@ -146,7 +147,9 @@ def test_a_job_that_ends_without_prometheus_settles_for_what_is_known(known: Cur
 
 
 def test_a_trial_without_its_objective_says_which_metrics_there_were() -> None:
-    history = History(Curve(), complete=True, metrics=("train:loss", "validation:acc"))
+    history = History(
+        Curve(), complete=True, metrics=dict.fromkeys(("train:loss", "validation:acc"), Measurement(1, 0.1))
+    )
     after = step(seen(TrialPhase.RUNNING), ended_pod(history=history))
     assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
     assert "train:loss, validation:acc" in (after.message or "")
@@ -395,3 +398,9 @@ def test_a_stopped_trial_that_never_started_costs_nothing() -> None:
 def test_the_last_epochs_of_a_stopping_trial_are_learnt() -> None:
     before = seen(TrialPhase.STOPPING, stop=EARLY, curve=curve(0.1))
     assert step(before, running_pod(), Reading(curve(0.1, 0.2))).curve == curve(0.1, 0.2)
+
+
+def test_the_last_value_of_every_metric_is_recorded_at_the_end() -> None:
+    after = step(seen(TrialPhase.RUNNING), ended_pod(history=COMPLETE))
+    assert after.metrics == LAST
+    assert step(replace(trial(), status=after), None).metrics == LAST, "also when its Pod is gone"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,9 +15,13 @@ from tuning_operator.runtime.answers import PrometheusError
 from tuning_operator.runtime.gauges import build_query, parse_answer
 from tuning_operator.runtime.poller import Interest
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Samples = Mapping[int, float] | Mapping[float, float]
+
 SOURCE = Gauges(Selector("accuracy", (("split", "val"),)), Selector("epochs"))
 WINDOW = {POD: 300_000}
-Samples = dict[float, float] | dict[int, float]
 
 
 def gauge(name: str, samples: Samples, pod: str = POD, **labels: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ A trainer is not trusted: whatever does not follow the contract is no history, a
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,10 +14,13 @@ from tuning_operator.api.values import printable
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.pods import History
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MAX_EPOCH = 39_999
 """Later epochs are ignored: a curve has to fit into its TuningTrial, and that into etcd."""
-MAX_METRICS, MAX_NAME = 16, 128
-"""As many of the metrics' names, and as much of each, as users are told of."""
+MAX_METRICS, MAX_NAME = 40, 128
+"""As many metrics, and as much of each one's name, as users are told of."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
 
 
@@ -38,13 +42,16 @@ def parse_history(text: str, metric: str) -> History | None:
     """
     try:
         message = _Message.model_validate_json(text)
-        values = message.metrics.get(metric, [])
-        pairs = zip(message.epochs, values, strict=metric in message.metrics)
-        curve = Curve.of((epoch, float(value)) for epoch, value in pairs if value is not None)
+        curve = _curve(message.epochs, message.metrics[metric]) if metric in message.metrics else Curve()
+        others = {name: _curve(message.epochs, values) for name, values in sorted(message.metrics.items())}
     except (ValidationError, ValueError):
         return None
     if any(not 0 <= measurement.epoch <= MAX_EPOCH for measurement in curve):
         return None
     complete = not message.thinned and len(message.epochs) == message.completed
-    names = sorted(printable(name, MAX_NAME) for name in message.metrics)
-    return History(curve, complete, tuple(names[:MAX_METRICS]))
+    last = {printable(name, MAX_NAME): other.latest for name, other in others.items() if other.latest}
+    return History(curve, complete, dict(islice(last.items(), MAX_METRICS)))
+
+
+def _curve(epochs: Sequence[int], values: Sequence[_Number | None]) -> Curve:
+    return Curve.of((epoch, float(value)) for epoch, value in zip(epochs, values, strict=True) if value is not None)

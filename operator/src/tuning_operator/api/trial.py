@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
 from tuning_operator.api.values import parse_number, render_number, render_time, time_in
-from tuning_operator.core.curves import Curve
+from tuning_operator.core.curves import Curve, Measurement
 from tuning_operator.core.job import stable_hash
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
 
@@ -68,6 +68,10 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
         completion_time=time_in(status, "completionTime"),
         training_seconds=status.get("trainingSeconds", 0),
         curve=_parse_curve(status.get("curve") or {}),
+        metrics={
+            item["name"]: Measurement(item["epoch"], parse_number(item["value"]))
+            for item in status.get("metrics") or ()
+        },
         stop=_parse_stop(status.get("stopDecision")),
         would_stop=_parse_stop(status.get("wouldStop")),
         reason=status.get("reason"),
@@ -96,6 +100,10 @@ def render_status(trial: Trial) -> dict[str, Any]:
             "epochs": [measurement.epoch for measurement in status.curve],
             "values": [render_number(measurement.value) for measurement in status.curve],
         },
+        "metrics": [
+            {"name": name, "epoch": epoch, "value": render_number(value)}
+            for name, (epoch, value) in sorted(status.metrics.items())
+        ],
         "stopDecision": _render_stop(status.stop),
         "wouldStop": _render_stop(status.would_stop),
         "reason": status.reason,

@@ -96,6 +96,13 @@ class Curve:
         """The measurements up to an epoch, itself included."""
         return Curve(tuple(measurement for measurement in self.measurements if measurement.epoch <= epoch))
 
+    def missing(self) -> tuple[int, ...]:
+        """The epochs before the last one that were not observed; counted from 1, or from 0 where that was observed."""
+        if not self.measurements:
+            return ()
+        known = {measurement.epoch for measurement in self.measurements}
+        return tuple(epoch for epoch in range(min(1, *known), max(known)) if epoch not in known)
+
     def merge(self, later: Curve) -> Curve:
         """Add the epochs of `later` that are not known yet."""
         if not later.measurements or later.measurements == self.measurements:

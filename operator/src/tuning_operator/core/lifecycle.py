@@ -95,9 +95,13 @@ def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     curve = status.curve
     if facts.reading and (facts.pod or status.pod_uid):
         curve = curve.merge(facts.reading.curve)
+    metrics = status.metrics
     if facts.pod and facts.pod.history:
         curve = curve.merge(facts.pod.history.curve)
-    return replace(status, curve=curve) if curve is not status.curve else status
+        metrics = facts.pod.history.metrics
+    if curve is status.curve and metrics == status.metrics:
+        return status
+    return replace(status, curve=curve, metrics=metrics)
 
 
 def _without_pod(status: TrialStatus, facts: TrialFacts) -> TrialStatus:

@@ -41,6 +41,13 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         yield Notice(reason, _sentence(after), after.name, warning=warning)
     if after.status.would_stop and not before.status.would_stop:
         yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after.name)
+    if after.phase is not before.phase and after.phase.is_final and (missing := after.curve.missing()):
+        yield Notice(
+            "EpochsMissing",
+            f"{len(missing)} of {len(missing) + len(after.curve)} epochs are not known, the first is {missing[0]}",
+            after.name,
+            warning=True,
+        )
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
         yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after.name, warning=True)

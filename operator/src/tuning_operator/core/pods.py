@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from tuning_operator.core.curves import Curve
+    from tuning_operator.core.curves import Curve, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,12 @@ class History:
     Attributes:
         curve: Epochs and values of the objective.
         complete: Whether that is all of them; a long history is thinned to fit 4 KiB.
-        metrics: Names of all metrics in the message: they tell a user who misspelt the objective what there is.
+        metrics: The last measurement of each metric in the message, the objective's among them.
     """
 
     curve: Curve
     complete: bool
-    metrics: tuple[str, ...] = ()
+    metrics: Mapping[str, Measurement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from tuning_operator.core.curves import Measurement
+
 Value = float | int | str
 """A hyperparameter's value: continuous, integer or categorical."""
 
@@ -69,6 +71,7 @@ class TrialStatus:
             recorded has been lost, one without a recorded uid has not been created yet.
         disruptions: Attempts that ended through no fault of the training.
         failures: Attempts in which the training failed; `spec.retry` bounds them.
+        metrics: The last measurement of each metric that the training left at its end, the objective's among them.
         training_seconds: Run time of the training container, summed over the attempts that ended.
         would_stop: The first decision of a dry run about it.
     """
@@ -83,6 +86,7 @@ class TrialStatus:
     completion_time: datetime | None = None
     training_seconds: int = 0
     curve: Curve = Curve()
+    metrics: Mapping[str, Measurement] = field(default_factory=dict)
     stop: StopDecision | None = None
     would_stop: StopDecision | None = None
     reason: str | None = None
