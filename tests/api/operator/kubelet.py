@@ -45,6 +45,7 @@ class Training:
         lingers_seconds: how long the container goes on after SIGTERM.
         until: when it is set the container may end, after its last epoch.
         clock_ahead: seconds by which the clock of its node is wrong.
+        gauges: names of the gauges that it exports instead of keeping the contract, of value and epoch.
     """
 
     values: tuple[float, ...]
@@ -60,6 +61,7 @@ class Training:
     lingers_seconds: float = 0.0
     until: threading.Event | None = None
     clock_ahead: float = 0.0
+    gauges: tuple[str, str] | None = None
 
 
 @dataclass
@@ -96,6 +98,10 @@ class Run:
             self.scraped_after_last_epoch = True
         if self.training.page is not None:
             return self.training.page
+        if self.training.gauges:
+            value, epoch = self.training.gauges
+            shown = self.training.values[epochs - 1] if epochs else 0.0
+            return f'{value}{{split="val"}} {shown}\n{value}{{split="train"}} 1\n{epoch} {epochs}\n'
         lines = [
             f'tuning_epoch_value{{metric="{metric}",epoch="{epoch}"}} {value}'
             for epoch, value in enumerate(self.training.values[:epochs], start=1)
