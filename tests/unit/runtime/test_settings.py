@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_class() -> None:
         ("metrics_port", "0", 0),
         ("health_port", "9000", 9000),
         ("image_pull_grace", "0", 0.0),
+        ("sidecar_image", "registry.example.com/sidecar:1", "registry.example.com/sidecar:1"),
         ("log_format", "plain", "plain"),
         ("log_level", "debug", "debug"),
     ],
