@@ -140,10 +140,16 @@ def test_collecting_survives_the_deletion_of_the_pod() -> None:
     assert step(before, None, Reading(curve(0.1), after_end=True)).phase is TrialPhase.COMPLETED
 
 
-@pytest.mark.parametrize(("known", "phase"), [(curve(0.5), TrialPhase.COMPLETED), (Curve(), TrialPhase.FAILED)])
-def test_a_job_that_ends_without_prometheus_settles_for_what_is_known(known: Curve, phase: TrialPhase) -> None:
+@pytest.mark.parametrize(
+    ("known", "phase", "reason"),
+    [(curve(0.5), TrialPhase.COMPLETED, None), (Curve(), TrialPhase.FAILED, "MetricsUnknown")],
+)
+def test_a_job_that_ends_without_prometheus_settles_for_what_is_known(
+    known: Curve, phase: TrialPhase, reason: str | None
+) -> None:
     before = seen(TrialPhase.COLLECTING, completion_time=ago(10), curve=known)
-    assert step(before, ended_pod(), settle=True).phase is phase
+    after = step(before, ended_pod(), settle=True)
+    assert (after.phase, after.reason) == (phase, reason)
 
 
 def test_a_trial_without_its_objective_says_which_metrics_there_were() -> None:

@@ -205,25 +205,19 @@ def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
 def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     """Finish once nothing can follow: the complete history, or an answer that was asked for after the end."""
     history = facts.pod.history if facts.pod else None
-    known = (
-        (history is not None and history.complete)
-        or (facts.reading is not None and facts.reading.after_end)
-        or facts.settle
-    )
-    if not known:
+    known = (history is not None and history.complete) or (facts.reading is not None and facts.reading.after_end)
+    if not known and not facts.settle:
         return status
     if status.reason is not None:
         return _failed(status, status.reason, status.message or "", facts)
-    if not status.curve:
-        reported = ", ".join(history.metrics) if history and history.metrics else "none"
-        return replace(
-            status,
-            phase=TrialPhase.FAILED,
-            reason="NoMetrics",
-            message="the training ended without reporting the objective"
-            f" (metrics in its termination message: {reported})",
-        )
-    return replace(status, phase=TrialPhase.COMPLETED)
+    if status.curve:
+        return replace(status, phase=TrialPhase.COMPLETED)
+    if not known:
+        why = "the job ended while Prometheus did not answer: whether the training reported the objective is not known"
+        return replace(status, phase=TrialPhase.FAILED, reason="MetricsUnknown", message=why)
+    reported = ", ".join(history.metrics) if history and history.metrics else "none"
+    why = f"the training ended without reporting the objective (metrics in its termination message: {reported})"
+    return replace(status, phase=TrialPhase.FAILED, reason="NoMetrics", message=why)
 
 
 def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
