@@ -53,7 +53,7 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
     rungs = _rungs(algorithm["algorithmSettings"], settings, names, search) if strategy == "Hyperband" else None
     seed = next((settings[name] for name in _SEEDS if name in settings), None)
     spec["resumePolicy"].note("has no counterpart: a job's state is in its objects, and its limits can be edited")
-    words = "no collector reads the training's output: it has to report each epoch itself (docs/metrics-contract.md)"
+    words = "standard output is not read: let the training report each epoch, or see spec.metrics.source for files"
     spec["metricsCollectorSpec"].mention(words)
     spec["metricsCollectorSpec"].take()
     return [
