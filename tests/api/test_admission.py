@@ -192,7 +192,6 @@ PRIVILEGED = {"securityContext": {"privileged": True}}
         (trial(kind="Job"), "belong to a HyperparameterTuningJob"),
         (trial(name="other-0001"), "belong to a HyperparameterTuningJob"),
     ],
-    ids=str,
 )
 def test_what_the_operator_may_create(here: Namespace, body: dict[str, Any], words: str) -> None:
     said = here.creates(here.operator, body)

@@ -254,10 +254,9 @@ class Run:
             *FLAGS,
             *self.scenario.flags,
         )
-        rehearse = any(spec.get("strategy") == "Bayesian" for spec in self.scenario.script.jobs.values())
         for number in range(self.scenario.operators):
             log = self.directory / f"operator-{number}.log"
-            operator = Operator(self.lab.zygote, arguments, config, log, rehearse=rehearse)
+            operator = Operator(self.lab.zygote, arguments, config, log)
             self.operators.append(operator)
             yield asyncio.create_task(operator.run())
 

@@ -26,14 +26,11 @@ class Operator:
         ends: How often it ended by itself, without having been killed.
     """
 
-    def __init__(
-        self, zygote: Zygote, arguments: Sequence[str], kubeconfig: Path, log: Path, *, rehearse: bool
-    ) -> None:
+    def __init__(self, zygote: Zygote, arguments: Sequence[str], kubeconfig: Path, log: Path) -> None:
         self._zygote = zygote
         self._arguments = arguments
         self._kubeconfig = kubeconfig
         self._log = log
-        self._rehearse = rehearse
         self._pid: int | None = None
         self.ends = 0
 
@@ -43,9 +40,7 @@ class Operator:
             while True:
                 metrics, health = free_ports(2)
                 ports = (f"--metrics-port={metrics}", f"--health-port={health}")
-                self._pid = await self._zygote.fork(
-                    [*self._arguments, *ports], self._kubeconfig, self._log, rehearse=self._rehearse
-                )
+                self._pid = await self._zygote.fork([*self._arguments, *ports], self._kubeconfig, self._log)
                 await _death(self._pid)
                 self.ends += self._pid is not None
                 self._pid = None

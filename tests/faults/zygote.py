@@ -38,16 +38,15 @@ class Zygote:
         self._process.kill()  # its operators die with it
         await self._process.wait()
 
-    async def fork(self, arguments: Sequence[str], kubeconfig: Path, log: Path, *, rehearse: bool) -> int:
+    async def fork(self, arguments: Sequence[str], kubeconfig: Path, log: Path) -> int:
         """Start an operator and return its process id.
 
         Args:
             arguments: Its flags.
             kubeconfig: Its way to the API server.
             log: File that its output is appended to.
-            rehearse: Load PyTorch at the start, as operators do; no use for random suggestions.
         """
-        order = {"arguments": [*arguments], "kubeconfig": str(kubeconfig), "log": str(log), "rehearse": rehearse}
+        order = {"arguments": [*arguments], "kubeconfig": str(kubeconfig), "log": str(log)}
         assert self._process.stdin
         assert self._process.stdout
         async with self._turn:
@@ -74,8 +73,6 @@ def main() -> None:
 def _become_operator(order: Mapping[str, Any], run: Any) -> NoReturn:
     from kubernetes.aio.config import kube_config  # noqa: PLC0415
 
-    from tuning_operator.runtime.suggestions import Suggester  # noqa: PLC0415
-
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -86,8 +83,6 @@ def _become_operator(order: Mapping[str, Any], run: Any) -> NoReturn:
     os.environ["KUBECONFIG"] = order["kubeconfig"]
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = order["kubeconfig"]  # read from the environment when it was loaded
     sys.argv = ["tuning-operator", *order["arguments"]]
-    if not order["rehearse"]:
-        Suggester.start = lambda _: None  # type: ignore[method-assign,assignment]
     code = 1
     try:
         run()

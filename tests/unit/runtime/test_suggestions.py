@@ -88,6 +88,15 @@ async def test_random_suggestions_need_no_process() -> None:
         assert it.called == [JOB]
 
 
+async def test_the_model_is_loaded_ahead_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench() as it:
+        asked: list[object] = []
+        monkeypatch.setattr(it.suggester._pool, "schedule", lambda function, **_: asked.append(function))
+        it.suggester.warm_up()
+        it.suggester.warm_up()
+        assert asked == [suggest]
+
+
 async def test_a_result_is_taken_once() -> None:
     with bench() as it:
         await it.take(REQUEST)

@@ -223,8 +223,8 @@ def _template(definition: Field) -> dict[str, Any]:
         "each epoch (docs/metrics-contract.md)",
     )
     algorithm["MetricDefinitions"].note(
-        "standard output is not read: the training reports its metrics itself, or writes them to a file: then put these "
-        "definitions into spec.metrics.source.file (docs/metrics-contract.md)"
+        "standard output is not read: the training reports its metrics itself, or writes them to a file: put these "
+        "definitions then into spec.metrics.source.file (docs/metrics-contract.md)"
     )
     algorithm["TrainingInputMode"].note("has no counterpart: data is in volumes that you mount")
     container: dict[str, Any] = {"name": "training", "image": image.text(PLACEHOLDER_IMAGE)}

@@ -72,7 +72,6 @@ class Operator:
 
     def start(self) -> None:
         """Start the workers, the metrics poll and the resync."""
-        self._suggester.start()
         self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
         self._spawn(self._resync(), "resync")
         for number in range(self._settings.workers):

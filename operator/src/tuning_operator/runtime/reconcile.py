@@ -20,6 +20,7 @@ from tuning_operator.core.decide import Decision, decide
 from tuning_operator.core.job import Condition
 from tuning_operator.core.notices import Notice
 from tuning_operator.core.sources import Gauges
+from tuning_operator.core.suggest import Strategy
 from tuning_operator.core.summary import JobStatus, summarize
 from tuning_operator.core.trials import Trial, TrialPhase
 from tuning_operator.runtime import metrics
@@ -101,6 +102,8 @@ class Reconciler:
             self.forget(key)
             return Outcome()
         tuning_job, snapshot = observed.tuning_job, observed.snapshot
+        if tuning_job.job.spec.strategy is Strategy.BAYESIAN and not tuning_job.job.phase.is_final:
+            self._suggester.warm_up()
         decision = decide(snapshot)
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)

@@ -61,10 +61,13 @@ class Suggester:
         self._workers = workers
         self._pool = self._new_pool()
         self._computations: dict[JobKey, _Computation] = {}
+        self._warm = False
 
-    def start(self) -> None:
-        """Start the processes and load the model now, so that the first suggestion does not wait for that."""
-        self._pool.schedule(suggest, args=(_REHEARSAL,))
+    def warm_up(self) -> None:
+        """Load the model in a process now, unless that was done, so that the first suggestion does not wait for it."""
+        if not self._warm:
+            self._warm = True
+            self._pool.schedule(suggest, args=(_REHEARSAL,))
 
     def close(self) -> None:
         """End the processes."""
