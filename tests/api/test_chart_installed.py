@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,7 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PLURALS = ("tuningjobs", "tuningtrials")
 GROUP = "tuning-operator.dev"
 RIGHTS = {
-    (GROUP, "tuningjobs"): {"get", "list", "watch"},
+    (GROUP, "tuningjobs"): {"get", "list", "watch", "delete"},
     (GROUP, "tuningjobs/status"): {"patch"},
     (GROUP, "tuningtrials"): {"get", "list", "watch", "create"},
     (GROUP, "tuningtrials/status"): {"patch"},
@@ -73,7 +75,18 @@ def release(server: ControlPlane) -> Iterator[Release]:
     made = Release(server, namespace)
     yield made
     made.helm("uninstall", made.name, "--ignore-not-found")
-    server.kubectl("delete", "crd", "--ignore-not-found", *(f"{plural}.tuning-operator.dev" for plural in PLURALS))
+    definitions = [f"{plural}.tuning-operator.dev" for plural in PLURALS]
+    server.kubectl("delete", "crd", "--ignore-not-found", "--wait=false", *definitions)
+    wait_until(lambda: not _left(server, definitions), "the definitions are gone", seconds=60)
+
+
+def _left(server: ControlPlane, definitions: list[str]) -> list[str]:
+    """The definitions that are still there. Their end may be put off by minutes unless something happens to them."""
+    left = server.kubectl("get", "crd", "--ignore-not-found", "--output=name", *definitions).split()
+    for name in left:
+        with contextlib.suppress(KubectlError):  # gone meanwhile
+            server.kubectl("annotate", "--overwrite", name, f"looked-at={time.monotonic()}")
+    return left
 
 
 def test_installing_says_what_to_do_next(release: Release) -> None:
@@ -145,7 +158,9 @@ def example_pods() -> Iterator[dict[str, Any]]:
                 parsed = parse_job(body)
                 space = parsed.job.spec.space
                 point = space.decode(np.full(len(space.parameters), 0.5))
-                yield build_pod(parsed.job, parsed.template, Trial("shipped-0001", 1, point, seed=1, uid="2"))
+                yield build_pod(
+                    parsed.job, parsed.template, Trial("shipped-0001", 1, point, seed=1, uid="2"), "sidecar:1"
+                )
 
 
 def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> None:

@@ -288,7 +288,7 @@ def test_epochs_out_of_order_are_put_in_order(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     ("job", "words"),
-    [("garbage", "none"), ("mute", METRIC), ("renamed", "metrics in its termination message: accuracy")],
+    [("garbage", "none"), ("mute", "none"), ("renamed", "metrics in its termination message: accuracy")],
 )
 def test_a_training_that_ends_without_its_objective_fails_and_says_what_there_was(
     lab: Lab, job: str, words: str
