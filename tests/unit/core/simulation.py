@@ -313,7 +313,7 @@ class Connection:
     async def create_pod(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
         return await self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
 
-    async def delete_pod(self, _namespace: str, name: str, uid: str) -> None:
+    async def delete_pod(self, _namespace: str, name: str, uid: str, _version: str) -> None:
         await self._request(lambda: self._delete_pod(name, uid))
 
     async def patch_job_status(self, _namespace: str, _name: str, status: Body, version: str) -> Body:

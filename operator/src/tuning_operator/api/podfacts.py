@@ -76,6 +76,7 @@ def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
         disruption=_disruption(status),
         waiting=_waiting(status, training),
         history=history,
+        resource_version=metadata.get("resourceVersion", ""),
     )
 
 

@@ -59,6 +59,7 @@ class PodFacts:
         ended: Every container has ended: the Pod holds no GPU any more.
         deletion_requested: When somebody asked for the Pod's deletion.
         disruption: Why the cluster, not the training, ended the attempt; None when it did not.
+        resource_version: What of the Pod was seen; it is deleted only as long as that has not changed.
     """
 
     name: str
@@ -73,6 +74,7 @@ class PodFacts:
     disruption: str | None = None
     waiting: Waiting | None = None
     history: History | None = None
+    resource_version: str = ""
 
     @property
     def deleting(self) -> bool:

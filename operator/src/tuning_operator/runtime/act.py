@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None:
     """Delete the Pods that hold resources for nothing."""
     for pod in decision.delete_pods:
-        await cluster.delete_pod(key.namespace, pod.name, pod.uid)
+        await cluster.delete_pod(key.namespace, pod.name, pod.uid, pod.resource_version)
         logger.info("job %s/%s: deleted Pod %s", *key, pod.name)
 
 

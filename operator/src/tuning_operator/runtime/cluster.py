@@ -95,10 +95,14 @@ class Cluster:
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
         return await self._request("POST", _pods(namespace), query=query, body=body)
 
-    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
-        """Delete a Pod; one that is gone is what was wanted, one with another uid is a conflict."""
+    async def delete_pod(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete a Pod; one that is gone is what was wanted.
+
+        One that has changed since it was read is a conflict: it may have ended by itself meanwhile.
+        """
+        seen = {"uid": uid, "resourceVersion": version}
         try:
-            await self._request("DELETE", _pods(namespace, name), body={"preconditions": {"uid": uid}})
+            await self._request("DELETE", _pods(namespace, name), body={"preconditions": seen})
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
