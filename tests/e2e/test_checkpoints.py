@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-JOB, EPOCHS = "resumed", 6
+JOB, EPOCHS = "resumed", 20
 
 
 @pytest.fixture

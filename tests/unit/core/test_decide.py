@@ -602,3 +602,13 @@ def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
     found = decide(snapshot(job(), [trial(1, pod_uid="x")], [pod(1, waiting=image, created=ago(900))]))
     assert found.trials[0].phase is TrialPhase.FAILED
     assert decide(snapshot(job(duration=timedelta(seconds=1000)))).completion is not None
+
+
+@pytest.mark.parametrize(("attempts", "asked"), [(1, (2,)), (2, None)])
+def test_a_trial_that_will_be_tried_again_keeps_its_place_while_its_end_is_looked_at(
+    attempts: int, asked: tuple[int, ...] | None
+) -> None:
+    failed = trial(1, TrialPhase.RUNNING, pod_uid="pod-uid-1-1", start_time=ago(90))
+    found = decide(snapshot(job(parallel=1, attempts=attempts), [failed], [ended_pod(code=1)]))
+    assert found.trials[0].phase is TrialPhase.COLLECTING
+    assert (found.suggest.numbers if found.suggest else None) == asked

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.capacity import free_slots, is_due, leftover_pods, trials_without_pod, wake_after
+from tuning_operator.core.capacity import (
+    free_slots,
+    is_due,
+    leftover_pods,
+    retries_to_come,
+    trials_without_pod,
+    wake_after,
+)
 from tuning_operator.core.completion import Completion, completion, is_resumed
 from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, SuspendPolicy
 from tuning_operator.core.judgement import judged, with_stop
@@ -73,13 +80,14 @@ def decide(snapshot: Snapshot) -> Decision:
     may_start = ending is None and not job.spec.suspend
     waiting = trials_without_pod(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
+    taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
     return Decision(
         phase=_phase(job, trials, ending),
         trials=trials,
         changed=changed,
         create_pods=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_pods=leftover_pods(snapshot, trials),
-        suggest=_suggest_request(job, trials, slots - len(waiting)) if may_start else None,
+        suggest=_suggest_request(job, trials, slots - taken) if may_start else None,
         completion=ending,
         notices=tuple(notices(snapshot, trials, ending)),
         wake_after=wake_after(snapshot, trials),
