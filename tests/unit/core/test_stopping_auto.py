@@ -220,6 +220,7 @@ def test_checkpoints(length: int, expected: list[int]) -> None:
     assert sorted({checkpoint(done, length) for done in range(1, length + 1)} - {0}) == expected
 
 
+@pytest.mark.slow
 def test_ten_thousand_epochs_are_judged_in_time() -> None:
     rng = np.random.default_rng(0)
     others = [

@@ -217,6 +217,7 @@ def test_off_stops_nothing() -> None:
     assert rule_for(EarlyStopping(), Goal.MAXIMIZE, [*pool(), running])(running) is None
 
 
+@pytest.mark.slow
 def test_ten_thousand_epochs_are_judged_in_time() -> None:
     others = [trial(number, curve([number / 50 + epoch * 1e-6 for epoch in range(10_000)])) for number in range(50)]
     running = trial(99, curve([0.1] * 9_000), TrialPhase.RUNNING)

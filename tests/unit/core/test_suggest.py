@@ -145,6 +145,7 @@ def test_the_model_learns() -> None:
     assert all(loss(each.parameters) < good for each in suggestions)
 
 
+@pytest.mark.slow
 def test_the_expected_gain_falls_to_nothing_as_a_search_comes_to_its_end() -> None:
     space = Space((Continuous("x", 0.0, 1.0),))
     observations: list[Observation] = []
@@ -254,6 +255,7 @@ def test_nothing_but_failures_goes_on_with_the_start(objective: float | None) ->
     assert suggest(request(numbers=(21,), observations=observations))[0].source is Source.SOBOL
 
 
+@pytest.mark.slow
 def test_wide_spaces() -> None:
     space = Space(
         (
@@ -298,6 +300,7 @@ small_parameters = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(small_parameters, min_size=1, max_size=3, unique_by=lambda parameter: parameter.name),

@@ -41,6 +41,7 @@ def test_without_early_stopping_everything_is_trained_and_the_best_run_found(tas
     assert [step.epochs for step in whole.steps] == sorted(step.epochs for step in whole.steps)
 
 
+@pytest.mark.slow
 def test_early_stopping_saves_epochs_and_keeps_the_best(task: Task) -> None:
     saved, lost = [], []
     for seed in range(6):

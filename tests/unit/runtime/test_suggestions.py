@@ -164,6 +164,7 @@ async def test_the_model_runs_in_a_process_of_its_own_with_one_thread(
     assert first.message != f"by {os.getpid()} on 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stand_in", "timeout", "words"), [(dream, 2.0, "longer than 2 s"), (die, 60.0, "died")])
 async def test_a_model_that_hangs_or_dies_is_replaced_by_chance_and_the_next_one_works(
     model: Callable[[Callable[..., object]], None],

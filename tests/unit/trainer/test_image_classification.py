@@ -23,6 +23,7 @@ MODULE = ("-m", "tuning_trainer.image_classification")
 SMALL = ("--num-layers=0", "--image-shape=1,8,8", "--mini-batch-size=16")
 
 
+@pytest.mark.slow
 def test_all_epochs_are_seen_by_a_scraper(start: Start, tmp_path: Path) -> None:
     run = start(
         *(*MODULE, *SMALL, "--data", str(write_idx(tmp_path / "idx"))),
@@ -36,6 +37,7 @@ def test_all_epochs_are_seen_by_a_scraper(start: Start, tmp_path: Path) -> None:
     assert run.message()["metrics"]["validation:accuracy"] == curve
 
 
+@pytest.mark.slow
 def test_sigterm_in_an_epoch_leaves_a_checkpoint_and_the_message(start: Start, tmp_path: Path) -> None:
     run = start(
         *(*MODULE, *SMALL, "--data", str(write_idx(tmp_path / "idx", 2000)), "--epochs=100000"),
@@ -50,6 +52,7 @@ def test_sigterm_in_an_epoch_leaves_a_checkpoint_and_the_message(start: Start, t
     assert (tmp_path / "checkpoints" / "fashion-0001.pt").exists()
 
 
+@pytest.mark.slow
 def test_sigterm_before_training_ends_at_once(start: Start, tmp_path: Path) -> None:
     run = start(*MODULE, *SMALL, "--data", str(write_idx(tmp_path / "idx")), "--epochs=100000")
     # The metrics page is up before torch is loaded, and that takes long enough.

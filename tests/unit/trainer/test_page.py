@@ -64,6 +64,7 @@ def test_only_a_page_rendered_after_the_end_is_final(server: Server) -> None:
     assert server.page.final_fetched.wait(5)
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_take_the_page_has_not_fetched_it(server: Server) -> None:
     server.page.finished = True
     server.page.add(1, {f"{'long' * 30}{i}": i for i in range(30_000)})  # more than the sockets hold

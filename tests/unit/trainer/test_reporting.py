@@ -49,6 +49,7 @@ def test_a_slow_scraper_gets_20_of_20_epochs(start: Start) -> None:
     assert run.message()["metrics"]["validation:accuracy"] == [epoch / 20 for epoch in range(1, 21)]
 
 
+@pytest.mark.slow
 def test_a_run_shorter_than_the_scrape_interval_waits_for_the_first_scrape(start: Start) -> None:
     run = start(script=TWENTY_EPOCHS, TUNING_TRIAL="fashion-0001")
     assert run.line() == "trained"
@@ -128,6 +129,7 @@ def test_a_killed_process_leaves_a_message(start: Start) -> None:
     assert run.message()["metrics"] == {"validation:accuracy": [0.5]}, "the second epoch came within a second"
 
 
+@pytest.mark.slow
 def test_a_failing_script_does_not_wait_long(start: Start) -> None:
     run = start(
         script="""
@@ -145,6 +147,7 @@ def test_a_failing_script_does_not_wait_long(start: Start) -> None:
     assert run.message()["completed"] == 1
 
 
+@pytest.mark.slow
 def test_a_failing_block_does_not_wait_long(start: Start) -> None:
     run = start(
         script="""

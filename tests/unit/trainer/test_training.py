@@ -229,6 +229,7 @@ def test_streamed_images_give_what_images_in_memory_give(
     assert run(photos) == in_memory
 
 
+@pytest.mark.slow
 def test_a_resnet_trains(photos: Hyperparameters) -> None:
     curve = run(replace(photos, num_layers=18, image_shape=(3, 32, 32), epochs=1, learning_rate=0.001))
     assert math.isfinite(curve[0]["train:loss"])
