@@ -44,15 +44,15 @@ def test_killing_the_operator_at_random_moments_costs_nothing(
     operator: Operator, namespace: Namespace, recorder: Recorder
 ) -> None:
     moments = random.Random(7)
-    namespace.apply(long_job(8))
+    namespace.apply(long_job(6))
     kills = 0
-    while kills < 6 and not ended_within(namespace, moments.uniform(1.0, 9.0)):
+    while kills < 5 and not ended_within(namespace, moments.uniform(1.0, 9.0)):
         operator.kill()
         kills += 1
     namespace.wait_for_end()
     assert kills >= 3
     operator.wait_until_ready()
-    assert_nothing_was_lost(namespace, recorder, 8)
+    assert_nothing_was_lost(namespace, recorder, 6)
 
 
 def test_an_upgrade_in_mid_job_costs_nothing(operator: Operator, namespace: Namespace, recorder: Recorder) -> None:

@@ -237,9 +237,9 @@ def test_random_histories_keep_the_promises() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("half", ["first", "second"])  # side by side, where tests run so
 def test_many_random_histories_keep_the_promises(half: str) -> None:
-    """A thousand of them by default; `--hypothesis-profile=long` for many more."""
+    """Six hundred of them by default; `--hypothesis-profile=long` for many more."""
     assert half
-    many = settings(QUICK, max_examples=5 * settings().max_examples, derandomize=False)
+    many = settings(QUICK, max_examples=3 * settings().max_examples, derandomize=False)
     steps, began = Simulation.steps, time.monotonic()
     run_state_machine_as_test(Simulation, settings=many)
     steps, minutes = Simulation.steps - steps, (time.monotonic() - began) / 60
