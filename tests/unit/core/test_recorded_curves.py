@@ -1,0 +1,38 @@
+"""The curves that the project recorded itself: what they are, and that early stopping works on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.early_stopping import by_rule, measure
+from tests.benchmarks.early_stopping_rules import RULES
+from tests.benchmarks.early_stopping_tasks import OWN, Task, read_tasks
+from tuning_operator.core.curves import Goal
+
+
+@pytest.fixture(scope="module")
+def own() -> Task:
+    (task,) = read_tasks(OWN, checkpoints=100)
+    return task
+
+
+def test_they_are_enough_and_worth_tuning(own: Task) -> None:
+    runs, epochs = own.curves.shape
+    assert runs >= 100
+    assert epochs == 10
+    assert own.goal is Goal.MAXIMIZE
+    assert own.names == tuple(parameter.name for parameter in own.space.parameters)
+    assert own.scale > 0.02, "the hyperparameters hardly matter: what is there to tune?"
+    assert len(np.unique(own.hyperparameters, axis=0)) == runs
+    assert (OWN / f"{own.name}.npz").stat().st_size < 100_000
+
+
+def test_auto_is_safe_on_them_and_the_literal_rule_is_not(own: Task) -> None:
+    auto, literal = (
+        measure(name, by_rule(RULES[name]), own, trials=20, workers=2, replays=100, seed=0)
+        for name in ("Auto", "SageMaker, literal")
+    )
+    assert auto.saved > 0.15
+    assert auto.regret < 0.01
+    assert literal.missed > 3 * auto.missed
