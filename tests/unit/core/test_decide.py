@@ -612,3 +612,10 @@ def test_a_trial_that_will_be_tried_again_keeps_its_place_while_its_end_is_looke
     found = decide(snapshot(job(parallel=1, attempts=attempts), [failed], [ended_pod(code=1)]))
     assert found.trials[0].phase is TrialPhase.COLLECTING
     assert (found.suggest.numbers if found.suggest else None) == asked
+
+
+def test_whether_a_slot_has_become_free_is_looked_at_again_soon() -> None:
+    """A list of Pods may lag behind: the event that tells of a Pod's end may have come before."""
+    trials = [ended(1, 0.5), trial(2)]
+    found = decide(snapshot(job(parallel=1), trials, [running_pod(1)]))
+    assert (found.create_pods, found.wake_after) == ((), timedelta(seconds=5))

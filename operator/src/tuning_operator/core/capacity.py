@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.job import PodCleanup
@@ -9,10 +10,12 @@ from tuning_operator.core.lifecycle import report_due, retry_delay
 from tuning_operator.core.trials import Trial, TrialPhase
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from tuning_operator.core.pods import PodFacts
     from tuning_operator.core.snapshot import Snapshot
+
+_LOOK_AGAIN = timedelta(seconds=5)
 
 
 def held_slots(snapshot: Snapshot) -> int:
@@ -70,7 +73,10 @@ def leftover_pods(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[PodFac
 
 
 def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | None:
-    """The next moment at which time alone changes the decision."""
+    """The next moment at which time alone changes the decision, or at which to look whether a slot has become free.
+
+    The latter is in case that the list of Pods lagged behind what had already been told.
+    """
     job, now = snapshot.job, snapshot.now
     moments = [
         trial.status.attempt_time + retry_delay(trial.status.attempt - 1)
@@ -89,4 +95,6 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]
+    if len(trials_without_pod(trials, snapshot)) > free_slots(snapshot):
+        ahead.append(_LOOK_AGAIN)
     return min(ahead, default=None)

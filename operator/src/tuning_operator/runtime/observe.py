@@ -131,11 +131,11 @@ async def _try_template(cluster: Cluster, tuning_job: TuningJob, sidecar_image: 
     except ValueError as error:
         return Condition("TemplateValid", "False", "Refused", str(error))
     except ApiError as error:
-        if error.kind is ErrorKind.UNAVAILABLE:
+        if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT}:
             raise
         if error.kind is ErrorKind.INVALID:
             return Condition("TemplateValid", "False", "Refused", error.message)
-        if error.kind is not ErrorKind.QUOTA:
+        if error.kind not in {ErrorKind.QUOTA, ErrorKind.ALREADY_EXISTS}:  # both come after all other checks
             return Condition("TemplateValid", "Unknown", error.kind, error.message)
     return Condition("TemplateValid", "True", "Accepted", "the API server accepts the Pod template")
 
