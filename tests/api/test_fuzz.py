@@ -15,7 +15,8 @@ from tests.api.job_specs import SPECS
 from tests.api.operator.harness import GROUP, job_manifest
 from tests.cluster.api import Api
 from tests.cluster.prometheus import Prometheus
-from tuning_operator.api.job import InvalidJobError, parse_job
+from tuning_operator.api.job import parse_job
+from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import InvalidTrialError, new_trial, parse_trial
 from tuning_operator.core.suggest import Strategy, SuggestRequest, suggest

@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.api.manifests import TEMPLATE, job_body
 from tests.unit.builders import ACCEPTED, NOW, ago, ended, job, snapshot, trial
-from tuning_operator.api.job import InvalidJobError, is_settled, parse_job, render_status
+from tuning_operator.api.job import is_settled, parse_job, render_status
+from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
 from tuning_operator.core.job import (

@@ -5,30 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ValidationError
 
-from tuning_operator.api.values import parse_duration, render_number, render_time, time_in
-from tuning_operator.core.curves import Goal
+from tuning_operator.api.jobspec import InvalidJobError, Spec
+from tuning_operator.api.values import render_number, render_time, time_in
 from tuning_operator.core.job import (
     CompletionReason,
     Condition,
-    Criteria,
     Job,
     JobPhase,
-    JobSpec,
-    Limits,
-    Objective,
-    PodCleanup,
-    RunningTrials,
-    SuspendPolicy,
 )
-from tuning_operator.core.sources import Gauges, LogFile, MetricDefinition, Selector
-from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
-from tuning_operator.core.suggest import Strategy
 from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
@@ -54,213 +42,6 @@ class TuningJob:
     resource_version: str
 
 
-class InvalidJobError(ValueError):
-    """A job that passed the API server but is not understood here; the message names the field."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
-
-
-class _ContinuousRange(_Model):
-    min: float
-    max: float
-    scale: Scale = Scale.AUTO
-
-
-class _IntegerRange(_Model):
-    min: int
-    max: int
-    scale: Scale = Scale.AUTO
-    step: int = 1
-
-
-class _CategoricalRange(_Model):
-    values: tuple[str, ...]
-
-
-class _Parameter(_Model):
-    name: str
-    continuous: _ContinuousRange | None = None
-    integer: _IntegerRange | None = None
-    categorical: _CategoricalRange | None = None
-
-    def to_core(self) -> Parameter:
-        if self.continuous:
-            return Continuous(self.name, self.continuous.min, self.continuous.max, self.continuous.scale)
-        if self.integer:
-            return Integer(self.name, self.integer.min, self.integer.max, self.integer.scale, self.integer.step)
-        if self.categorical:
-            return Categorical(self.name, self.categorical.values)
-        raise InvalidJobError(f"spec.parameters[{self.name}] has no range: set continuous, integer or categorical")
-
-
-class _Objective(_Model):
-    metric: str
-    goal: Goal
-    target: float | None = None
-
-
-class _Limits(_Model):
-    max_trials: int | None = None
-    max_parallel_trials: int = 1
-    max_failed_trials: int | None = None
-    max_duration: str | None = None
-
-
-class _Median(_Model):
-    statistic: Statistic = Statistic.BEST
-    quantile: float = 0.5
-    min_completed_trials: int = 3
-    min_epochs: int = 2
-    min_progress: float = 0.2
-
-
-class _EarlyStopping(_Model):
-    type: EarlyStoppingType = EarlyStoppingType.OFF
-    median: _Median = _Median()
-    dry_run: bool = False
-
-    def to_core(self) -> EarlyStopping:
-        return EarlyStopping(self.type, MedianKnobs(**self.median.model_dump()), self.dry_run)
-
-
-class _Hyperband(_Model):
-    min_resource: int
-    max_resource: int
-    reduction_factor: int = 3
-    proposals: Strategy = Strategy.RANDOM
-
-    def to_core(self) -> Hyperband:
-        return Hyperband(self.min_resource, self.max_resource, self.reduction_factor)
-
-
-class _Selector(_Model):
-    name: str
-    labels: dict[str, str] = Field(default_factory=dict)
-
-    def to_core(self) -> Selector:
-        return Selector(self.name, tuple(sorted(self.labels.items())))
-
-
-class _Gauges(_Model):
-    value: _Selector
-    epoch: _Selector
-
-
-class _MetricDefinition(_Model):
-    name: str
-    regex: str
-
-
-class _LogFile(_Model):
-    path: str
-    format: Literal["JSONLines", "Regex"] = "JSONLines"
-    metric_definitions: tuple[_MetricDefinition, ...] = ()
-
-
-class _Source(_Model):
-    type: Literal["History", "Gauge", "File"] = "History"
-    gauge: _Gauges | None = None
-    file: _LogFile | None = None
-
-    def to_core(self) -> Gauges | LogFile | None:
-        if self.type == "Gauge" and self.gauge:
-            return Gauges(self.gauge.value.to_core(), self.gauge.epoch.to_core())
-        if self.type == "File" and self.file:
-            definitions = (MetricDefinition(item.name, item.regex) for item in self.file.metric_definitions)
-            return LogFile(self.file.path, tuple(definitions))
-        if self.type != "History":
-            raise InvalidJobError(f"spec.metrics.source.{self.type.lower()} is missing")
-        return None
-
-
-class _Metrics(_Model):
-    start_deadline: str | None = None
-    source: _Source = _Source()
-
-
-class _Retry(_Model):
-    max_attempts: int = 1
-
-
-class _Convergence(_Model):
-    tolerance: float = 0.01
-
-
-class _Completion(_Model):
-    max_trials_without_improvement: int | None = None
-    improvement_threshold: float = 0.01
-    on_convergence: _Convergence | None = None
-    running_trials: RunningTrials = RunningTrials.STOP
-
-    def to_core(self) -> Criteria:
-        return Criteria(
-            self.max_trials_without_improvement,
-            self.improvement_threshold,
-            self.on_convergence.tolerance if self.on_convergence else None,
-            self.running_trials,
-        )
-
-
-class _Spec(_Model):
-    strategy: Strategy | Literal["Hyperband"] = Strategy.BAYESIAN
-    hyperband: _Hyperband | None = None
-    seed: int | None = None
-    objective: _Objective
-    parameters: tuple[_Parameter, ...]
-    static_parameters: dict[str, str] = Field(default_factory=dict)
-    limits: _Limits
-    early_stopping: _EarlyStopping = _EarlyStopping()
-    metrics: _Metrics = _Metrics()
-    retry: _Retry = _Retry()
-    suspend: bool = False
-    suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
-    stop: bool = False
-    completion: _Completion = _Completion()
-    ttl_seconds_after_finished: int | None = None
-    pod_cleanup: PodCleanup = PodCleanup.KEEP
-    template: dict[str, Any]
-
-    def to_core(self) -> JobSpec:
-        limits = self.limits
-        space = Space(tuple(parameter.to_core() for parameter in self.parameters))
-        max_trials = limits.max_trials or space.size
-        if max_trials is None:
-            raise InvalidJobError("spec.limits.maxTrials is missing: only a Grid knows its own number of trials")
-        return JobSpec(
-            strategy=self._proposals(),
-            objective=Objective(self.objective.metric, self.objective.goal, self.objective.target),
-            space=space,
-            limits=Limits(
-                max_trials,
-                limits.max_parallel_trials,
-                limits.max_failed_trials,
-                _duration(limits.max_duration, "limits.maxDuration"),
-            ),
-            early_stopping=self.early_stopping.to_core(),
-            max_attempts=self.retry.max_attempts,
-            start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
-            source=self.metrics.source.to_core(),
-            static_parameters=self.static_parameters,
-            seed=self.seed,
-            suspend=self.suspend,
-            hyperband=self.hyperband.to_core() if self.hyperband else None,
-            suspend_policy=self.suspend_policy,
-            stop=self.stop,
-            completion=self.completion.to_core(),
-            time_to_live=_seconds(self.ttl_seconds_after_finished),
-            pod_cleanup=self.pod_cleanup,
-        )
-
-    def _proposals(self) -> Strategy:
-        if self.strategy != "Hyperband":
-            return self.strategy
-        if self.hyperband is None:
-            raise InvalidJobError("spec.hyperband is missing: strategy Hyperband needs minResource and maxResource")
-        return self.hyperband.proposals
-
-
 def parse_job(body: Mapping[str, Any]) -> TuningJob:
     """Parse a HyperparameterTuningJob.
 
@@ -269,7 +50,7 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
     """
     metadata, status = body["metadata"], body.get("status") or {}
     try:
-        parsed = _Spec.model_validate(body["spec"])
+        parsed = Spec.model_validate(body["spec"])
         spec = parsed.to_core()
         job = Job(
             name=metadata["name"],
@@ -415,17 +196,6 @@ def _render_conditions(summary: JobStatus, recorded: Mapping[str, Any]) -> list[
 
 def _condition(item: Mapping[str, Any]) -> Condition:
     return Condition(item["type"], item["status"], item["reason"], item.get("message", ""))
-
-
-def _duration(text: str | None, field: str) -> timedelta | None:
-    try:
-        return parse_duration(text) if text else None
-    except ValueError as error:
-        raise InvalidJobError(f"spec.{field}: {error}") from None
-
-
-def _seconds(seconds: int | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _completion_reason(status: Mapping[str, Any]) -> CompletionReason | None:

@@ -10,7 +10,8 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.api.job import InvalidJobError, is_settled
+from tuning_operator.api.job import is_settled
+from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.cluster import Cluster, load_configuration
