@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, new_job
 from tuning_operator.runtime import operator as module
 from tuning_operator.runtime.errors import ApiError, ErrorKind
@@ -14,8 +16,6 @@ from tuning_operator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import pytest
 
     from tuning_operator.runtime.cluster import Cluster
 
@@ -44,8 +44,12 @@ class Hanging(Connection):
         return await super().patch_trial_status(namespace, name, status, version)
 
     async def create_pod(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
-        self.requests.append("create")
+        await self._hold("create Pod")
         return await super().create_pod(namespace, body, dry_run=dry_run)
+
+    async def create_trial(self, namespace: str, body: Body) -> Body:
+        await self._hold("create trial")
+        return await super().create_trial(namespace, body)
 
     async def close(self) -> None:
         self.requests.append("close")
@@ -57,16 +61,17 @@ class Hanging(Connection):
             await self.answer.wait()
 
 
-def world_with_a_lost_pod() -> World:
-    """A job whose trial was running when its Pod vanished: the next pass records that, and creates another Pod."""
-    world = World(new_job(7, {"maxTrials": 1, "maxParallelTrials": 1}, None, "Off"), 7)
+def world_with_lost_pods(trials: int = 1) -> World:
+    """A job whose trials ran when their Pods vanished: the next pass records that, and creates other Pods."""
+    world = World(new_job(7, {"maxTrials": trials, "maxParallelTrials": trials}, None, "Off"), 7)
     with asyncio.Runner() as runner:
         before = SimulatedOperator(world, runner)
-        while not world.befall("start", 0):
+        while len(world.pods) < trials:
             before.reconcile()
+        world.befall("start all", 0)
         before.reconcile()
-        world.befall("vanish", 0)
-    assert (world.pods, len(world.trials)) == ({}, 1)
+        world.befall("vanish all", 0)
+    assert (world.pods, len(world.trials)) == ({}, trials)
     return world
 
 
@@ -81,31 +86,41 @@ async def running(server: Hanging, **settings: Any) -> AsyncIterator[Operator]:
         await operator.stop()
 
 
+async def requests_when_it_ends_during(request_: str, world: World) -> list[str]:
+    """All requests of an operator that is told to end while the first one of this kind has no answer yet."""
+    server = Hanging(world)
+    server.held.add(request_)
+    async with running(server, workers=1) as operator:
+        operator._spawn(operator._work("worker 0"), "worker 0")
+        operator.queue.add(KEY)
+        await server.asked.wait()
+        operator.queue.add(KEY)  # what comes now is left to the next operator
+        stopping = asyncio.create_task(operator.stop())
+        await asyncio.sleep(0)
+        server.answer.set()
+        await stopping
+        return list(server.requests)
+
+
 def test_at_the_end_what_was_decided_is_recorded_and_nothing_is_started() -> None:
-    world = world_with_a_lost_pod()
-
-    async def shut_down() -> list[str]:
-        server = Hanging(world)
-        server.held.add("patch")
-        async with running(server, workers=1) as operator:
-            operator._spawn(operator._work("worker 0"), "worker 0")
-            operator.queue.add(KEY)
-            await server.asked.wait()
-            operator.queue.add(KEY)  # what comes now is left to the next operator
-            stopping = asyncio.create_task(operator.stop())
-            await asyncio.sleep(0)
-            server.answer.set()
-            await stopping
-            return list(server.requests)
-
-    assert asyncio.run(shut_down()) == ["patch", "close"]
+    world = world_with_lost_pods()
+    assert asyncio.run(requests_when_it_ends_during("patch", world)) == ["patch", "close"]
     assert world.trials["job-0001"]["status"]["attempt"] == 2
     assert world.pods == {}
 
 
+@pytest.mark.parametrize("kind", ["create Pod", "create trial"])
+def test_at_the_end_only_the_first_of_several_is_started(kind: str) -> None:
+    world = world_with_lost_pods(2)
+    world.edit(limits={"maxTrials": 4, "maxParallelTrials": 4})
+    requests = asyncio.run(requests_when_it_ends_during(kind, world))
+    assert requests[-2:] == [kind, "close"]
+    assert requests.count(kind) == 1
+
+
 def test_a_pass_that_hangs_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PASS_SECONDS", 0.05)
-    world = world_with_a_lost_pod()
+    world = world_with_lost_pods()
 
     async def hang() -> None:
         server = Hanging(world)

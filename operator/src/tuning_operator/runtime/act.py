@@ -14,7 +14,7 @@ from tuning_operator.runtime.errors import ApiError, ErrorKind
 from tuning_operator.runtime.refusals import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.decide import Decision
@@ -35,14 +35,15 @@ async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None
 
 
 async def create_pods(
-    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Sequence[Trial], sidecar_image: str
+    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], sidecar_image: str
 ) -> tuple[int, ApiError | None]:
     """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
 
     Raises:
         ApiError: Conflict, when a Pod is there already: the list of them was out of date.
     """
-    for created, trial in enumerate(trials):
+    created = 0
+    for trial in trials:
         body = build_pod(tuning_job.job, tuning_job.template, trial, sidecar_image)
         name = body["metadata"]["name"]
         try:
@@ -54,8 +55,9 @@ async def create_pods(
                 raise
             _check_owner(await cluster.get_pod(key.namespace, name), trial.uid, body)
             raise ApiError(ErrorKind.CONFLICT, f"Pod {name} was not listed, and exists") from error
+        created += 1
         logger.info("job %s/%s: created Pod %s", *key, name)
-    return len(trials), None
+    return created, None
 
 
 async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> Notice:

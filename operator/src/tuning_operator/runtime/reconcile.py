@@ -10,7 +10,8 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuning_operator.api.job import render_status as render_job_status
 from tuning_operator.api.trial import render_status as render_trial_status
@@ -31,7 +32,7 @@ from tuning_operator.runtime.poller import Interest
 from tuning_operator.runtime.refusals import Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.job import Job
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.suggestions import Suggester
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class Reconciler:
         if pause is not None:
             return pause, ()
         created, refusal = await create_pods(
-            self._cluster, key, observed.tuning_job, decision.create_pods, self._sidecar_image
+            self._cluster, key, observed.tuning_job, self._while_open(decision.create_pods), self._sidecar_image
         )
         if refusal is None:
             self._refusals.forget(key)
@@ -220,8 +223,12 @@ class Reconciler:
         if decision.suggest is None:
             self._suggester.forget(key)
             return ()
-        suggestions = self._suggester.take(key, decision.suggest) or ()
+        suggestions = self._while_open(self._suggester.take(key, decision.suggest) or ())
         return tuple([await create_trial(self._cluster, tuning_job.job, item) for item in suggestions])
+
+    def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, each when it is asked for, and none any more once the operator is to end."""
+        return takewhile(lambda _: not self._closing, items)
 
     def _watch_metrics(self, key: JobKey, snapshot: Snapshot, decision: Decision) -> None:
         metric, source = snapshot.job.spec.objective.metric, snapshot.job.spec.source
