@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.suggest --problems protein_structure naval_propulsion --seeds 8 --json runs.jsonl
     python -m tests.benchmarks.suggest --costs
+    python -m tests.benchmarks.suggest --starts --seeds 300 --methods ours no-middle random
     python -m tests.benchmarks.suggest --foresight --methods as-decided overlap mixed-single-task warped
 
 Needs the packages of `tests/benchmarks/requirements.txt`. With `--json` every finished study is appended to the file,
@@ -25,6 +26,7 @@ from tests.benchmarks.suggest_foresight import print_foresight
 from tests.benchmarks.suggest_methods import METHODS, PEERS
 from tests.benchmarks.suggest_problems import DEVELOPMENT, REPORT, problem
 from tests.benchmarks.suggest_report import Record, plot, print_table
+from tests.benchmarks.suggest_starts import print_starts
 
 if TYPE_CHECKING:
     from tuning_operator.core.trials import Value
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="PNG to write")
     parser.add_argument("--costs", action="store_true", help="print seconds and memory of our suggestions, and end")
     parser.add_argument("--foresight", action="store_true", help="print how well variants' models order unseen points")
+    parser.add_argument("--starts", action="store_true", help="print what a search's first points are worth, and end")
     options = parser.parse_args()
     if options.costs:
         print_costs()
@@ -73,6 +76,9 @@ def main() -> None:
     problems = [*DEVELOPMENT, *REPORT] if options.report else options.problems
     if options.foresight:
         print_foresight(problems, options.methods, options.seeds)
+        return
+    if options.starts:
+        print_starts(problems, options.methods, options.seeds)
         return
     records = _read(options.json)
     known = {(record["method"], record["task"], record["seed"]) for record in records}

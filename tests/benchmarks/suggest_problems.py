@@ -1,10 +1,10 @@
 """Problems to compare suggesters on: tables of real trainings, and functions whose optimum is known.
 
-A table holds four trainings of every configuration, which differ in their random numbers. A configuration is worth
-their mean, and a trial reports it. A colon and a word after a problem's name change what trials report: `:drawn` one of
-a table's four trainings, drawn at random, as a user's trial does; `:noiseless` what a point of a function is worth;
-`:diverging` lets the worst fifth of all points fail, and `:memory` the largest networks of a table, which are among its
-best.
+A table holds several trainings of every configuration, which differ in their random numbers. A configuration is worth
+their mean, and a trial reports it; for HPOLib, whose losses span powers of ten, its decimal logarithm. A colon and a
+word after a problem's name change what trials report: `:linear` the loss itself; `:drawn` one of a table's trainings,
+drawn at random, as a user's trial does; `:noiseless` what a point of a function is worth; `:diverging` lets the worst
+fifth of all points fail, and `:memory` the largest networks of a table, which are among its best.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ HPOLIB: Grid = {
 
 HPOBENCH: Grid = {"alpha": 10, "batch_size": 10, "depth": 3, "learning_rate_init": 10, "width": 10}
 NASBENCH: Grid = {f"edge_{index}": ("none", "skip", "conv1", "conv3", "pool") for index in range(6)}
+GRIDS: Mapping[str, Grid] = {"hpolib": HPOLIB, "hpobench": HPOBENCH, "nasbench201": NASBENCH}
 
 DEVELOPMENT = ("protein_structure", "naval_propulsion")
 REPORT = ("slice_localization", "parkinsons_telemonitoring")
@@ -74,13 +75,8 @@ class Problem:
 def problem(name: str) -> Problem:
     """Return a problem by its name."""
     plain, _, change = name.partition(":")
-    if plain in FUNCTIONS:
-        found = FUNCTIONS[plain]
-    else:
-        grids = {"hpolib": HPOLIB, "hpobench": HPOBENCH, "nasbench201": NASBENCH}
-        found = _table(TABLES[plain], plain, grids[TABLES[plain]])
-        found = found if change == "drawn" else _noiseless(found)
-    return CHANGES[change](found) if change else found
+    found = FUNCTIONS[plain] if plain in FUNCTIONS else _table(TABLES[plain], plain, change)
+    return CHANGES[change](found) if change in CHANGES else found
 
 
 def _noiseless(task: Problem) -> Problem:
@@ -107,8 +103,9 @@ def _failing(task: Problem, fails: Callable[[Point], bool]) -> Problem:
     )
 
 
-def _table(collection: str, name: str, grid: Grid) -> Problem:
+def _table(collection: str, name: str, change: str) -> Problem:
     """Return a table of real trainings; the numeric grids are tuned by the index of their values."""
+    grid = GRIDS[collection]
     space = Space(
         tuple(
             Integer(key, 0, values - 1) if isinstance(values, int) else Categorical(key, values)
@@ -128,8 +125,11 @@ def _table(collection: str, name: str, grid: Grid) -> Problem:
     def loss(point: Point) -> float:
         return losses[key(point)]
 
+    reported = math.log10 if collection == "hpolib" and change != "linear" else float
+
     def report(point: Point, generator: np.random.Generator) -> float:
-        return float(generator.choice(table[key(point)]))
+        training = float(generator.choice(table[key(point)])) if change == "drawn" else loss(point)
+        return reported(training)
 
     if collection == "hpolib":
         return Problem(name, space, loss, lambda value: math.log10(value / best), report)
@@ -235,7 +235,6 @@ FUNCTIONS = {
 }
 
 CHANGES: Mapping[str, Callable[[Problem], Problem]] = {
-    "drawn": lambda task: task,
     "noiseless": _noiseless,
     "diverging": _diverging,
     "memory": _out_of_memory,

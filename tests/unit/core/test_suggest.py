@@ -133,6 +133,21 @@ def test_the_start_is_indexed_by_number() -> None:
     assert {each.source for each in together} == {Source.SOBOL}
 
 
+def test_the_first_trial_is_in_the_middle_of_the_scales() -> None:
+    space = Space(
+        (
+            Continuous("rate", 1e-4, 1.0, Scale.LOG),
+            Continuous("momentum", 0.0, 0.99, Scale.REVERSE_LOG),
+            Integer("layers", 1, 9),
+            Categorical("optimizer", ("sgd", "adam")),
+        )
+    )
+    first = [suggest(request(space, seed=seed))[0].parameters for seed in range(8)]
+    for point in first:
+        assert [point[name] for name in ("rate", "momentum", "layers")] == [pytest.approx(0.01), pytest.approx(0.9), 5]
+    assert {point["optimizer"] for point in first} == {"sgd", "adam"}
+
+
 def test_a_first_batch_may_be_larger_than_the_start() -> None:
     suggestions = suggest(request(numbers=tuple(range(1, 101))))
     assert len({MIXED.key(each.parameters) for each in suggestions}) == 100

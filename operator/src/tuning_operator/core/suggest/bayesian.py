@@ -1,4 +1,4 @@
-"""The Bayesian strategy: an evenly spread start, then the most promising points of a Gaussian process.
+"""The Bayesian strategy: the middle, points evenly spread, then the most promising ones of a Gaussian process.
 
 Imports torch: it belongs in a worker process.
 """
@@ -20,6 +20,7 @@ from linear_operator.utils.warnings import NumericalWarning
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.quasirandom import SobolEngine
 
+from tuning_operator.core.space import Categorical
 from tuning_operator.core.suggest.dispatch import fallback
 from tuning_operator.core.suggest.model import History, learn
 from tuning_operator.core.suggest.request import Source, Suggestion
@@ -59,21 +60,28 @@ def _enough_to_learn_from(request: SuggestRequest) -> bool:
 
 
 def _spread(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Propose the points of the seed's scrambled Sobol sequence that the trials' numbers stand for."""
+    """Propose the points of the seed's start that the trials' numbers stand for."""
     space, seen = request.space, request.seen()
     suggestions = []
     for number in request.numbers:
-        candidates = chain(_sobol(space, request.seed, number), stream(space, request.seed, number))
+        candidates = chain([_start(space, request.seed, number)], stream(space, request.seed, number))
         point = first_unseen(candidates, space, seen)
         seen.add(space.key(point))
-        suggestions.append(Suggestion(number, point, Source.SOBOL, "evenly spread start"))
+        message = "the middle of the ranges" if number == 1 else "evenly spread start"
+        suggestions.append(Suggestion(number, point, Source.SOBOL, message))
     return tuple(suggestions)
 
 
-def _sobol(space: Space, seed: int, number: int) -> Iterator[dict[str, Value]]:
+def _start(space: Space, seed: int, number: int) -> dict[str, Value]:
+    """Return a point of the seed's scrambled Sobol sequence, the first one moved to the middle of all numeric scales.
+
+    People lay ranges around what they know to work. Categories have no middle.
+    """
     engine: Any = SobolEngine(len(space.parameters), scramble=True, seed=seed)
     uniform = engine.fast_forward(number - 1).draw(1, dtype=torch.float64).numpy()
-    yield space.decode(space.spread(uniform)[0])
+    if number == 1:
+        uniform[:, [not isinstance(parameter, Categorical) for parameter in space.parameters]] = 0.5
+    return space.decode(space.spread(uniform)[0])
 
 
 def _learned(request: SuggestRequest) -> tuple[Suggestion, ...]:
