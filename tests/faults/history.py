@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FINAL = frozenset({"Completed", "EarlyStopped", "Stopped", "Failed"})
 FINAL_JOB = frozenset({"Completed", "Failed", "Stopped"})
 _JOB = "tuning-operator.dev/job"
-_VOLATILE = ("startTime", "completionTime", "trainingSeconds", "podUID", "attemptTime", "curve")
+_VOLATILE = ("startTime", "completionTime", "trainingSeconds", "podUID", "attemptTime", "curve", "metrics")
 
 
 class History:
@@ -158,7 +158,7 @@ class History:
             return
         if old.get("phase") in FINAL:
             self._broken(f"no finished trial is touched: {name} was {old['phase']}")
-        if not _points(old).items() <= _points(new).items():
+        if not _points(old).items() <= _points(new).items() or (old.get("metrics") and not new.get("metrics")):
             self._broken(f"no observation is lost or changed: {name}")
         if old.get("stopDecision") and new.get("stopDecision") != old["stopDecision"]:
             self._broken(f"a stop decision stands: {name}")
@@ -167,11 +167,14 @@ class History:
             self._broken(f"no retry without a cause: {name}, {new.get('message')}")
 
     def _judge_curve(self, name: str, status: Body) -> None:
-        points = _points(status)
-        values = self._script.training(f"{name}-{status.get('attempt', 1)}").values
-        for epoch, value in points.items():
-            if epoch > len(values) or float(value) != values[epoch - 1]:
+        training = self._script.training(f"{name}-{status.get('attempt', 1)}")
+        told = status.get("metrics") or []
+        for epoch, value in (*_points(status).items(), *((item["epoch"], item["value"]) for item in told)):
+            if epoch > len(training.values) or float(value) != training.values[epoch - 1]:
                 self._broken(f"no observation is lost or changed: {name} has {value} at epoch {epoch}")
+        # The message of a training that was stopped goes with its Pod, perhaps before anybody has read it.
+        if status.get("phase") in {"Completed", "Failed"} and training.leaves_message and not told:
+            self._broken(f"no observation is lost or changed: {name} has nothing of its termination message")
 
     def _note_step(self, resource: str, kind: str, name: str, body: Body) -> None:
         """Remember when a job came a step further; a condition that changes is none."""

@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from kopf._cogs.structs.references import Resource
 
 from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, new_job
 from tuning_operator.runtime import operator as module
@@ -137,6 +138,23 @@ def test_a_pass_that_hangs_is_given_up_and_tried_again(monkeypatch: pytest.Monke
 
     asyncio.run(hang())
     assert set(world.pods) == {"job-0001-2"}
+
+
+@pytest.mark.parametrize(
+    ("served", "fails"), [(["tuningjobs", "tuningtrials"], True), (["tuningjobs", "tuningtrials", "pods"], False)]
+)
+def test_an_operator_that_would_not_hear_of_something_ends(served: list[str], fails: bool) -> None:
+    """As when it is started before the CRDs are served."""
+
+    async def has_failed() -> bool:
+        async with running(Hanging(World({}, 0)), namespaces=()) as operator:
+            operator._spawn(operator._require_watches(), "watch of the objects")
+            operator.insights.watched_resources.update(Resource("", "v1", plural) for plural in served)
+            operator.insights.ready_resources.set()
+            await asyncio.wait({operator.end}, timeout=30 if fails else 0.05)
+            return operator.end.done() and operator.end.result()
+
+    assert asyncio.run(has_failed()) == fails
 
 
 def test_the_probe_blames_no_outage_but_a_part_that_stands_still() -> None:

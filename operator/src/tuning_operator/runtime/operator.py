@@ -10,6 +10,9 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kopf._cogs.structs.references import Insights
+
+from tuning_operator.api import names
 from tuning_operator.api.job import is_settled
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.trial import InvalidTrialError
@@ -32,12 +35,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+WATCHED = frozenset({names.JOB_PLURAL, names.TRIAL_PLURAL, "pods"})
 STALE_SECONDS = 180.0
 PASS_SECONDS = 120.0
 """A pass that takes longer is given up and made good by the next one: it waits for requests without an answer, and a
 restart, which the probe would ask for after STALE_SECONDS, would not answer them."""
 LAST_SECONDS = 3.0
 """As long may a pass go on after SIGTERM: ample for its writes, unless nobody answers."""
+
+
+class UnservedError(Exception):
+    """The API server does not serve what the operator works with."""
 
 
 class Operator:
@@ -47,6 +55,8 @@ class Operator:
         self._settings = settings
         self._cluster = cluster
         self.queue: WorkQueue[JobKey] = WorkQueue()
+        self.insights = Insights()
+        """What kopf finds that it can watch."""
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
         self._prometheus = Prometheus(settings.prometheus_url)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
@@ -75,6 +85,7 @@ class Operator:
         """Start the workers, the metrics poll and the resync."""
         self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
         self._spawn(self._resync(), "resync")
+        self._spawn(self._require_watches(), "watch of the objects")
         for number in range(self._settings.workers):
             self._spawn(self._work(f"worker {number}"), f"worker {number}")
 
@@ -158,6 +169,18 @@ class Operator:
         delay = self.queue.add_failed(key, longest)
         logger.warning("job %s/%s: %s; again in %.1f s", *key, message, delay)
         await self._reconciler.report_failure(key, message)
+
+    async def _require_watches(self) -> None:
+        """Run for ever if everything is watched: kopf asks once what there is, and never hears of what comes later.
+
+        Raises:
+            UnservedError: Something is missing; the next start asks again.
+        """
+        await self.insights.ready_resources.wait()
+        missing = WATCHED - {resource.plural for resource in self.insights.watched_resources}
+        if missing:
+            raise UnservedError(f"the API server serves no {', '.join(sorted(missing))}: apply the CRDs")
+        await asyncio.get_running_loop().create_future()
 
     async def _resync(self) -> None:
         """Look at all unfinished or edited jobs from time to time: an event that was missed is made good by this."""
