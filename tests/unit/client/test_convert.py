@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
 from tuning_client.__main__ import main
 from tuning_client.convert import ConversionError, Converted, convert
 from tuning_operator.api.job import parse_job
+from tuning_trainer.follow import from_regexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATA = Path(__file__).parent / "data"
+KATIBS_FILTER = r"(?<![\w|-]){}\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
 EXAMPLES = sorted(path.name for path in DATA.iterdir() if path.suffix in {".yaml", ".json"})
 
 
@@ -33,6 +36,12 @@ def converted(name: str) -> dict[str, Any]:
 
 def said(result: Converted) -> str:
     return "\n".join(str(note) for note in result.notes)
+
+
+def from_log(*definitions: tuple[str, str], path: str = "/var/log/tuning/training.log") -> dict[str, Any]:
+    """The source of a job whose metrics are found in a file by these names and regular expressions."""
+    listed = [{"name": name.replace("\\", ""), "regex": regex} for name, regex in definitions]
+    return {"source": {"type": "File", "file": {"path": path, "format": "Regex", "metricDefinitions": listed}}}
 
 
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -106,6 +115,7 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
         "completion": {"maxTrialsWithoutImprovement": 5},
         "earlyStopping": {"type": "Off"},
         "retry": {"maxAttempts": 4},
+        "metrics": from_log(("validation:accuracy", "acc=([0-9.]+)")),
         "template": {
             "spec": {
                 "containers": [
@@ -166,6 +176,9 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
         "limits": {"maxTrials": 12, "maxParallelTrials": 3, "maxFailedTrials": 4},
         "earlyStopping": {"type": "Off"},
         "podCleanup": "Delete",
+        "metrics": from_log(
+            *((name, KATIBS_FILTER.format(name)) for name in (r"Validation\-accuracy", r"Train\-accuracy"))
+        ),
         "template": {
             "spec": {
                 "containers": [
@@ -173,6 +186,9 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
                         "name": "training-container",
                         "image": "docker.io/kubeflowkatib/mxnet-mnist:v0.15.0",
                         "command": [
+                            "sh",
+                            "-c",
+                            'exec "$0" "$@" >> /var/log/tuning/training.log 2>&1',
                             "python3",
                             "/opt/mxnet-mnist/mnist.py",
                             "--batch-size=64",
@@ -188,6 +204,62 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
     }
     assert "num-layers is called num_layers here" in said(result)
     assert "the objective of a trial is the metric's last value" in said(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "katib-file-metrics-collector.yaml",
+            ["{metricName: accuracy, metricValue: 0.97};{metricName: loss, metricValue: 1}"],
+        ),
+        (
+            "katib-file-metrics-collector-json.yaml",
+            ['{"accuracy": "0.97", "timestamp": 1638422847.2}', '{"loss": "1"}'],
+        ),
+        ("katib-random-of-stdout", ["accuracy=0.97 loss = 1", "val-accuracy=0.5"]),
+    ],
+)
+def test_what_a_collector_of_katibs_finds_in_a_line_is_found(name: str, lines: list[str]) -> None:
+    document = load(name if name.endswith(".yaml") else "katib-file-metrics-collector.yaml")
+    if not name.endswith(".yaml"):
+        del document["spec"]["metricsCollectorSpec"]
+    (job,) = convert(document).jobs
+    definitions = job["spec"]["metrics"]["source"]["file"]["metricDefinitions"]
+    parse = from_regexes({item["name"]: re.compile(item["regex"]) for item in definitions})
+    found: dict[str, float] = {}
+    for line in lines:
+        found |= parse(line)
+    assert found == {"accuracy": 0.97, "loss": 1}
+
+
+@pytest.mark.parametrize(
+    ("collector", "says"),
+    [
+        ({"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": 8080}}}, "tells no epochs"),
+        ({"collector": {"kind": "TensorFlowEvent"}}, "TensorFlowEvent has no counterpart"),
+        ({"source": {"filter": {"metricsFormat": ["acc: ([0-9]+) ([0-9.]+)"]}}}, "finds no accuracy"),
+    ],
+)
+def test_a_collector_without_a_counterpart_is_mentioned(collector: dict[str, Any], says: str) -> None:
+    document = load("katib-file-metrics-collector.yaml")
+    document["spec"]["metricsCollectorSpec"] = collector
+    result = convert(document)
+    assert "metrics" not in result.jobs[0]["spec"]
+    assert f"spec.metricsCollectorSpec: {says}" in said(result)
+    assert result.jobs[0]["spec"]["template"]["spec"]["containers"][0]["command"][0] == "python3"
+
+
+def test_definitions_that_a_job_cannot_have_are_mentioned() -> None:
+    document = load("sagemaker-all-fields.yaml")
+    algorithm = document["TrainingJobDefinition"]["AlgorithmSpecification"]
+    algorithm["MetricDefinitions"] += [{"Name": "a", "Regex": "a=[0-9]"}, {"Name": "b", "Regex": "b=(["}]
+    result = convert(document)
+    assert "the regular expression of a was left out: it has no group" in said(result)
+    assert "the regular expression of b was left out: it is none of Python's" in said(result)
+    algorithm["MetricDefinitions"][0]["Name"] = "other"
+    assert "metrics" not in convert(document).jobs[0]["spec"]
+    assert "have none for the objective, validation:accuracy" in said(convert(document))
 
 
 def test_katibs_strategies_steps_and_early_stopping() -> None:

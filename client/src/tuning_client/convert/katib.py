@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuning_client.convert.collectors import katib_source
 from tuning_client.convert.job import Search, hyperband, job_name, limits, manifest, metadata, parameter_name
 from tuning_client.convert.source import note_all
-from tuning_client.convert.template import pod_template
+from tuning_client.convert.template import pod_template, training_container
 
 if TYPE_CHECKING:
     from tuning_client.convert.source import Field, Source
@@ -53,9 +54,12 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
     rungs = _rungs(algorithm["algorithmSettings"], settings, names, search) if strategy == "Hyperband" else None
     seed = next((settings[name] for name in _SEEDS if name in settings), None)
     spec["resumePolicy"].note("has no counterpart: a job's state is in its objects, and its limits can be edited")
-    words = "standard output is not read: let the training report each epoch, or see spec.metrics.source for files"
-    spec["metricsCollectorSpec"].mention(words)
-    spec["metricsCollectorSpec"].take()
+    objective = _objective(spec["objective"])
+    others = [item.text() for item in spec["objective"]["additionalMetricNames"].children()]
+    template = pod_template(spec["trialTemplate"], names)
+    metrics = katib_source(spec["metricsCollectorSpec"], objective["metric"], others, training_container(template))
+    if metrics is None:
+        spec["objective"]["additionalMetricNames"].note("are not needed to tune")
     return [
         manifest(
             metadata(root["metadata"], job_name(root["metadata"]["name"])),
@@ -64,11 +68,12 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
                 "strategy": strategy,
                 "hyperband": rungs,
                 "seed": seed.number(int) if seed else None,
-                "objective": _objective(spec["objective"]),
+                "objective": objective,
                 "limits": bounds,
                 "earlyStopping": _early_stopping(spec["earlyStopping"]),
                 "podCleanup": _CLEANUP[bool(spec["trialTemplate"]["retain"].take())],
-                "template": pod_template(spec["trialTemplate"], names),
+                "metrics": metrics,
+                "template": template,
             },
         )
     ]
@@ -98,7 +103,7 @@ def _objective(objective: Field) -> dict[str, Any]:
         (own["value"] if own else objective["metricStrategies"]).mention(
             "the objective of a trial is the metric's last value; Katib's, unless it is told otherwise, the best one"
         )
-    note_all([objective["additionalMetricNames"], *strategies.values()], "are not needed to tune, and not recorded")
+    note_all([*strategies.values()], "are not needed to tune: of other metrics the last value is recorded")
     return result
 
 

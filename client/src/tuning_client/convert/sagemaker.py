@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from tuning_client.convert.collectors import sagemaker_source
 from tuning_client.convert.instances import gpus
 from tuning_client.convert.job import (
     PLACEHOLDER_IMAGE,
@@ -107,6 +108,8 @@ def _job(config: Field, definition: Field, meta: dict[str, Any]) -> dict[str, An
     if not resources["MaxRuntimeInSeconds"].is_empty():
         bounds["maxDuration"] = f"{resources['MaxRuntimeInSeconds'].number(int)}s"
     seed = config["RandomSeed"]
+    objective = _objective(config, definition)
+    definitions = definition["AlgorithmSpecification"]["MetricDefinitions"]
     return manifest(
         meta,
         search,
@@ -114,11 +117,12 @@ def _job(config: Field, definition: Field, meta: dict[str, Any]) -> dict[str, An
             "strategy": strategy,
             "hyperband": _rungs(config["StrategyConfig"]["HyperbandStrategyConfig"], strategy),
             "seed": None if seed.is_empty() else seed.number(int),
-            "objective": _objective(config, definition),
+            "objective": objective,
             "limits": bounds,
             "completion": _completion(config["TuningJobCompletionCriteria"], strategy),
             "earlyStopping": {"type": config["TrainingJobEarlyStoppingType"].text("Off").capitalize()},
             "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
+            "metrics": None if definitions.is_empty() else sagemaker_source(definitions, objective["metric"]),
             "template": _template(definition),
         },
     )
@@ -221,10 +225,6 @@ def _template(definition: Field) -> dict[str, Any]:
         "an image made for SageMaker looks for hyperparameters and data in /opt/ml; here hyperparameters are in its "
         "environment (HP_<name>, and all in HYPERPARAMETERS), data in the volumes that you mount, and it has to report "
         "each epoch (docs/metrics-contract.md)",
-    )
-    algorithm["MetricDefinitions"].note(
-        "standard output is not read: the training reports its metrics itself, or writes them to a file: put these "
-        "definitions then into spec.metrics.source.file (docs/metrics-contract.md)"
     )
     algorithm["TrainingInputMode"].note("has no counterpart: data is in volumes that you mount")
     container: dict[str, Any] = {"name": "training", "image": image.text(PLACEHOLDER_IMAGE)}

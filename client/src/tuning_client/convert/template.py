@@ -50,6 +50,13 @@ def pod_template(template: Field, names: Mapping[str, str]) -> dict[str, Any]:
     return body
 
 
+def training_container(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The container of a converted template that reports."""
+    containers: list[dict[str, Any]] = template["spec"]["containers"]
+    named = template.get("metadata", {}).get("annotations", {}).get(_DEFAULT_CONTAINER, containers[0]["name"])
+    return next(container for container in containers if container["name"] == named)
+
+
 def _pod(template: Field) -> Field:
     """The Pod template in the object that Katib would create for a trial."""
     trial = template["trialSpec"]
