@@ -51,9 +51,11 @@ def katib_source(
     kind, source = spec["collector"]["kind"].text("StdOut"), spec["source"]
     names = (objective, *others)
     if kind == "PrometheusMetric":
-        return _nothing(spec, f"tells no epochs, for which a source of type Gauge needs a second gauge: {_REPORT}")
+        _leave_out(spec, f"tells no epochs, for which a source of type Gauge needs a second gauge: {_REPORT}")
+        return None
     if kind not in {"StdOut", "File"}:
-        return _nothing(spec, f"{kind} has no counterpart: {_REPORT}")
+        _leave_out(spec, f"{kind} has no counterpart: {_REPORT}")
+        return None
     file = source["fileSystemPath"]
     path = OUTPUT if kind == "StdOut" else _one_of(file["path"], _KATIBS_FILE)
     _one_of(file["kind"], "File", "File")
@@ -63,7 +65,8 @@ def katib_source(
     else:
         found = _filtered(source["filter"]["metricsFormat"], names)
     if objective not in found:
-        return _nothing(spec, f"finds no {objective}: {_REPORT}")
+        _leave_out(spec, f"finds no {objective}: {_REPORT}")
+        return None
     if kind == "StdOut":
         how = "the container's command writes it" if _redirect(container) else "let the training write it"
         spec.mention(
@@ -72,7 +75,7 @@ def katib_source(
     return _file(path, found)
 
 
-def _nothing(spec: Field, words: str) -> None:
+def _leave_out(spec: Field, words: str) -> None:
     spec.mention(words)
     spec.take()
 
