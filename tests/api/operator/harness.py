@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import urllib.request
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tests.cluster.api import Api, answers
 from tests.cluster.ports import free_ports
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-T = TypeVar("T")
 GROUP = "/apis/tuning-operator.dev/v1alpha1"
 METRIC = "validation:accuracy"
 

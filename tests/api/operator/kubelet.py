@@ -73,6 +73,7 @@ class Run:
     uid: str
     parameters: dict[str, Any]
     training: Training
+    container: str = "training"
     created: float = field(default_factory=time.monotonic)
     started: float | None = None
     ended: float | None = None
@@ -101,7 +102,7 @@ class Run:
         if self.training.gauges:
             value, epoch = self.training.gauges
             shown = self.training.values[epochs - 1] if epochs else 0.0
-            return f'{value}{{split="val"}} {shown}\n{value}{{split="train"}} 1\n{epoch} {epochs}\n'
+            return f'{value}{{split="validation"}} {shown}\n{value}{{split="train"}} 1\n{epoch} {epochs}\n'
         lines = [
             f'tuning_epoch_value{{metric="{metric}",epoch="{epoch}"}} {value}'
             for epoch, value in enumerate(self.training.values[:epochs], start=1)
@@ -196,10 +197,11 @@ class Kubelet:
 
     def _adopt(self, pod: Mapping[str, Any]) -> Run:
         metadata = pod["metadata"]
-        environment = {entry["name"]: entry.get("value", "") for entry in pod["spec"]["containers"][0]["env"]}
+        container = pod["spec"]["containers"][0]
+        environment = {entry["name"]: entry.get("value", "") for entry in container["env"]}
         parameters = json.loads(environment["HYPERPARAMETERS"])
         training = self._train(parameters, metadata["name"])
-        run = Run(metadata["name"], metadata["namespace"], metadata["uid"], parameters, training)
+        run = Run(metadata["name"], metadata["namespace"], metadata["uid"], parameters, training, container["name"])
         self.runs[run.uid] = self._newest[run.namespace, run.name] = run
         if training.obstacle == "Unschedulable":
             message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
@@ -246,7 +248,7 @@ class Kubelet:
 
     def _patch(self, run: Run, phase: str, state: Mapping[str, Any]) -> None:
         container = {
-            "name": "training",
+            "name": run.container,
             "state": dict(state),
             "ready": "running" in state,
             "started": "running" in state,

@@ -79,26 +79,3 @@ def test_a_job_that_the_user_stops_has_ended_for_good(start_lab: Callable[..., L
     wait_until(lambda: lab.cluster.job()["status"]["observedGeneration"] == edited, "the edit was seen")
     assert lab.cluster.job()["status"] == status | {"observedGeneration": edited}
     assert len(lab.cluster.trials()) == 2
-
-
-def test_a_job_ends_without_improvement_lets_trials_finish_and_cleans_up(start_lab: Callable[..., Lab]) -> None:
-    def train(_parameters: Mapping[str, Any], pod: str) -> Training:
-        return Training((0.5,) * 12, epoch_seconds=0.5) if pod == "job-0002-1" else SHORT
-
-    lab = start_lab(train)
-    job = job_manifest(
-        lab.namespace,
-        limits={"maxTrials": 20, "maxParallelTrials": 2},
-        completion={"maxTrialsWithoutImprovement": 3, "runningTrials": "Finish"},
-        podCleanup="Delete",
-    )
-    lab.cluster.apply(job)
-    status = lab.cluster.wait_for_phase("Completed")["status"]
-    assert status["completionReason"] == "NoImprovement"
-    assert 4 <= len(lab.cluster.trials()) < 20
-    slow = lab.cluster.trials()[1]["status"]
-    assert (slow["phase"], slow["epochs"]) == ("Completed", 12)
-    wait_until(lambda: not lab.cluster.pods(), "all Pods are deleted")
-    lab.cluster.patch_job({"spec": {"ttlSecondsAfterFinished": 1}})
-    wait_until(lambda: not lab.cluster.trials(), "the job and its trials are deleted")
-    assert lab.cluster.jobs() == []

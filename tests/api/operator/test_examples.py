@@ -1,0 +1,276 @@
+"""Every example under examples/, shortened, from `apply` to its end: each shows what it is there to show."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.api.operator.harness import GROUP, METRIC, Cluster, operator_process
+from tests.api.operator.kubelet import Kubelet, Training
+from tests.cluster.prometheus import Prometheus
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.cluster.controlplane import ControlPlane
+
+# One operator for the module, so all of it has to run in one process.
+pytestmark = [pytest.mark.api, pytest.mark.xdist_group("examples")]
+
+FOLDER = Path(__file__).parents[3] / "examples"
+JOB_KIND = "HyperparameterTuningJob"
+MOST_TRIALS, MOST_ATTEMPTS = 12, 2
+JOB_LABEL = "tuning-operator.dev/job"
+MOUNT = "checkpoints"
+GATE = "kueue.x-k8s.io/admission"
+MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One operator for the jobs of all examples, which are in one namespace."""
+
+    cluster: Cluster
+    kubelet: Kubelet
+
+    def end(self, job: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The status of a job that has completed, and those of its trials with their parameters."""
+        status = self.cluster.wait_for_phase("Completed", name=job)["status"]
+        trials = [trial for trial in self.cluster.trials() if trial["metadata"]["labels"][JOB_LABEL] == job]
+        return status, [{"parameters": trial["spec"]["parameters"], **trial["status"]} for trial in trials]
+
+    def pods(self, job: str) -> dict[str, dict[str, Any]]:
+        pods = self.cluster.pods()
+        return {pod["metadata"]["name"]: pod for pod in pods if pod["metadata"]["labels"].get(JOB_LABEL) == job}
+
+    def pod_path(self, name: str) -> str:
+        return f"/api/v1/namespaces/{self.cluster.namespace}/pods/{name}"
+
+
+def steps_of(lab: Lab, job: str) -> None:
+    """Every point of the grid once, and no more."""
+    status, trials = lab.end(job)
+    assert (status["completionReason"], status["progress"]) == ("SpaceExhausted", "12/12")
+    assert status["suggestion"] == {"trial": 12, "source": "Grid", "message": "point 12 of 12 of the grid"}
+    points = itertools.product(("16", "32"), ("sgd", "adam"), ("0.001", "0.01", "0.1"))
+    names = ("mini_batch_size", "optimizer", "learning_rate")
+    assert Counter(tuple(trial["parameters"][name] for name in names) for trial in trials) == Counter(points)
+
+
+def rungs_of(lab: Lab, job: str) -> None:
+    """Some are stopped at a rung, the best of all by nobody."""
+    status, trials = lab.end(job)
+    stopped = [trial for trial in trials if trial["phase"] == "EarlyStopped"]
+    assert len(stopped) == status["trialCounts"]["earlyStopped"] >= 3
+    assert {trial["stopDecision"]["reason"] for trial in stopped} == {"BelowRung"}
+    assert any(trial["epochs"] < 9 for trial in stopped)
+    assert status["bestTrial"]["name"] == f"{job}-0009"
+
+
+def stops_of(lab: Lab, job: str) -> None:
+    """Trials that are behind are stopped, and say why."""
+    status, trials = lab.end(job)
+    assert [trial["phase"] for trial in trials] == ["Completed"] * 3 + ["EarlyStopped"] * 2
+    assert status["earlyStopping"]["stopped"] == 2
+    assert all(float(trial["stopDecision"]["value"]) < 0.9 for trial in trials[3:])
+
+
+def end_of(lab: Lab, job: str) -> None:
+    """Without improvement it ends; what trains may finish, Pods go at once, and the rest when it is time."""
+    status, trials = lab.end(job)
+    assert status["completionReason"] == "NoImprovement"
+    assert 4 <= len(trials) < MOST_TRIALS
+    assert (trials[1]["phase"], trials[1]["epochs"]) == ("Completed", 10)
+    wait_until(lambda: not lab.pods(job), "all Pods are deleted")
+    lab.cluster.patch_job({"spec": {"ttlSecondsAfterFinished": 1}}, job)
+    wait_until(lambda: job not in {item["metadata"]["name"] for item in lab.cluster.jobs()}, "the job is deleted")
+
+
+def gauges_of(lab: Lab, job: str) -> None:
+    """Curves come from plain gauges, joined by the time of their samples."""
+    _, trials = lab.end(job)
+    assert [trial["curve"] for trial in trials] == [{"epochs": [1, 2, 3], "values": ["0.1", "0.2", "0.3"]}] * 2
+
+
+def log_of(lab: Lab, job: str) -> None:
+    """The sidecar that reads the log stands in for the training's own report."""
+    _, trials = lab.end(job)
+    assert [trial["curve"]["epochs"] for trial in trials] == [[1, 2, 3]] * 2
+    for pod in lab.pods(job).values():
+        assert [item["name"] for item in pod["spec"]["initContainers"]] == ["tuning-metrics"]
+
+
+def checkpoints_of(lab: Lab, job: str) -> None:
+    """A second attempt has the folder of the first one."""
+    first, second = f"{job}-0001-1", f"{job}-0001-2"
+    wait_until(
+        lambda: any(run.name == first and run.epochs() >= 1 for run in lab.kubelet.runs.values()),
+        "it trains",
+        describe=lambda: lab.cluster.job(job).get("status"),
+    )
+    before = folder(lab.pods(job)[first])
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first}}
+    lab.cluster.api.call("POST", f"{lab.pod_path(first)}/eviction", eviction)
+    _, (trial,) = lab.end(job)
+    assert (trial["attempt"], trial["disruptions"], trial["failures"]) == (2, 1, 0)
+    assert folder(lab.pods(job)[second]) == before == ("checkpoints", "$(TUNING_TRIAL)", f"{job}-0001")
+
+
+def folder(pod: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Claim, folder and the name in it of where a Pod keeps its checkpoints."""
+    (claim,) = (item["persistentVolumeClaim"]["claimName"] for item in pod["spec"]["volumes"] if item["name"] == MOUNT)
+    (container,) = pod["spec"]["containers"]
+    (path,) = (mount["subPathExpr"] for mount in container["volumeMounts"] if mount["name"] == MOUNT)
+    return claim, path, next(item["value"] for item in container["env"] if item["name"] == "TUNING_TRIAL")
+
+
+def queue_of(lab: Lab, job: str) -> None:
+    """Pods wait at the gate of the queue that their label names, and train when they are admitted."""
+    wait_until(lambda: len(lab.pods(job)) == 2, "two Pods wait")
+    for pod in lab.pods(job).values():
+        assert pod["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+        assert pod["spec"]["schedulingGates"] == [{"name": GATE}]
+    counts = lab.cluster.job(job)["status"]["trialCounts"]
+    assert (counts["running"], counts["failed"]) == (0, 0)
+    for name in lab.pods(job):
+        lab.cluster.api.call("PATCH", lab.pod_path(name), {"spec": {"schedulingGates": None}}, kind=MERGE)
+    _, trials = lab.end(job)
+    assert [(trial["phase"], trial["attempt"], trial["disruptions"]) for trial in trials] == [("Completed", 1, 0)] * 2
+
+
+@dataclass(frozen=True)
+class Example:
+    """How an example runs here.
+
+    Attributes:
+        shows: waits for its end and looks at what it is about; it gets the job's name.
+        trains: what happens in the Pod of a trial, by the trial's number.
+        shorter: what of its job's specification is made smaller.
+    """
+
+    shows: Callable[[Lab, str], None]
+    trains: Callable[[int], Training] = lambda _: Training((0.1, 0.2, 0.3), epoch_seconds=0.3)
+    shorter: Mapping[str, Any] = field(default_factory=dict)
+
+
+def limits(trials: int, parallel: int) -> dict[str, Any]:
+    return {"limits": {"maxTrials": trials, "maxParallelTrials": parallel}}
+
+
+EXAMPLES = {
+    "checkpoints.yaml": Example(
+        checkpoints_of, lambda _: Training((0.5,) * 4, epoch_seconds=0.5), shorter=limits(1, 1)
+    ),
+    "completion.yaml": Example(
+        end_of,
+        lambda number: Training((0.5,) * 10, epoch_seconds=0.5 if number == 2 else 0.02),
+        shorter={**limits(MOST_TRIALS, 2), "completion": {"maxTrialsWithoutImprovement": 3}},
+    ),
+    "fashion-mnist.yaml": Example(
+        stops_of,
+        lambda number: Training((0.9,) * 10, 0.05) if number <= 3 else Training((0.1,) * 10, 1.0),
+        shorter=limits(5, 3),
+    ),
+    "gauges.yaml": Example(
+        gauges_of,
+        lambda _: Training(
+            (0.1, 0.2, 0.3),
+            epoch_seconds=3,  # outlasts some late scrapes
+            leaves_message=False,
+            waits_for_scrape=True,
+            gauges=("accuracy", "epochs_finished"),
+        ),
+        shorter=limits(2, 2),
+    ),
+    "grid.yaml": Example(
+        steps_of,
+        lambda _: Training((0.5,), epoch_seconds=0.05),
+        shorter={
+            "parameters": [{"name": "mini_batch_size", "integer": {"max": 32}}, {}, {}],
+            "limits": {"maxParallelTrials": 6},
+        },
+    ),
+    "hyperband.yaml": Example(
+        rungs_of,
+        lambda number: Training((number / 100,) * 10, epoch_seconds=0.1 if number % 4 == 0 else 0.8),
+        shorter=limits(9, 9),
+    ),
+    "kueue.yaml": Example(
+        queue_of,
+        # The gate, which Kueue adds to Pods with the label.
+        shorter={**limits(2, 2), "template": {"spec": {"schedulingGates": [{"name": GATE}]}}},
+    ),
+    "log-file.yaml": Example(
+        log_of,
+        lambda _: Training((0.1, 0.2, 0.3), epoch_seconds=0.3, leaves_message=False, waits_for_scrape=True),
+        shorter=limits(2, 2),
+    ),
+}
+
+
+def job_of(name: str) -> dict[str, Any]:
+    """The example's job."""
+    documents = yaml.safe_load_all((FOLDER / name).read_text())
+    (job,) = (document for document in documents if document["kind"] == JOB_KIND)
+    return dict(job)
+
+
+def merged(value: Any, patch: Any) -> Any:
+    """A value with smaller parts; lists item by item, one that there is not is added."""
+    if isinstance(value, dict):
+        return value | {name: merged(value.get(name), part) for name, part in patch.items()}
+    if isinstance(value, list):
+        return [merged(item, part) for item, part in zip(value, patch, strict=True)]
+    return patch
+
+
+@pytest.fixture(scope="module")
+def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    directory, namespace = tmp_path_factory.mktemp("examples"), control_plane.create_namespace("examples")
+    cluster = Cluster(control_plane.kubeconfig, namespace)
+    jobs = {name: job_of(name) for name in EXAMPLES}
+    trains = {job["metadata"]["name"]: EXAMPLES[name].trains for name, job in jobs.items()}
+
+    def train(_parameters: Mapping[str, Any], pod: str) -> Training:
+        job, number, _ = pod.rsplit("-", 2)
+        return trains[job](int(number))
+
+    with contextlib.ExitStack() as stack:
+        kubelet = stack.enter_context(Kubelet(cluster.api, namespace, train, METRIC))
+        numbers = itertools.product(range(1, MOST_TRIALS + 1), range(1, MOST_ATTEMPTS + 1))
+        targets = [kubelet.target(f"{job}-{trial:04d}-{attempt}") for trial, attempt in numbers for job in trains]
+        prometheus = stack.enter_context(Prometheus(directory / "prometheus", targets, scrape_interval=0.5))
+        operator = operator_process(
+            control_plane.kubeconfig,
+            [namespace],
+            prometheus.url,
+            directory / "operator.log",
+            "--sidecar-image=registry.example.com/sidecar:1",
+        )
+        operator.start()
+        stack.callback(operator.stop)
+        for name, job in jobs.items():
+            cluster.apply({**job, "spec": merged(job["spec"], EXAMPLES[name].shorter)})
+        yield Lab(cluster, kubelet)
+
+
+def test_every_example_is_run() -> None:
+    missing = sorted({path.name for path in FOLDER.glob("*.yaml")} - set(EXAMPLES))
+    assert missing == [], "give each an entry in EXAMPLES: how it is shortened, how it trains, and what it has to show"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_accepted_as_it_is_and_shows_what_it_is_about(lab: Lab, name: str) -> None:
+    job = job_of(name)
+    path = f"{GROUP}/namespaces/{lab.cluster.namespace}/tuningjobs?dryRun=All&fieldValidation=Strict"
+    as_it_is = {**job, "metadata": {**job["metadata"], "name": "as-it-is"}}
+    lab.cluster.api.call("POST", path, as_it_is)
+    EXAMPLES[name].shows(lab, job["metadata"]["name"])
