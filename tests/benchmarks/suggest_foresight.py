@@ -63,7 +63,7 @@ def _correlations(
 ) -> tuple[float, float]:
     request = SuggestRequest(task.space, Goal.MINIMIZE, Strategy.BAYESIAN, 0, (len(seen) + 1,), tuple(seen), ())
     with varied(variant):
-        fitted, _ = model.learn(task.space, model.History.views(request))
+        fitted = model.fit(task.space, model.History.of(request))
     with torch.no_grad():
         expected = fitted.posterior(torch.from_numpy(unseen)[:, None, :]).mean.flatten().numpy()
     best = np.argsort(-truth)[:_BEST]

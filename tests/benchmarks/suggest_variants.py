@@ -13,6 +13,7 @@ import torch
 from botorch.models import MixedSingleTaskGP, SingleTaskGP
 from botorch.models.transforms import Warp
 from gpytorch.priors import LogNormalPrior
+from scipy.stats import norm, rankdata
 from torch.quasirandom import SobolEngine
 
 from tuning_operator.core.space import Categorical
@@ -74,20 +75,22 @@ def _mixed_single_task(space: Space, rows: torch.Tensor, objectives: torch.Tenso
     return MixedSingleTaskGP(rows, objectives[:, None], categories, outcome_transform=None)
 
 
-def _penalised(goal: Goal, objectives: Sequence[float | None]) -> tuple[Values, ...]:
+def _penalised(goal: Goal, objectives: Sequence[float | None]) -> Values:
     """Count a failed trial as a standard deviation below the worst."""
     finite = np.array([value is not None and math.isfinite(value) for value in objectives])
-    return tuple(
-        outcomes.standard(np.where(finite, values, values.min() - 1)) for values in outcomes.views(goal, objectives)
-    )
+    values = outcomes.utilities(goal, objectives)
+    return outcomes.standard(np.where(finite, values, values.min() - 1))
 
 
-def _bent(goal: Goal, objectives: Sequence[float | None]) -> tuple[Values, ...]:
-    return outcomes.views(goal, objectives)[1:]
+def _ranks(goal: Goal, objectives: Sequence[float | None]) -> Values:
+    """Take the normal scores of the ranks alone."""
+    values = outcomes.utilities(goal, objectives)
+    return outcomes.standard(norm.ppf((rankdata(values) - 0.5) / len(values)))
 
 
-def _half_ranks(goal: Goal, objectives: Sequence[float | None]) -> tuple[Values, ...]:
-    return outcomes.views(goal, objectives)[:1]
+def _half_ranks(goal: Goal, objectives: Sequence[float | None]) -> Values:
+    """Go halfway to the ranks."""
+    return outcomes.standard(outcomes.utilities(goal, objectives) + _ranks(goal, objectives))
 
 
 class Forgetting(search.Search):
@@ -102,12 +105,16 @@ class Finished(model.History):
     """The trials that have an objective."""
 
     @classmethod
-    def views(cls, request: SuggestRequest) -> tuple[model.History, ...]:
+    def of(cls, request: SuggestRequest) -> model.History:
         lost = [seen for seen in request.observations if seen.objective is None]
         _FAILED.clear()
         _FAILED.update(row.tobytes() for row in request.space.encode([seen.parameters for seen in lost]))
         kept = tuple(seen for seen in request.observations if seen.objective is not None)
-        return super().views(replace(request, observations=kept))
+        return super().of(replace(request, observations=kept))
+
+
+def _unchanged(values: Values) -> Values:
+    return values
 
 
 _PRIOR = model._prior
@@ -118,17 +125,17 @@ VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "no-middle": [(bayesian, "_start", _spread_from_the_first)],
     "start-of-5": [(bayesian, "LARGEST_START", 5)],
     "start-of-20": [(bayesian, "SMALLEST_START", 20), (bayesian, "LARGEST_START", 20)],
-    "bent-only": [(model, "views", _bent)],
-    "half-ranks-only": [(model, "views", _half_ranks)],
-    "ranks-only": [(model, "views", _half_ranks), (outcomes, "power", np.zeros_like)],
-    "standardised": [(model, "views", _bent), (outcomes, "power", outcomes.standard)],
+    "no-ratios": [(outcomes, "ratios", _unchanged)],
+    "half-ranks": [(model, "utilities", _half_ranks)],
+    "ranks-only": [(model, "utilities", _ranks)],
+    "standardised": [(outcomes, "ratios", _unchanged), (outcomes, "power", outcomes.standard)],
     "overlap": [(model, "MixedMatern", Overlap)],
     "mixed-single-task": [(model, "_prior", _mixed_single_task)],
     "warped": [(model, "_prior", _warped)],
     "botorch-prior": [(model, "LENGTHSCALE", (2**0.5, 3**0.5))],
     "more-noise": [(model, "NOISE", (-3.5, 1.0))],
     "expecting": [(search, "_SAMPLED_TRIALS", 0)],
-    "failed-penalised": [(model, "views", _penalised)],
+    "failed-penalised": [(model, "utilities", _penalised)],
     "failed-left-out": [(bayesian, "History", Finished), (bayesian, "Search", Forgetting)],
 }
 

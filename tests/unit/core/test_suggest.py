@@ -175,20 +175,6 @@ def test_the_expected_gain_falls_to_nothing_as_a_search_comes_to_its_end() -> No
     assert max(gains[-3:]) < 0.01 < gains[4]
 
 
-@pytest.mark.parametrize(
-    ("objective", "view"),
-    [(lambda distance: 10 ** (6 * distance), 0), (lambda distance: distance, 1)],
-    ids=["decades by half ranks", "a smooth valley as it is"],
-)
-def test_objectives_are_seen_in_the_way_that_foresees_best(objective: Callable[[float], float], view: int) -> None:
-    from tuning_operator.core.suggest.model import History, learn  # noqa: PLC0415 - imports torch
-
-    space = Space((Continuous("x", 0, 1), Continuous("y", 0, 1)))
-    seen = history(24, lambda point: objective((point["x"] - 0.3) ** 2 + (point["y"] - 0.6) ** 2), space)
-    views = History.views(request(space, numbers=(25,), observations=seen))
-    assert learn(space, views)[1] is views[view]
-
-
 def test_the_goal_turns_the_objective_round() -> None:
     observations = history(20)
     mirrored = [replace(seen, objective=-loss(seen.parameters)) for seen in observations]
@@ -293,7 +279,7 @@ def test_a_numerical_failure_is_visible(monkeypatch: pytest.MonkeyPatch) -> None
     def fail(*_args: object) -> None:
         raise NotPSDError("not positive definite")
 
-    monkeypatch.setattr(bayesian, "learn", fail)
+    monkeypatch.setattr(bayesian, "fit", fail)
     question = request(numbers=(21,), observations=history(20))
     suggestion = suggest(question)[0]
     assert suggestion.source is Source.FALLBACK

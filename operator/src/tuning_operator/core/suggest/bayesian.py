@@ -22,7 +22,7 @@ from torch.quasirandom import SobolEngine
 
 from tuning_operator.core.space import Categorical
 from tuning_operator.core.suggest.dispatch import fallback
-from tuning_operator.core.suggest.model import History, learn
+from tuning_operator.core.suggest.model import History, fit
 from tuning_operator.core.suggest.request import Source, Suggestion
 from tuning_operator.core.suggest.search import Search
 from tuning_operator.core.suggest.streams import first_unseen, stream
@@ -85,8 +85,10 @@ def _start(space: Space, seed: int, number: int) -> dict[str, Value]:
 
 
 def _learned(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    model, history = learn(request.space, History.views(request))
-    search = Search(request.space, model, history, np.random.default_rng((request.seed, request.numbers[0])))
+    history = History.of(request)
+    search = Search(
+        request.space, fit(request.space, history), history, np.random.default_rng((request.seed, request.numbers[0]))
+    )
     observed = float(np.ptp(history.objectives))
     suggestions = []
     for number in request.numbers:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from botorch.cross_validation import efficient_loo_cv
 from botorch.models import SingleTaskGP
 from botorch.optim.fit import fit_gpytorch_mll_scipy
 from gpytorch.constraints import GreaterThan
@@ -16,14 +15,11 @@ from gpytorch.kernels import Kernel, ScaleKernel
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
-from scipy.stats import norm
 
 from tuning_operator.core.space import Categorical
-from tuning_operator.core.suggest.outcomes import views
+from tuning_operator.core.suggest.outcomes import utilities
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from tuning_operator.core.space import Space
@@ -57,17 +53,18 @@ class History:
     pending: NDArray[np.float64]
 
     @classmethod
-    def views(cls, request: SuggestRequest) -> tuple[History, ...]:
-        """Encode a request's history, once for each view of the objectives."""
+    def of(cls, request: SuggestRequest) -> History:
+        """Encode a request's history."""
         space = request.space
         trials = sorted(
             ((space.key(seen.parameters), seen) for seen in request.observations),
             key=lambda pair: (pair[0], pair[1].objective is None, repr(pair[1].objective)),
         )
-        rows = space.encode([seen.parameters for _, seen in trials])
-        pending = space.encode(sorted(request.pending, key=space.key))
-        objectives = [seen.objective for _, seen in trials]
-        return tuple(cls(rows, utilities, pending) for utilities in views(request.goal, objectives))
+        return cls(
+            rows=space.encode([seen.parameters for _, seen in trials]),
+            objectives=utilities(request.goal, [seen.objective for _, seen in trials]),
+            pending=space.encode(sorted(request.pending, key=space.key)),
+        )
 
 
 class MixedMatern(Kernel):
@@ -100,28 +97,6 @@ class MixedMatern(Kernel):
             corner = torch.nn.functional.one_hot(x[..., place].round().long(), levels).to(x) / 2**0.5
             columns.append(corner / self.lengthscale[..., place, None])
         return torch.cat(columns, dim=-1)
-
-
-def learn(space: Space, histories: Sequence[History]) -> tuple[SingleTaskGP, History]:
-    """Fit a model to each view of a history, and return the one that foresees best, with its view."""
-    order = histories[0].objectives
-    models = [fit(space, history) for history in histories]
-    return max(zip(models, histories, strict=True), key=lambda pair: foresight(pair[0], order))
-
-
-def foresight(model: SingleTaskGP, order: NDArray[np.float64]) -> float:
-    """Return the mean log-probability of the true order of two trials, each predicted from all the others.
-
-    It judges models of any monotone view of the same objectives alike, given as `order`, in the order of the trials.
-    """
-    better, worse = np.nonzero(order[:, None] > order[None, :])
-    if not len(better):
-        return 0.0
-    with torch.no_grad():
-        left_out = efficient_loo_cv(model).posterior
-    mean, variance = left_out.mean.flatten().numpy(), left_out.variance.flatten().numpy()
-    lead = (mean[better] - mean[worse]) / np.sqrt(variance[better] + variance[worse])
-    return float(norm.logcdf(lead).mean())
 
 
 def fit(space: Space, history: History) -> SingleTaskGP:

@@ -1,9 +1,6 @@
 """Turns objectives into what a Gaussian process models well: higher is better, about normal, without outliers.
 
-Losses and accuracies come on scales of their own: some span decades, some crowd below a ceiling, some explode. There
-are two views of them. One keeps distances but bends the scale so that they are about normal, which suits smooth
-objectives. The other goes halfway to the order alone, and so tells good trials apart that a wide scale would lump
-together.
+Losses and accuracies come on scales of their own: some span decades, some crowd below a ceiling, some explode.
 """
 
 from __future__ import annotations
@@ -12,7 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm, rankdata, yeojohnson
+from scipy.optimize import minimize_scalar
+from scipy.stats import boxcox, yeojohnson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,37 +22,58 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 _OUTLIER = 3
-"""Utilities this many interquartile ranges below the median are all the same: bad."""
+"""Values this many interquartile ranges worse than the median are all the same: bad."""
+
+_STEEPEST = 5.0
+_WIDEST = 50.0
+"""Bounds of the exponent that bends ratios, and of their logarithms: no power overflows."""
 
 
-def views(goal: Goal, objectives: Sequence[float | None]) -> tuple[Values, Values]:
-    """Return two views of objectives: half ranks, and only bent. Both have mean 0 and variance 1, or are all zeros.
+def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
+    """Return objectives on a bent scale, with mean 0 and variance 1, or all zeros.
 
-    A trial that failed or diverged counts as bad as the worst that has a value, with the lowest rank: the model
-    must learn to avoid its neighbourhood, but a value far below the others would hide their differences.
+    A trial that failed or diverged counts as bad as the worst that has a value: the model must learn to avoid its
+    neighbourhood, but a value far below the others would hide their differences.
     """
     oriented = np.array([-math.inf if value is None else goal.orient(value) for value in objectives])
     finite = np.isfinite(oriented)
     bent = np.zeros(len(oriented))
     if finite.any():
-        bent[finite] = power(oriented[finite])
+        bent[finite] = power(ratios(oriented[finite]))
         bent[~finite] = bent[finite].min()
-    bent = standard(bent)
-    return standard(bent + ranks(oriented)), bent
+    return standard(bent)
+
+
+def ratios(values: Values) -> Values:
+    """Bend values that are all on one side of zero by the power transform of Box and Cox (JRSS B 26, 1964).
+
+    It makes as much of ratios as the values suggest: losses that span decades are told apart by their logarithm.
+    """
+    sign = 1.0 if values[0] > 0 else -1.0
+    if not (sign * values > 0).all():
+        return values
+    logarithms = _without_outliers(sign * np.log(sign * values))  # oriented like the values
+    if np.ptp(np.quantile(logarithms, [0.25, 0.75])) == 0:
+        return values  # most are equal: nothing tells how the scale is bent
+    logarithms = np.clip(logarithms - np.median(logarithms), -_WIDEST, _WIDEST)
+    bent: Values = boxcox(
+        np.exp(sign * logarithms),
+        optimizer=lambda badness: minimize_scalar(badness, bounds=(-_STEEPEST, _STEEPEST), method="bounded"),
+    )[0]
+    return sign * bent
 
 
 def power(values: Values) -> Values:
     """Bend the scale of finite values by the power transform of Yeo and Johnson (Biometrika 87, 2000)."""
     values = standard(values / max(float(np.abs(values).max()), np.finfo(np.float64).tiny))  # no square overflows
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    if high > low:
-        values = standard(np.maximum(values, middle - _OUTLIER * (high - low)))
+    values = standard(_without_outliers(values))
     return standard(yeojohnson(values)[0]) if values.any() else values
 
 
-def ranks(values: Values) -> Values:
-    """Return the normal scores of the values' ranks."""
-    return standard(norm.ppf((rankdata(values) - 0.5) / len(values)))
+def _without_outliers(values: Values) -> Values:
+    """Raise what is far worse than the rest, unless most values are equal."""
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return np.maximum(values, middle - _OUTLIER * (high - low)) if high > low else values
 
 
 def standard(values: Values) -> Values:
