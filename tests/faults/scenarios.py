@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VERBS = ("get", "list", "watch", "create", "patch", "delete")
 WRITES = ("create", "patch", "delete")
-CODES = (409, 410, 429, 500, 503, 504)
+CODES = (404, 409, 410, 429, 500, 503, 504)
 SOON = ("--resync-interval=5",)
 """An event that was missed is made good by the resync."""
 
@@ -115,6 +115,7 @@ def subset() -> Iterator[Scenario]:
     yield trouble("patch", effect=True)
     yield trouble("delete", code=409)
     yield trouble("create", code=409)
+    yield trouble("get", code=404)
     yield trouble("list", code=410)
     yield trouble("watch", code=410)
     yield _unserved()

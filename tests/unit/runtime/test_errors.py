@@ -12,7 +12,9 @@ from tuning_operator.runtime.errors import ErrorKind, classify
 def status(code: int, reason: str, message: str) -> str:
     """An answer of a real API server."""
     body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-    return json.dumps(body | {"message": message, "reason": reason, "details": {"kind": "pods"}, "code": code})
+    return json.dumps(
+        body | {"message": message, "reason": reason, "details": {"kind": "pods", "name": "x"}, "code": code}
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,3 +121,15 @@ def test_no_answer_is_too_odd_and_words_are_bounded(code: int, body: str) -> Non
     error = classify(code, body)
     assert len(error.message) <= 2000
     assert error.message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "404 page not found",
+        json.dumps({"kind": "Status", "code": 404, "reason": "NotFound", "details": {}}),
+        json.dumps({"kind": "Status", "code": 404, "reason": "NotFound", "details": "x"}),
+    ],
+)
+def test_an_api_that_is_not_served_is_no_proof_that_an_object_is_gone(answer: str) -> None:
+    assert classify(404, answer).kind is ErrorKind.UNAVAILABLE

@@ -56,13 +56,14 @@ def classify(status: int, body: str) -> ApiError:
         status: The HTTP status code.
         body: The answer, usually a `metav1.Status` as JSON.
     """
-    message, reason = _words(body)
-    return ApiError(_kind(status, reason, message), message or f"HTTP {status}")
+    message, reason, subject = _words(body)
+    return ApiError(_kind(status, reason, message, subject), message or f"HTTP {status}")
 
 
-def _kind(status: int, reason: str, message: str) -> ErrorKind:
+def _kind(status: int, reason: str, message: str, subject: str) -> ErrorKind:
     if status == HTTPStatus.NOT_FOUND:
-        return ErrorKind.NOT_FOUND
+        # Without a name it is not the object that is missing, but everything of its kind is not served for now.
+        return ErrorKind.NOT_FOUND if subject else ErrorKind.UNAVAILABLE
     if status == HTTPStatus.CONFLICT:
         return ErrorKind.ALREADY_EXISTS if reason == "AlreadyExists" else ErrorKind.CONFLICT
     if status == HTTPStatus.FORBIDDEN:
@@ -83,11 +84,14 @@ def _kind_of_refusal(message: str) -> ErrorKind:
     return ErrorKind.FORBIDDEN
 
 
-def _words(body: str) -> tuple[str, str]:
+def _words(body: str) -> tuple[str, str, str]:
+    """Message, reason, and the name of what the answer is about."""
     try:
         status = json.loads(body)
     except ValueError:
-        return body[:500], ""
+        return body[:500], "", ""
     if not isinstance(status, dict):
-        return body[:500], ""
-    return str(status.get("message") or "")[:2000], str(status.get("reason") or "")
+        return body[:500], "", ""
+    details = status.get("details")
+    subject = details.get("name") if isinstance(details, dict) else None
+    return str(status.get("message") or "")[:2000], str(status.get("reason") or ""), str(subject or "")

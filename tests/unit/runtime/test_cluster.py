@@ -1,0 +1,93 @@
+"""What goes over the wire to the API server: reads that are never stale, writes that say what they are based on."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio import client
+
+from tuning_operator.runtime.cluster import Cluster
+from tuning_operator.runtime.errors import ApiError, ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Body = dict[str, Any]
+
+
+class ApiServer:
+    """Holds everything in one `version`, and lists numbers, two a page; remembers the queries of lists."""
+
+    def __init__(self) -> None:
+        self.version = "7"
+        self.items = [1, 2, 3]
+        self.queries: list[dict[str, str]] = []
+
+    async def list(self, request: web.Request) -> web.Response:
+        self.queries.append(dict(request.query))
+        begin = int(request.query.get("continue", 0))
+        more = {"continue": str(begin + 2)} if begin + 2 < len(self.items) else {}
+        return web.json_response({"items": self.items[begin : begin + 2], "metadata": more})
+
+    async def write(self, request: web.Request) -> web.Response:
+        """Refuse a write that is based on another version, as the API server does; one that names none is applied."""
+        body = await request.json()
+        based_on = body.get("preconditions") or body["metadata"]
+        if based_on.get("resourceVersion") not in {None, self.version}:
+            return web.json_response({"reason": "Conflict", "message": "it has been modified"}, status=409)
+        return web.json_response({})
+
+
+@contextlib.asynccontextmanager
+async def api_server() -> AsyncIterator[tuple[ApiServer, Cluster]]:
+    fake, app = ApiServer(), web.Application()
+    app.router.add_get("/{path:.*}", fake.list)
+    app.router.add_patch("/{path:.*}", fake.write)
+    app.router.add_delete("/{path:.*}", fake.write)
+    async with TestServer(app) as server:
+        cluster = Cluster(client.Configuration(host=str(server.make_url("")).rstrip("/")), qps=1000, burst=1000)
+        try:
+            yield fake, cluster
+        finally:
+            await cluster.close()
+
+
+@pytest.mark.parametrize("kind", ["jobs", "trials", "pods"])
+async def test_lists_are_read_to_their_end_anew_each_time_and_from_no_cache(kind: str) -> None:
+    async with api_server() as (fake, cluster):
+
+        async def ask() -> list[Any]:
+            if kind == "jobs":
+                return await cluster.list_jobs("ns")
+            return await (cluster.list_trials if kind == "trials" else cluster.list_pods)("ns", "job")
+
+        assert await ask() == [1, 2, 3]
+        fake.items = [4]
+        assert await ask() == [4]
+    # A version that is named, "0" above all, allows the server to answer from its cache.
+    assert not any("resourceVersion" in query for query in fake.queries)
+
+
+@pytest.mark.parametrize("write", ["job status", "trial status", "Pod", "job"])
+async def test_a_write_based_on_what_has_changed_is_a_conflict(write: str) -> None:
+    async with api_server() as (fake, cluster):
+
+        async def do() -> None:
+            if write == "job status":
+                await cluster.patch_job_status("ns", "job", {"phase": "Running"}, "7")
+            elif write == "trial status":
+                await cluster.patch_trial_status("ns", "job-0001", {"phase": "Running"}, "7")
+            elif write == "Pod":
+                await cluster.delete_pod("ns", "job-0001-1", "uid", "7")
+            else:
+                await cluster.delete_job("ns", "job", "uid", "7")
+
+        await do()
+        fake.version = "8"
+        with pytest.raises(ApiError) as raised:
+            await do()
+    assert raised.value.kind is ErrorKind.CONFLICT
