@@ -43,16 +43,25 @@ types: venv
 imports: venv
 	@$(VENV)/bin/lint-imports
 
+# Of those that run beside each other each says when it begins, and the rest of what it says is kept together.
+define pytest
+@echo "$@ begins"
+@echo "== $@"; $(PY) -m pytest -q $(1)
+endef
+
 unit: venv ## the pure tests
-	@$(PY) -m pytest tests -q -n auto -m "not api and not e2e and not faults and not slow"
+	$(call pytest,tests -n auto -m "not api and not e2e and not faults and not slow")
 
 slow: venv ## the pure tests that take longer
-	@$(PY) -m pytest tests -q -n auto -m "slow and not api and not e2e and not faults"
+	$(call pytest,tests -n auto -m "slow and not api and not e2e and not faults")
 
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
-	@$(PY) -m pytest tests -q -n auto --dist loadgroup -m api
+	$(call pytest,tests -n auto --dist loadgroup -m api)
 
-test: check slow api faults-fast e2e ## all tests: unit, API server, faults, whole cluster
+# Faults are alone, since they have to be recovered from in time; of the others two run at a time: those on the whole
+# cluster mostly wait, and those that only take the processor's time come last.
+test: check builds faults-fast ## all tests: unit, faults, API server, whole cluster
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line e2e api slow
 
 clean: ## remove the Python environment (make cluster-down stops the cluster)
 	rm -rf $(VENV)

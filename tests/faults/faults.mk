@@ -5,4 +5,4 @@ faults: venv cluster-build ## all faults, at every write and on every verb; ends
 	@$(PY) -m tests.faults
 
 faults-fast: venv cluster-build ## a subset of the faults: a minute
-	@$(PY) -m pytest tests/faults -q -m faults
+	$(call pytest,tests/faults -m faults)
