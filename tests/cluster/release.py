@@ -71,9 +71,10 @@ def create_namespace(tools: Tools, name: str, *, enforce: str = "") -> None:
     tools.kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
 
 
-def install_prometheus(tools: Tools) -> None:
+def install_prometheus(tools: Tools, scrape_interval: str = "5s") -> None:
     """Start Prometheus in the cluster and wait until it is ready."""
-    tools.kubectl("apply", "--server-side", "--force-conflicts", "-f", PROMETHEUS_MANIFEST)
+    manifest = PROMETHEUS_MANIFEST.read_text().replace(": 5s", f": {scrape_interval}")
+    tools.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifest)
     tools.kubectl(
         "rollout", "status", "deployment/prometheus", "--namespace", PROMETHEUS_NAMESPACE, f"--timeout={TIMEOUT}"
     )

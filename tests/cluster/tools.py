@@ -1,12 +1,14 @@
-"""kubectl and helm on the test cluster, whatever the user's own kubeconfig says."""
+"""kubectl, helm and plain requests on the test cluster, whatever the user's own kubeconfig says."""
 
 from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.cluster import paths
+from tests.cluster.api import Api
 from tests.cluster.kubeconfig import require_test_context
 
 _PROGRAMS = Path(__file__).parent
@@ -27,6 +29,11 @@ class Tools:
         """Raises `WrongContextError` when the kubeconfig is missing or not the test cluster's."""
         require_test_context(paths.kubeconfig())
         return cls(paths.kubeconfig())
+
+    @cached_property
+    def api(self) -> Api:
+        """The API server, for what is asked too often for a kubectl each time."""
+        return Api(self.kubeconfig)
 
     def kubectl(self, *words: str | Path, stdin: str | None = None) -> str:
         """Run kubectl and give its output; raises `CommandError` with its words when it fails."""

@@ -32,7 +32,7 @@ def operator(tools: Tools) -> Iterator[Operator]:
     for leftover in (OPERATOR_NAMESPACE, *NAMESPACES):
         tools.kubectl("delete", "namespace", leftover, "--ignore-not-found", "--wait=false")
     tools.kubectl("wait", "--for=delete", *(f"namespace/{name}" for name in (OPERATOR_NAMESPACE, *NAMESPACES)))
-    release.install_prometheus(tools)
+    release.install_prometheus(tools, scrape_interval="1s")
     installed = release.Release(tools, OPERATOR_NAMESPACE, NAMESPACES, name="tuning-operator-e2e")
     installed.install()
     yield Operator(installed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from tests.cluster.release import TRAINER_IMAGE
 from tests.waiting import wait_until
@@ -13,11 +14,10 @@ if TYPE_CHECKING:
     from tests.cluster.release import Release
     from tests.cluster.tools import Tools
 
-T = TypeVar("T")
+GROUP = "/apis/tuning-operator.dev/v1alpha1"
 OPERATOR_NAMESPACE = "e2e-system"
 NAMESPACES = tuple(f"e2e-{number}" for number in range(1, 17))
 METRIC = "validation:accuracy"
-POLL_SECONDS = 0.2
 
 REPORTING_SCRIPT = """
 import os, time
@@ -41,7 +41,7 @@ class Operator:
 
     def pods(self) -> list[dict[str, Any]]:
         """Its Pods, none or one."""
-        return items(self.release.tools, "pods", OPERATOR_NAMESPACE, "-l", self.selector)
+        return items(self.release.tools, f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods", self.selector)
 
     def kill(self) -> None:
         """End it at once, as the loss of its node would."""
@@ -85,15 +85,16 @@ class Namespace:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 
     def job(self, name: str = "job") -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.kubectl("get", "tuningjob", name, "-o", "json"))
+        found: dict[str, Any] = self.tools.api.call("GET", f"{GROUP}/namespaces/{self.name}/tuningjobs/{name}")
         return found
 
     def trials(self, job: str = "job") -> list[dict[str, Any]]:
-        found = items(self.tools, "tuningtrials", self.name, "-l", f"tuning-operator.dev/job={job}")
+        path = f"{GROUP}/namespaces/{self.name}/tuningtrials"
+        found = items(self.tools, path, f"tuning-operator.dev/job={job}")
         return sorted(found, key=lambda trial: int(trial["spec"]["number"]))
 
     def pods(self) -> list[dict[str, Any]]:
-        return items(self.tools, "pods", self.name)
+        return items(self.tools, f"/api/v1/namespaces/{self.name}/pods")
 
     def phase(self, job: str = "job") -> str:
         return str((self.job(job).get("status") or {}).get("phase", ""))
@@ -146,9 +147,8 @@ def job_manifest(
     }
 
 
-def items(tools: Tools, kind: str, namespace: str, *words: str) -> list[dict[str, Any]]:
-    """The objects of a kind."""
-    found: list[dict[str, Any]] = json.loads(
-        tools.kubectl("get", kind, "--namespace", namespace, "-o", "json", *words)
-    )["items"]
+def items(tools: Tools, path: str, selector: str = "") -> list[dict[str, Any]]:
+    """The objects of a list; without kubectl, whose many starts would take the processor from the trainings."""
+    query = f"?{urlencode({'labelSelector': selector})}" if selector else ""
+    found: list[dict[str, Any]] = tools.api.call("GET", path + query)["items"]
     return found

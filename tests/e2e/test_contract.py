@@ -21,7 +21,7 @@ start_http_server(int(os.environ["TUNING_METRICS_PORT"]))
 for epoch in range(6):
     time.sleep(1)
     value.labels(os.environ["TUNING_OBJECTIVE_METRIC"], epoch).set(float(os.environ["HP_x"]) + epoch)
-time.sleep(11)  # two scrapes
+time.sleep(6)  # Prometheus takes up to 5 s to hear of a Pod
 """
 
 # It knows that it has been scraped from the access log of its web server.
