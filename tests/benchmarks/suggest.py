@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Value
 
 
-def study(method: str, name: str, seed: int, trials: int, parallel: int) -> Record:
-    """Run one study; its curve is the regret of the best completed trial so far, judged without noise."""
+def study(method: str, name: str, seed: int, trials: int, parallel: int, given: int = 0) -> Record:
+    """Run one study; its curve is the regret of the best completed trial so far, judged without noise.
+
+    So many of its first points are given: drawn at random, the same for every method.
+    """
     task = problem(name)
+    start = task.space.spread(np.random.default_rng((seed, 2)).random((given, len(task.space.parameters))))
     noise = np.random.default_rng((seed, 1))
     suggester = METHODS[method](task.space, seed)
     pending: list[tuple[int, dict[str, Value]]] = []
@@ -49,9 +53,14 @@ def study(method: str, name: str, seed: int, trials: int, parallel: int) -> Reco
             suggester.tell(oldest, task.report(point, noise))
         if number <= trials:
             began = time.process_time()
-            pending.append((number, suggester.ask(number)))
+            if number <= given:
+                point = task.space.decode(start[number - 1])
+                suggester.take(number, point)
+            else:
+                point = suggester.ask(number)
+            pending.append((number, point))
             seconds.append(time.process_time() - began)
-    return {"method": method, "task": name, "seed": seed, "curve": curve, "seconds": seconds}
+    return {"method": method, "task": name, "seed": seed, "given": given, "curve": curve, "seconds": seconds}
 
 
 def main() -> None:
@@ -63,6 +72,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--given", type=int, default=0, help="first points that all methods have in common")
     parser.add_argument("--json", type=Path, help="file of finished studies, one JSON object a line")
     parser.add_argument("--plot", type=Path, help="PNG to write")
     parser.add_argument("--costs", action="store_true", help="print seconds and memory of our suggestions, and end")
@@ -80,14 +90,14 @@ def main() -> None:
     if options.starts:
         print_starts(problems, options.methods, options.seeds)
         return
-    records = _read(options.json)
+    records = [record for record in _read(options.json) if record["given"] == options.given]
     known = {(record["method"], record["task"], record["seed"]) for record in records}
     for name in problems:
         for seed in range(options.seeds):
             for method in options.methods:
                 if (method, name, seed) in known:
                     continue
-                record = study(method, name, seed, options.trials, options.parallel)
+                record = study(method, name, seed, options.trials, options.parallel, options.given)
                 records.append(record)
                 if options.json:
                     with options.json.open("a") as file:

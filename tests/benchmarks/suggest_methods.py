@@ -26,6 +26,9 @@ class Method(Protocol):
     def ask(self, number: int) -> Point:
         """Propose the number-th point (from 1)."""
 
+    def take(self, number: int, point: Point) -> None:
+        """Have a point from elsewhere as the number-th."""
+
     def tell(self, number: int, loss: float | None) -> None:
         """Report the loss of the number-th point; None when its trial failed."""
 
@@ -50,6 +53,9 @@ class Ours:
         )
         self._pending[number] = dict(suggestion.parameters)
         return self._pending[number]
+
+    def take(self, number: int, point: Point) -> None:
+        self._pending[number] = point
 
     def tell(self, number: int, loss: float | None) -> None:
         self._observations.append(Observation(self._pending.pop(number), loss))
@@ -82,6 +88,10 @@ class Optuna:
     def ask(self, number: int) -> Point:
         self._trials[number] = self._study.ask(self._space)
         return dict(self._trials[number].params)
+
+    def take(self, number: int, point: Point) -> None:
+        self._study.enqueue_trial(point)
+        self.ask(number)
 
     def tell(self, number: int, loss: float | None) -> None:
         from optuna.trial import TrialState  # noqa: PLC0415
@@ -125,6 +135,9 @@ class Ax:
     def ask(self, number: int) -> Point:
         ((self._trials[number], point),) = self._client.get_next_trials(max_trials=1).items()
         return point
+
+    def take(self, number: int, point: Point) -> None:
+        self._trials[number] = self._client.attach_trial(point)
 
     def tell(self, number: int, loss: float | None) -> None:
         if loss is None:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class Record(TypedDict):
-    """A finished study: the regret after every trial, and the seconds that every suggestion took."""
+    """A finished study: its common points, the regret after every trial, and the seconds of every suggestion."""
 
     method: str
     task: str
     seed: int
+    given: int
     curve: list[float]
     seconds: list[float]
 
