@@ -139,10 +139,12 @@ class History:
             self._broken(f"no stop without a recorded decision: {pod} is deleted, its trial is {status.get('phase')}")
 
     def _judge_pod(self, name: str, body: Body) -> None:
+        job = _job_of(body)
+        if job not in self.jobs:
+            return  # made by a pass that began before its job was deleted: it goes as well
         uid = body["metadata"]["uid"]
         if self._ran.setdefault(name, uid) != uid:
             self._broken(f"no trial run twice except by a recorded retry: {name} ran twice")
-        job = _job_of(body)
         alive = sorted(other for other, pod in self.pods.items() if _job_of(pod) == job and _is_alive(pod))
         if len(alive) > self._script.parallel(job):
             self._broken(f"never more than maxParallelTrials live Pods: {', '.join(alive)}")
