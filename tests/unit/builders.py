@@ -104,6 +104,7 @@ def job(
     pod_cleanup: PodCleanup = PodCleanup.KEEP,
     seed: int | None = 7,
     static: Mapping[str, str] | None = None,
+    parents: tuple[str, ...] = (),
     conditions: Iterable[Condition] = (ACCEPTED,),
     phase: JobPhase = JobPhase.RUNNING,
     **recorded: Any,
@@ -125,6 +126,7 @@ def job(
         completion=completion or Criteria(),
         time_to_live=time_to_live,
         pod_cleanup=pod_cleanup,
+        parents=parents,
     )
     generation = recorded.get("generation", 1)
     known: dict[str, Any] = {"start_time": ago(1000), "generation": 1, "observed_generation": generation}

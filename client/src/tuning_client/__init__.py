@@ -11,6 +11,8 @@ from tuning_client.parameters import (
     IntegerParameter,
     StrategyConfig,
     TuningJobCompletionCriteriaConfig,
+    WarmStartConfig,
+    WarmStartTypes,
 )
 from tuning_client.session import Session
 from tuning_client.tuner import HyperparameterTuner
@@ -31,4 +33,6 @@ __all__ = [
     "TuningJob",
     "TuningJobCompletionCriteriaConfig",
     "UnavailableError",
+    "WarmStartConfig",
+    "WarmStartTypes",
 ]

@@ -84,6 +84,8 @@ def describe_job(job: Body, best: Body | None) -> dict[str, Any]:
                 "Failed": objectives.get("failed", 0),
             },
             "BestTrainingJob": summarize_trial(best, job) if best else None,
+            "OverallBestTrainingJob": _overall_best(job),
+            "WarmStartConfig": _warm_start(spec),
             "FailureReason": status.get("message") if phase(job) == "Failed" else None,
             "ConsumedResources": _consumed(status),
         }
@@ -135,6 +137,33 @@ def _config(spec: Body) -> dict[str, Any]:
             "RandomSeed": spec.get("seed"),
         }
     )
+
+
+def _overall_best(job: Body) -> dict[str, Any] | None:
+    """The best of the job's trials and its parents'; a parent's has no times, since it may be gone."""
+    best, objective = (job.get("status") or {}).get("overallBestTrial"), job["spec"]["objective"]
+    if not best:
+        return None
+    value = float(best["objective"])
+    return {
+        "TrainingJobName": best["name"],
+        "TuningJobName": best["job"],
+        "TunedHyperParameters": dict(best["parameters"]),
+        "FinalHyperParameterTuningJobObjectiveMetric": {
+            "Type": objective["goal"],
+            "MetricName": objective["metric"],
+            "Value": value,
+        },
+        "ObjectiveStatus": "Succeeded",
+    }
+
+
+def _warm_start(spec: Body) -> dict[str, Any] | None:
+    warm_start = spec.get("warmStart")
+    if not warm_start:
+        return None
+    parents = [{"HyperParameterTuningJobName": name} for name in warm_start["parents"]]
+    return {"WarmStartType": warm_start["type"], "ParentHyperParameterTuningJobs": parents}
 
 
 def _criteria(spec: Body) -> dict[str, Any] | None:

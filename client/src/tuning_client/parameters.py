@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 SCALES = {"Auto": "Auto", "Linear": "Linear", "Logarithmic": "Log", "ReverseLogarithmic": "ReverseLog"}
 """SageMaker's names of scales, and the operator's."""
@@ -105,6 +106,29 @@ class TuningJobCompletionCriteriaConfig:
         trials = self.max_number_of_training_jobs_not_improving
         without = {} if trials is None else {"maxTrialsWithoutImprovement": trials}
         return {**without, "onConvergence": {}} if self.complete_on_convergence else without
+
+
+class WarmStartTypes(StrEnum):
+    """How much the trials of parents say about those of a job."""
+
+    IDENTICAL_DATA_AND_ALGORITHM = "IdenticalDataAndAlgorithm"
+
+
+@dataclass(frozen=True)
+class WarmStartConfig:
+    """The earlier jobs that a job starts from.
+
+    Attributes:
+        warm_start_type: how much their trials say about its own.
+        parents: their names, one to five, all of which have ended when the job starts.
+    """
+
+    warm_start_type: WarmStartTypes | str
+    parents: Collection[str]
+
+    def render(self) -> dict[str, Any]:
+        """The settings as they stand in `spec.warmStart`."""
+        return {"type": str(self.warm_start_type), "parents": sorted(self.parents)}
 
 
 ParameterRange = ContinuousParameter | IntegerParameter | CategoricalParameter

@@ -18,6 +18,8 @@ from tuning_client.parameters import (
     ParameterRange,
     StrategyConfig,
     TuningJobCompletionCriteriaConfig,
+    WarmStartConfig,
+    WarmStartTypes,
 )
 from tuning_client.session import API_VERSION, JOB_KIND, Session
 
@@ -33,6 +35,8 @@ __all__ = [
     "IntegerParameter",
     "StrategyConfig",
     "TuningJobCompletionCriteriaConfig",
+    "WarmStartConfig",
+    "WarmStartTypes",
 ]
 
 
@@ -53,6 +57,7 @@ class HyperparameterTuner:
         max_runtime_in_seconds: the longest the whole job may take.
         completion_criteria_config: what ends the job before its limits.
         early_stopping_type: Off or Auto.
+        warm_start_config: the earlier jobs whose trials are learned from.
         random_seed: makes the search repeatable.
         base_tuning_job_name: what names of jobs begin with; default: the image's name.
         tags: labels of the job.
@@ -80,6 +85,7 @@ class HyperparameterTuner:
         max_runtime_in_seconds: int | None = None,
         completion_criteria_config: TuningJobCompletionCriteriaConfig | None = None,
         early_stopping_type: str = "Off",
+        warm_start_config: WarmStartConfig | None = None,
         random_seed: int | None = None,
         base_tuning_job_name: str | None = None,
         tags: Mapping[str, str] | None = None,
@@ -110,6 +116,7 @@ class HyperparameterTuner:
             },
             "earlyStopping": {"type": early_stopping_type},
             "completion": criteria.render() or None,
+            "warmStart": warm_start_config and warm_start_config.render(),
             "template": estimator.template(),
         }
         self._spec = _merged(_merged({}, named), spec or {})

@@ -90,7 +90,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     )
     assert (spec.suspend_policy, spec.stop) == (SuspendPolicy.DRAIN, False)
     assert spec.completion == Criteria(None, 0.01, None, RunningTrials.STOP)
-    assert (spec.time_to_live, spec.pod_cleanup) == (None, PodCleanup.KEEP)
+    assert (spec.time_to_live, spec.pod_cleanup, spec.parents) == (None, PodCleanup.KEEP, ())
     assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs(), dry_run=False)
     assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
     assert (spec.max_attempts, spec.start_deadline) == (1, None)
@@ -134,7 +134,7 @@ def test_a_job_that_is_being_deleted_is_known_as_such() -> None:
 
 
 def test_fields_of_later_versions_are_ignored() -> None:
-    body = job_body(warmStart={"parents": ["x"]})
+    body = job_body(costs={"most": 5})
     body["spec"]["limits"]["maxCost"] = 5
     body["spec"]["parameters"][0]["continuous"]["step"] = 1
     body["status"] = {"future": True}

@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.client.bodies import FakeSession, job, trial
 from tuning_client import HyperparameterTuningJobAnalytics
+from tuning_client.describe import describe_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +148,27 @@ def test_the_description_answers_in_sagemakers_words() -> None:
     }
     assert analytics().training_job_summaries()[2]["FailureReason"] == "exit code 1"
     assert analytics().tuning_ranges["optimizer"]["Values"] == ["sgd", "adam"]
+
+
+def test_a_job_with_parents_tells_of_them_and_of_the_best_of_all() -> None:
+    body = job(overallBestTrial={"job": "base", "name": "base-0002", "objective": "0.5", "parameters": {"x": "1"}})
+    body["spec"]["warmStart"] = {"type": "IdenticalDataAndAlgorithm", "parents": ["base"]}
+    description = describe_job(body, None)
+    assert description["OverallBestTrainingJob"] == {
+        "TrainingJobName": "base-0002",
+        "TuningJobName": "base",
+        "TunedHyperParameters": {"x": "1"},
+        "FinalHyperParameterTuningJobObjectiveMetric": {
+            "Type": "Maximize",
+            "MetricName": "validation:accuracy",
+            "Value": 0.5,
+        },
+        "ObjectiveStatus": "Succeeded",
+    }
+    assert description["WarmStartConfig"] == {
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "base"}],
+    }
 
 
 @pytest.fixture

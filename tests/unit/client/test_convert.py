@@ -134,6 +134,23 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
     assert "HyperParameterTuningJobConfig.ResourceLimits.MaxNumberOfTrainingJobs: was lowered from 2000" in said(result)
 
 
+def test_a_warm_start_keeps_its_parents_where_there_is_a_model() -> None:
+    request = load("sagemaker-xgboost.json")
+    parents = [{"HyperParameterTuningJobName": "Base"}, {"HyperParameterTuningJobName": "base-2"}]
+    request["WarmStartConfig"] = {
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+        "ParentHyperParameterTuningJobs": parents,
+    }
+    result = convert(request)
+    wanted = {"type": "IdenticalDataAndAlgorithm", "parents": ["base", "base-2"]}
+    assert result.jobs[0]["spec"]["warmStart"] == wanted
+    assert "WarmStartConfig.ParentHyperParameterTuningJobs[0].HyperParameterTuningJobName: became base" in said(result)
+    request["HyperParameterTuningJobConfig"]["Strategy"] = "Random"
+    result = convert(request)
+    assert "warmStart" not in result.jobs[0]["spec"]
+    assert "WarmStartConfig: has no counterpart with strategy Random" in said(result)
+
+
 def test_the_dialects_of_sagemaker_come_to_the_same() -> None:
     ack, operator = converted("ack-xgboost.yaml"), converted("aws-operator-spot-xgboost.yaml")
     assert operator["metadata"] == {"name": "spot-xgboost-mnist-hpo"}

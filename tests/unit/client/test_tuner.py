@@ -23,6 +23,8 @@ from tuning_client import (
     TuningError,
     TuningJobCompletionCriteriaConfig,
     UnavailableError,
+    WarmStartConfig,
+    WarmStartTypes,
 )
 from tuning_client.job import TuningJob
 from tuning_client.names import unique_job_name
@@ -70,6 +72,7 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
             max_number_of_training_jobs_not_improving=5, complete_on_convergence=True, target_objective_metric_value=0.9
         ),
         early_stopping_type="Auto",
+        warm_start_config=WarmStartConfig(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, {"before", "base"}),
         random_seed=7,
         tags={"team": "vision"},
         spec={"limits": {"maxFailedTrials": 3}},
@@ -89,6 +92,7 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         "limits": {"maxTrials": 20, "maxParallelTrials": 2, "maxDuration": "3600s", "maxFailedTrials": 3},
         "earlyStopping": {"type": "Auto"},
         "completion": {"maxTrialsWithoutImprovement": 5, "onConvergence": {}},
+        "warmStart": {"type": "IdenticalDataAndAlgorithm", "parents": ["base", "before"]},
         "template": {
             "spec": {
                 "containers": [

@@ -80,14 +80,14 @@ def _jobs(request: Field, meta: dict[str, Any]) -> list[dict[str, Any]]:
     if labels:
         meta = {**meta, "labels": {**labels, **meta.get("labels", {})}}
     request["Autotune"].note("has no counterpart: give ranges and limits yourself")
-    request["WarmStartConfig"].note("has no counterpart: the job starts without the results of others")
-    jobs = [_job(request["HyperParameterTuningJobConfig"], definition, meta) for definition in definitions]
+    jobs = [_job(request, definition, meta) for definition in definitions]
     for number, job in enumerate(jobs[1:], start=2):
         job["metadata"] = {**meta, "name": f"{meta['name'][:37]}-{number}"}
     return jobs
 
 
-def _job(config: Field, definition: Field, meta: dict[str, Any]) -> dict[str, Any]:
+def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, Any]:
+    config = request["HyperParameterTuningJobConfig"]
     strategy = config["Strategy"].text("Bayesian")
     if strategy not in STRATEGIES:
         raise config["Strategy"].error(f"must be one of {', '.join(STRATEGIES)}, not {strategy!r}")
@@ -121,6 +121,7 @@ def _job(config: Field, definition: Field, meta: dict[str, Any]) -> dict[str, An
             "limits": bounds,
             "completion": _completion(config["TuningJobCompletionCriteria"], strategy),
             "earlyStopping": {"type": config["TrainingJobEarlyStoppingType"].text("Off").capitalize()},
+            "warmStart": _warm_start(request["WarmStartConfig"], strategy),
             "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
             "metrics": None if definitions.is_empty() else sagemaker_source(definitions, objective["metric"]),
             "template": _template(definition),
@@ -156,6 +157,23 @@ def _completion(criteria: Field, strategy: str) -> dict[str, Any] | None:
         else:
             converged.note(f"has no counterpart with strategy {strategy}, which has no model")
     return completion or None
+
+
+def _warm_start(config: Field, strategy: str) -> dict[str, Any] | None:
+    if config.is_empty():
+        return None
+    kind = config["WarmStartType"].text()
+    if strategy != "Bayesian":
+        config.note(f"has no counterpart with strategy {strategy}, which does not learn from results")
+        return None
+    if kind != "IdenticalDataAndAlgorithm":
+        config.note(f"{kind} has no counterpart: the job starts without the results of others")
+        return None
+    parents = [
+        job_name(parent["HyperParameterTuningJobName"])
+        for parent in config["ParentHyperParameterTuningJobs"].children()
+    ]
+    return {"type": kind, "parents": list(dict.fromkeys(parents))}
 
 
 def _retry(again: Field) -> dict[str, int] | None:

@@ -126,6 +126,15 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
             "epoch": latest.epoch,
             "parameters": dict(trial_texts),
         }
+    if summary.overall_best:
+        best = summary.overall_best
+        status["overallBestTrial"] = {
+            "job": best.job,
+            "name": best.name,
+            "objective": render_number(best.objective),
+            "epoch": best.epoch,
+            "parameters": dict(best.parameters),
+        }
     if summary.early_stopping:
         status["earlyStopping"] = _early_stopping(summary.early_stopping)
     if summary.newest:

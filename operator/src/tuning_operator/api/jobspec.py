@@ -174,6 +174,11 @@ class _Completion(_Model):
         )
 
 
+class _WarmStart(_Model):
+    type: Literal["IdenticalDataAndAlgorithm"]
+    parents: tuple[str, ...]
+
+
 class Spec(_Model):
     """`spec` with the API server's defaults."""
 
@@ -193,6 +198,7 @@ class Spec(_Model):
     completion: _Completion = _Completion()
     ttl_seconds_after_finished: int | None = None
     pod_cleanup: PodCleanup = PodCleanup.KEEP
+    warm_start: _WarmStart | None = None
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -225,6 +231,7 @@ class Spec(_Model):
             completion=self.completion.to_core(),
             time_to_live=_seconds(self.ttl_seconds_after_finished),
             pod_cleanup=self.pod_cleanup,
+            parents=self.warm_start.parents if self.warm_start else (),
         )
 
     def _proposals(self) -> Strategy:

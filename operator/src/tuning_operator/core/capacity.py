@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.pods import PodFacts
     from tuning_operator.core.snapshot import Snapshot
 
-_LOOK_AGAIN = timedelta(seconds=5)
+LOOK_AGAIN = timedelta(seconds=5)
+"""After this time what nothing announces is looked for."""
 
 
 def held_slots(snapshot: Snapshot) -> int:
@@ -96,5 +97,5 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]
     if len(trials_without_pod(trials, snapshot)) > free_slots(snapshot):
-        ahead.append(_LOOK_AGAIN)
+        ahead.append(LOOK_AGAIN)
     return min(ahead, default=None)

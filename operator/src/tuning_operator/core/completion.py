@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.core.job import Job
+    from tuning_operator.core.suggest import Observation
     from tuning_operator.core.trials import Trial
 
 
@@ -33,20 +34,25 @@ _NAMED = 10
 """As many failed trials are named in a message."""
 
 
-def completion(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
-    """Return why the job ends, or None while it goes on. The first rule that holds is the reason."""
+def completion(
+    job: Job, trials: Sequence[Trial], now: datetime, known: Sequence[Observation] = ()
+) -> Completion | None:
+    """Return why the job ends, or None while it goes on. The first rule that holds is the reason.
+
+    The points of `known` trials, which other jobs made and which count as its own, are not tried again.
+    """
     return (
         _stopped_by_user(job)
         or _target_reached(job, trials)
         or _too_many_failed(job, trials)
         or _out_of_time(job, now)
-        or _all_trials_ended(job, trials)
+        or _all_trials_ended(job, trials, known)
         or _without_improvement(job, trials, now)
         or _converged(job, trials)
     )
 
 
-def is_resumed(job: Job, trials: Sequence[Trial], now: datetime) -> bool:
+def is_resumed(job: Job, trials: Sequence[Trial], now: datetime, known: Sequence[Observation] = ()) -> bool:
     """Whether an edit lets a job go on whose end is recorded: no reason to end it holds any more.
 
     Without an edit the record stands, whatever becomes of the trials. The clock of an ended job stands still.
@@ -54,7 +60,17 @@ def is_resumed(job: Job, trials: Sequence[Trial], now: datetime) -> bool:
     reason = job.completion_reason
     if reason is None or reason.is_for_good or not job.is_edited:
         return False
-    return completion(job, trials, job.completion_time or now) is None
+    return completion(job, trials, job.completion_time or now, known) is None
+
+
+def untried(job: Job, trials: Sequence[Trial], known: Sequence[Observation]) -> int | None:
+    """Return how many points of a finite space neither the job nor, as far as known, another one has tried."""
+    space = job.spec.space
+    if space.size is None:
+        return None
+    others = {space.key(observation.parameters) for observation in known}
+    others -= {space.key(trial.parameters) for trial in trials}
+    return space.size - len(trials) - len(others)
 
 
 def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
@@ -102,11 +118,12 @@ def _out_of_time(job: Job, now: datetime) -> Completion | None:
     return Completion(CompletionReason.MAX_DURATION, f"limits.maxDuration ({limit}) has passed")
 
 
-def _all_trials_ended(job: Job, trials: Sequence[Trial]) -> Completion | None:
-    if not trials or any(not trial.phase.is_final for trial in trials):
+def _all_trials_ended(job: Job, trials: Sequence[Trial], known: Sequence[Observation]) -> Completion | None:
+    if any(not trial.phase.is_final for trial in trials):
         return None
-    size = job.spec.space.size
-    if size is not None and len(trials) >= size:
+    left = untried(job, trials, known)
+    if left is not None and left <= 0:
+        size = job.spec.space.size
         return Completion(CompletionReason.SPACE_EXHAUSTED, f"all {size} points of the search space have been tried")
     if len(trials) >= job.spec.limits.max_trials:
         return Completion(CompletionReason.MAX_TRIALS, f"all {len(trials)} trials have ended")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.capacity import (
+    LOOK_AGAIN,
     free_slots,
     is_due,
     leftover_pods,
@@ -17,11 +18,12 @@ from tuning_operator.core.capacity import (
     trials_without_pod,
     wake_after,
 )
-from tuning_operator.core.completion import Completion, completion, is_resumed
+from tuning_operator.core.completion import Completion, completion, is_resumed, untried
 from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, SuspendPolicy
 from tuning_operator.core.judgement import judged, with_stop
 from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
 from tuning_operator.core.notices import Notice, notices
+from tuning_operator.core.parents import inherited
 from tuning_operator.core.suggest import Observation, SuggestRequest
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
 
@@ -60,7 +62,8 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Return what to record and what to do about the job."""
     job = snapshot.job
-    if is_resumed(job, snapshot.trials, snapshot.now):
+    known = inherited(snapshot.parents)
+    if is_resumed(job, snapshot.trials, snapshot.now, known):
         return _resumed(snapshot)
     if job.phase.is_final:
         return _over(snapshot)
@@ -69,7 +72,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
     trials = tuple(_advanced(trial, snapshot) for trial in snapshot.trials)
     trials = judged(trials, job)
-    ending = _recorded_completion(job) or completion(job, trials, snapshot.now)
+    ending = _recorded_completion(job) or completion(job, trials, snapshot.now, known)
     if ending:
         trials = tuple(_stopped(trial, ending, snapshot) for trial in trials)
     if job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
@@ -77,20 +80,20 @@ def decide(snapshot: Snapshot) -> Decision:
     changed = tuple(
         after for before, after in zip(snapshot.trials, trials, strict=True) if _worth_writing(before, after)
     )
-    may_start = ending is None and not job.spec.suspend
+    may_start = ending is None and not job.spec.suspend and not snapshot.awaits_parents
     waiting = trials_without_pod(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
     taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
     return Decision(
-        phase=_phase(job, trials, ending),
+        phase=_phase(snapshot, trials, ending),
         trials=trials,
         changed=changed,
         create_pods=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_pods=leftover_pods(snapshot, trials),
-        suggest=_suggest_request(job, trials, slots - taken) if may_start else None,
+        suggest=_suggest_request(job, trials, known, slots - taken) if may_start else None,
         completion=ending,
         notices=tuple(notices(snapshot, trials, ending)),
-        wake_after=wake_after(snapshot, trials),
+        wake_after=LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials),
     )
 
 
@@ -98,7 +101,7 @@ def _resumed(snapshot: Snapshot) -> Decision:
     """Record that the job goes on, and nothing else: what follows from it is for the next pass."""
     job = snapshot.job
     notice = Notice("Resumed", f"the job goes on after {job.completion_reason}: its specification was edited")
-    phase = _phase(job, snapshot.trials, None)
+    phase = _phase(snapshot, snapshot.trials, None)
     return Decision(phase, snapshot.trials, notices=(notice,), wake_after=timedelta(0))
 
 
@@ -176,19 +179,23 @@ def _recorded_completion(job: Job) -> Completion | None:
     return Completion(job.completion_reason, job.message)
 
 
-def _phase(job: Job, trials: tuple[Trial, ...], ending: Completion | None) -> JobPhase:
+def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None) -> JobPhase:
     if ending and any(not trial.phase.is_final for trial in trials):
         return JobPhase.STOPPING
     if ending:
         return ending.reason.phase
-    return JobPhase.SUSPENDED if job.spec.suspend else JobPhase.RUNNING
+    if snapshot.job.spec.suspend:
+        return JobPhase.SUSPENDED
+    return JobPhase.PENDING if snapshot.awaits_parents else JobPhase.RUNNING
 
 
-def _suggest_request(job: Job, trials: tuple[Trial, ...], free: int) -> SuggestRequest | None:
-    limits = job.spec.limits
-    size = job.spec.space.size
-    bound = limits.max_trials if size is None else min(limits.max_trials, size)
-    count = min(free, bound - len(trials))
+def _suggest_request(
+    job: Job, trials: tuple[Trial, ...], known: tuple[Observation, ...], free: int
+) -> SuggestRequest | None:
+    count = min(free, job.spec.limits.max_trials - len(trials))
+    left = untried(job, trials, known)
+    if left is not None:
+        count = min(count, left)
     if count <= 0:
         return None
     first = max((trial.number for trial in trials), default=0) + 1
@@ -198,7 +205,10 @@ def _suggest_request(job: Job, trials: tuple[Trial, ...], free: int) -> SuggestR
         strategy=job.spec.strategy,
         seed=job.seed,
         numbers=tuple(range(first, first + count)),
-        observations=tuple(Observation(trial.parameters, trial.objective) for trial in trials if trial.phase.is_final),
+        observations=(
+            *known,
+            *(Observation(trial.parameters, trial.objective) for trial in trials if trial.phase.is_final),
+        ),
         pending=tuple(trial.parameters for trial in trials if not trial.phase.is_final),
     )
 

@@ -134,6 +134,7 @@ class JobSpec:
         max_attempts: How often a trial may fail until it has failed for good.
         start_deadline: A training that runs for so long and has reported nothing has failed.
         source: Where measurements are read from; None for the metrics contract.
+        parents: Names of the jobs whose trials are learned from as well.
     """
 
     strategy: Strategy
@@ -153,6 +154,7 @@ class JobSpec:
     completion: Criteria = field(default_factory=Criteria)
     time_to_live: timedelta | None = None
     pod_cleanup: PodCleanup = PodCleanup.KEEP
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.parents import CONDITION
 from tuning_operator.core.trials import Trial, TrialPhase
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def notices(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | 
     """Events for what has just been decided; what was decided before has been told before."""
     for before, after in zip(snapshot.trials, trials, strict=True):
         yield from _trial_notices(before, after, snapshot)
+    told, found = snapshot.job.conditions.get(CONDITION), snapshot.conditions.get(CONDITION)
+    if found and found != told:
+        ready = found.status == "True"
+        yield Notice("ParentsReady" if ready else "ParentsNotReady", found.message, warning=not ready)
     if ending and snapshot.job.completion_reason is not ending.reason:
         yield Notice(ending.reason, ending.message, warning=ending.reason.is_failure)
 

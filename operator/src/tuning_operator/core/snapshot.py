@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.parents import CONDITION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from tuning_operator.core.job import Condition, Job
+    from tuning_operator.core.parents import Parent
     from tuning_operator.core.pods import PodFacts, Reading
     from tuning_operator.core.trials import Trial
 
@@ -24,6 +27,7 @@ class Snapshot:
         pods: The Pods of each trial, by the trial's name; by its uid when the trial itself is gone.
         readings: Prometheus' answers by Pod name; a Pod without an entry is unknown, not silent.
         conditions: What the runtime found out beside the objects (template, quota, metrics), by type.
+        parents: The jobs that this one starts from, as far as they are known.
     """
 
     job: Job
@@ -33,6 +37,7 @@ class Snapshot:
     now: datetime
     image_pull_grace: timedelta = timedelta(minutes=15)
     conditions: Mapping[str, Condition] = field(default_factory=dict)
+    parents: tuple[Parent, ...] = ()
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type as just found out, else as recorded."""
@@ -42,6 +47,11 @@ class Snapshot:
         """Whether the condition is known and has that status."""
         condition = self.condition(kind)
         return condition is not None and condition.status == status
+
+    @property
+    def awaits_parents(self) -> bool:
+        """Whether the job has not started yet because a parent is not as it should be."""
+        return not self.trials and self.is_condition(CONDITION, "False")
 
     @property
     def metrics_since(self) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.completion import best_trial
 from tuning_operator.core.job import Condition, JobPhase
+from tuning_operator.core.parents import overall_best
 from tuning_operator.core.savings import savings
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.decide import Decision
     from tuning_operator.core.job import CompletionReason
+    from tuning_operator.core.parents import BestTrial
     from tuning_operator.core.savings import Savings
     from tuning_operator.core.snapshot import Snapshot
     from tuning_operator.core.trials import Trial, TrialPhase
@@ -27,6 +29,7 @@ class JobStatus:
     """What the status of a HyperparameterTuningJob says.
 
     Attributes:
+        overall_best: The best of its own and its parents' trials, where these are worth as much as its own.
         newest: The trial that was suggested last.
         total_training_seconds: The bill: run time of the training containers of all trials.
         idle: How long the job had ended before it was resumed.
@@ -49,6 +52,7 @@ class JobStatus:
     total_training_seconds: int
     idle: timedelta
     early_stopping: Savings | None
+    overall_best: BestTrial | None = None
 
     @property
     def ended(self) -> int:
@@ -59,14 +63,14 @@ class JobStatus:
 def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
     """Return the job's status after a decision."""
     job, trials = snapshot.job, decision.trials
-    accepted = snapshot.is_condition("TemplateValid", "True")
+    may_start = snapshot.is_condition("TemplateValid", "True") and not snapshot.awaits_parents
     return JobStatus(
         now=snapshot.now,
         observed_generation=job.generation,
         seed=job.seed,
         phase=decision.phase,
         conditions=_conditions(snapshot, decision),
-        start_time=job.start_time or (snapshot.now if accepted else None),
+        start_time=job.start_time or (snapshot.now if may_start else None),
         completion_time=(job.completion_time or snapshot.now) if decision.phase.is_final else None,
         completion_reason=decision.completion.reason if decision.completion else None,
         message=decision.completion.message if decision.completion else "",
@@ -78,6 +82,7 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         total_training_seconds=sum(trial.status.training_seconds for trial in trials),
         idle=job.idle + _rest(snapshot, decision),
         early_stopping=savings(job, trials),
+        overall_best=overall_best(job, trials, snapshot.parents),
     )
 
 

@@ -12,6 +12,7 @@ from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.pods import build_pod, training_container_name
 from tuning_operator.api.trial import parse_trial
 from tuning_operator.core.job import Condition, Job
+from tuning_operator.core.parents import CONDITION, readiness
 from tuning_operator.core.snapshot import Snapshot
 from tuning_operator.core.space import Categorical
 from tuning_operator.core.trials import Trial
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Value
     from tuning_operator.runtime.cluster import Body, Cluster
     from tuning_operator.runtime.keys import JobKey
+    from tuning_operator.runtime.parents import Parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ async def observe(
     now: datetime,
     image_pull_grace: timedelta,
     sidecar_image: str,
+    parents: Parents,
 ) -> Observed | None:
     """Return what the cluster looks like now; None when the job is gone or going.
 
@@ -66,9 +69,12 @@ async def observe(
     recorded = job.conditions.get("TemplateValid")
     if not job.phase.is_final and (recorded is None or recorded.status != "True"):
         found["TemplateValid"] = await _try_template(cluster, tuning_job, sidecar_image)
+    known = await parents.read(key, job, trials)
+    if known:
+        found[CONDITION] = readiness(known, started=bool(trials))
     return Observed(
         tuning_job,
-        Snapshot(job, trials, pods, readings, now, image_pull_grace, found),
+        Snapshot(job, trials, pods, readings, now, image_pull_grace, found, known),
     )
 
 

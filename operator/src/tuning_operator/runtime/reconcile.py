@@ -28,6 +28,7 @@ from tuning_operator.runtime import metrics
 from tuning_operator.runtime.act import create_pods, create_trial, delete_pods
 from tuning_operator.runtime.errors import ApiError
 from tuning_operator.runtime.observe import Observed, observe
+from tuning_operator.runtime.parents import Parents
 from tuning_operator.runtime.poller import Interest
 from tuning_operator.runtime.refusals import Refusals
 
@@ -62,7 +63,7 @@ class Outcome:
 
 
 class Reconciler:
-    """Runs passes; remembers nothing between them but which Pods were refused."""
+    """Runs passes; remembers nothing between them but which Pods were refused, and what parents have found."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Reconciler:
         self._clock = clock
         self._gauge = metrics.TrialGauge()
         self._refusals = Refusals()
+        self._parents = Parents(cluster)
         self._closing = False
 
     async def reconcile(self, key: JobKey) -> Outcome:
@@ -100,6 +102,7 @@ class Reconciler:
             self._clock(),
             self._image_pull_grace,
             self._sidecar_image,
+            self._parents,
         )
         if observed is None:
             self.forget(key)
@@ -138,6 +141,7 @@ class Reconciler:
         self._suggester.forget(key)
         self._gauge.update(key, None)
         self._refusals.forget(key)
+        self._parents.forget(key)
 
     async def report_failure(self, key: JobKey, message: str) -> None:
         """Show in the job's conditions that a pass failed, so that users need not read the operator's log."""

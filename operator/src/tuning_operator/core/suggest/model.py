@@ -34,8 +34,9 @@ NOISE = (-5.0, 1.0)
 
 _FIT_STEPS = 50
 
-_FIT_TRIALS = 300
-"""Length scales are fitted to no more trials than this, the best and a sample of the others; all are predicted from."""
+_FIT_TRIALS, _MODEL_TRIALS = 300, 1000
+"""Length scales are fitted to no more trials than the first number, and no more than the second are predicted from: the
+best, and a sample of the others. Only trials of earlier jobs can be so many."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ class History:
         rows: Finished trials, encoded, shape (trials, parameters).
         objectives: Their utilities, standardised, higher is better, shape (trials,).
         pending: Unfinished trials, encoded, shape (pending, parameters).
+        tried: All finished trials, also where they are too many for a model, shape (tried, parameters).
     """
 
     rows: NDArray[np.float64]
     objectives: NDArray[np.float64]
     pending: NDArray[np.float64]
+    tried: NDArray[np.float64]
 
     @classmethod
     def of(cls, request: SuggestRequest) -> History:
@@ -60,10 +63,14 @@ class History:
             ((space.key(seen.parameters), seen) for seen in request.observations),
             key=lambda pair: (pair[0], pair[1].objective is None, repr(pair[1].objective)),
         )
+        rows = space.encode([seen.parameters for _, seen in trials])
+        objectives = utilities(request.goal, [seen.objective for _, seen in trials])
+        chosen = _telling(objectives, _MODEL_TRIALS)
         return cls(
-            rows=space.encode([seen.parameters for _, seen in trials]),
-            objectives=utilities(request.goal, [seen.objective for _, seen in trials]),
+            rows=rows[chosen],
+            objectives=objectives[chosen],
             pending=space.encode(sorted(request.pending, key=space.key)),
+            tried=rows,
         )
 
 
@@ -101,7 +108,7 @@ class MixedMatern(Kernel):
 
 def fit(space: Space, history: History) -> SingleTaskGP:
     """Fit a model's hyperparameters to a history, and condition it on all of it."""
-    chosen = _telling(history.objectives)
+    chosen = _telling(history.objectives, _FIT_TRIALS)
     model = _prior(space, torch.from_numpy(history.rows[chosen]), torch.from_numpy(history.objectives[chosen]))
     likelihood = ExactMarginalLogLikelihood(model.likelihood, model).train()
     fit_gpytorch_mll_scipy(likelihood, options={"maxiter": _FIT_STEPS, "gtol": 1e-3})
@@ -136,13 +143,13 @@ def _prior(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> Single
     )
 
 
-def _telling(objectives: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the places of the trials that a fit looks at: the best third of them, and every so many of the rest."""
-    if len(objectives) <= _FIT_TRIALS:
+def _telling(objectives: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Return the places of so many trials: a third of them are the best, the others every so many of the rest."""
+    if len(objectives) <= most:
         return np.arange(len(objectives))
     order = np.argsort(-objectives, kind="stable")
-    best, rest = np.split(order, [_FIT_TRIALS // 3])
-    sample = np.linspace(0, len(rest) - 1, _FIT_TRIALS - len(best)).round().astype(np.int64)
+    best, rest = np.split(order, [most // 3])
+    sample = np.linspace(0, len(rest) - 1, most - len(best)).round().astype(np.int64)
     return np.sort(np.concatenate([best, rest[sample]]))
 
 

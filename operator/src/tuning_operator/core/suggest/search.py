@@ -52,7 +52,7 @@ class Search:
         self._generator = generator
         self._pending = history.pending
         self._promising: Rows | None = None
-        self._seen = {row.tobytes() for row in (*history.rows, *history.pending)}
+        self._seen = {row.tobytes() for row in (*history.tried, *history.pending)}
 
     def next(self) -> tuple[dict[str, Value], float]:
         """Return the most promising point that is neither tried nor pending, and the improvement that it promises.

@@ -1,0 +1,183 @@
+"""What a job takes over from the jobs that it starts from: which of their trials count, and what stands in the way.
+
+Only a parent's own trials count, not those that it has taken over itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.completion import best_trial
+from tuning_operator.core.job import Condition
+from tuning_operator.core.suggest import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from tuning_operator.core.job import Job, JobSpec
+    from tuning_operator.core.trials import Trial, Value
+
+CONDITION = "ParentsReady"
+MOST_TRIALS = 1000
+"""As many trials of a parent are learned from, the best third of them and a sample of the others."""
+
+_LONGEST_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a parent is not to be had, and what to do about it.
+
+    Attributes:
+        cause: What is the matter, without a remedy.
+        remedy: What lets a job start that has not started yet.
+    """
+
+    reason: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class BestTrial:
+    """The best trial of a job, as far as users are told of it."""
+
+    job: str
+    name: str
+    objective: float
+    epoch: int
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A job that another one starts from, as far as it is known.
+
+    Attributes:
+        uid: Of the job whose trials these are; empty when none were ever read.
+        ended: When that job ended.
+        observations: Its trials that lie in the space of the job that starts from it.
+        total: How many of its trials have ended.
+        obstacle: Set when the parent is not as it should be now; what is known of it is kept.
+    """
+
+    name: str
+    uid: str = ""
+    ended: datetime | None = None
+    observations: tuple[Observation, ...] = ()
+    total: int = 0
+    best: BestTrial | None = None
+    obstacle: Obstacle | None = None
+
+
+def missing(name: str) -> Obstacle:
+    """The obstacle of a parent that does not exist."""
+    return Obstacle("ParentMissing", f"parent {name} does not exist", "the job starts when it does and has ended")
+
+
+def obstacle(job: Job, parent: Job) -> Obstacle | None:
+    """Return why a job cannot start from a parent, as far as their specifications and the parent's phase tell."""
+    if not parent.phase.is_final:
+        cause = f"parent {parent.name} has not ended (it is {parent.phase})"
+        return Obstacle("ParentNotFinished", cause, "the job starts when it has; spec.stop ends it now")
+    ours, theirs = job.spec.objective, parent.spec.objective
+    if (ours.metric, ours.goal) != (theirs.metric, theirs.goal):
+        cause = f"the objective of parent {parent.name} is to {theirs.goal} {theirs.metric}"
+        return Obstacle("OtherObjective", cause, "create the job anew with the same objective, or without this parent")
+    own, known = _names(job.spec), _names(parent.spec)
+    if own != known:
+        differing = ", ".join(sorted(own ^ known))
+        cause = f"parent {parent.name} and this job do not have the same hyperparameters: {differing}"
+        remedy = "create the job anew with those of the parent, in spec.parameters or spec.staticParameters"
+        return Obstacle("OtherParameters", cause, remedy)
+    return None
+
+
+def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
+    """Place the trials of a parent that has ended in the space of a job that starts from it."""
+    ended = [trial for trial in trials if trial.phase.is_final]
+    observations, misfit = [], ""
+    for trial in ended:
+        texts = {**parent.spec.static_parameters, **parent.spec.space.render(trial.parameters)}
+        try:
+            observations.append(Observation(_placed(job.spec, texts), trial.objective))
+        except ValueError as error:
+            misfit = misfit or f", for example {trial.name}: {error}"
+    best = _best(parent, ended)
+    found = Parent(parent.name, parent.uid, parent.completion_time, _telling(job, observations), len(ended), best)
+    if observations:
+        return found
+    cause = f"none of the {len(ended)} trials of parent {parent.name} lies in this job's space{misfit}"
+    remedy = "create the job anew with its ranges and staticParameters, or without this parent"
+    return replace(found, obstacle=Obstacle("NothingFits", cause, remedy))
+
+
+def readiness(parents: Sequence[Parent], *, started: bool) -> Condition:
+    """Say whether all parents are there; a job that has started goes on with what is known of them."""
+    used, total = sum(len(parent.observations) for parent in parents), sum(parent.total for parent in parents)
+    obstacles = [parent.obstacle for parent in parents if parent.obstacle]
+    if not obstacles:
+        names = ", ".join(parent.name for parent in parents)
+        message = f"{used} of the {total} trials of {names} lie in this job's space and are learned from"
+        return Condition(CONDITION, "True", "ParentsRead", message[:_LONGEST_MESSAGE])
+    if started:
+        causes = "; ".join(item.cause for item in obstacles)
+        message = f"{causes}: the job goes on with the {used} trials of its parents that the operator knows"
+    else:
+        message = "; ".join(f"{item.cause}: {item.remedy}" for item in obstacles)
+    return Condition(CONDITION, "False", obstacles[0].reason, message[:_LONGEST_MESSAGE])
+
+
+def inherited(parents: Sequence[Parent]) -> tuple[Observation, ...]:
+    """Return the trials of the parents that count as a job's own."""
+    return tuple(observation for parent in parents for observation in parent.observations)
+
+
+def overall_best(job: Job, trials: Sequence[Trial], parents: Sequence[Parent]) -> BestTrial | None:
+    """Return the best trial of a job and its parents, the earliest of equals; None for a job that has no parents."""
+    if not parents:
+        return None
+    orient = job.spec.objective.goal.orient
+    candidates = [best for best in (*(parent.best for parent in parents), _best(job, trials)) if best]
+    return max(candidates, default=None, key=lambda best: orient(best.objective))
+
+
+def _best(job: Job, trials: Sequence[Trial]) -> BestTrial | None:
+    best = best_trial(job, trials)
+    latest = best.curve.latest if best else None
+    if best is None or latest is None:
+        return None
+    return BestTrial(job.name, best.name, latest.value, latest.epoch, job.spec.space.render(best.parameters))
+
+
+def _telling(job: Job, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    if len(observations) <= MOST_TRIALS:
+        return tuple(observations)
+    orient = job.spec.objective.goal.orient
+    worth = [-math.inf if each.objective is None else orient(each.objective) for each in observations]
+    ranked = [observations[place] for place in sorted(range(len(worth)), key=lambda place: -worth[place])]
+    best, rest = ranked[: MOST_TRIALS // 3], ranked[MOST_TRIALS // 3 :]
+    return (*best, *rest[:: math.ceil(len(rest) / (MOST_TRIALS - len(best)))])
+
+
+def _names(spec: JobSpec) -> set[str]:
+    return {parameter.name for parameter in spec.space.parameters} | spec.static_parameters.keys()
+
+
+def _placed(spec: JobSpec, texts: Mapping[str, str]) -> dict[str, Value]:
+    """Return a trial's point in a job's space; raises ValueError when the job would not have tried it."""
+    for name, text in spec.static_parameters.items():
+        if not _is_same(text, texts[name]):
+            raise ValueError(f"static parameter {name}: {texts[name]} is not {text}")
+    return spec.space.parse({parameter.name: texts[parameter.name] for parameter in spec.space.parameters})
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two texts are the same, or the same number."""
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False
