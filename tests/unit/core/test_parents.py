@@ -23,13 +23,10 @@ if TYPE_CHECKING:
 WIDE = Space((Continuous("lr", 0.0, 1.0), Categorical("optimizer", ("sgd", "adam", "nag"))))
 
 
-def parent(space: Space = WIDE, **more: Any) -> Job:
+def parent(space: Space = WIDE, phase: JobPhase = JobPhase.COMPLETED, **more: Any) -> Job:
     """A job that has ended."""
-    return replace(
-        job(space=space, **({"phase": JobPhase.COMPLETED, "completion_time": ago(10)} | more)),
-        name="base",
-        uid="base-uid",
-    )
+    ended_job = job(space=space, phase=phase, completion_time=ago(10), **more)
+    return replace(ended_job, name="base", uid="base-uid")
 
 
 def child(space: Space = WIDE, **more: Any) -> Job:
@@ -37,7 +34,7 @@ def child(space: Space = WIDE, **more: Any) -> Job:
 
 
 def tried(number: int, objective: float, **parameters: Any) -> Any:
-    return replace(ended(number, objective), parameters={"lr": 0.5, "optimizer": "adam"} | parameters)
+    return replace(ended(number, objective), parameters={"lr": 0.5, "optimizer": "adam", **parameters})
 
 
 def values(found: Parent) -> list[dict[str, Any]]:
