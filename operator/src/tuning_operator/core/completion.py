@@ -69,7 +69,8 @@ def untried(job: Job, trials: Sequence[Trial], known: Sequence[Observation]) -> 
     if space.size is None:
         return None
     others = {space.key(observation.parameters) for observation in known}
-    others -= {space.key(trial.parameters) for trial in trials}
+    if others:
+        others -= {space.key(trial.parameters) for trial in trials}
     return space.size - len(trials) - len(others)
 
 
