@@ -123,8 +123,8 @@ _FAILED: set[bytes] = set()
 VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "as-decided": [],
     "no-middle": [(bayesian, "_start", _spread_from_the_first)],
-    "start-of-5": [(bayesian, "LARGEST_START", 5)],
-    "start-of-20": [(bayesian, "SMALLEST_START", 20), (bayesian, "LARGEST_START", 20)],
+    "start-of-3": [(bayesian, "START", 3)],
+    "start-of-10": [(bayesian, "START", 10)],
     "no-ratios": [(outcomes, "ratios", _unchanged)],
     "half-ranks": [(model, "utilities", _half_ranks)],
     "ranks-only": [(model, "utilities", _ranks)],

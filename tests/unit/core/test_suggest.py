@@ -170,9 +170,9 @@ def test_the_expected_gain_falls_to_nothing_as_a_search_comes_to_its_end() -> No
         x = float(suggestion.parameters["x"])
         observations.append(Observation(suggestion.parameters, (x - 0.3) ** 2))
         gains.append(suggestion.expected_gain)
-    assert gains[:4] == [math.inf] * 4
-    assert all(0 < gain < 1 for gain in gains[4:])
-    assert max(gains[-3:]) < 0.01 < gains[4]
+    assert gains[:5] == [math.inf] * 5
+    assert all(0 < gain < 1 for gain in gains[5:])
+    assert max(gains[-3:]) < 0.01 < gains[5]
 
 
 def test_the_goal_turns_the_objective_round() -> None:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest.request import SuggestRequest
     from tuning_operator.core.trials import Value
 
-SMALLEST_START, LARGEST_START = 4, 10
-"""Bounds of the number of trials that are spread evenly before the model takes over."""
+START = 5
+"""So many trials have to have an objective before the model takes over."""
 
 NUMERICAL_ERRORS = (BotorchError, NanError, NotPSDError, LinAlgError)
 """What a model may fail with on data that it cannot be fitted to."""
@@ -53,10 +53,9 @@ def propose(request: SuggestRequest) -> tuple[Suggestion, ...]:
 
 
 def _enough_to_learn_from(request: SuggestRequest) -> bool:
-    """Ask for one finished trial more than there are parameters; where many fail, for twice as many trials."""
-    start = min(max(len(request.space.parameters) + 1, SMALLEST_START), LARGEST_START)
+    """Ask for trials with an objective; where many fail, for twice as many trials."""
     finite, total = request.finite(), len(request.observations)
-    return finite >= start or (finite >= 2 and total >= 2 * start)  # noqa: PLR2004 - a difference needs two
+    return finite >= START or (finite >= 2 and total >= 2 * START)  # noqa: PLR2004 - a difference needs two
 
 
 def _spread(request: SuggestRequest) -> tuple[Suggestion, ...]:
