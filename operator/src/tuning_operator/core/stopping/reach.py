@@ -3,10 +3,8 @@
 A trial is stopped when even a generous guess of what it can still gain leaves it short of the best completed
 trial. Two guesses are made and the larger counts: the most that any completed trial gained from the same epoch to
 its end, and what the trial itself would gain if every further doubling of its epochs moved it as much as the last
-one did (learning curves run like the logarithm of time; what jumps about may jump up). A completed trial that was
-behind at this epoch has gained only what lies beyond the trial's own value: catching up is not ahead of a trial that
-is already there. The guess is widened by a quarter, and by twice that while only two other trials were better at the
-same epoch; with fewer nothing is stopped.
+one did (learning curves run like the logarithm of time; what jumps about may jump up). The guess is widened by a
+quarter, and by twice that while only two other trials were better at the same epoch; with fewer nothing is stopped.
 Completed, stopped and running trials are all compared, so that the field is not only made of survivors.
 
 A decision is made anew at a few checkpoints, each a quarter further than the one before, since each look is another
@@ -178,11 +176,10 @@ def judge_reach(
     target = float(np.max(field.completed_last))
     diverged = not math.isfinite(curve[-1])
     value = -math.inf if diverged else float(np.max(curve))
-    then = -math.inf if diverged else float(np.max(curve[:done]))
-    rivals = int(np.count_nonzero(field.best > then))
+    rivals = int(np.count_nonzero(field.best > (value if diverged else np.max(curve[:done]))))
     if rivals < constants.few_rivals or not math.isfinite(target):
         return None
-    gain = max(_gain_of_others(field, then), 0.0 if diverged else _own_gain(curve[:done], length))
+    gain = max(_gain_of_others(field), 0.0 if diverged else _own_gain(curve[:done], length))
     widened = 1.0 if rivals >= constants.rivals else constants.few_rivals_factor
     threshold = target - constants.margin * widened * gain
     if value >= threshold:
@@ -190,13 +187,10 @@ def judge_reach(
     return Shortfall(value, threshold, target, len(field.completed_last), rivals)
 
 
-def _gain_of_others(field: Field, then: float) -> float:
-    """The most that a completed trial gained from this epoch to its end; endless when none can tell.
-
-    Of one that was behind only what it gained beyond `then`, the judged trial's best value up to the epoch.
-    """
+def _gain_of_others(field: Field) -> float:
+    """The most that a completed trial gained from this epoch to its end; endless when none can tell."""
     finite = np.isfinite(field.completed_best) & np.isfinite(field.completed_last)
-    gains = field.completed_last[finite] - np.maximum(field.completed_best[finite], then)
+    gains = field.completed_last[finite] - field.completed_best[finite]
     return max(0.0, float(np.max(gains))) if gains.size else math.inf
 
 
