@@ -14,6 +14,7 @@ from tests.api.chart import CHART, PROMETHEUS, helm, values_flags
 from tests.api.crd_cases import good_job, merge
 from tests.cluster.controlplane import KubectlError
 from tests.waiting import wait_until
+from tuning_operator.api.batchjobs import build_batch_job, build_service
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import new_trial
@@ -95,7 +96,10 @@ def here(control_plane: ControlPlane) -> Iterator[Namespace]:
         wait_until(
             lambda: "denied request" in namespace.creates(namespace.operator, trial(kind="Job")), "its trials", 30
         )
-        for body in (pod(), trial()):
+        wait_until(
+            lambda: "denied request" in namespace.creates(namespace.operator, service("web")), "its Services", 30
+        )
+        for body in (pod(), trial(), spread(), service()):
             refused = functools.partial(namespace.creates, namespace.operator, body)
             wait_until(lambda: not refused(), f"the operator may create a {body['kind']}", 30, refused)  # noqa: B023
         yield namespace
@@ -119,6 +123,27 @@ def pod(labels: dict[str, Any] | None = None, kind: str = "TuningTrial", name: s
     made["metadata"]["ownerReferences"][0]["kind"] = kind
     metadata = {"labels": labels or {}} | ({"name": name} if name else {})
     changed: dict[str, Any] = merge(made, {"metadata": metadata, "spec": spec})
+    return changed
+
+
+def spread(name: str = "", template: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """The batch Job of a trial of several nodes, but for what is said here."""
+    made = build_batch_job(several(), pod())
+    metadata = {"name": name} if name else {}
+    changed: dict[str, Any] = merge(
+        made, {"metadata": metadata, "spec": {**spec, "template": {"spec": template or {}}}}
+    )
+    return changed
+
+
+def several() -> Any:
+    body = good_job({"spec": {"nodes": 2}})
+    body["metadata"] |= {"namespace": "admission", "uid": "1"}
+    return parse_job(body).job
+
+
+def service(name: str = "nodes-fashion", **spec: Any) -> dict[str, Any]:
+    changed: dict[str, Any] = merge(build_service(several()), {"metadata": {"name": name}, "spec": spec})
     return changed
 
 
@@ -171,6 +196,7 @@ def test_an_edit_needs_the_same_rights_unless_it_starts_nothing(
 
 OURS = "belong to a TuningTrial"
 LABELLED = "with the labels of their trial"
+SERVICE = "only the headless Service"
 NODE = "trainings get no access to the node"
 PRIVILEGED = {"securityContext": {"privileged": True}}
 
@@ -192,6 +218,15 @@ PRIVILEGED = {"securityContext": {"privileged": True}}
         (pod(initContainers=[{"name": "first", "image": "x", **PRIVILEGED}]), NODE),
         (pod(containers=[container(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}})]), NODE),
         (pod(containers=[container(ports=[{"containerPort": 1, "hostPort": 1}])]), NODE),
+        (spread(), ""),
+        (spread(name="web"), OURS),
+        (spread(manualSelector=True, selector={"matchLabels": {"app": "web"}}), "no Pods but their own"),
+        (spread(template={"hostPID": True}), NODE),
+        (spread(template={"containers": [container(**PRIVILEGED)]}), NODE),
+        (service(), ""),
+        (service(name="web"), SERVICE),
+        (service(clusterIP=None), SERVICE),
+        (service(selector={"app": "web"}, externalIPs=["192.0.2.1"]), SERVICE),
         (trial(), ""),
         (trial(kind="Job"), "belong to a HyperparameterTuningJob"),
         (trial(name="other-0001"), "belong to a HyperparameterTuningJob"),

@@ -38,6 +38,15 @@ TAKEN_TRIAL = {
     "metadata": {"name": "job-0001"},
     "spec": {"number": 1, "parameters": {"x": "0"}, "seed": 1},
 }
+TAKEN_BATCH_JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "spread-0001-1"},
+    "spec": {
+        "suspend": True,
+        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}},
+    },
+}
 TAKEN_POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -77,8 +86,9 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
             operator.start()
             try:
                 take_names_for_a_while(cluster, job_manifest("team", **JOB))
+                spread_over_nodes_with_a_name_taken(cluster)
                 status = cluster.wait_for_phase("Completed")["status"]
-                wait_until(lambda: not cluster.jobs(), "the job is deleted when its time is over")
+                wait_until(lambda: not cluster.jobs(), "the jobs are deleted when their time is over")
             finally:
                 operator.stop()
         assert status["trialCounts"]["earlyStopped"] == 2
@@ -101,6 +111,19 @@ def take_names_for_a_while(cluster: Cluster, job: dict[str, Any]) -> None:
     ):
         wait_until(partial(is_taken, cluster, f"{kind} job-0001"), f"the {kind} is another's")
         cluster.api.call("DELETE", path)
+
+
+def spread_over_nodes_with_a_name_taken(cluster: Cluster) -> None:
+    """Let the operator find the name of its batch Job taken."""
+    path = "/apis/batch/v1/namespaces/team/jobs"
+    cluster.api.call("POST", path, TAKEN_BATCH_JOB)
+    spread = {"nodes": 2, "limits": {"maxTrials": 1}, "podCleanup": "Delete", "ttlSecondsAfterFinished": 5}
+    cluster.apply(job_manifest("team", "spread", **spread))
+    wait_until(
+        lambda: "Job spread-0001-1" in cluster.condition("Reconciled", "spread").get("message", ""),
+        "the batch Job is another's",
+    )
+    cluster.api.call("DELETE", f"{path}/spread-0001-1?propagationPolicy=Background")
 
 
 def is_taken(cluster: Cluster, name: str) -> bool:

@@ -31,6 +31,7 @@ _CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "disruption-controller",
     "garbage-collector-controller",
+    "job-controller",
     "namespace-controller",
     "pod-garbage-collector-controller",
     "resourcequota-controller",

@@ -102,6 +102,7 @@ def job(
     completion: Criteria | None = None,
     time_to_live: timedelta | None = None,
     pod_cleanup: PodCleanup = PodCleanup.KEEP,
+    nodes: int = 1,
     seed: int | None = 7,
     static: Mapping[str, str] | None = None,
     parents: tuple[str, ...] = (),
@@ -127,6 +128,7 @@ def job(
         time_to_live=time_to_live,
         pod_cleanup=pod_cleanup,
         parents=parents,
+        nodes=nodes,
     )
     generation = recorded.get("generation", 1)
     known: dict[str, Any] = {"start_time": ago(1000), "generation": 1, "observed_generation": generation}

@@ -60,6 +60,7 @@ def job_body(**spec: Any) -> Body:
         },
         "ttlSecondsAfterFinished": 600,
         "podCleanup": "Delete",
+        "nodes": 4,
         "template": copy.deepcopy(TEMPLATE),
     }
     merged = {name: value for name, value in (whole | spec).items() if value is not None}

@@ -58,6 +58,7 @@ def test_every_field_of_the_specification_is_read() -> None:
         completion=Criteria(5, 0.02, 0.005, RunningTrials.FINISH),
         time_to_live=timedelta(seconds=600),
         pod_cleanup=PodCleanup.DELETE,
+        nodes=4,
     )
     assert (found.job.name, found.job.namespace, found.job.uid) == ("job", "ns", "job-uid")
     assert (found.job.generation, found.resource_version, found.template) == (3, "42", TEMPLATE)

@@ -36,7 +36,7 @@ def containers(train: dict[str, Any], sidecar: dict[str, Any] | None = None) -> 
 
 
 def read(status: dict[str, Any], **metadata: Any) -> PodFacts:
-    return parse_pod(pod_body(status, **metadata), "train", METRIC)
+    return parse_pod(pod_body(status, **metadata), 2, "train", METRIC)
 
 
 RUNNING = {"running": {"startedAt": START}}
@@ -52,7 +52,7 @@ def test_a_new_pod() -> None:
 def test_a_pod_without_a_status_or_an_annotation() -> None:
     body = pod_body({}, annotations=None)
     del body["status"]
-    assert parse_pod(body, "train", METRIC).attempt == 2
+    assert parse_pod(body, 2, "train", METRIC).attempt == 2
 
 
 @pytest.mark.parametrize(

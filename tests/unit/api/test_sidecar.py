@@ -95,7 +95,7 @@ def read(phase: str, training: dict[str, Any], sidecar: dict[str, Any]) -> PodFa
         "containerStatuses": [{"name": "train", "state": training}],
         "initContainerStatuses": [{"name": NAME, "state": sidecar}],
     }
-    return parse_pod(pod_body(status), "train", METRIC)
+    return parse_pod(pod_body(status), 1, "train", METRIC)
 
 
 def test_a_training_has_ended_when_its_sidecar_has_reported_the_rest() -> None:

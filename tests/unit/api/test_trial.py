@@ -38,6 +38,7 @@ statuses = st.builds(
     attempt=st.integers(1, 1000),
     attempt_time=st.none() | times,
     pod_uid=st.none() | words,
+    reporter=st.none() | words,
     disruptions=counts,
     failures=counts,
     start_time=st.none() | times,
@@ -75,6 +76,7 @@ def test_every_field_without_a_value_is_removed() -> None:
     assert removed == {
         "attemptTime",
         "podUID",
+        "reporter",
         "startTime",
         "completionTime",
         "objective",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.trainer.pictures import write_idx
-from tests.unit.trainer.runs import until
+from tests.unit.trainer.runs import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,3 +88,20 @@ def test_flags_explain_themselves(start: Start) -> None:
     assert run.process.returncode == 0
     assert "--augmentation-type" in output
     assert "one of none, crop, crop_color" in " ".join(output.split())
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_would(start: Start, tmp_path: Path) -> None:
+    """Their parts of a batch are of different sizes."""
+    flags = (*MODULE, *SMALL, "--mini-batch-size=15", "--data", str(write_idx(tmp_path / "idx")), "--epochs=3")
+    at = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NNODES": "2", "TUNING_FINISH_TIMEOUT": "0"}
+    alone = start(*flags, TUNING_FINISH_TIMEOUT="0")
+    together = [start(*flags, **at, NODE_RANK=str(rank)) for rank in (0, 1)]
+    for run in (alone, *together):
+        code, errors = run.end()
+        assert code == 0, errors
+    expected, found = alone.message()["metrics"], together[0].message()["metrics"]
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(values, abs=1e-4), name
+    assert not together[1].log.exists(), "the first one reports"

@@ -199,6 +199,7 @@ class Spec(_Model):
     ttl_seconds_after_finished: int | None = None
     pod_cleanup: PodCleanup = PodCleanup.KEEP
     warm_start: _WarmStart | None = None
+    nodes: int = 1
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -232,6 +233,7 @@ class Spec(_Model):
             time_to_live=_seconds(self.ttl_seconds_after_finished),
             pod_cleanup=self.pod_cleanup,
             parents=self.warm_start.parents if self.warm_start else (),
+            nodes=self.nodes,
         )
 
     def _proposals(self) -> Strategy:

@@ -27,6 +27,8 @@ ANNOTATION_SOURCE = f"{GROUP}/suggestion-source"
 ANNOTATION_SOURCE_MESSAGE = f"{GROUP}/suggestion-message"
 ANNOTATION_EXPECTED_GAIN = f"{GROUP}/expected-gain"
 ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+"""Label and annotation of a batch Job's Pods: which of its nodes they are, from 0."""
 
 
 def trial_name(job: str, number: int) -> str:
@@ -38,6 +40,11 @@ def attempt_number(pod: str, trial: str) -> int | None:
     """Number of the attempt that a trial's Pod runs; None for a name that is none of the trial's Pods'."""
     found = re.fullmatch(rf"{re.escape(trial)}-([1-9][0-9]{{0,8}})", pod)
     return int(found[1]) if found else None
+
+
+def service_name(job: str) -> str:
+    """Name of the Service of a job whose trials run on several nodes: it has to begin with a letter."""
+    return f"nodes-{job}"
 
 
 def parameters_hash(parameters: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import sidecar
 from tuning_operator.api.termination import parse_history
 from tuning_operator.api.values import parse_time, printable, time_in
-from tuning_operator.core.pods import Exit, History, PodFacts, Waiting
+from tuning_operator.core.pods import MAX_MESSAGE, Exit, History, PodFacts, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,8 @@ IMAGE_PROBLEMS = frozenset(
 )
 """Why a container cannot be made: wrong for good, or right again soon; hence a period of grace."""
 
-MAX_MESSAGE, MAX_REASON = 1024, 128
-"""As much as a TuningTrial's status holds; what is read again has to compare equal to it."""
+MAX_REASON = 128
+"""As much as a TuningTrial's status holds, like `MAX_MESSAGE`."""
 
 DISRUPTIONS = frozenset(
     {
@@ -46,11 +46,12 @@ DISRUPTIONS = frozenset(
 """Reasons of failed Pods for which the node, not the training, is to blame."""
 
 
-def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
+def parse_pod(body: Mapping[str, Any], attempt: int, container: str, metric: str) -> PodFacts:
     """Read one Pod.
 
     Args:
         body: The Pod as the API server returns it.
+        attempt: Number of the attempt that it runs, or one node of.
         container: Name of the training container.
         metric: The objective, to be looked up in the termination message.
     """
@@ -66,7 +67,7 @@ def parse_pod(body: Mapping[str, Any], container: str, metric: str) -> PodFacts:
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
-        attempt=int(metadata["name"].rpartition("-")[2]),
+        attempt=attempt,
         created=parse_time(metadata["creationTimestamp"]),
         started=time_in(terminated or running or {}, "startedAt"),
         finished=time_in(terminated or {}, "finishedAt"),

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Trial
 
 METRICS_PORT = 9464
+_MASTER_PORT = "29500"
 _TOLD_TO_SIDECAR = ("TUNING_TRIAL", "TUNING_OBJECTIVE_METRIC", "TUNING_METRICS_PORT")
 
 
 def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image: str = "") -> dict[str, Any]:
-    """Return the manifest of the trial's current attempt.
+    """Return the manifest of the trial's current attempt, or of each of its nodes.
 
     Args:
         job: The job, for its parameters and its source of metrics.
@@ -43,6 +44,8 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image
     port = METRICS_PORT if isinstance(source, LogFile) else _metrics_port(container)
     environment = _environment(job, trial, parameters, port)
     _add_environment(container, environment)
+    if job.spec.nodes > 1:
+        _add_rendezvous(spec, container, job, trial)
     if isinstance(source, LogFile):
         told = {name: environment[name] for name in _TOLD_TO_SIDECAR}
         add_sidecar(spec, container, source, sidecar_image, port, told)
@@ -117,8 +120,30 @@ def _environment(job: Job, trial: Trial, parameters: Mapping[str, str], port: in
     }
 
 
-def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) -> None:
-    """Put the variables before the template's own, so that those may refer to them as `$(HP_name)`."""
+def _add_rendezvous(spec: dict[str, Any], container: dict[str, Any], job: Job, trial: Trial) -> None:
+    """Tell the training which node it is, and where the first one is found: as `torchrun` wants it, and as others do.
+
+    The host name is given by the Job controller.
+    """
+    given = [field for field in ("hostname", "subdomain") if spec.get(field)]
+    if given:
+        raise ValueError(f"spec.template.spec.{given[0]}: with spec.nodes the operator sets it: remove it")
+    spec["subdomain"] = names.service_name(job.name)
+    node = {"fieldRef": {"fieldPath": f"metadata.annotations['{names.COMPLETION_INDEX}']"}}
+    variables: dict[str, str | dict[str, Any]] = {
+        "NNODES": str(job.spec.nodes),
+        "NODE_RANK": node,
+        "MASTER_ADDR": f"{trial.pod_name}-0.{spec['subdomain']}",
+        "MASTER_PORT": _MASTER_PORT,
+    }
+    _add_environment(container, {**variables, **{f"PET_{name}": value for name, value in variables.items()}})
+
+
+def _add_environment(container: dict[str, Any], variables: Mapping[str, str | dict[str, Any]]) -> None:
+    """Put the variables before the template's own, so that those may refer to them as `$(HP_name)`.
+
+    The value of a variable is a text, or where Kubernetes takes it from.
+    """
     own = _entries(container, "env")
     taken = sorted({str(entry.get("name")) for entry in own} & set(variables))
     if taken:
@@ -126,7 +151,9 @@ def _add_environment(container: dict[str, Any], variables: Mapping[str, str]) ->
             f"spec.template: container {container['name']} sets {', '.join(taken)}, which the operator sets:"
             " remove it from env"
         )
-    container["env"] = [{"name": name, "value": value} for name, value in variables.items()] + own
+    container["env"] = [
+        {"name": name, "value" if isinstance(value, str) else "valueFrom": value} for name, value in variables.items()
+    ] + own
 
 
 def _metadata(

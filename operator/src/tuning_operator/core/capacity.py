@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.job import PodCleanup
 from tuning_operator.core.lifecycle import report_due, retry_delay
+from tuning_operator.core.nodes import MAKING
 from tuning_operator.core.trials import Trial, TrialPhase
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
         for pod in pods
         if pod.waiting and pod.waiting.is_image_problem
     ]
+    moments += [pod.created + MAKING for pods in snapshot.pods.values() for pod in pods if pod.missing]
     silent = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING and not trial.curve)
     dues = (report_due(status, snapshot.metrics_since, job.spec.start_deadline) for status in silent)
     moments += [due for due in dues if due]

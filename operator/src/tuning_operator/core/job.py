@@ -135,6 +135,7 @@ class JobSpec:
         start_deadline: A training that runs for so long and has reported nothing has failed.
         source: Where measurements are read from; None for the metrics contract.
         parents: Names of the jobs whose trials are learned from as well.
+        nodes: How many Pods run an attempt together; the only one, or those of a batch Job.
     """
 
     strategy: Strategy
@@ -155,6 +156,7 @@ class JobSpec:
     time_to_live: timedelta | None = None
     pod_cleanup: PodCleanup = PodCleanup.KEEP
     parents: tuple[str, ...] = ()
+    nodes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

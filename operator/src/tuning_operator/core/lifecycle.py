@@ -80,6 +80,7 @@ def next_attempt(status: TrialStatus, reason: str, what: str, now: datetime) -> 
         attempt=attempt,
         attempt_time=now,
         pod_uid=None,
+        reporter=None,
         start_time=None,
         completion_time=None,
         reason=reason,
@@ -111,9 +112,16 @@ def _without_pod(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 
 
 def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialStatus:
-    status = replace(status, pod_uid=pod.uid, start_time=_start_time(status, pod, facts.now))
+    status = replace(
+        status,
+        pod_uid=pod.uid,
+        reporter=pod.reporter or status.reporter,
+        start_time=_start_time(status, pod, facts.now),
+    )
     if pod.exit is not None:
         return _ended(status, pod, pod.exit, facts)
+    if pod.missing and status.start_time is not None:
+        return _disrupted(status, "PodLost", "a Pod of it disappeared", facts)
     if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.created >= facts.image_pull_grace:
         return replace(
             status,
@@ -135,7 +143,7 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
 
 def _ended(status: TrialStatus, pod: PodFacts, ending: Exit, facts: TrialFacts) -> TrialStatus:
     """The training container has ended: by itself, by its own fault, or by the cluster's."""
-    if _was_cut_short(pod, ending) or (pod.disruption and not ending.succeeded):
+    if pod.cut_short or (pod.disruption and not ending.succeeded):
         return _disrupted(status, "Disrupted", pod.disruption or "somebody deleted its Pod", facts)
     collecting = replace(
         status,
@@ -146,26 +154,6 @@ def _ended(status: TrialStatus, pod: PodFacts, ending: Exit, facts: TrialFacts) 
         message=None if ending.succeeded else ending.message,
     )
     return _collecting(collecting, facts)
-
-
-def _was_cut_short(pod: PodFacts, ending: Exit) -> bool:
-    """Whether somebody deleted the Pod before its training ended.
-
-    Kubernetes' times are whole seconds: within the same second a success is believed, and a failure is taken for the
-    deletion's effect. The end is told by the node's clock, which may be slow: what a signal ended in a Pod that is
-    being deleted was ended by the deletion.
-    """
-    if pod.deletion_requested is None:
-        return False
-    if ending.reason in _KILLED:
-        return True
-    if pod.finished is None or pod.finished > pod.deletion_requested:
-        return True
-    return pod.finished == pod.deletion_requested and not ending.succeeded
-
-
-_KILLED = frozenset({"ExitCode137", "ExitCode143"})
-"""Ends by SIGKILL, where memory was not the reason, and by SIGTERM."""
 
 
 def _disrupted(status: TrialStatus, reason: str, why: str, facts: TrialFacts) -> TrialStatus:

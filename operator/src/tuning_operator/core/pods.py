@@ -1,4 +1,4 @@
-"""What a Pod's status tells about the attempt that it runs."""
+"""What the Pods of an attempt tell about it: one, or one for each node."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.core.curves import Curve, Measurement
+
+MAX_MESSAGE = 1024
+"""As many characters as a TuningTrial's status holds; what is read again has to compare equal to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,17 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """One attempt, as its Pod shows it.
+    """One attempt, as its Pod shows it, or as all Pods of its batch Job show it together (`core/nodes.py`).
 
     Attributes:
+        name: The Pod's, or the batch Job's; so are `uid` and `resource_version`.
         exit: Set when the training container has ended, or the Pod as a whole has failed.
         ended: Every container has ended: the Pod holds no GPU any more.
         deletion_requested: When somebody asked for the Pod's deletion.
         disruption: Why the cluster, not the training, ended the attempt; None when it did not.
         resource_version: What of the Pod was seen; it is deleted only as long as that has not changed.
+        missing: How many Pods of a batch Job do not exist.
+        reporter: Name of the Pod of the first node, which reports; None for a Pod that is the attempt's only one.
     """
 
     name: str
@@ -75,11 +81,38 @@ class PodFacts:
     waiting: Waiting | None = None
     history: History | None = None
     resource_version: str = ""
+    missing: int = 0
+    reporter: str | None = None
 
     @property
     def deleting(self) -> bool:
         """Whether the Pod's deletion has been asked for."""
         return self.deletion_requested is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its training has ended with success."""
+        return self.exit is not None and self.exit.succeeded
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether somebody deleted the Pod before its training ended.
+
+        Kubernetes' times are whole seconds: within the same second a success is believed, and a failure is taken for
+        the deletion's effect. The end is told by the node's clock, which may be slow: what a signal ended in a Pod
+        that is being deleted was ended by the deletion.
+        """
+        if self.deletion_requested is None or self.exit is None:
+            return False
+        if self.exit.reason in _KILLED:
+            return True
+        if self.finished is None or self.finished > self.deletion_requested:
+            return True
+        return self.finished == self.deletion_requested and not self.exit.succeeded
+
+
+_KILLED = frozenset({"ExitCode137", "ExitCode143"})
+"""Ends by SIGKILL, where memory was not the reason, and by SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)

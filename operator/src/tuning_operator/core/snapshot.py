@@ -66,4 +66,4 @@ class Snapshot:
 
     def reading(self, trial: Trial) -> Reading | None:
         """Prometheus' answer about that Pod; None when it is not known."""
-        return self.readings.get(trial.pod_name)
+        return self.readings.get(trial.reporter)

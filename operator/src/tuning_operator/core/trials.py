@@ -67,8 +67,10 @@ class TrialStatus:
         attempt: Number of the current Pod, from 1.
         attempt_time: When a later attempt was decided; None for the first.
         start_time: When the current attempt's training container started.
-        pod_uid: Uid of the current attempt's Pod, once it has been seen: a Pod that is missing although its uid is
-            recorded has been lost, one without a recorded uid has not been created yet.
+        pod_uid: Uid of the current attempt's Pod (with several nodes: of its batch Job), once it has been seen: one
+            that is missing although its uid is recorded has been lost, one without a recorded uid has not been
+            created yet.
+        reporter: Name of the Pod that reports, in an attempt of several nodes, once it has been seen.
         disruptions: Attempts that ended through no fault of the training.
         failures: Attempts in which the training failed; `spec.retry` bounds them.
         metrics: The last measurement of each metric that the training left at its end, the objective's among them.
@@ -80,6 +82,7 @@ class TrialStatus:
     attempt: int = 1
     attempt_time: datetime | None = None
     pod_uid: str | None = None
+    reporter: str | None = None
     disruptions: int = 0
     failures: int = 0
     start_time: datetime | None = None
@@ -119,8 +122,13 @@ class Trial:
 
     @property
     def pod_name(self) -> str:
-        """The name of the current attempt's Pod."""
+        """The name of the current attempt's Pod, or of its batch Job."""
         return f"{self.name}-{self.status.attempt}"
+
+    @property
+    def reporter(self) -> str:
+        """The name of the current attempt's Pod that reports."""
+        return self.status.reporter or self.pod_name
 
     @property
     def phase(self) -> TrialPhase:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
+from tuning_operator.api.batchjobs import build_batch_job, build_service
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import new_trial
 from tuning_operator.core.notices import Notice
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def delete_pods(cluster: Cluster, key: JobKey, decision: Decision) -> None:
-    """Delete the Pods that hold resources for nothing."""
+async def delete_pods(cluster: Cluster, key: JobKey, job: Job, decision: Decision) -> None:
+    """Delete the Pods that hold resources for nothing; those of several nodes go with their batch Job."""
+    delete, kind = (cluster.delete_pod, "Pod") if job.spec.nodes == 1 else (cluster.delete_batch_job, "batch Job")
     for pod in decision.delete_pods:
-        await cluster.delete_pod(key.namespace, pod.name, pod.uid, pod.resource_version)
-        logger.info("job %s/%s: deleted Pod %s", *key, pod.name)
+        await delete(key.namespace, pod.name, pod.uid, pod.resource_version)
+        logger.info("job %s/%s: deleted %s %s", *key, kind, pod.name)
 
 
 async def create_pods(
@@ -39,25 +41,47 @@ async def create_pods(
 ) -> tuple[int, ApiError | None]:
     """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
 
+    With several nodes it is their batch Job that is created.
+
     Raises:
         ApiError: Conflict, when a Pod is there already: the list of them was out of date.
     """
+    job = tuning_job.job
+    several = job.spec.nodes > 1
+    create, get = (
+        (cluster.create_batch_job, cluster.get_batch_job) if several else (cluster.create_pod, cluster.get_pod)
+    )
     created = 0
     for trial in trials:
-        body = build_pod(tuning_job.job, tuning_job.template, trial, sidecar_image)
-        name = body["metadata"]["name"]
+        body = build_pod(job, tuning_job.template, trial, sidecar_image)
+        if several:
+            body = build_batch_job(job, body)
+        name, kind = body["metadata"]["name"], body["kind"]
         try:
-            await cluster.create_pod(key.namespace, body)
+            if several:
+                await _see_to_service(cluster, job)
+            await create(key.namespace, body)
         except ApiError as error:
             if error.kind in REFUSALS:
                 return created, error
             if error.kind is not ErrorKind.ALREADY_EXISTS:
                 raise
-            _check_owner(await cluster.get_pod(key.namespace, name), trial.uid, body)
-            raise ApiError(ErrorKind.CONFLICT, f"Pod {name} was not listed, and exists") from error
+            _check_owner(await get(key.namespace, name), trial.uid, body)
+            raise ApiError(ErrorKind.CONFLICT, f"{kind} {name} was not listed, and exists") from error
         created += 1
-        logger.info("job %s/%s: created Pod %s", *key, name)
+        logger.info("job %s/%s: created %s %s", *key, kind, name)
     return created, None
+
+
+async def _see_to_service(cluster: Cluster, job: Job) -> None:
+    """Create the Service by which the nodes find each other, unless it is there."""
+    body = build_service(job)
+    try:
+        await cluster.create_service(job.namespace, body)
+    except ApiError as error:
+        if error.kind is not ErrorKind.ALREADY_EXISTS:
+            raise
+        _check_owner(await cluster.get_service(job.namespace, body["metadata"]["name"]), job.uid)
 
 
 async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> Notice:

@@ -57,14 +57,7 @@ class Cluster:
 
     async def delete_job(self, namespace: str, name: str, uid: str, version: str) -> None:
         """Delete a job, and by garbage collection all that belongs to it, if it has not changed since it was read."""
-        try:
-            preconditions = {"uid": uid, "resourceVersion": version}
-            await self._request(
-                "DELETE", _custom(namespace, names.JOB_PLURAL, name), body={"preconditions": preconditions}
-            )
-        except ApiError as error:
-            if error.kind is not ErrorKind.NOT_FOUND:
-                raise
+        await self._delete_as_seen(_custom(namespace, names.JOB_PLURAL, name), uid, version)
 
     async def list_jobs(self, namespace: str | None) -> list[Body]:
         """List the jobs of a namespace, or of all."""
@@ -81,6 +74,30 @@ class Cluster:
     async def get_pod(self, namespace: str, name: str) -> Body:
         """Read a Pod."""
         return await self._request("GET", _pods(namespace, name))
+
+    async def list_batch_jobs(self, namespace: str, job: str) -> list[Body]:
+        """List the batch Jobs with a job's label."""
+        return await self._list(_batch_jobs(namespace), _of_job(job))
+
+    async def get_batch_job(self, namespace: str, name: str) -> Body:
+        """Read a batch Job."""
+        return await self._request("GET", _batch_jobs(namespace, name))
+
+    async def create_batch_job(self, namespace: str, body: Body) -> Body:
+        """Create a batch Job; its Pods follow."""
+        return await self._request("POST", _batch_jobs(namespace), query={"fieldValidation": "Strict"}, body=body)
+
+    async def delete_batch_job(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete a batch Job, which stays until its Pods are gone; as `delete_pod` does."""
+        await self._delete_as_seen(_batch_jobs(namespace, name), uid, version, propagationPolicy="Foreground")
+
+    async def get_service(self, namespace: str, name: str) -> Body:
+        """Read a Service."""
+        return await self._request("GET", f"/api/v1/namespaces/{namespace}/services/{name}")
+
+    async def create_service(self, namespace: str, body: Body) -> Body:
+        """Create a Service."""
+        return await self._request("POST", f"/api/v1/namespaces/{namespace}/services", body=body)
 
     async def get_trial(self, namespace: str, name: str) -> Body:
         """Read a TuningTrial."""
@@ -100,12 +117,7 @@ class Cluster:
 
         One that has changed since it was read is a conflict: it may have ended by itself meanwhile.
         """
-        seen = {"uid": uid, "resourceVersion": version}
-        try:
-            await self._request("DELETE", _pods(namespace, name), body={"preconditions": seen})
-        except ApiError as error:
-            if error.kind is not ErrorKind.NOT_FOUND:
-                raise
+        await self._delete_as_seen(_pods(namespace, name), uid, version)
 
     async def patch_job_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
         """Replace fields of a job's status, if the job has not changed since it was read."""
@@ -121,6 +133,14 @@ class Cluster:
             await self._request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
         except ApiError as error:
             if error.kind is not ErrorKind.ALREADY_EXISTS:
+                raise
+
+    async def _delete_as_seen(self, path: str, uid: str, version: str, **options: str) -> None:
+        seen = {"uid": uid, "resourceVersion": version}
+        try:
+            await self._request("DELETE", path, body={"preconditions": seen, **options})
+        except ApiError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
                 raise
 
     async def _patch_status(self, path: str, status: Body, version: str) -> Body:
@@ -195,6 +215,10 @@ def _custom(namespace: str | None, plural: str, name: str | None = None) -> str:
 
 def _pods(namespace: str, name: str | None = None) -> str:
     return f"/api/v1/namespaces/{namespace}/pods" + (f"/{name}" if name else "")
+
+
+def _batch_jobs(namespace: str, name: str | None = None) -> str:
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs" + (f"/{name}" if name else "")
 
 
 def _of_job(job: str) -> dict[str, str]:

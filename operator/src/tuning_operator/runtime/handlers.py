@@ -66,6 +66,10 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
     async def on_pod(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
         _add_job_of(operator, namespace, labels)
 
+    @kopf.on.event("batch", "v1", "jobs", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)
+    async def on_batch_job(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+        _add_job_of(operator, namespace, labels)
+
     return registry
 
 
@@ -81,6 +85,7 @@ def configure_kopf(settings: kopf.OperatorSettings) -> None:
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = Backoffs()
     settings.watching.label_selectors["", "v1", "pods"] = names.LABEL_JOB
+    settings.watching.label_selectors["batch", "v1", "jobs"] = names.LABEL_JOB
 
 
 def _add_job_of(operator: Operator, namespace: str | None, labels: Mapping[str, str]) -> None:

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
+from tuning_operator.api.batchjobs import parse_attempts
 from tuning_operator.api.job import TuningJob, parse_job
 from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.pods import build_pod, training_container_name
 from tuning_operator.api.trial import parse_trial
 from tuning_operator.core.job import Condition, Job
+from tuning_operator.core.nodes import lacks_pods
 from tuning_operator.core.parents import CONDITION, readiness
 from tuning_operator.core.snapshot import Snapshot
 from tuning_operator.core.space import Categorical
 from tuning_operator.core.trials import Trial
 from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.refusals import REFUSALS, refusal_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from tuning_operator.core.pods import PodFacts, Reading
@@ -64,8 +67,11 @@ async def observe(
     if job.deleting:
         return None
     trials = _trials(await cluster.list_trials(*key), job)
-    pods = _pods(await _list_pods(cluster, key, trials), trials, tuning_job)
+    pods = await _attempts(cluster, key, trials, tuning_job)
     found = dict(conditions)
+    refused = await _refusal(cluster, tuning_job, trials, pods, now, sidecar_image)
+    if refused is not None:
+        found[refused.type] = refused
     recorded = job.conditions.get("TemplateValid")
     if not job.phase.is_final and (recorded is None or recorded.status != "True"):
         found["TemplateValid"] = await _try_template(cluster, tuning_job, sidecar_image)
@@ -83,18 +89,32 @@ def _trials(bodies: Sequence[Mapping[str, Any]], job: Job) -> tuple[Trial, ...]:
     return tuple(sorted(own, key=lambda trial: trial.number))
 
 
-async def _list_pods(cluster: Cluster, key: JobKey, trials: Sequence[Trial]) -> list[Body]:
-    """List the job's Pods, after its trials: one whose uid a trial has recorded, and which is not there, is gone.
+async def _attempts(
+    cluster: Cluster, key: JobKey, trials: Sequence[Trial], tuning_job: TuningJob
+) -> dict[str, tuple[PodFacts, ...]]:
+    """List the Pods, after the trials and the batch Jobs that they belong to, and bucket the attempts by trial."""
+    container = training_container_name(tuning_job.template)
+    metric = tuning_job.job.spec.objective.metric
+    if tuning_job.job.spec.nodes == 1:
+        pods = await _whole(await cluster.list_pods(*key), cluster.get_pod, key, trials)
+        return _pods(pods, trials, container, metric)
+    jobs = await _whole(await cluster.list_batch_jobs(*key), cluster.get_batch_job, key, trials)
+    return parse_attempts(jobs, await cluster.list_pods(*key), trials, container, metric)
+
+
+async def _whole(
+    bodies: list[Body], get: Callable[[str, str], Awaitable[Body]], key: JobKey, trials: Sequence[Trial]
+) -> list[Body]:
+    """Complete a list: what has a uid that a trial has recorded, and is not there, is gone.
 
     That is asked for by name once more: a list that lags behind must not make a training run twice.
     """
-    bodies = await cluster.list_pods(*key)
     listed = {body["metadata"]["uid"] for body in bodies}
     for trial in trials:
         if trial.phase.is_final or trial.status.pod_uid is None or trial.status.pod_uid in listed:
             continue
         try:
-            bodies.append(await cluster.get_pod(key.namespace, trial.pod_name))
+            bodies.append(await get(key.namespace, trial.pod_name))
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
@@ -102,7 +122,7 @@ async def _list_pods(cluster: Cluster, key: JobKey, trials: Sequence[Trial]) -> 
 
 
 def _pods(
-    bodies: Sequence[Mapping[str, Any]], trials: Sequence[Trial], tuning_job: TuningJob
+    bodies: Sequence[Mapping[str, Any]], trials: Sequence[Trial], container: str, metric: str
 ) -> dict[str, tuple[PodFacts, ...]]:
     """Bucket the Pods by the trial that owns them.
 
@@ -110,16 +130,35 @@ def _pods(
     one's name, but not its uid. Whoever may create Pods can make one that pretends to be owned: names tell.
     """
     by_uid = {trial.uid: trial.name for trial in trials}
-    container = training_container_name(tuning_job.template)
-    metric = tuning_job.job.spec.objective.metric
     buckets: defaultdict[str, list[PodFacts]] = defaultdict(list)
     for body in bodies:
         for reference in body["metadata"].get("ownerReferences") or ():
             trial = by_uid.get(reference["uid"], reference["name"])
-            if reference["kind"] == names.TRIAL_KIND and names.attempt_number(body["metadata"]["name"], trial):
+            attempt = names.attempt_number(body["metadata"]["name"], trial)
+            if reference["kind"] == names.TRIAL_KIND and attempt:
                 owner = trial if reference["uid"] in by_uid else reference["uid"]
-                buckets[owner].append(parse_pod(body, container, metric))
+                buckets[owner].append(parse_pod(body, attempt, container, metric))
     return {trial: tuple(pods) for trial, pods in buckets.items()}
+
+
+async def _refusal(
+    cluster: Cluster,
+    tuning_job: TuningJob,
+    trials: Sequence[Trial],
+    pods: Mapping[str, tuple[PodFacts, ...]],
+    now: datetime,
+    sidecar_image: str,
+) -> Condition | None:
+    """Ask, in the Job controller's place, why a batch Job still lacks Pods; None where nothing is refused."""
+    for trial in trials:
+        if any(lacks_pods(pod, now) for pod in pods.get(trial.name, ())):
+            try:
+                body = build_pod(tuning_job.job, tuning_job.template, trial, sidecar_image)
+                await cluster.create_pod(tuning_job.job.namespace, body, dry_run=True)
+            except ApiError as error:
+                return refusal_condition(error) if error.kind in REFUSALS else None
+            return None
+    return None
 
 
 async def _try_template(cluster: Cluster, tuning_job: TuningJob, sidecar_image: str) -> Condition:

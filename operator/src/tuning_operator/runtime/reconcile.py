@@ -114,7 +114,7 @@ class Reconciler:
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)
         await self._commit_trials(snapshot, decision)
-        await delete_pods(self._cluster, key, decision)
+        await delete_pods(self._cluster, key, snapshot.job, decision)
         if self._closing:
             return Outcome()
         pause, refused = await self._create_pods(key, observed, decision)
@@ -240,8 +240,7 @@ class Reconciler:
         interests = {}
         for trial in decision.trials:
             if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
-                name = trial.pod_name
-                pod = next((pod for pod in snapshot.pods.get(trial.name, ()) if pod.name == name), None)
+                name, pod = trial.reporter, snapshot.pod(trial)
                 created = pod.created if pod else trial.status.start_time
                 interests[name] = Interest(name, metric, created, trial.status.completion_time, gauges)
         self._poller.watch(key, interests)

@@ -51,7 +51,7 @@ class Refusals:
         """Note that a Pod was refused; the pauses between refusals grow."""
         known = self._known.get(job)
         pause = min(LONGEST_PAUSE, 2 * known.pause) if known else FIRST_PAUSE
-        self._known[job] = _Refusal(_condition(error), held, pause, now + pause)
+        self._known[job] = _Refusal(refusal_condition(error), held, pause, now + pause)
 
     def condition(self, job: JobKey) -> Condition | None:
         """What to tell about the last refusal; None when the last Pod was not refused."""
@@ -63,7 +63,8 @@ class Refusals:
         self._known.pop(job, None)
 
 
-def _condition(error: ApiError) -> Condition:
+def refusal_condition(error: ApiError) -> Condition:
+    """What to tell about a refusal."""
     if error.kind is ErrorKind.QUOTA:
         return Condition("QuotaExceeded", "True", "ExceededQuota", error.message)
     return Condition("Reconciled", "False", "PodRefused", error.message)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
 from tuning_trainer import Reporter, machine
 from tuning_trainer.image_classification import hyperparameters
 from tuning_trainer.image_classification.interruption import Interruption
+from tuning_trainer.image_classification.processes import read
 from tuning_trainer.reporting import EXIT_TERMINATED
 
 EXIT_USAGE = 2
@@ -21,15 +23,18 @@ def main() -> int:
     try:
         hp = hyperparameters.read(sys.argv[1:], os.environ)
         machine.cpu_count()
-        reporter = Reporter()
+        processes = read(os.environ)
+        reporter = Reporter() if processes.is_first else None
     except ValueError as error:
         return _refuse(error)
-    with reporter:
+    with reporter or contextlib.nullcontext():
         # torch takes seconds to load: not before the values are known to be good.
+        from tuning_trainer.image_classification.exchange import joined  # noqa: PLC0415
         from tuning_trainer.image_classification.training import Interrupted, Training  # noqa: PLC0415
 
         try:
-            Training(hp, interruption).run(reporter)
+            with joined(processes):
+                Training(hp, interruption, processes).run(reporter)
         except hyperparameters.HyperparameterError as error:
             return _refuse(error)
         except Interrupted:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from tuning_trainer.image_classification.hyperparameters import Hyperparameters
@@ -71,21 +73,27 @@ def save(path: Path, hp: Hyperparameters, trained: Trained, progress: Progress) 
     partial.replace(path)
 
 
-def resume(path: Path, hp: Hyperparameters, trained: Trained, device: torch.device) -> Progress | None:
-    """Load a checkpoint of a run with these hyperparameters, if there is one.
+def load(path: Path, hp: Hyperparameters) -> dict[str, Any] | None:
+    """Read a checkpoint of a run with these hyperparameters, if there is one.
 
     Raises:
         ValueError: the file is of a run with other hyperparameters.
     """
     if not path.exists():
         return None
-    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     if content["hyperparameters"] != _identity(hp):
         raise ValueError(f"{path} is of a run with other hyperparameters: remove it, or choose another checkpoint_dir")
+    return content
+
+
+def restore(content: Mapping[str, Any], trained: Trained, device: torch.device) -> Progress:
+    """Go on from what was read."""
     trained.network.load_state_dict(content["network"])
     trained.optimizer.load_state_dict(content["optimizer"])
     trained.scaler.load_state_dict(content["scaler"])
-    return Progress(**content["progress"])
+    progress = content["progress"]
+    return Progress(**progress | {name: progress[name].to(device) for name in ("loss", "correct")})
 
 
 def _identity(hp: Hyperparameters) -> dict[str, Any]:

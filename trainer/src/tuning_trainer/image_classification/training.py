@@ -18,8 +18,10 @@ from tuning_trainer.image_classification.augmentation import Preparation, channe
 from tuning_trainer.image_classification.batches import open_batches
 from tuning_trainer.image_classification.checkpoint import Progress, Trained
 from tuning_trainer.image_classification.data import open_source, select, split
+from tuning_trainer.image_classification.exchange import from_first, parallel, spread_buffers, total
 from tuning_trainer.image_classification.hyperparameters import HyperparameterError
 from tuning_trainer.image_classification.network import make_network, make_optimizer
+from tuning_trainer.image_classification.processes import Processes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 VALIDATION_BATCH = 128
 # Images that the channels' mean and deviation are taken of.
 STATISTICS_SAMPLE = 512
+ALONE = Processes()
 
 
 class Interrupted(Exception):  # noqa: N818 - no error
@@ -41,13 +44,18 @@ class Interrupted(Exception):  # noqa: N818 - no error
 class Training:
     """One run: the data on its device, the network, and how far it has come."""
 
-    def __init__(self, hp: Hyperparameters, interruption: Interruption) -> None:
-        """Open the data and make the network.
+    def __init__(self, hp: Hyperparameters, interruption: Interruption, processes: Processes = ALONE) -> None:
+        """Open the data and make the network; several processes divide the work, and have to be `joined`.
 
         Raises:
             HyperparameterError: a value does not go with the data, or with the checkpoint that is there.
         """
-        self._hp, self._interruption = hp, interruption
+        self._hp, self._interruption, self._processes = hp, interruption, processes
+        if hp.mini_batch_size < processes.count:
+            raise HyperparameterError(
+                "mini_batch_size",
+                f"is {hp.mini_batch_size} for {processes.count} processes: give at least one image each",
+            )
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.set_num_threads(machine.cpu_count())
         torch.backends.cudnn.benchmark = True
@@ -64,6 +72,7 @@ class Training:
             make_optimizer(hp, network),
             torch.amp.GradScaler(self._device.type, enabled=hp.precision_dtype == "float16"),
         )
+        self._model = parallel(network, processes)
         self._steps = len(self._parts.training) // hp.mini_batch_size
         self._progress = Progress(self._zero(), self._zero())
         self._checkpoint = (
@@ -72,8 +81,8 @@ class Training:
         if self._checkpoint is not None:
             self._resume()
 
-    def run(self, reporter: Reporter) -> None:
-        """Train to the last epoch and report each, those of a resumed run first.
+    def run(self, reporter: Reporter | None) -> None:
+        """Train to the last epoch and report each, those of a resumed run first; the first process has a reporter.
 
         Raises:
             Interrupted: SIGTERM came.
@@ -83,7 +92,8 @@ class Training:
             f"on {self._device} with {torch.get_num_threads()} threads"
         )
         for epoch, metrics in enumerate(self._progress.history, start=1):
-            reporter.report(epoch, metrics)
+            if reporter is not None:
+                reporter.report(epoch, metrics)
         self._interruption.training = True
         while self._progress.epoch <= self._hp.epochs:
             began = time.monotonic()
@@ -93,33 +103,41 @@ class Training:
             self._progress = Progress(self._zero(), self._zero(), epoch + 1, 0, history)
             # Before the report: an epoch that is trained again on other hardware might not end with the same value.
             self._save()
-            reporter.report(epoch, metrics)
+            if reporter is not None:
+                reporter.report(epoch, metrics)
             values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
             _say(f"epoch {epoch} of {self._hp.epochs}: {values} ({time.monotonic() - began:.1f} s)")
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and self._processes.is_first:
             self._checkpoint.unlink(missing_ok=True)
 
     def _train_epoch(self) -> None:
-        """Train what is left of the epoch. Order and views depend on the seed, the epoch and the step alone."""
+        """Train what is left of the epoch. Order and views depend on the seed, the epoch and the step alone.
+
+        Several processes take a part of each batch, so that they do what one would: its size means the same.
+        """
         hp, progress = self._hp, self._progress
         shuffling = torch.Generator().manual_seed(mixed(hp.seed, progress.epoch))
         order = self._parts.training[torch.randperm(len(self._parts.training), generator=shuffling)]
         generator = torch.Generator(self._device)
         self._trained.network.train()
-        rest = order[progress.step * hp.mini_batch_size : self._steps * hp.mini_batch_size]
-        for images, labels in self._batches.take(rest, hp.mini_batch_size):
+        own, rank = self._processes.share(hp.mini_batch_size), self._processes.rank
+        steps = order[: self._steps * hp.mini_batch_size].view(self._steps, hp.mini_batch_size)
+        rest = steps[progress.step :, own].reshape(-1)
+        for images, labels in self._batches.take(rest, own.stop - own.start):
             self._leave_if_asked()
-            generator.manual_seed(mixed(hp.seed, progress.epoch, progress.step))
+            generator.manual_seed(mixed(hp.seed, progress.epoch, progress.step, *([rank] if rank else [])))
             self._step(self._preparation.training(images, generator), labels)
             progress.step += 1
 
     def _step(self, inputs: Tensor, labels: Tensor) -> None:
         optimizer, scaler = self._trained.optimizer, self._trained.scaler
         with self._precision():
-            outputs = self._trained.network(inputs)
+            outputs = self._model(inputs)
             loss = functional.cross_entropy(outputs, labels)
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        # Gradients become the mean over the processes: this is its weight, 1 where all take as many images.
+        weight = len(labels) * self._processes.count / self._hp.mini_batch_size
+        scaler.scale(loss * weight).backward()
         scaler.step(optimizer)
         scaler.update()
         # Sums stay on the device: asking for their values would stop a GPU after every step.
@@ -128,17 +146,17 @@ class Training:
 
     def _train_metrics(self) -> dict[str, float]:
         seen = self._steps * self._hp.mini_batch_size
-        return {
-            "train:accuracy": self._progress.correct.item() / seen,
-            "train:loss": self._progress.loss.item() / seen,
-        }
+        correct, loss = total([self._progress.correct, self._progress.loss], self._processes)
+        return {"train:accuracy": correct / seen, "train:loss": loss / seen}
 
     @torch.inference_mode()
     def _validate(self) -> dict[str, float]:
         hp, count = self._hp, len(self._parts.validation)
         loss, correct, correct_k = self._zero(), self._zero(), self._zero()
         self._trained.network.eval()
-        for images, labels in self._batches.take(self._parts.validation, VALIDATION_BATCH):
+        spread_buffers(self._trained.network, self._processes)
+        own = self._parts.validation[self._processes.share(count)]
+        for images, labels in self._batches.take(own, VALIDATION_BATCH):
             self._leave_if_asked()
             with self._precision():
                 outputs = self._trained.network(self._preparation.validation(images)).float()
@@ -146,32 +164,35 @@ class Training:
             correct += (outputs.argmax(1) == labels).sum()
             if hp.top_k is not None:
                 correct_k += (outputs.topk(hp.top_k).indices == labels[:, None]).sum()
-        metrics = {"validation:accuracy": correct.item() / count, "validation:loss": loss.item() / count}
+        values = [value / count for value in total([correct, loss, correct_k], self._processes)]
+        metrics = {"validation:accuracy": values[0], "validation:loss": values[1]}
         if hp.top_k is not None:
-            metrics[f"validation:top_k_accuracy_{hp.top_k}"] = correct_k.item() / count
+            metrics[f"validation:top_k_accuracy_{hp.top_k}"] = values[2]
         return metrics
 
     def _leave_if_asked(self) -> None:
+        """End after SIGTERM. It meets several processes at different steps: those go on from their last epoch."""
         if not self._interruption.requested:
             return
-        self._save()
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and self._processes.count == 1:
+            self._save()
             _say(f"interrupted in epoch {self._progress.epoch}: wrote {self._checkpoint}")
         raise Interrupted
 
     def _save(self) -> None:
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and self._processes.is_first:
             checkpoint.save(self._checkpoint, self._hp, self._trained, self._progress)
 
     def _resume(self) -> None:
-        assert self._checkpoint is not None  # noqa: S101 - for the type checker
+        path = self._checkpoint
+        assert path is not None  # noqa: S101 - for the type checker
         try:
-            progress = checkpoint.resume(self._checkpoint, self._hp, self._trained, self._device)
+            content = from_first(lambda: checkpoint.load(path, self._hp), self._processes)
         except ValueError as error:
             raise HyperparameterError("checkpoint_dir", f"cannot be used: {error}") from error
-        if progress is not None:
-            self._progress = progress
-            _say(f"resumed in epoch {progress.epoch} from {self._checkpoint}")
+        if content is not None:
+            self._progress = checkpoint.restore(content, self._trained, self._device)
+            _say(f"resumed in epoch {self._progress.epoch} from {path}")
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         if self._hp.precision_dtype == "float16":
