@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+import urllib.error
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,21 +111,32 @@ def test_what_befalls_a_node_befalls_the_attempt(start_lab: Callable[..., Lab]) 
     wait_until(lambda: not (batch_jobs(cluster) or services(cluster) or cluster.pods()), "everything goes with the job")
 
 
+def is_full(lab: Lab) -> bool:
+    """Whether the API server would refuse a Pod."""
+    pod: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}}
+    pod["spec"] = {"containers": [{"name": "probe", "image": "example.invalid/probe"}]}
+    try:
+        lab.cluster.api.call("POST", f"/api/v1/namespaces/{lab.namespace}/pods?dryRun=All", pod)
+    except urllib.error.HTTPError as error:
+        return error.code == HTTPStatus.FORBIDDEN
+    return False
+
+
 def test_pods_that_the_job_controller_may_not_make(start_lab: Callable[..., Lab]) -> None:
     lab = start_lab(trains)
     quotas = f"/api/v1/namespaces/{lab.namespace}/resourcequotas"
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     lab.cluster.api.call("POST", quotas, quota)
-    wait_until(lambda: lab.cluster.api.call("GET", f"{quotas}/one").get("status"), "the quota counts")
+    wait_until(lambda: is_full(lab), "the quota counts")
     several(lab, "waits")
     condition = wait_until(
         lambda: (found := lab.cluster.condition("QuotaExceeded", "waits")).get("status") == "True" and found,
         "the quota is told",
     )
-    assert "exceeded quota: one" in condition["message"]
+    assert "exceeded quota: none" in condition["message"]
     status = trial_of(lab.cluster, "waits")
-    assert (status["phase"], status["message"]) == ("Pending", "1 of 2 Pods exist")
-    lab.cluster.api.call("PATCH", f"{quotas}/one", {"spec": {"hard": {"pods": "2"}}}, kind=MERGE)
+    assert (status["phase"], status["message"]) == ("Pending", "0 of 2 Pods exist")
+    lab.cluster.api.call("PATCH", f"{quotas}/none", {"spec": {"hard": {"pods": "2"}}}, kind=MERGE)
     assert lab.cluster.wait_for_phase("Completed", name="waits")["status"]["bestTrial"]["objective"] == "0.3"
     assert lab.cluster.condition("QuotaExceeded", "waits")["status"] == "False"
     assert trial_of(lab.cluster, "waits")["attempt"] == 1
