@@ -114,6 +114,7 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
         "limits": {"maxTrials": 1000, "maxParallelTrials": 100, "maxDuration": "7200s"},
         "completion": {"maxTrialsWithoutImprovement": 5},
         "earlyStopping": {"type": "Off"},
+        "nodes": 2,
         "retry": {"maxAttempts": 4},
         "metrics": from_log(("validation:accuracy", "acc=([0-9.]+)")),
         "template": {

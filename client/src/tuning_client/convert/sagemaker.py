@@ -44,6 +44,7 @@ _SWITCHES = {
     ),
 }
 """Switches that are off here; their being off is no loss."""
+MAX_NODES = 64
 
 
 def convert_resource(source: Source) -> list[dict[str, Any]]:
@@ -122,6 +123,7 @@ def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, A
             "completion": _completion(config["TuningJobCompletionCriteria"], strategy),
             "earlyStopping": {"type": config["TrainingJobEarlyStoppingType"].text("Off").capitalize()},
             "warmStart": _warm_start(request["WarmStartConfig"], strategy),
+            "nodes": _nodes(definition),
             "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
             "metrics": None if definitions.is_empty() else sagemaker_source(definitions, objective["metric"]),
             "template": _template(definition),
@@ -267,16 +269,27 @@ def _template(definition: Field) -> dict[str, Any]:
     return {"spec": spec}
 
 
+def _nodes(definition: Field) -> int | None:
+    """Nodes of a trial; None for one."""
+    nodes = 1
+    for name in ("ResourceConfig", "HyperParameterTuningResourceConfig"):
+        count = definition[name]["InstanceCount"]
+        if not count.is_empty():
+            wanted = count.number(int)
+            nodes = min(wanted, MAX_NODES)
+            if wanted > nodes:
+                count.note(f"was lowered from {wanted}, since a trial has at most {MAX_NODES} nodes")
+    return nodes if nodes > 1 else None
+
+
 def _resources(definition: Field) -> int:
     """GPUs of a trial, by the instance type."""
     found = 0
     for name in ("ResourceConfig", "HyperParameterTuningResourceConfig"):
-        instance, nodes = definition[name]["InstanceType"], definition[name]["InstanceCount"]
+        instance = definition[name]["InstanceType"]
         if not instance.is_empty():
             found = gpus(instance.text())
             wanted = f"asks for {found} GPU" if found else "asks for no GPU"
             instance.note(f"{instance.value}: the container {wanted}; set its requests of cpu and memory yourself")
-        if not nodes.is_empty() and nodes.number(int) > 1:
-            nodes.note(f"a trial is one Pod, not {nodes.value}")
         definition[name]["VolumeSizeInGB"].note("has no counterpart: request ephemeral-storage, or mount a volume")
     return found
