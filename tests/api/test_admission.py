@@ -198,6 +198,7 @@ OURS = "belong to a TuningTrial"
 LABELLED = "with the labels of their trial"
 SERVICE = "only the headless Service"
 NODE = "trainings get no access to the node"
+MANAGED = {"app.kubernetes.io/managed-by": "tuning-operator"}
 PRIVILEGED = {"securityContext": {"privileged": True}}
 
 
@@ -220,13 +221,14 @@ PRIVILEGED = {"securityContext": {"privileged": True}}
         (pod(containers=[container(ports=[{"containerPort": 1, "hostPort": 1}])]), NODE),
         (spread(), ""),
         (spread(name="web"), OURS),
-        (spread(manualSelector=True, selector={"matchLabels": {"app": "web"}}), "no Pods but their own"),
+        (spread(manualSelector=True, selector={"matchLabels": MANAGED}), "no Pods but their own"),
         (spread(template={"hostPID": True}), NODE),
         (spread(template={"containers": [container(**PRIVILEGED)]}), NODE),
         (service(), ""),
         (service(name="web"), SERVICE),
-        (service(clusterIP=None), SERVICE),
-        (service(selector={"app": "web"}, externalIPs=["192.0.2.1"]), SERVICE),
+        (service(clusterIP=None, ports=[{"port": 80}]), SERVICE),
+        (service(externalIPs=["192.0.2.1"]), SERVICE),
+        (service(selector={"tuning-operator.dev/job": None, "app": "web"}), SERVICE),
         (trial(), ""),
         (trial(kind="Job"), "belong to a HyperparameterTuningJob"),
         (trial(name="other-0001"), "belong to a HyperparameterTuningJob"),

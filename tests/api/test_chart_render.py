@@ -65,7 +65,7 @@ def test_defaults_create_this_and_nothing_else(defaults: list[dict[str, Any]]) -
         *(
             (kind, f"{subject}.tuning-operator.tuning")
             for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-            for subject in ("pods", "trials", "users")
+            for subject in ("pods", "services", "trials", "users")
         ),
     ]
 

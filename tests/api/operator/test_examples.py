@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +147,23 @@ def queue_of(lab: Lab, job: str) -> None:
     assert [(trial["phase"], trial["attempt"], trial["disruptions"]) for trial in trials] == [("Completed", 1, 0)] * 2
 
 
+def nodes_of(lab: Lab, job: str) -> None:
+    """Each trial has its Pods, which know who they are and where the first one is; that one reports."""
+    _, trials = lab.end(job)
+    assert [(trial["phase"], trial["objective"]) for trial in trials] == [("Completed", "0.3")] * 2
+    assert {node_of(pod) for pod in lab.pods(job).values()} == {
+        (f"{job}-000{trial}-1", rank, "2", f"{job}-000{trial}-1-0.nodes-{job}") for trial in (1, 2) for rank in "01"
+    }
+
+
+def node_of(pod: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Batch Job, rank, number of nodes and the first one's address, as a Pod of several nodes has them."""
+    environment = {item["name"]: item.get("value") for item in pod["spec"]["containers"][0]["env"]}
+    labels = pod["metadata"]["labels"]
+    rank = labels["batch.kubernetes.io/job-completion-index"]
+    return labels["batch.kubernetes.io/job-name"], rank, environment["NNODES"], environment["MASTER_ADDR"]
+
+
 @dataclass(frozen=True)
 class Example:
     """How an example runs here.
@@ -213,6 +231,7 @@ EXAMPLES = {
         lambda _: Training((0.1, 0.2, 0.3), epoch_seconds=0.3, leaves_message=False, waits_for_scrape=True),
         shorter=limits(2, 2),
     ),
+    "nodes.yaml": Example(nodes_of, shorter=limits(2, 2)),
 }
 
 
@@ -240,7 +259,7 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
     trains = {job["metadata"]["name"]: EXAMPLES[name].trains for name, job in jobs.items()}
 
     def train(_parameters: Mapping[str, Any], pod: str) -> Training:
-        job, number, _ = pod.rsplit("-", 2)
+        job, number = re.fullmatch(r"(.+)-([0-9]{4})-[0-9]+(?:-[0-9]+-[a-z0-9]{5})?", pod).groups()  # type: ignore[union-attr]
         return trains[job](int(number))
 
     with contextlib.ExitStack() as stack:
