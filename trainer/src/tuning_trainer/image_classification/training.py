@@ -89,7 +89,8 @@ class Training:
         """
         _say(
             f"{len(self._parts.training)} training and {len(self._parts.validation)} validation images, "
-            f"on {self._device} with {torch.get_num_threads()} threads"
+            f"on {self._device} with {torch.get_num_threads()} threads, "
+            f"process {self._processes.rank + 1} of {self._processes.count}"
         )
         for epoch, metrics in enumerate(self._progress.history, start=1):
             if reporter is not None:
