@@ -9,8 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.stats import boxcox, yeojohnson
+from scipy.stats import boxcox, boxcox_llf, yeojohnson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +23,12 @@ if TYPE_CHECKING:
 _OUTLIER = 3
 """Values this many interquartile ranges worse than the median are all the same: bad."""
 
-_STEEPEST = 5.0
+_TELLING = 0.1
+"""Values whose logarithms lie closer than this have hardly a ratio."""
+
+_EXPONENTS = np.linspace(-5.0, 5.0, 41)
 _WIDEST = 50.0
-"""Bounds of the exponent that bends ratios, and of their logarithms: no power overflows."""
+"""What ratios are raised to, and the bound of their logarithms: no power overflows."""
 
 
 def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
@@ -53,13 +55,11 @@ def ratios(values: Values) -> Values:
     if not (sign * values > 0).all():
         return values
     logarithms = _without_outliers(sign * np.log(sign * values))  # oriented like the values
-    if np.ptp(np.quantile(logarithms, [0.25, 0.75])) == 0:
-        return values  # most are equal: nothing tells how the scale is bent
-    logarithms = np.clip(logarithms - np.median(logarithms), -_WIDEST, _WIDEST)
-    bent: Values = boxcox(
-        np.exp(sign * logarithms),
-        optimizer=lambda badness: minimize_scalar(badness, bounds=(-_STEEPEST, _STEEPEST), method="bounded"),
-    )[0]
+    if np.ptp(np.quantile(logarithms, [0.25, 0.75])) < _TELLING:
+        return values  # nothing tells how the scale is bent: any power is about a straight line on so short a stretch
+    positive = np.exp(sign * np.clip(logarithms - np.median(logarithms), -_WIDEST, _WIDEST))
+    likelihoods = [boxcox_llf(exponent, positive) for exponent in _EXPONENTS]
+    bent: Values = boxcox(positive, _EXPONENTS[int(np.argmax(likelihoods))])
     return sign * bent
 
 
