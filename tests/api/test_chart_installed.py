@@ -38,6 +38,8 @@ RIGHTS = {
     (GROUP, "tuningtrials"): {"get", "list", "watch", "create"},
     (GROUP, "tuningtrials/status"): {"patch"},
     ("", "pods"): {"get", "list", "watch", "create", "delete"},
+    ("batch", "jobs"): {"get", "list", "watch", "create", "delete"},
+    ("", "services"): {"get", "create"},
     ("events.k8s.io", "events"): {"create"},
 }
 _numbers = itertools.count(1)

@@ -185,7 +185,7 @@ def limits(trials: int, parallel: int) -> dict[str, Any]:
 
 EXAMPLES = {
     "checkpoints.yaml": Example(
-        checkpoints_of, lambda _: Training((0.5,) * 4, epoch_seconds=0.5), shorter=limits(1, 1)
+        checkpoints_of, lambda _: Training((0.5,) * 6, epoch_seconds=1.0), shorter=limits(1, 1)
     ),
     "completion.yaml": Example(
         end_of,
