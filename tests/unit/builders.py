@@ -106,6 +106,7 @@ def job(
     seed: int | None = 7,
     static: Mapping[str, str] | None = None,
     parents: tuple[str, ...] = (),
+    transfer: bool = False,
     conditions: Iterable[Condition] = (ACCEPTED,),
     phase: JobPhase = JobPhase.RUNNING,
     **recorded: Any,
@@ -128,6 +129,7 @@ def job(
         time_to_live=time_to_live,
         pod_cleanup=pod_cleanup,
         parents=parents,
+        transfer=transfer,
         nodes=nodes,
     )
     generation = recorded.get("generation", 1)

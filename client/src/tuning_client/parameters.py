@@ -112,6 +112,7 @@ class WarmStartTypes(StrEnum):
     """How much the trials of parents say about those of a job."""
 
     IDENTICAL_DATA_AND_ALGORITHM = "IdenticalDataAndAlgorithm"
+    TRANSFER_LEARNING = "TransferLearning"
 
 
 @dataclass(frozen=True)

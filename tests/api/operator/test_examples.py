@@ -164,6 +164,20 @@ def node_of(pod: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return labels["batch.kubernetes.io/job-name"], rank, environment["NNODES"], environment["MASTER_ADDR"]
 
 
+def start_of(lab: Lab, job: str) -> None:
+    """It waits for the job of another example, and the model starts from that one's trials as well."""
+    status, trials = lab.end(job)
+    parent = lab.cluster.job("fashion-mnist-hyperband")["status"]
+    assert parent["completionTime"] <= status["startTime"]
+    condition = lab.cluster.condition("ParentsReady", job)
+    assert (condition["status"], condition["reason"]) == ("True", "ParentsRead")
+    assert "of the 9 trials of fashion-mnist-hyperband" in condition["message"]
+    assert len(trials) == 3
+    assert status["suggestion"]["source"] == "Model"
+    assert status["suggestion"]["message"].endswith("of related jobs")
+    assert "overallBestTrial" not in status
+
+
 @dataclass(frozen=True)
 class Example:
     """How an example runs here.
@@ -232,6 +246,11 @@ EXAMPLES = {
         shorter=limits(2, 2),
     ),
     "nodes.yaml": Example(nodes_of, shorter=limits(2, 2)),
+    "warm-start.yaml": Example(
+        start_of,
+        lambda number: Training((number / 10,), epoch_seconds=0.1),
+        shorter=limits(3, 2),
+    ),
 }
 
 

@@ -146,6 +146,8 @@ def test_a_warm_start_keeps_its_parents_where_there_is_a_model() -> None:
     wanted = {"type": "IdenticalDataAndAlgorithm", "parents": ["base", "base-2"]}
     assert result.jobs[0]["spec"]["warmStart"] == wanted
     assert "WarmStartConfig.ParentHyperParameterTuningJobs[0].HyperParameterTuningJobName: became base" in said(result)
+    request["WarmStartConfig"]["WarmStartType"] = "TransferLearning"
+    assert convert(request).jobs[0]["spec"]["warmStart"] == {**wanted, "type": "TransferLearning"}
     request["HyperParameterTuningJobConfig"]["Strategy"] = "Random"
     result = convert(request)
     assert "warmStart" not in result.jobs[0]["spec"]

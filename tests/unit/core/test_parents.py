@@ -12,8 +12,8 @@ from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
 from tuning_operator.core.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.parents import Parent, inherit, missing, obstacle, readiness
-from tuning_operator.core.space import Categorical, Continuous, Integer, Space
-from tuning_operator.core.suggest import Observation
+from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.suggest import Observation, RelatedTrial
 from tuning_operator.core.summary import summarize
 from tuning_operator.core.trials import TrialPhase
 
@@ -93,6 +93,52 @@ def test_static_parameters_have_to_be_the_same(ours: str, theirs: str, fits: boo
         assert f"for example job-0001: static parameter s: {theirs} is not {ours}" in found.obstacle.cause
 
 
+@pytest.mark.parametrize(
+    ("base", "differing"),
+    [
+        (parent(static={"epochs": "3"}), ""),  # fixed differently, or only there: that is what makes it another task
+        (parent(Space((Continuous("lr", 5, 6),)), static={"optimizer": "nag"}), ""),
+        (parent(Space((Continuous("lr", 0, 1), Integer("n", 1, 2)))), "n, optimizer"),
+    ],
+)
+def test_another_task_knows_what_is_tuned(base: Job, differing: str) -> None:
+    found = obstacle(child(transfer=True, static={"data": "mnist"}), base)
+    assert (found.cause.rpartition(": ")[2] if found else "") == differing
+
+
+def test_trials_of_another_task_are_placed_on_the_jobs_scales() -> None:
+    wide = Space((Continuous("lr", -1.0, 1000.0), Integer("batch", 1, 512), Categorical("optimizer", ("sgd", "nag"))))
+    space = Space(
+        (Continuous("lr", 0.01, 1.0, Scale.LOG), Integer("batch", 16, 32), Categorical("optimizer", ("adam", "sgd")))
+    )
+    inside = {"lr": 0.1, "batch": 24, "optimizer": "sgd"}
+    points = [
+        inside,
+        inside | {"lr": 100.0, "batch": 8},
+        inside | {"lr": 0.0},  # the logarithm of nothing
+        inside | {"optimizer": "nag"},  # which the job does not have
+    ]
+    trials = [replace(ended(number, 0.5), parameters=point) for number, point in enumerate(points, start=1)]
+    found = inherit(child(space, transfer=True, static={"data": "b"}), parent(wide, static={"data": "a"}), trials)
+    assert [item.place for item in found.related] == [pytest.approx((0.5, 0.5, 1)), pytest.approx((2, -0.5, 1))]
+    assert (found.observations, found.total, found.best, found.obstacle) == ((), 4, None, None)
+    assert readiness([found], started=False).message.startswith("2 of the 4 trials of base fit this job's space")
+    none = inherit(child(space, transfer=True), parent(wide), trials[2:])
+    assert none.obstacle
+    assert none.obstacle.reason == "NothingFits"
+    assert "job-0003: parameter lr: 0 has no place on the scale of 0.01..1.0" in none.obstacle.cause
+
+
+def test_what_one_task_tunes_the_other_may_fix() -> None:
+    rates = Space((Continuous("lr", 0.0, 1.0),))
+    trials = [tried(1, 0.3), tried(2, 0.4, optimizer="sgd")]
+    fixed = inherit(child(rates, transfer=True, static={"optimizer": "adam"}), parent(), trials)
+    assert fixed.related == (RelatedTrial((0.5,), 0.3),)
+    alone = [replace(item, parameters={"lr": 0.5}) for item in trials[:1]]
+    freed = inherit(child(transfer=True), parent(rates, static={"optimizer": "nag"}), alone)
+    assert freed.related == (RelatedTrial((0.5, 2.0), 0.3),)
+
+
 def test_of_very_many_trials_the_best_and_a_sample_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TRIALS", 9)
     objectives = [float("nan"), *(number / 100 for number in range(60)), None]
@@ -138,6 +184,17 @@ def test_the_trials_of_parents_are_learned_from_like_the_jobs_own() -> None:
     ours = summarize(better, decide(better)).overall_best
     assert ours
     assert (ours.job, ours.objective, dict(ours.parameters)) == ("job", 0.95, {"lr": "0.5", "optimizer": "adam"})
+
+
+def test_the_trials_of_another_task_inform_and_do_not_count() -> None:
+    known = inherit(child(transfer=True), parent(), [tried(1, 0.9), tried(2, 0.4, lr=0.25)])
+    own = tried(1, 0.7, lr=0.75)
+    found = heir(known, trials=[own], transfer=True)
+    decision = decide(found)
+    assert decision.suggest is not None
+    assert decision.suggest.observations == (Observation(own.parameters, 0.7),)
+    assert decision.suggest.relatives == (known.related,)
+    assert summarize(found, decision).overall_best is None
 
 
 def test_a_job_that_has_started_goes_on_without_a_parent_that_is_gone() -> None:

@@ -116,6 +116,40 @@ def test_ends_that_a_scale_cannot_tell_apart_are_still_two(scale: Scale) -> None
     assert narrow.to_unit([narrow.minimum, narrow.maximum]).tolist() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("parameter", "text", "place"),
+    [
+        (Continuous("x", 0.01, 1.0, Scale.LOG), "0.1", 0.5),
+        (Continuous("x", 0.01, 1.0, Scale.LOG), "100", 2.0),
+        (Continuous("x", 0.0, 0.99, Scale.REVERSE_LOG), "-99", -1.0),
+        (Integer("n", 16, 64, step=16), "32.0", 1 / 3),
+        (Integer("n", 16, 64, step=16), "0", -1 / 3),
+        (Integer("n", 3, 3), "3", 0.0),
+        (Categorical("c", ("a", "b")), "b", 1.0),
+    ],
+)
+def test_a_value_of_another_space_has_a_place_outside_of_the_range(
+    parameter: Parameter, text: str, place: float
+) -> None:
+    assert Space((parameter,)).place({parameter.name: text}) == (pytest.approx(place),)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [
+        (Continuous("x", 0.01, 1.0, Scale.LOG), "0"),
+        (Continuous("x", 0.0, 0.99, Scale.REVERSE_LOG), "1"),
+        (Continuous("x", 0.0, 1.0), "nan"),
+        (Integer("n", 1, 4), "few"),
+        (Integer("n", 3, 3), "4"),
+        (Categorical("c", ("a", "b")), "c"),
+    ],
+)
+def test_a_value_that_has_no_place_is_named(parameter: Parameter, text: str) -> None:
+    with pytest.raises(ValueError, match=f"parameter {parameter.name}: .*{text}"):
+        Space((parameter,)).place({parameter.name: text})
+
+
 def test_scales_put_the_middle_where_it_belongs() -> None:
     assert Continuous("x", 1e-4, 1.0, Scale.LOG).from_unit(0.5) == pytest.approx(1e-2)
     assert Continuous("x", 0.0, 0.9999, Scale.REVERSE_LOG).from_unit(0.5) == pytest.approx(0.99)

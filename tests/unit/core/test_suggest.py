@@ -18,6 +18,7 @@ from tuning_operator.core.curves import Goal
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
 from tuning_operator.core.suggest import (
     Observation,
+    RelatedTrial,
     Source,
     SpaceExhausted,
     Strategy,
@@ -215,6 +216,54 @@ def test_another_process_with_two_threads_agrees() -> None:
         timeout=300,
     )
     assert pickle.loads(done.stdout) == suggest(question)
+
+
+def related(count: int, objective: Callable[[Mapping[str, Any]], float | None]) -> tuple[RelatedTrial, ...]:
+    """What a search for another task has found in the same space."""
+    return tuple(
+        RelatedTrial(MIXED.place(MIXED.render(seen.parameters)), seen.objective)
+        for seen in history(count, objective, seed=5)
+    )
+
+
+def test_a_related_job_is_told_from_this_one_by_its_switch() -> None:
+    from tuning_operator.core.suggest.model import History  # noqa: PLC0415
+
+    far = RelatedTrial((2.5, -0.5, 0.0, 3.0), 7.0)
+    others = ((*related(3, loss), far), related(2, lambda point: 1000 - loss(point)))
+    question = replace(request(observations=history(6), pending=[history(7)[6].parameters]), relatives=others)
+    found = History.of(question)
+    assert (found.own, found.rows.shape, found.pending.shape, found.tried.shape) == (6, (12, 6), (1, 4), (6, 4))
+    assert found.rows[:, 4:].tolist() == [[0, 0]] * 6 + [[1, 0]] * 4 + [[0, 1]] * 2
+    assert far.place in {tuple(row) for row in found.rows[:, :4].tolist()}
+    for task in (slice(6), slice(6, 10), slice(10, 12)):  # each on a scale of its own
+        assert found.objectives[task].mean() == pytest.approx(0, abs=1e-9)
+        assert found.objectives[task].std() == pytest.approx(1)
+    turned = History.of(replace(question, relatives=tuple(trials[::-1] for trials in others)))
+    assert (turned.rows.tolist(), turned.objectives.tolist()) == (found.rows.tolist(), found.objectives.tolist())
+
+
+def test_a_model_takes_related_jobs_for_what_they_are() -> None:
+    """One of the two has found the same on another scale, the other the very opposite."""
+    helps, misleads = related(40, lambda point: 50 + 3 * loss(point)), related(40, lambda point: -loss(point))
+    few = request(numbers=(9,), observations=history(8))
+    best = min(loss(seen.parameters) for seen in few.observations)
+    (helped,) = suggest(replace(few, relatives=(helps,)))
+    assert helped.source is Source.MODEL
+    assert helped.message == "most promising by a model of 8 trials and 40 of related jobs"
+    assert loss(helped.parameters) < best
+    many = request(numbers=(31, 32), observations=history(30))
+    good = sorted(loss(seen.parameters) for seen in many.observations)[4]
+    for relatives in ((misleads,), (helps, misleads)):
+        suggestions = suggest(replace(many, relatives=relatives))
+        assert all(loss(each.parameters) < good for each in suggestions)
+
+
+def test_what_a_related_job_has_tried_may_be_tried_again() -> None:
+    relatives = (tuple(RelatedTrial(SMALL.place(SMALL.render(SMALL.nth(index))), 1.0) for index in range(6)),)
+    observations = [Observation(SMALL.nth(index), float(index)) for index in range(5)]
+    (last,) = suggest(replace(request(SMALL, numbers=(6,), observations=observations), relatives=relatives))
+    assert last.parameters == SMALL.nth(5)
 
 
 def test_importing_the_package_imports_no_torch() -> None:

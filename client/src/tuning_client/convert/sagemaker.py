@@ -168,9 +168,6 @@ def _warm_start(config: Field, strategy: str) -> dict[str, Any] | None:
     if strategy != "Bayesian":
         config.note(f"has no counterpart with strategy {strategy}, which does not learn from results")
         return None
-    if kind != "IdenticalDataAndAlgorithm":
-        config.note(f"{kind} has no counterpart: the job starts without the results of others")
-        return None
     parents = [
         job_name(parent["HyperParameterTuningJobName"])
         for parent in config["ParentHyperParameterTuningJobs"].children()

@@ -175,7 +175,7 @@ class _Completion(_Model):
 
 
 class _WarmStart(_Model):
-    type: Literal["IdenticalDataAndAlgorithm"]
+    type: Literal["IdenticalDataAndAlgorithm", "TransferLearning"]
     parents: tuple[str, ...]
 
 
@@ -233,6 +233,7 @@ class Spec(_Model):
             time_to_live=_seconds(self.ttl_seconds_after_finished),
             pod_cleanup=self.pod_cleanup,
             parents=self.warm_start.parents if self.warm_start else (),
+            transfer=self.warm_start is not None and self.warm_start.type == "TransferLearning",
             nodes=self.nodes,
         )
 

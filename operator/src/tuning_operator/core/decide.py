@@ -23,7 +23,7 @@ from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, 
 from tuning_operator.core.judgement import judged, with_stop
 from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
 from tuning_operator.core.notices import Notice, notices
-from tuning_operator.core.parents import inherited
+from tuning_operator.core.parents import inherited, related
 from tuning_operator.core.suggest import Observation, SuggestRequest
 from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
 
@@ -90,7 +90,7 @@ def decide(snapshot: Snapshot) -> Decision:
         changed=changed,
         create_pods=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_pods=leftover_pods(snapshot, trials),
-        suggest=_suggest_request(job, trials, known, slots - taken) if may_start else None,
+        suggest=_suggest_request(snapshot, trials, slots - taken) if may_start else None,
         completion=ending,
         notices=tuple(notices(snapshot, trials, ending)),
         wake_after=LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials),
@@ -189,9 +189,8 @@ def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | N
     return JobPhase.PENDING if snapshot.awaits_parents else JobPhase.RUNNING
 
 
-def _suggest_request(
-    job: Job, trials: tuple[Trial, ...], known: tuple[Observation, ...], free: int
-) -> SuggestRequest | None:
+def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -> SuggestRequest | None:
+    job, known = snapshot.job, inherited(snapshot.parents)
     count = min(free, job.spec.limits.max_trials - len(trials))
     left = untried(job, trials, known)
     if left is not None:
@@ -210,6 +209,7 @@ def _suggest_request(
             *(Observation(trial.parameters, trial.objective) for trial in trials if trial.phase.is_final),
         ),
         pending=tuple(trial.parameters for trial in trials if not trial.phase.is_final),
+        relatives=related(snapshot.parents),
     )
 
 

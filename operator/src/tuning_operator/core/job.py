@@ -135,6 +135,7 @@ class JobSpec:
         start_deadline: A training that runs for so long and has reported nothing has failed.
         source: Where measurements are read from; None for the metrics contract.
         parents: Names of the jobs whose trials are learned from as well.
+        transfer: Whether these are about another task, so that their trials do not count like the job's own.
         nodes: How many Pods run an attempt together; the only one, or those of a batch Job.
     """
 
@@ -156,6 +157,7 @@ class JobSpec:
     time_to_live: timedelta | None = None
     pod_cleanup: PodCleanup = PodCleanup.KEEP
     parents: tuple[str, ...] = ()
+    transfer: bool = False
     nodes: int = 1
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tuning_operator.core.completion import best_trial
 from tuning_operator.core.job import Condition
-from tuning_operator.core.suggest import Observation
+from tuning_operator.core.suggest import Observation, RelatedTrial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ MOST_TRIALS = 1000
 """As many trials of a parent are learned from, the best third of them and a sample of the others."""
 
 _LONGEST_MESSAGE = 1024
+
+Found = TypeVar("Found", Observation, RelatedTrial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Parent:
     Attributes:
         uid: Of the job whose trials these are; empty when none were ever read.
         ended: When that job ended.
-        observations: Its trials that lie in the space of the job that starts from it.
+        observations: Its trials that count like those of the job that starts from it.
+        related: Its trials that are about another task, and inform that job.
         total: How many of its trials have ended.
         obstacle: Set when the parent is not as it should be now; what is known of it is kept.
     """
@@ -68,9 +71,15 @@ class Parent:
     uid: str = ""
     ended: datetime | None = None
     observations: tuple[Observation, ...] = ()
+    related: tuple[RelatedTrial, ...] = ()
     total: int = 0
     best: BestTrial | None = None
     obstacle: Obstacle | None = None
+
+    @property
+    def learned(self) -> int:
+        """How many of its trials are learned from."""
+        return len(self.observations) + len(self.related)
 
 
 def missing(name: str) -> Obstacle:
@@ -88,9 +97,12 @@ def obstacle(job: Job, parent: Job) -> Obstacle | None:
         cause = f"the objective of parent {parent.name} is to {theirs.goal} {theirs.metric}"
         return Obstacle("OtherObjective", cause, "create the job anew with the same objective, or without this parent")
     own, known = _names(job.spec), _names(parent.spec)
-    if own != known:
-        differing = ", ".join(sorted(own ^ known))
-        cause = f"parent {parent.name} and this job do not have the same hyperparameters: {differing}"
+    differing = own ^ known
+    if job.spec.transfer:
+        differing &= _tuned(job.spec) | _tuned(parent.spec)  # what differs and is fixed is part of the other task
+    if differing:
+        names = ", ".join(sorted(differing))
+        cause = f"parent {parent.name} and this job do not have the same hyperparameters: {names}"
         remedy = "create the job anew with those of the parent, in spec.parameters or spec.staticParameters"
         return Obstacle("OtherParameters", cause, remedy)
     return None
@@ -99,29 +111,40 @@ def obstacle(job: Job, parent: Job) -> Obstacle | None:
 def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
     """Place the trials of a parent that has ended in the space of a job that starts from it."""
     ended = [trial for trial in trials if trial.phase.is_final]
-    observations, misfit = [], ""
+    observations, related, misfit = [], [], ""
     for trial in ended:
-        texts = {**parent.spec.static_parameters, **parent.spec.space.render(trial.parameters)}
+        tuned = parent.spec.space.render(trial.parameters)
         try:
-            observations.append(Observation(_placed(job.spec, texts), trial.objective))
+            if job.spec.transfer:
+                related.append(RelatedTrial(_located(job.spec, parent.spec.static_parameters, tuned), trial.objective))
+            else:
+                point = _placed(job.spec, {**parent.spec.static_parameters, **tuned})
+                observations.append(Observation(point, trial.objective))
         except ValueError as error:
             misfit = misfit or f", for example {trial.name}: {error}"
-    best = _best(parent, ended)
-    found = Parent(parent.name, parent.uid, parent.completion_time, _telling(job, observations), len(ended), best)
-    if observations:
+    found = Parent(
+        parent.name,
+        parent.uid,
+        parent.completion_time,
+        observations=_telling(job, observations),
+        related=_telling(job, related),
+        total=len(ended),
+        best=None if job.spec.transfer else _best(parent, ended),
+    )
+    if found.learned:
         return found
-    cause = f"none of the {len(ended)} trials of parent {parent.name} lies in this job's space{misfit}"
+    cause = f"none of the {len(ended)} trials of parent {parent.name} fits this job's space{misfit}"
     remedy = "create the job anew with its ranges and staticParameters, or without this parent"
     return replace(found, obstacle=Obstacle("NothingFits", cause, remedy))
 
 
 def readiness(parents: Sequence[Parent], *, started: bool) -> Condition:
     """Say whether all parents are there; a job that has started goes on with what is known of them."""
-    used, total = sum(len(parent.observations) for parent in parents), sum(parent.total for parent in parents)
+    used, total = sum(parent.learned for parent in parents), sum(parent.total for parent in parents)
     obstacles = [parent.obstacle for parent in parents if parent.obstacle]
     if not obstacles:
         names = ", ".join(parent.name for parent in parents)
-        message = f"{used} of the {total} trials of {names} lie in this job's space and are learned from"
+        message = f"{used} of the {total} trials of {names} fit this job's space and are learned from"
         return Condition(CONDITION, "True", "ParentsRead", message[:_LONGEST_MESSAGE])
     if started:
         causes = "; ".join(item.cause for item in obstacles)
@@ -136,9 +159,14 @@ def inherited(parents: Sequence[Parent]) -> tuple[Observation, ...]:
     return tuple(observation for parent in parents for observation in parent.observations)
 
 
+def related(parents: Sequence[Parent]) -> tuple[tuple[RelatedTrial, ...], ...]:
+    """Return the trials of each parent that is about another task."""
+    return tuple(parent.related for parent in parents if parent.related)
+
+
 def overall_best(job: Job, trials: Sequence[Trial], parents: Sequence[Parent]) -> BestTrial | None:
-    """Return the best trial of a job and its parents, the earliest of equals; None for a job that has no parents."""
-    if not parents:
+    """Return the best trial of a job and its parents, the earliest of equals; None where there are none to compare."""
+    if not parents or job.spec.transfer:
         return None
     orient = job.spec.objective.goal.orient
     candidates = [best for best in (*(parent.best for parent in parents), _best(job, trials)) if best]
@@ -153,7 +181,7 @@ def _best(job: Job, trials: Sequence[Trial]) -> BestTrial | None:
     return BestTrial(job.name, best.name, latest.value, latest.epoch, job.spec.space.render(best.parameters))
 
 
-def _telling(job: Job, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+def _telling(job: Job, observations: Sequence[Found]) -> tuple[Found, ...]:
     if len(observations) <= MOST_TRIALS:
         return tuple(observations)
     orient = job.spec.objective.goal.orient
@@ -164,7 +192,11 @@ def _telling(job: Job, observations: Sequence[Observation]) -> tuple[Observation
 
 
 def _names(spec: JobSpec) -> set[str]:
-    return {parameter.name for parameter in spec.space.parameters} | spec.static_parameters.keys()
+    return _tuned(spec) | spec.static_parameters.keys()
+
+
+def _tuned(spec: JobSpec) -> set[str]:
+    return {parameter.name for parameter in spec.space.parameters}
 
 
 def _placed(spec: JobSpec, texts: Mapping[str, str]) -> dict[str, Value]:
@@ -173,6 +205,18 @@ def _placed(spec: JobSpec, texts: Mapping[str, str]) -> dict[str, Value]:
         if not _is_same(text, texts[name]):
             raise ValueError(f"static parameter {name}: {texts[name]} is not {text}")
     return spec.space.parse({parameter.name: texts[parameter.name] for parameter in spec.space.parameters})
+
+
+def _located(spec: JobSpec, fixed: Mapping[str, str], tuned: Mapping[str, str]) -> tuple[float, ...]:
+    """Return where a trial of another task lies in a job's space.
+
+    Raises ValueError where a value has no place there, and where a parameter that is fixed here varied there and was
+    another: what it did would be taken for what the others do.
+    """
+    for name, text in tuned.items():
+        if name in spec.static_parameters and not _is_same(text, spec.static_parameters[name]):
+            raise ValueError(f"static parameter {name}: {text} is not {spec.static_parameters[name]}")
+    return spec.space.place({**fixed, **tuned})
 
 
 def _is_same(one: str, other: str) -> bool:

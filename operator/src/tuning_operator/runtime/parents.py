@@ -62,7 +62,7 @@ class Parents:
             if problem:
                 return replace(known, obstacle=problem)
             if (known.uid, known.ended) == (parent.uid, parent.completion_time):
-                return replace(known, obstacle=None) if known.observations else known
+                return replace(known, obstacle=None) if known.learned else known
             bodies = await self._cluster.list_trials(job.namespace, name)
             own = (body for body in bodies if names.is_owned_by(body, parent.uid))
             return inherit(job, parent, [parse_trial(body, parent.spec.space) for body in own])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,6 +45,10 @@ class Continuous:
         if not self.minimum <= value <= self.maximum:
             raise ValueError(f"{text} is outside {self.minimum}..{self.maximum}")
         return value
+
+    def place(self, text: str) -> float:
+        """Return where a number lies on the scale, also outside of [0, 1]; raises ValueError where it has no place."""
+        return _place(self, text)
 
     def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
         """Place values on [0, 1] of the scale."""
@@ -102,6 +107,10 @@ class Integer:
             raise ValueError(f"{text} is not a multiple of {self.step} above {self.minimum}")
         return value
 
+    def place(self, text: str) -> float:
+        """Return where a number lies on the scale, also outside of [0, 1]; raises ValueError where it has no place."""
+        return _place(self, text)
+
     def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
         """Place values on [0, 1] of the scale."""
         return _to_unit(self, np.asarray(values, dtype=np.float64))
@@ -158,6 +167,10 @@ class Categorical:
             raise ValueError(f"{text!r} is not one of {', '.join(self.values)}")
         return text
 
+    def place(self, text: str) -> float:
+        """Return the number of a value; raises ValueError for a text that is not among the values."""
+        return float(self.values.index(self.parse(text)))
+
     def to_unit(self, values: Sequence[Value]) -> NDArray[np.float64]:
         """Number the values by their place in the list."""
         places = {value: place for place, value in enumerate(self.values)}
@@ -187,10 +200,28 @@ Parameter = Continuous | Integer | Categorical
 def _to_unit(parameter: Continuous | Integer, values: NDArray[np.float64]) -> NDArray[np.float64]:
     if parameter.minimum == parameter.maximum:
         return np.zeros_like(values)
+    unit: NDArray[np.float64] = np.clip(_on_scale(parameter, values), 0.0, 1.0)
+    return unit
+
+
+def _place(parameter: Continuous | Integer, text: str) -> float:
+    value = float(text)
+    if parameter.minimum == parameter.maximum:
+        if value != parameter.minimum:
+            raise ValueError(f"{text} is not {parameter.minimum}, the only value")
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        place = float(_on_scale(parameter, np.array([value]))[0])
+    if not math.isfinite(place):
+        raise ValueError(f"{text} has no place on the scale of {parameter.minimum}..{parameter.maximum}")
+    return place
+
+
+def _on_scale(parameter: Continuous | Integer, values: NDArray[np.float64]) -> NDArray[np.float64]:
     scale = parameter.scale.resolve(parameter.minimum, parameter.maximum)
     low, high = scale.warp(np.array([parameter.minimum, parameter.maximum], dtype=np.float64))
-    unit: NDArray[np.float64] = np.clip((scale.warp(values) - low) / (high - low), 0.0, 1.0)
-    return unit
+    places: NDArray[np.float64] = (scale.warp(values) - low) / (high - low)
+    return places
 
 
 def _from_unit(parameter: Continuous | Integer, unit: NDArray[np.float64]) -> NDArray[np.float64]:

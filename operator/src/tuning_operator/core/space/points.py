@@ -54,6 +54,19 @@ class Space:
                 raise ValueError(f"parameter {parameter.name}: {error}") from None
         return values
 
+    def place(self, texts: Mapping[str, str]) -> tuple[float, ...]:
+        """Return where a point of another space lies on this one's scales, also outside of the ranges.
+
+        Raises ValueError, with the name of the parameter, where a text has no place.
+        """
+        places = []
+        for parameter in self.parameters:
+            try:
+                places.append(parameter.place(texts[parameter.name]))
+            except ValueError as error:
+                raise ValueError(f"parameter {parameter.name}: {error}") from None
+        return tuple(places)
+
     def render(self, parameters: Mapping[str, Value]) -> dict[str, str]:
         """Write a point down: the shortest texts that `parse` to the same values."""
         return {parameter.name: _text(parameters[parameter.name]) for parameter in self.parameters}

@@ -7,6 +7,7 @@ in a worker process.
 from tuning_operator.core.suggest.dispatch import fallback, suggest
 from tuning_operator.core.suggest.request import (
     Observation,
+    RelatedTrial,
     Source,
     SpaceExhausted,
     Strategy,
@@ -16,6 +17,7 @@ from tuning_operator.core.suggest.request import (
 
 __all__ = [
     "Observation",
+    "RelatedTrial",
     "Source",
     "SpaceExhausted",
     "Strategy",

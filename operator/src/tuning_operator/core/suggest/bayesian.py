@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest.request import SuggestRequest
     from tuning_operator.core.trials import Value
 
-START = 5
-"""So many trials have to have an objective before the model takes over."""
+START, RELATED_START = 5, 2
+"""So many trials have to have an objective before the model takes over; the second where related jobs are known."""
 
 NUMERICAL_ERRORS = (BotorchError, NanError, NotPSDError, LinAlgError)
 """What a model may fail with on data that it cannot be fitted to."""
@@ -54,8 +54,9 @@ def propose(request: SuggestRequest) -> tuple[Suggestion, ...]:
 
 def _enough_to_learn_from(request: SuggestRequest) -> bool:
     """Ask for trials with an objective; where many fail, for twice as many trials."""
+    start = RELATED_START if request.relatives else START
     finite, total = request.finite(), len(request.observations)
-    return finite >= START or (finite >= 2 and total >= 2 * START)  # noqa: PLR2004 - a difference needs two
+    return finite >= start or (finite >= 2 and total >= 2 * start)  # noqa: PLR2004 - a difference needs two
 
 
 def _spread(request: SuggestRequest) -> tuple[Suggestion, ...]:
@@ -88,12 +89,15 @@ def _learned(request: SuggestRequest) -> tuple[Suggestion, ...]:
     search = Search(
         request.space, fit(request.space, history), history, np.random.default_rng((request.seed, request.numbers[0]))
     )
-    observed = float(np.ptp(history.objectives))
+    observed = float(np.ptp(history.objectives[: history.own]))
+    basis = f"a model of {history.own} trials"
+    if request.relatives:
+        basis += f" and {len(history.rows) - history.own} of related jobs"
     suggestions = []
     for number in request.numbers:
         point, improvement = search.next()
         gain = improvement / observed if observed else math.inf
-        message = f"most promising by a model of {len(history.objectives)} trials"
+        message = f"most promising by {basis}"
         suggestions.append(Suggestion(number, point, Source.MODEL, message, gain))
     return tuple(suggestions)
 

@@ -38,20 +38,26 @@ _FIT_TRIALS, _MODEL_TRIALS = 300, 1000
 """Length scales are fitted to no more trials than the first number, and no more than the second are predicted from: the
 best, and a sample of the others. Only trials of earlier jobs can be so many."""
 
+_RELATED_TRIALS = 150
+"""So many trials of related jobs are learned from, shared among these jobs."""
+
 
 @dataclass(frozen=True)
 class History:
-    """What a job has tried, in an order that does not depend on that of its arrival.
+    """What a job and related ones have tried, in an order that does not depend on that of its arrival.
 
     Attributes:
-        rows: Finished trials, encoded, shape (trials, parameters).
-        objectives: Their utilities, standardised, higher is better, shape (trials,).
+        rows: Finished trials, encoded, the job's own first, shape (trials, parameters + relatives). The last columns
+            are switches: that of its job is 1 for a related job's trial, all are 0 for an own one.
+        objectives: Their utilities, standardised for each job by itself, higher is better, shape (trials,).
+        own: How many of them are the job's own.
         pending: Unfinished trials, encoded, shape (pending, parameters).
-        tried: All finished trials, also where they are too many for a model, shape (tried, parameters).
+        tried: All own finished trials, also where they are too many for a model, shape (tried, parameters).
     """
 
     rows: NDArray[np.float64]
     objectives: NDArray[np.float64]
+    own: int
     pending: NDArray[np.float64]
     tried: NDArray[np.float64]
 
@@ -66,37 +72,61 @@ class History:
         rows = space.encode([seen.parameters for _, seen in trials])
         objectives = utilities(request.goal, [seen.objective for _, seen in trials])
         chosen = _telling(objectives, _MODEL_TRIALS)
+        related = [_related(request, place) for place in range(len(request.relatives))]
         return cls(
-            rows=rows[chosen],
-            objectives=objectives[chosen],
+            rows=np.vstack([switched(rows[chosen], len(related)), *(those for those, _ in related)]),
+            objectives=np.concatenate([objectives[chosen], *(worth for _, worth in related)]),
+            own=len(chosen),
             pending=space.encode(sorted(request.pending, key=space.key)),
             tried=rows,
         )
 
 
+def switched(rows: NDArray[np.float64], relatives: int, on: int | None = None) -> NDArray[np.float64]:
+    """Return rows with a switch for each related job, one of which may be on."""
+    switches = np.zeros((len(rows), relatives))
+    if on is not None:
+        switches[:, on] = 1.0
+    return np.hstack([rows, switches])
+
+
+def _related(request: SuggestRequest, place: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rows and utilities of a related job's most telling trials."""
+    trials = sorted(request.relatives[place], key=lambda trial: (trial.place, repr(trial.objective)))
+    worth = utilities(request.goal, [trial.objective for trial in trials])
+    chosen = _telling(worth, _RELATED_TRIALS // len(request.relatives))
+    rows = np.array([trial.place for trial in trials])[chosen]
+    return switched(rows, len(request.relatives), on=place), worth[chosen]
+
+
 class MixedMatern(Kernel):
     """Matérn-5/2 over numbers and categories, with one length scale per parameter.
 
-    Two different categories are at distance 1, whatever their number: a category is a corner of a simplex.
+    Two different categories are at distance 1, whatever their number: a category is a corner of a simplex. So is a
+    related job, at the other end of its switch, whose length scale says how much it has in common with this one. Each
+    has a level of its own besides: utilities say nothing about how good its trials are in comparison with others.
     """
 
     has_lengthscale = True
 
-    def __init__(self, space: Space, **kwargs: Any) -> None:
-        super().__init__(ard_num_dims=len(space.parameters), **kwargs)
+    def __init__(self, space: Space, relatives: int, **kwargs: Any) -> None:
+        super().__init__(ard_num_dims=len(space.parameters) + relatives, **kwargs)
+        self._width = len(space.parameters)
         # A category of two values needs no columns of its own: 0 and 1 are at distance 1 already.
         self._corners = {
             place: parameter.levels
             for place, parameter in enumerate(space.parameters)
             if isinstance(parameter, Categorical) and parameter.levels > 2  # noqa: PLR2004
         }
-        self._plain = [place for place in range(len(space.parameters)) if place not in self._corners]
+        self._plain = [place for place in range(self._width + relatives) if place not in self._corners]
 
     def forward(self, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, **params: Any) -> torch.Tensor:
         """Return the covariance of rows, without regard to what a category's number is."""
         distance = self.covar_dist(self._scaled(x1), self._scaled(x2), diag=diag, **params)
         root = 5**0.5 * distance
-        return (1 + root + root.square() / 3) * torch.exp(-root)
+        matern: torch.Tensor = (1 + root + root.square() / 3) * torch.exp(-root)
+        one, other = x1[..., self._width :], x2[..., self._width :]
+        return matern + ((one * other).sum(-1) if diag else one @ other.transpose(-1, -2))
 
     def _scaled(self, x: torch.Tensor) -> torch.Tensor:
         columns = [x[..., self._plain] / self.lengthscale[..., self._plain]]
@@ -108,7 +138,8 @@ class MixedMatern(Kernel):
 
 def fit(space: Space, history: History) -> SingleTaskGP:
     """Fit a model's hyperparameters to a history, and condition it on all of it."""
-    chosen = _telling(history.objectives, _FIT_TRIALS)
+    related = np.arange(history.own, len(history.rows))
+    chosen = np.concatenate([_telling(history.objectives[: history.own], _FIT_TRIALS - len(related)), related])
     model = _prior(space, torch.from_numpy(history.rows[chosen]), torch.from_numpy(history.objectives[chosen]))
     likelihood = ExactMarginalLogLikelihood(model.likelihood, model).train()
     fit_gpytorch_mll_scipy(likelihood, options={"maxiter": _FIT_STEPS, "gtol": 1e-3})
@@ -128,11 +159,15 @@ def _prior(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> Single
 
     Distances grow with the root of the number of parameters, and so do the length scales that are expected.
     """
-    lengthscale = LogNormalPrior(LENGTHSCALE[0] + 0.5 * math.log(len(space.parameters)), LENGTHSCALE[1])
+    dimensions = rows.shape[1]
+    lengthscale = LogNormalPrior(LENGTHSCALE[0] + 0.5 * math.log(dimensions), LENGTHSCALE[1])
     outputscale = LogNormalPrior(0.0, 1.0)
     noise = LogNormalPrior(*NOISE)
     kernel = MixedMatern(
-        space, lengthscale_prior=lengthscale, lengthscale_constraint=_positive(0.025, float(lengthscale.mode))
+        space,
+        dimensions - len(space.parameters),
+        lengthscale_prior=lengthscale,
+        lengthscale_constraint=_positive(0.025, float(lengthscale.mode)),
     )
     return SingleTaskGP(
         rows,

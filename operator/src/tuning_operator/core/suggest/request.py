@@ -50,6 +50,19 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class RelatedTrial:
+    """A finished trial of a related job: something to learn from, but not to be taken for granted.
+
+    Attributes:
+        place: Where it lies in this job's space, as `Space.place` tells; it may lie outside of the ranges.
+        objective: As that of an observation, on a scale that may be another.
+    """
+
+    place: tuple[float, ...]
+    objective: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SuggestRequest:
     """A question for suggestions.
 
@@ -57,6 +70,7 @@ class SuggestRequest:
         numbers: The trials to propose parameters for, ascending; they are proposed jointly.
         observations: Finished trials; the order makes no difference.
         pending: Parameters of the trials that are committed and unfinished; the order makes no difference.
+        relatives: The trials of each related job, in an order that stays the same.
     """
 
     space: Space
@@ -66,6 +80,7 @@ class SuggestRequest:
     numbers: tuple[int, ...]
     observations: tuple[Observation, ...]
     pending: tuple[Mapping[str, Value], ...]
+    relatives: tuple[tuple[RelatedTrial, ...], ...] = ()
 
     def seen(self) -> set[tuple[Value, ...]]:
         """Return the keys of all points that have been tried or are being tried."""

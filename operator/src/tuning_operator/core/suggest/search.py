@@ -11,7 +11,7 @@ from botorch.acquisition import LogExpectedImprovement, qLogNoisyExpectedImprove
 from botorch.sampling import SobolQMCNormalSampler
 
 from tuning_operator.core.space import Categorical, Integer
-from tuning_operator.core.suggest.model import condition
+from tuning_operator.core.suggest.model import condition, switched
 from tuning_operator.core.suggest.request import SpaceExhausted
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ class Search:
         The expectation is over samples of what the noise hides and of how unfinished trials end. That gets dear with
         many of them and with long histories, where the model's expectation of both has to do.
         """
-        if len(self._history.rows) > _SAMPLED_TRIALS or len(self._pending) > _SAMPLED_PENDING:
+        if self._history.own > _SAMPLED_TRIALS or len(self._pending) > _SAMPLED_PENDING:
             return self._expecting()
         return qLogNoisyExpectedImprovement(
             self._model,
-            X_baseline=torch.from_numpy(self._history.rows),
-            X_pending=torch.from_numpy(self._pending) if len(self._pending) else None,
+            X_baseline=torch.from_numpy(self._history.rows[: self._history.own]),
+            X_pending=self._inputs(self._pending) if len(self._pending) else None,
             sampler=SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=0),
             prune_baseline=True,
         )
@@ -93,21 +93,22 @@ class Search:
         one goes elsewhere.
         """
         rows, utilities = torch.from_numpy(self._history.rows), torch.from_numpy(self._history.objectives)
+        own = rows[: self._history.own]
         with torch.no_grad():
             if len(self._pending):
-                pending = torch.from_numpy(self._pending)
+                pending = self._inputs(self._pending)
                 condition(self._model, rows, utilities)
                 expected = self._model.posterior(pending).mean.squeeze(-1)
-                rows, utilities = torch.cat([rows, pending]), torch.cat([utilities, expected])
-                condition(self._model, rows, utilities)
-            best = self._model.posterior(rows).mean.max()
+                condition(self._model, torch.cat([rows, pending]), torch.cat([utilities, expected]))
+                own = torch.cat([own, pending])
+            best = self._model.posterior(own).mean.max()
         return LogExpectedImprovement(self._model, best_f=best)
 
     def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> tuple[Rows, float]:
         rows = self._unseen(self._space.encode([self._space.nth(index) for index in range(size)]))
         if not len(rows):
             raise SpaceExhausted
-        return _best(rows, _evaluate(acquisition, rows))
+        return _best(rows, self._evaluate(acquisition, rows))
 
     def _climb(self, acquisition: AcquisitionFunction) -> tuple[Rows, float]:
         """Climb from the most promising of many points, all at once, with steps that get smaller."""
@@ -127,7 +128,7 @@ class Search:
         fresh = [self._spread(_SPREAD // share), self._near_best(_NEAR // share)]
         kept = [] if self._promising is None else [self._promising]
         pool = self._unseen(np.vstack([*kept, *fresh]))
-        values = _evaluate(acquisition, pool)
+        values = self._evaluate(acquisition, pool)
         order = np.argsort(-values, kind="stable")
         self._promising = pool[order[: len(order) // _SHARE]]
         return pool[order], values[order]
@@ -136,7 +137,7 @@ class Search:
         """Move each climber to its best neighbour if that is better, in place; return the largest gain."""
         neighbours = [self._neighbours(climber, width) for climber in climbers]
         scores = np.split(
-            _evaluate(acquisition, np.vstack(neighbours)), np.cumsum([len(rows) for rows in neighbours])[:-1]
+            self._evaluate(acquisition, np.vstack(neighbours)), np.cumsum([len(rows) for rows in neighbours])[:-1]
         )
         gain = 0.0
         for place, (rows, score) in enumerate(zip(neighbours, scores, strict=True)):
@@ -151,11 +152,11 @@ class Search:
         return self._space.spread(self._generator.random((count, len(self._space.parameters))))
 
     def _near_best(self, count: int) -> Rows:
-        """Change one or two parameters of the best trials."""
+        """Change one or two parameters of the best trials, those of related jobs too, which may lie outside."""
+        dimensions = len(self._space.parameters)
         best = np.argsort(-self._history.objectives, kind="stable")[:5]
-        rows = self._history.rows[self._generator.choice(best, count)]
+        rows = self._space.snap(self._history.rows[self._generator.choice(best, count), :dimensions])
         fresh = self._spread(count)
-        dimensions = rows.shape[1]
         changed = self._generator.random(rows.shape) < min(1.0, 2 / dimensions)
         return np.where(changed, fresh, rows)
 
@@ -181,6 +182,16 @@ class Search:
             return parameter.to_unit([near for near in values if parameter.minimum <= near <= parameter.maximum])
         return unit + width * self._generator.standard_normal(_VARIANTS)
 
+    def _evaluate(self, acquisition: AcquisitionFunction, rows: Rows) -> Rows:
+        with torch.no_grad():
+            values: Rows = acquisition(self._inputs(rows)[:, None, :]).numpy()
+        return values
+
+    def _inputs(self, rows: Rows) -> torch.Tensor:
+        """Return what the model knows the job's own points by."""
+        relatives = self._history.rows.shape[1] - len(self._space.parameters)
+        return torch.from_numpy(switched(rows, relatives))
+
     def _unseen(self, rows: Rows) -> Rows:
         unique = np.unique(rows, axis=0)
         return unique[[row.tobytes() not in self._seen for row in unique]]
@@ -189,9 +200,3 @@ class Search:
 def _best(rows: Rows, values: Rows) -> tuple[Rows, float]:
     place = int(np.argmax(values))
     return rows[place], float(values[place])
-
-
-def _evaluate(acquisition: AcquisitionFunction, rows: Rows) -> Rows:
-    with torch.no_grad():
-        values: Rows = acquisition(torch.from_numpy(rows)[:, None, :]).numpy()
-    return values
