@@ -40,8 +40,8 @@ CASES = {
 
 STARTS = {"related": 2, "related-5": 5}
 METHODS = ("alone", "joined", *STARTS)
-"""Without the parent's trials; with them as the job's own, as for identical data and algorithms; with them as those of a
-related job, where the model takes over after so many own ones."""
+"""Without the parent's trials; with them as the job's own, as for identical data and algorithm; with them as those of a
+related job, where the model takes over after so many own trials."""
 
 PARENT_TRIALS, TRIALS, SLOTS = 30, 20, 2
 AT = (5, 10, 15, 20)

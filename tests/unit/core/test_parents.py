@@ -111,7 +111,7 @@ def test_trials_of_another_task_are_placed_on_the_jobs_scales() -> None:
     space = Space(
         (Continuous("lr", 0.01, 1.0, Scale.LOG), Integer("batch", 16, 32), Categorical("optimizer", ("adam", "sgd")))
     )
-    inside = {"lr": 0.1, "batch": 24, "optimizer": "sgd"}
+    inside: dict[str, Any] = {"lr": 0.1, "batch": 24, "optimizer": "sgd"}
     points = [
         inside,
         inside | {"lr": 100.0, "batch": 8},

@@ -131,7 +131,7 @@ def test_ends_that_a_scale_cannot_tell_apart_are_still_two(scale: Scale) -> None
 def test_a_value_of_another_space_has_a_place_outside_of_the_range(
     parameter: Parameter, text: str, place: float
 ) -> None:
-    assert Space((parameter,)).place({parameter.name: text}) == (pytest.approx(place),)
+    assert Space((parameter,)).place({parameter.name: text}) == pytest.approx((place,))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ MOST_TRIALS = 1000
 
 _LONGEST_MESSAGE = 1024
 
-Found = TypeVar("Found", Observation, RelatedTrial)
+Found = TypeVar("Found", bound=Observation | RelatedTrial)
 
 
 @dataclass(frozen=True, slots=True)
