@@ -34,13 +34,13 @@ def test_a_job_starts_when_its_parent_has_ended_and_learns_from_its_trials(start
     )
     wait_until(lambda: lab.cluster.condition("ParentsReady", "heir").get("reason") == "ParentMissing", "it waits")
     assert lab.cluster.wait_for_phase("Pending", name="heir")["status"].get("startTime") is None
-    lab.cluster.apply(job_manifest(lab.namespace, "base", limits={"maxTrials": 4, "maxParallelTrials": 4}))
+    lab.cluster.apply(job_manifest(lab.namespace, "base", limits={"maxTrials": 5, "maxParallelTrials": 5}))
     base = lab.cluster.wait_for_phase("Completed", name="base")["status"]
 
     heir = lab.cluster.wait_for_phase("Completed", name="heir")["status"]
     assert heir["suggestion"]["source"] == "Model"
-    assert "4 trials" in heir["suggestion"]["message"]
-    assert "4 of the 4 trials of base" in lab.cluster.condition("ParentsReady", "heir")["message"]
+    assert "5 trials" in heir["suggestion"]["message"]
+    assert "5 of the 5 trials of base" in lab.cluster.condition("ParentsReady", "heir")["message"]
     assert heir["bestTrial"]["name"] == "heir-0001"
     overall = heir["overallBestTrial"]
     assert float(overall["objective"]) == max(float(it["bestTrial"]["objective"]) for it in (base, heir))
