@@ -1,6 +1,6 @@
 """Compares ways to start from the trials of another job, where they help and where they mislead.
 
-    python -m tests.benchmarks.suggest_warm --seeds 8 --json warm.jsonl
+    python -m tests.benchmarks.suggest_warm --seeds 5 --json warm.jsonl
 
 Needs the packages of `tests/benchmarks/requirements.txt`. Searches that the file has are not run again.
 """
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     lines = options.json.read_text().splitlines() if options.json.exists() else []

@@ -141,6 +141,7 @@ def test_what_one_task_tunes_the_other_may_fix() -> None:
 
 def test_of_very_many_trials_the_best_and_a_sample_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TRIALS", 9)
+    monkeypatch.setattr(module, "MOST_RELATED", 6)
     objectives = [float("nan"), *(number / 100 for number in range(60)), None]
     trials = [
         tried(number, value) if value is not None else trial(number, TrialPhase.FAILED)
@@ -151,6 +152,9 @@ def test_of_very_many_trials_the_best_and_a_sample_are_learned_from(monkeypatch:
     assert found[:3] == [0.59, 0.58, 0.57]
     assert len(found) <= 9
     assert min(value for value in found[3:] if value is not None) < 0.1
+    others = inherit(child(transfer=True), parent(), trials).related
+    assert [item.objective for item in others[:2]] == [0.59, 0.58]
+    assert len(others) <= 6
 
 
 def test_a_job_waits_for_its_parents_and_can_be_stopped_meanwhile() -> None:

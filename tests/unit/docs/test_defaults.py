@@ -46,6 +46,8 @@ def test_the_length_of_the_start() -> None:
     assert found
     page = " ".join((DOCS / "suggestions.md").read_text().split())
     assert f"until {found.group(1)} trials have ended with a finite objective" in page
+    related = re.search(r"^RELATED_START = 2$", source, re.MULTILINE)
+    assert related, "docs/warm-start.md and decision 0004 say two"
 
 
 @pytest.mark.parametrize("kind", [EarlyStoppingType.AUTO, EarlyStoppingType.MEDIAN])

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tuning_operator.core.trials import Trial, Value
 
 CONDITION = "ParentsReady"
-MOST_TRIALS = 1000
-"""As many trials of a parent are learned from, the best third of them and a sample of the others."""
+MOST_TRIALS, MOST_RELATED = 1000, 150
+"""As many trials of a parent are learned from, the best third of them and a sample of the others; the second of another
+task's."""
 
 _LONGEST_MESSAGE = 1024
 
@@ -126,8 +127,8 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
         parent.name,
         parent.uid,
         parent.completion_time,
-        observations=_telling(job, observations),
-        related=_telling(job, related),
+        observations=_telling(job, observations, MOST_TRIALS),
+        related=_telling(job, related, MOST_RELATED),
         total=len(ended),
         best=None if job.spec.transfer else _best(parent, ended),
     )
@@ -181,14 +182,14 @@ def _best(job: Job, trials: Sequence[Trial]) -> BestTrial | None:
     return BestTrial(job.name, best.name, latest.value, latest.epoch, job.spec.space.render(best.parameters))
 
 
-def _telling(job: Job, observations: Sequence[Found]) -> tuple[Found, ...]:
-    if len(observations) <= MOST_TRIALS:
+def _telling(job: Job, observations: Sequence[Found], most: int) -> tuple[Found, ...]:
+    if len(observations) <= most:
         return tuple(observations)
     orient = job.spec.objective.goal.orient
     worth = [-math.inf if each.objective is None else orient(each.objective) for each in observations]
     ranked = [observations[place] for place in sorted(range(len(worth)), key=lambda place: -worth[place])]
-    best, rest = ranked[: MOST_TRIALS // 3], ranked[MOST_TRIALS // 3 :]
-    return (*best, *rest[:: math.ceil(len(rest) / (MOST_TRIALS - len(best)))])
+    best, rest = ranked[: most // 3], ranked[most // 3 :]
+    return (*best, *rest[:: math.ceil(len(rest) / (most - len(best)))])
 
 
 def _names(spec: JobSpec) -> set[str]:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest.request import SuggestRequest
     from tuning_operator.core.trials import Value
 
-START, RELATED_START = 5, 2
+START = 5
+RELATED_START = 2
 """So many trials have to have an objective before the model takes over; the second where related jobs are known."""
 
 NUMERICAL_ERRORS = (BotorchError, NanError, NotPSDError, LinAlgError)
