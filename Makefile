@@ -58,10 +58,9 @@ slow: venv ## the pure tests that take longer
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	$(call pytest,tests -n auto --dist loadgroup -m api)
 
-# Faults are alone, since they have to be recovered from in time; of the others two run at a time: those on the whole
-# cluster mostly wait, and those that only take the processor's time come last.
-test: check builds faults-fast ## all tests: unit, faults, API server, whole cluster
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line e2e api slow
+# Of those that run beside each other the one mostly waits, and the other only takes the processor's time.
+test: check builds faults-fast api ## all tests: unit, faults, API server, whole cluster
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line e2e slow
 
 clean: ## remove the Python environment (make cluster-down stops the cluster)
 	rm -rf $(VENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ JOB_LABEL = "tuning-operator.dev/job"
 MOUNT = "checkpoints"
 GATE = "kueue.x-k8s.io/admission"
 MERGE = "application/merge-patch+json"
+EVICTED = threading.Event()
+"""Until then the training of the example that resumes does not end, however late its test begins."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def checkpoints_of(lab: Lab, job: str) -> None:
     before = folder(lab.pods(job)[first])
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first}}
     lab.cluster.api.call("POST", f"{lab.pod_path(first)}/eviction", eviction)
+    EVICTED.set()
     _, (trial,) = lab.end(job)
     assert (trial["attempt"], trial["disruptions"], trial["failures"]) == (2, 1, 0)
     assert folder(lab.pods(job)[second]) == before == ("checkpoints", "$(TUNING_TRIAL)", f"{job}-0001")
@@ -199,7 +203,7 @@ def limits(trials: int, parallel: int) -> dict[str, Any]:
 
 EXAMPLES = {
     "checkpoints.yaml": Example(
-        checkpoints_of, lambda _: Training((0.5,) * 6, epoch_seconds=1.0), shorter=limits(1, 1)
+        checkpoints_of, lambda _: Training((0.5,) * 4, epoch_seconds=0.5, until=EVICTED), shorter=limits(1, 1)
     ),
     "completion.yaml": Example(
         end_of,
