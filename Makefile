@@ -43,9 +43,7 @@ types: venv
 imports: venv
 	@$(VENV)/bin/lint-imports
 
-# Of those that run beside each other each says when it begins, and the rest of what it says is kept together.
 define pytest
-@echo "$@ begins"
 @echo "== $@"; $(PY) -m pytest -q $(1)
 endef
 
@@ -58,9 +56,8 @@ slow: venv ## the pure tests that take longer
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	$(call pytest,tests -n auto --dist loadgroup -m api)
 
-# Of those that run beside each other the one mostly waits, and the other only takes the processor's time.
-test: check builds faults-fast api ## all tests: unit, faults, API server, whole cluster
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line e2e slow
+# One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
+test: check builds slow faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
 
 clean: ## remove the Python environment (make cluster-down stops the cluster)
 	rm -rf $(VENV)

@@ -6,7 +6,7 @@ E2E_ARGS ?=
 
 # The one waits for the processor, the other for the network.
 builds: packages
-	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) cluster-build images-build
+	@$(MAKE) --no-print-directory -j2 cluster-build images-build
 
 demo: venv builds images ## tune a small network on Fashion-MNIST in a real cluster, and watch it
 	@$(PY) -m examples.demo up $(DEMO_ARGS)
@@ -14,7 +14,5 @@ demo: venv builds images ## tune a small network on Fashion-MNIST in a real clus
 demo-down: venv ## remove what the demo installed (make cluster-down stops the cluster)
 	@$(PY) -m examples.demo down
 
-# Not as prerequisites: `make test` would start what has none before it.
-e2e: venv ## the tests on the whole cluster
-	@$(MAKE) --no-print-directory builds images
+e2e: venv builds images ## the tests on the whole cluster
 	$(call pytest,tests -m e2e $(E2E_ARGS))
