@@ -93,7 +93,8 @@ def test_what_befalls_a_node_befalls_the_attempt(start_lab: Callable[..., Lab]) 
     assert cluster.wait_for_phase("Stopped", name="stops")["status"]["trialCounts"]["stopped"] == 1
     assert pods_of(cluster, "stops-") == []
     wait_until(
-        lambda: batch_jobs(cluster) == ["fails-0001-1", "fails-0001-2", "loses-0001-2", "yields-0001-2"],
+        # The first of `fails` is kept if its controller has ended it before the operator saw the failure.
+        lambda: {*batch_jobs(cluster)} - {"fails-0001-1"} == {"fails-0001-2", "loses-0001-2", "yields-0001-2"},
         "what was cut short is gone, and what has ended by itself is kept",
         describe=lambda: batch_jobs(cluster),
     )
