@@ -98,6 +98,36 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
     assert (set(it.world.trials), set(it.world.pods)) == before
 
 
+@pytest.mark.parametrize(
+    ("call", "told"), [("delete_pod", ["job-0001", "job-0002"]), ("patch_trial_status", ["job-0001"])]
+)
+def test_what_has_been_committed_is_told_of_though_the_pass_fails(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, call: str, told: list[str]
+) -> None:
+    it = Bench(runner)
+    it.reconcile(4)
+    it.world.job["spec"]["stop"] = True
+    works, events = getattr(it.connection, call), []
+
+    async def changed_meanwhile(namespace: str, name: str, *rest: Any) -> Any:
+        if name.startswith("job-0002"):
+            raise ApiError(ErrorKind.CONFLICT, f"{name} has changed")
+        return await works(namespace, name, *rest)
+
+    async def create_event(_namespace: str, body: Body) -> None:
+        if body["reason"] == "TrialStopped" and body["regarding"]["kind"] == "TuningTrial":
+            events.append(body["regarding"]["name"])
+
+    monkeypatch.setattr(it.connection, call, changed_meanwhile)
+    monkeypatch.setattr(it.connection, "create_event", create_event)
+    with pytest.raises(ApiError, match="has changed"):
+        runner.run(it.operator._reconciler.reconcile(KEY))
+    assert events == told
+    monkeypatch.setattr(it.connection, call, works)
+    it.reconcile()
+    assert events == ["job-0001", "job-0002"]
+
+
 def test_what_belongs_to_an_earlier_job_of_the_name_is_waited_for(runner: asyncio.Runner) -> None:
     it = Bench(runner)
     it.reconcile(3)

@@ -113,7 +113,20 @@ class Reconciler:
         decision = decide(snapshot)
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)
-        await self._commit_trials(snapshot, decision)
+        failures = await self._commit_trials(snapshot, decision)
+        try:
+            if failures:
+                raise next(iter(failures.values()))
+            return await self._act(key, observed, decision)
+        except ApiError:
+            # What has been committed of trials stands, and the next pass will not tell of it again.
+            told = (notice for notice in decision.notices if notice.trial and notice.trial not in failures)
+            await self._tell(tuning_job.job, tuple(told), decision.trials)
+            raise
+
+    async def _act(self, key: JobKey, observed: Observed, decision: Decision) -> Outcome:
+        """Carry out what has been committed, and tell of it."""
+        tuning_job, snapshot = observed.tuning_job, observed.snapshot
         await delete_pods(self._cluster, key, snapshot.job, decision)
         if self._closing:
             return Outcome()
@@ -177,7 +190,8 @@ class Reconciler:
             found[refusal.type] = refusal
         return found
 
-    async def _commit_trials(self, snapshot: Snapshot, decision: Decision) -> None:
+    async def _commit_trials(self, snapshot: Snapshot, decision: Decision) -> dict[str, BaseException]:
+        """Write the statuses of the trials that changed; returns what failed, by the trial's name."""
         namespace = snapshot.job.namespace
         results = await asyncio.gather(
             *(
@@ -188,16 +202,18 @@ class Reconciler:
             ),
             return_exceptions=True,  # none of them may still be under way when the next pass begins
         )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
         before = {trial.name: trial for trial in snapshot.trials}
-        for trial in decision.changed:
+        failures: dict[str, BaseException] = {}
+        for trial, result in zip(decision.changed, results, strict=True):
+            if isinstance(result, BaseException):
+                failures[trial.name] = result
+                continue
             known, status = before[trial.name].status, trial.status
             if status.stop and status.stop.epoch is not None and not known.stop:
                 metrics.EARLY_STOPS.labels(status.stop.reason).inc()
             if status.would_stop and not known.would_stop:
                 metrics.DRY_RUN_STOPS.labels(status.would_stop.reason).inc()
+        return failures
 
     async def _create_pods(
         self, key: JobKey, observed: Observed, decision: Decision
