@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from kubernetes import client, config
 
 from tests.cluster.controlplane import ControlPlane
 from tests.waiting import wait_until
+from tests.zygote import Zygote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,12 @@ def _knows_the_resources(server: ControlPlane) -> bool:
         return False
     documented = server.kubectl("get", f"--raw={document}")
     return all(kind in documented for kind in ("HyperparameterTuningJob", "TuningTrial"))
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    with contextlib.closing(Zygote()) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

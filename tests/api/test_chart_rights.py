@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tests.zygote import Zygote
+
 pytestmark = pytest.mark.api
 
 JOB: dict[str, Any] = {
@@ -66,7 +68,7 @@ def worse_and_worse(_parameters: Mapping[str, Any], pod: str) -> Training:
     ("values", "namespaces"), [({"watchNamespaces": ["team"]}, ["team"]), ({"clusterWide": True}, ["*"])]
 )
 def test_a_whole_job_uses_all_rights_and_lacks_none(
-    tmp_path: Path, values: dict[str, Any], namespaces: list[str]
+    tmp_path: Path, zygote: Zygote, values: dict[str, Any], namespaces: list[str]
 ) -> None:
     with ControlPlane(tmp_path / "control-plane", audit=True) as server:
         for namespace in ("tuning", "team"):
@@ -82,7 +84,7 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
                 tmp_path / "prometheus", [kubelet.target(f"job-000{n}-1") for n in (1, 2, 3)], scrape_interval=0.5
             ) as prometheus,
         ):
-            operator = operator_process(account, namespaces, prometheus.url, tmp_path / "operator.log")
+            operator = operator_process(account, namespaces, prometheus.url, tmp_path / "operator.log", zygote=zygote)
             operator.start()
             try:
                 take_names_for_a_while(cluster, job_manifest("team", **JOB))

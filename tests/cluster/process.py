@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,17 @@ class ProcessFailedError(RuntimeError):
 
 class PortTakenError(ProcessFailedError):
     """The process ended because another one had taken its port."""
+
+
+class Running(Protocol):
+    """What of `subprocess.Popen` is needed of a process that was started."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
 
 
 class Process:
@@ -62,7 +73,7 @@ class Process:
         self._ready = ready
         self._ready_seconds = ready_seconds
         self._stop_seconds = stop_seconds
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: Running | None = None
 
     @property
     def alive(self) -> bool:
@@ -91,8 +102,11 @@ class Process:
     def launch(self) -> None:
         """Start it and do not wait."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._running = self._launch()
+
+    def _launch(self) -> Running:
         with self.log.open("ab") as output:
-            self._running = subprocess.Popen(
+            return subprocess.Popen(
                 [*_tied_to_this_process(), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -28,7 +28,7 @@ from tests.faults.operators import Operator
 from tests.faults.proxy import Proxy, kubernetes_call, prometheus_call
 from tests.faults.script import Script, three_jobs
 from tests.faults.server import Server
-from tests.faults.zygote import Zygote
+from tests.zygote import Zygote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,7 +114,7 @@ class Lab:
         shutil.rmtree(self.directory, ignore_errors=True)
         async with contextlib.AsyncExitStack() as stack:
             self.server = await stack.enter_async_context(Server(self.control_plane.kubeconfig))
-            self.zygote = await stack.enter_async_context(Zygote())
+            self.zygote = stack.enter_context(contextlib.closing(Zygote()))
             self.target = await self._serve_metrics(stack)
             self.prometheus = stack.enter_context(self.new_prometheus("prometheus"))
             if await self.server.get(f"/api/v1/nodes/{NODE}") is None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.faults.zygote import Zygote
+    from tests.zygote import Child, Zygote
 
 RESTART_SECONDS = 0.1
 
@@ -31,7 +31,7 @@ class Operator:
         self._arguments = arguments
         self._kubeconfig = kubeconfig
         self._log = log
-        self._pid: int | None = None
+        self._child: Child | None = None
         self.ends = 0
 
     async def run(self) -> None:
@@ -40,32 +40,28 @@ class Operator:
             while True:
                 metrics, health = free_ports(2)
                 ports = (f"--metrics-port={metrics}", f"--health-port={health}")
-                self._pid = await self._zygote.fork([*self._arguments, *ports], self._kubeconfig, self._log)
-                await _death(self._pid)
-                self.ends += self._pid is not None
-                self._pid = None
+                self._child = child = self._zygote.fork([*self._arguments, *ports], self._kubeconfig, self._log)
+                await _death(child)
+                self.ends += self._child is not None
+                self._child = None
                 await asyncio.sleep(RESTART_SECONDS)
         finally:
             self.kill()
 
     def kill(self) -> None:
         """End it and all of its processes at once, as the loss of its node would."""
-        pid, self._pid = self._pid, None
-        if pid is not None:
+        child, self._child = self._child, None
+        if child is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+                os.killpg(child.pid, signal.SIGKILL)
 
 
-async def _death(pid: int) -> None:
+async def _death(child: Child) -> None:
     """Wait until a process has ended."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
     loop, dead = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(handle, dead.set)
+    loop.add_reader(child, dead.set)
     try:
         await dead.wait()
     finally:
-        loop.remove_reader(handle)
-        os.close(handle)
+        loop.remove_reader(child)
+    child.poll()  # reaps it

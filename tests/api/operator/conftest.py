@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.controlplane import ControlPlane
     from tests.cluster.process import Process
+    from tests.zygote import Zygote
 
 
 @dataclass
@@ -33,7 +34,9 @@ class Lab:
 
 
 @pytest.fixture
-def start_lab(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+def start_lab(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, zygote: Zygote
+) -> Iterator[Callable[..., Lab]]:
     """Start operator, kubelet and Prometheus with a training; the operator can be left out at first."""
     with contextlib.ExitStack() as stack:
 
@@ -55,8 +58,9 @@ def start_lab(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> It
             prometheus = stack.enter_context(
                 Prometheus(tmp_path / "prometheus", targets, scrape_interval=scrape_interval)
             )
+            log = tmp_path / "operator.log"
             operator = operator_process(
-                control_plane.kubeconfig, [namespace], prometheus.url, tmp_path / "operator.log", *flags
+                control_plane.kubeconfig, [namespace], prometheus.url, log, *flags, zygote=zygote
             )
             if run_operator:
                 operator.start()

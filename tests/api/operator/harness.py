@@ -12,24 +12,26 @@ from tests.cluster.process import Process
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from tests.zygote import Child, Zygote
 
 GROUP = "/apis/tuning-operator.dev/v1alpha1"
 METRIC = "validation:accuracy"
 
 
 def operator_process(
-    kubeconfig: Path, namespaces: Sequence[str], prometheus_url: str, log: Path, *flags: str
+    kubeconfig: Path,
+    namespaces: Sequence[str],
+    prometheus_url: str,
+    log: Path,
+    *flags: str,
+    zygote: Zygote | None = None,
 ) -> Process:
-    """The operator as a process of its own; the caller starts and stops it."""
+    """The operator as a process of its own; the caller starts and stops it. With a zygote it starts at once."""
     metrics, health = free_ports(2)
-    command = [
-        "/usr/bin/env",
-        f"KUBECONFIG={kubeconfig}",
-        sys.executable,
-        "-m",
-        "tuning_operator",
+    arguments = [
         f"--namespaces={','.join(namespaces)}",
         f"--prometheus-url={prometheus_url}",
         f"--metrics-port={metrics}",
@@ -38,7 +40,25 @@ def operator_process(
         "--log-format=plain",
         *flags,
     ]
-    return Process("operator", command, log, lambda: answers(f"http://127.0.0.1:{health}/healthz"))
+
+    def ready() -> bool:
+        return answers(f"http://127.0.0.1:{health}/healthz")
+
+    if zygote is not None:
+        return _Forked(zygote, arguments, kubeconfig, log, ready)
+    command = ["/usr/bin/env", f"KUBECONFIG={kubeconfig}", sys.executable, "-m", "tuning_operator", *arguments]
+    return Process("operator", command, log, ready)
+
+
+class _Forked(Process):
+    def __init__(
+        self, zygote: Zygote, arguments: Sequence[str], kubeconfig: Path, log: Path, ready: Callable[[], bool]
+    ) -> None:
+        super().__init__("operator", arguments, log, ready)
+        self._zygote, self._kubeconfig = zygote, kubeconfig
+
+    def _launch(self) -> Child:
+        return self._zygote.fork(self.command, self._kubeconfig, self.log)
 
 
 def metrics_page(operator: Process) -> str:

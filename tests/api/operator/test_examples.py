@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.cluster.controlplane import ControlPlane
+    from tests.zygote import Zygote
 
 # One operator for the module, so all of it has to run in one process.
 pytestmark = [pytest.mark.api, pytest.mark.xdist_group("examples")]
@@ -123,7 +124,8 @@ def checkpoints_of(lab: Lab, job: str) -> None:
     before = folder(lab.pods(job)[first])
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first}}
     lab.cluster.api.call("POST", f"{lab.pod_path(first)}/eviction", eviction)
-    EVICTED.set()
+    wait_until(lambda: second in lab.pods(job), "the second attempt begins")
+    EVICTED.set()  # not before: a kubelet that has not seen the eviction yet would let the first attempt complete
     _, (trial,) = lab.end(job)
     assert (trial["attempt"], trial["disruptions"], trial["failures"]) == (2, 1, 0)
     assert folder(lab.pods(job)[second]) == before == ("checkpoints", "$(TUNING_TRIAL)", f"{job}-0001")
@@ -275,7 +277,7 @@ def merged(value: Any, patch: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> Iterator[Lab]:
     directory, namespace = tmp_path_factory.mktemp("examples"), control_plane.create_namespace("examples")
     cluster = Cluster(control_plane.kubeconfig, namespace)
     jobs = {name: job_of(name) for name in EXAMPLES}
@@ -296,6 +298,7 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
             prometheus.url,
             directory / "operator.log",
             "--sidecar-image=registry.example.com/sidecar:1",
+            zygote=zygote,
         )
         operator.start()
         stack.callback(operator.stop)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.controlplane import ControlPlane
     from tests.cluster.process import Process
+    from tests.zygote import Zygote
 
 # One operator for the module, so all of it has to run in one process.
 pytestmark = [pytest.mark.api, pytest.mark.xdist_group("failures")]
@@ -125,7 +126,7 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> Iterator[Lab]:
     folder, api = tmp_path_factory.mktemp("failures"), Api(control_plane.kubeconfig)
     names = {name: control_plane.create_namespace(f"failures-{name}") for name in ("jobs", *NAMESPACES.values())}
     api.call("PATCH", f"/api/v1/namespaces/{names['restricted']}", RESTRICTED, kind="application/merge-patch+json")
@@ -148,7 +149,12 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, scrape_interval=0.5))
         flags = (f"--image-pull-grace={GRACE_SECONDS}", "--resync-interval=5")
         operator = operator_process(
-            control_plane.kubeconfig, list(names.values()), prometheus.url, folder / "operator.log", *flags
+            control_plane.kubeconfig,
+            list(names.values()),
+            prometheus.url,
+            folder / "operator.log",
+            *flags,
+            zygote=zygote,
         )
         operator.start()
         stack.callback(operator.stop)
