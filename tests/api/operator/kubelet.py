@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.cluster.api import Api
 
+NEVER = threading.Event()
+"""Nobody sets it: a training until then goes on until its Pod is deleted."""
 _NODE = "test-node"
 
 
@@ -269,13 +271,17 @@ class Kubelet:
         kubelet = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # a connection and a thread for each target, not for each scrape
+
             def do_GET(self) -> None:
                 page = kubelet._page(*self.path.removeprefix("/").split("/"))
+                body = (page or "").encode()
                 with contextlib.suppress(BrokenPipeError):  # Prometheus waits no longer than a scrape interval
                     self.send_response(200 if page is not None else 404)
                     self.send_header("Content-Type", "text/plain; version=0.0.4")
+                    self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
-                    self.wfile.write((page or "").encode())
+                    self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
                 """Keep the test's output clean."""

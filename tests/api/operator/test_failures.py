@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.operator.harness import GROUP, METRIC, Cluster, is_healthy, job_manifest, metrics_page, operator_process
-from tests.api.operator.kubelet import Kubelet, Training
+from tests.api.operator.kubelet import NEVER, Kubelet, Training
 from tests.cluster.api import Api
 from tests.cluster.prometheus import Prometheus
 from tests.waiting import wait_until
@@ -35,7 +35,6 @@ pytestmark = [pytest.mark.api, pytest.mark.xdist_group("failures")]
 
 GRACE_SECONDS = 2
 EPOCHS = 12
-NEVER = threading.Event()
 SCHEMA_UPGRADED, POLICY_MADE, QUOTA_SEEN = (threading.Event() for _ in range(3))
 NORMAL = Training(tuple(epoch / 100 for epoch in range(1, EPOCHS + 1)), epoch_seconds=0.1)
 ENDLESS = replace(NORMAL, until=NEVER)

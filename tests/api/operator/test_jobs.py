@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.operator.harness import job_manifest
-from tests.api.operator.kubelet import Training
+from tests.api.operator.kubelet import NEVER, Training
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -284,8 +284,9 @@ def test_failed_trials_are_told_and_end_the_job_at_their_limit(start_lab: Callab
 
 
 def test_a_pod_that_somebody_deletes_is_tried_again_without_loss(start_lab: Callable[..., Lab]) -> None:
-    def train(_parameters: Mapping[str, Any], _pod: str) -> Training:
-        return Training(tuple(epoch / 20 for epoch in range(1, 21)), epoch_seconds=0.2)
+    def train(_parameters: Mapping[str, Any], pod: str) -> Training:
+        until = NEVER if pod == "job-0001-1" else None
+        return Training(tuple(epoch / 20 for epoch in range(1, 21)), epoch_seconds=0.2, until=until)
 
     lab = start_lab(train)
     lab.cluster.apply(job_manifest(lab.namespace, limits={"maxTrials": 1}))

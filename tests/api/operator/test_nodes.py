@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import urllib.error
 from dataclasses import replace
 from http import HTTPStatus
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.operator.harness import job_manifest
-from tests.api.operator.kubelet import Training
+from tests.api.operator.kubelet import NEVER, Training
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.api
 
-NEVER = threading.Event()
 GOOD = Training((0.1, 0.2, 0.3))
 ENDLESS = replace(GOOD, until=NEVER)
 MUTE = replace(GOOD, values=(0.9,), leaves_message=False, until=None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.operator.harness import job_manifest
-from tests.api.operator.kubelet import Training
+from tests.api.operator.kubelet import NEVER, Training
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ GATE = "kueue.x-k8s.io/admission"
 MERGE = "application/merge-patch+json"
 
 
-def steady(_parameters: Mapping[str, Any], _pod: str) -> Training:
-    return Training((0.5,) * 10, epoch_seconds=0.2)
+def steady(_parameters: Mapping[str, Any], pod: str) -> Training:
+    """The first Pod does not end by itself: it is there to be preempted."""
+    return Training((0.5,) * 10, epoch_seconds=0.2, until=NEVER if pod == "job-0001-1" else None)
 
 
 class Queue:
