@@ -105,7 +105,7 @@ class Namespace:
             lambda: self.phase(job) in {"Completed", "Stopped", "Failed"},
             f"job {job} has ended",
             seconds,
-            lambda: self.kubectl("get", "tuningjobs,tuningtrials,pods", "-o", "wide"),
+            lambda: self.kubectl("get", "tuningjobs,tuningtrials,pods,events", "-o", "wide"),
         )
         status: dict[str, Any] = self.job(job)["status"]
         return status

@@ -22,6 +22,8 @@ def test_two_pods_find_each_other_and_train_one_network(namespace: Namespace) ->
     manifest["metadata"]["name"] = JOB
     manifest["spec"]["limits"] = {"maxTrials": 1}
     manifest["spec"]["staticParameters"] |= {"epochs": str(EPOCHS), "num_training_samples": "2000"}
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    container["resources"]["requests"]["cpu"] = "100m"  # both fit beside whatever else runs on a node of two cores
     namespace.apply(manifest)
     namespace.wait_for_end(JOB)
     (trial,) = (each["status"] for each in namespace.trials(JOB))
