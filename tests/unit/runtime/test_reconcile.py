@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import math
 from dataclasses import replace
 from datetime import timedelta
@@ -415,6 +416,24 @@ def test_a_failure_shows_in_a_condition_and_goes_when_a_pass_succeeds(runner: as
     it.reconcile()
     assert it.condition("Reconciled")["status"] == "True"
     assert it.condition("Reconciled")["lastTransitionTime"] == "2026-05-04T12:06:00Z"
+
+
+def test_a_job_that_has_ended_keeps_its_conditions_until_it_is_edited(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.world.job["spec"]["stop"] = True
+    it.reconcile()
+    assert it.status["phase"] == "Stopped"
+    before = copy.deepcopy(it.status)
+    it.report("HTTP 500: the write that has ended it took effect")
+    it.reconcile()
+    assert it.status == before
+    it.world.job["metadata"]["generation"] += 1
+    it.report("spec.limits: makes no sense")
+    assert it.condition("Reconciled")["message"] == "spec.limits: makes no sense"
+    it.reconcile()
+    assert it.condition("Reconciled")["status"] == "True"
+    assert it.condition("Stopped")["status"] == "True"
+    assert it.status["observedGeneration"] == it.world.job["metadata"]["generation"]
 
 
 def test_a_failure_that_cannot_be_written_is_let_go(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tuning_operator.core.savings import Savings
     from tuning_operator.core.summary import JobStatus
@@ -185,22 +186,33 @@ def _suggestion(newest: Trial) -> dict[str, Any]:
 def _render_conditions(summary: JobStatus, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Render conditions; `lastTransitionTime` moves only when the status of a condition does."""
     before = {item["type"]: item for item in recorded.get("conditions") or ()}
-    now = render_time(summary.now)
-    rendered = []
-    for kind, condition in sorted(summary.conditions.items()):
-        known = before.get(kind)
-        same = known is not None and known["status"] == condition.status
-        rendered.append(
-            {
-                "type": kind,
-                "status": condition.status,
-                "reason": condition.reason,
-                "message": condition.message[:1024],
-                "observedGeneration": summary.observed_generation,
-                "lastTransitionTime": known["lastTransitionTime"] if known and same else now,
-            }
-        )
-    return rendered
+    return [
+        _render_condition(condition, before.get(kind), summary.observed_generation, summary.now)
+        for kind, condition in sorted(summary.conditions.items())
+    ]
+
+
+def with_condition(
+    status: Mapping[str, Any], condition: Condition, generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Return the conditions of a job's recorded status, with this one in the place of its predecessor."""
+    others = [item for item in status.get("conditions") or () if item["type"] != condition.type]
+    known = next((item for item in status.get("conditions") or () if item["type"] == condition.type), None)
+    return [*others, _render_condition(condition, known, generation, now)]
+
+
+def _render_condition(
+    condition: Condition, known: Mapping[str, Any] | None, generation: int, now: datetime
+) -> dict[str, Any]:
+    same = known is not None and known["status"] == condition.status
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message[:1024],
+        "observedGeneration": generation,
+        "lastTransitionTime": known["lastTransitionTime"] if known and same else render_time(now),
+    }
 
 
 def _condition(item: Mapping[str, Any]) -> Condition:

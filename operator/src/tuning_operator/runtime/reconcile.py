@@ -14,11 +14,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuning_operator.api.job import render_status as render_job_status
+from tuning_operator.api.job import with_condition
 from tuning_operator.api.trial import render_status as render_trial_status
-from tuning_operator.api.values import render_time
 from tuning_operator.core.capacity import held_slots
 from tuning_operator.core.decide import Decision, decide
-from tuning_operator.core.job import Condition
+from tuning_operator.core.job import Condition, JobPhase
 from tuning_operator.core.notices import Notice
 from tuning_operator.core.sources import Gauges
 from tuning_operator.core.suggest import Strategy
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+
+_FINAL_PHASES = {phase.value for phase in JobPhase if phase.is_final}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,26 +159,22 @@ class Reconciler:
         self._parents.forget(key)
 
     async def report_failure(self, key: JobKey, message: str) -> None:
-        """Show in the job's conditions that a pass failed, so that users need not read the operator's log."""
+        """Show in the job's conditions that a pass failed, so that users need not read the operator's log.
+
+        A job that has ended is left as it is, unless somebody waits for what an edit of it does.
+        """
         try:
             body = await self._cluster.get_job(*key)
-            status = body.get("status") or {}
-            kept = [item for item in status.get("conditions") or () if item["type"] != "Reconciled"]
-            known = next((item for item in status.get("conditions") or () if item["type"] == "Reconciled"), None)
-            if known and known["status"] == "False" and known["message"] == message[:1024]:
+            status, generation = body.get("status") or {}, body["metadata"].get("generation", 1)
+            if status.get("phase") in _FINAL_PHASES and status.get("observedGeneration") == generation:
                 return
-            failed = {
-                "type": "Reconciled",
-                "status": "False",
-                "reason": "ReconcileError",
-                "message": message[:1024],
-                "observedGeneration": body["metadata"].get("generation", 1),
-                "lastTransitionTime": render_time(self._clock()),
-            }
-            if known and known["status"] == "False":
-                failed["lastTransitionTime"] = known["lastTransitionTime"]
+            failed = Condition("Reconciled", "False", "ReconcileError", message[:1024])
+            shown = ((item["type"], item["status"], item.get("message")) for item in status.get("conditions") or ())
+            if (failed.type, failed.status, failed.message) in shown:
+                return
+            conditions = with_condition(status, failed, generation, self._clock())
             version = body["metadata"]["resourceVersion"]
-            await self._cluster.patch_job_status(*key, {"conditions": [*kept, failed]}, version)
+            await self._cluster.patch_job_status(*key, {"conditions": conditions}, version)
         except ApiError as error:
             logger.warning("job %s/%s: its condition could not be written: %s", *key, error)
 
@@ -268,6 +266,11 @@ class Reconciler:
         if job.phase.is_final and decision.phase.is_final:
             self._gauge.update(key, None)
             changes: dict[str, Any] = {"observedGeneration": job.generation} if job.is_edited else {}
+            reconciled = observed.snapshot.conditions["Reconciled"]
+            if job.conditions.get("Reconciled", reconciled).status != reconciled.status:
+                changes["conditions"] = with_condition(
+                    tuning_job.status, reconciled, job.generation, observed.snapshot.now
+                )
         else:
             summary = summarize(observed.snapshot, decision)
             self._gauge.update(key, summary.phases)
