@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include tests/cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk examples/demo.mk tests/faults/faults.mk tests/soak/soak.mk
+include tests/cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk examples/demo.mk examples/experiment.mk tests/faults/faults.mk tests/soak/soak.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 

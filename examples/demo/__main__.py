@@ -16,9 +16,9 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+from examples.demo.install import NAMESPACE, delete_job, install, uninstall
 from examples.demo.view import closing_lines, progress_view, top_trials
 from examples.demo.watch import follow, looker
-from tests.cluster import release
 from tests.cluster.api import Api
 from tests.cluster.kubeconfig import WrongContextError
 from tests.cluster.tools import CommandError, Tools
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from examples.demo.story import Story
 
 EXAMPLE = Path(__file__).parents[1] / "fashion-mnist.yaml"
-NAMESPACE = "demo"
-OPERATOR_NAMESPACE = "tuning-system"
 PICTURE_COLUMNS = 122
 
 
@@ -45,7 +43,10 @@ def main() -> int:
     try:
         tools = Tools.for_test_cluster()
         if arguments.command == "down":
-            _down(tools, console)
+            uninstall(tools)
+            console.print(
+                "Removed the demo; the definitions of the resources stay (kubectl delete -f crds removes them)"
+            )
             return 0
         return _up(tools, console, arguments.minutes, arguments.save_svg)
     except (CommandError, WrongContextError, OSError) as error:
@@ -55,10 +56,9 @@ def main() -> int:
 
 def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) -> int:
     console.print("Installing Prometheus and the operator")
-    release.install_prometheus(tools)
-    release.Release(tools, OPERATOR_NAMESPACE, (NAMESPACE,)).install()
+    install(tools)
     name = yaml.safe_load(EXAMPLE.read_text())["metadata"]["name"]
-    _delete_job(tools, name)
+    delete_job(tools, name)
     tools.kubectl("apply", "--namespace", NAMESPACE, "-f", EXAMPLE)
     console.print(f"Applied {EXAMPLE.relative_to(Path.cwd())}; the same by hand:")
     console.print(
@@ -75,13 +75,6 @@ def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) ->
         console.print(Text(f"The job did not complete: it is {story.phase}{told}", style="bold red"))
         return 1
     return 0
-
-
-def _delete_job(tools: Tools, name: str) -> None:
-    """Delete the job of an earlier run and wait until garbage collection has taken its trials and Pods away."""
-    tools.kubectl("delete", "tuningjob", name, "--namespace", NAMESPACE, "--ignore-not-found")
-    dependents = ("tuningtrials,pods", "--namespace", NAMESPACE, "--selector", f"tuning-operator.dev/job={name}")
-    tools.kubectl("wait", "--for=delete", "--timeout=120s", *dependents)
 
 
 def _report(console: Console, story: Story, table: str) -> None:
@@ -102,15 +95,6 @@ def _save_picture(path: Path, story: Story, table: str) -> None:
     # The font that rich names is fetched from the network, which pages that show the picture do not allow.
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(re.sub(r"@font-face\s*{.*?}", "", svg, flags=re.DOTALL))
-
-
-def _down(tools: Tools, console: Console) -> None:
-    # The jobs first: their Pods go with them, with or without an operator.
-    tools.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")
-    release.Release(tools, OPERATOR_NAMESPACE, (NAMESPACE,)).uninstall()
-    tools.kubectl("delete", "namespace", OPERATOR_NAMESPACE, "--ignore-not-found", "--wait")
-    tools.kubectl("delete", "-f", release.PROMETHEUS_MANIFEST, "--ignore-not-found", "--wait")
-    console.print("Removed the demo; the definitions of the resources stay (kubectl delete -f crds removes them)")
 
 
 if __name__ == "__main__":

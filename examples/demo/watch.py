@@ -35,15 +35,16 @@ class Look(Protocol):
 
 def looker(api: Api, namespace: str, name: str) -> Look:
     """A function that reads the job and its trials."""
+    return lambda: read_story(*read_objects(api, namespace, name))
+
+
+def read_objects(api: Api, namespace: str, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The job and its trials as the API server gives them; raises `OSError` when it does not answer."""
     base = f"{GROUP}/namespaces/{namespace}"
-
-    def look() -> Story:
-        job = api.call("GET", f"{base}/tuningjobs/{name}")
-        trials = api.call("GET", f"{base}/tuningtrials?labelSelector=tuning-operator.dev/job%3D{name}")["items"]
-        # Trials of an earlier job of this name may still be waiting for their deletion.
-        return read_story(job, [trial for trial in trials if _owner(trial) == job["metadata"]["uid"]])
-
-    return look
+    job = api.call("GET", f"{base}/tuningjobs/{name}")
+    trials = api.call("GET", f"{base}/tuningtrials?labelSelector=tuning-operator.dev/job%3D{name}")["items"]
+    # Trials of an earlier job of this name may still be waiting for their deletion.
+    return job, [trial for trial in trials if _owner(trial) == job["metadata"]["uid"]]
 
 
 def _owner(trial: Mapping[str, Any]) -> str:

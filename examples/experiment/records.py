@@ -1,0 +1,157 @@
+"""What docs/experiment.json keeps of each job that has ended: read from the two custom resources, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+
+class Kind(StrEnum):
+    """Which of the two experiments a job belongs to."""
+
+    REFERENCE = "reference"
+    CROSSOVER = "crossover"
+
+
+class Stopping(StrEnum):
+    """The two variants of a job."""
+
+    OFF = "Off"
+    AUTO = "Auto"
+
+
+class Record(BaseModel):
+    """Cannot be changed; a value that is not a number, of a trial that diverged, is written as a text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class StopDecision(Record):
+    """Why a trial was stopped, as its status says."""
+
+    epoch: int
+    value: float
+    threshold: float
+    message: str
+
+
+class TrialRecord(Record):
+    """A trial; `curve` is pairs of epoch and value."""
+
+    number: int
+    parameters: dict[str, str]
+    phase: str
+    started: datetime | None
+    finished: datetime | None
+    training_seconds: int
+    curve: tuple[tuple[int, float], ...]
+    stop: StopDecision | None = None
+
+
+class JobRecord(Record):
+    """A job; `cores` are those of the machine it ran on, `epoch_seconds` those of a replayed epoch."""
+
+    name: str
+    kind: Kind
+    seed: int
+    stopping: Stopping
+    epoch_seconds: float | None
+    cores: int
+    epochs: int
+    workers: int
+    started: datetime
+    finished: datetime
+    training_seconds: int
+    best: int
+    best_value: float
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def clock_seconds(self) -> float:
+        """From the job's start to its end."""
+        return (self.finished - self.started).total_seconds()
+
+    @property
+    def stopped(self) -> tuple[TrialRecord, ...]:
+        """The trials that early stopping has ended."""
+        return tuple(trial for trial in self.trials if trial.phase == "EarlyStopped")
+
+    @property
+    def epochs_trained(self) -> int:
+        """By all trials."""
+        return sum(len(trial.curve) for trial in self.trials)
+
+    @property
+    def epochs_asked(self) -> int:
+        """What the trials would have trained without an end before their time."""
+        return self.epochs * len(self.trials)
+
+
+_JOBS = TypeAdapter(tuple[JobRecord, ...])
+
+
+def read_record(
+    job: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]],
+    *,
+    kind: Kind,
+    epoch_seconds: float | None,
+    cores: int,
+) -> JobRecord:
+    """Read a job that has completed, and its trials, as the API server gives them."""
+    spec, status = job["spec"], job["status"]
+    by_name = {trial["metadata"]["name"]: _read_trial(trial) for trial in trials}
+    return JobRecord(
+        name=job["metadata"]["name"],
+        kind=kind,
+        seed=spec["seed"],
+        stopping=spec["earlyStopping"]["type"],
+        epoch_seconds=epoch_seconds,
+        cores=cores,
+        epochs=spec["staticParameters"]["epochs"],
+        workers=spec["limits"]["maxParallelTrials"],
+        started=status["startTime"],
+        finished=status["completionTime"],
+        training_seconds=status["totalTrainingSeconds"],
+        best=by_name[status["bestTrial"]["name"]].number,
+        best_value=status["bestTrial"]["objective"],
+        trials=tuple(sorted(by_name.values(), key=lambda trial: trial.number)),
+    )
+
+
+def _read_trial(body: Mapping[str, Any]) -> TrialRecord:
+    status = body["status"]
+    curve, stop = status.get("curve") or {}, status.get("stopDecision")
+    return TrialRecord(
+        number=body["spec"]["number"],
+        parameters=body["spec"]["parameters"],
+        phase=status["phase"],
+        started=status.get("startTime"),
+        finished=status.get("completionTime"),
+        training_seconds=status.get("trainingSeconds", 0),
+        curve=tuple(zip(curve.get("epochs") or (), curve.get("values") or (), strict=True)),
+        stop=StopDecision(**{name: stop[name] for name in StopDecision.model_fields}) if stop else None,
+    )
+
+
+def load(file: Path) -> tuple[JobRecord, ...]:
+    """The records, none where there is no file."""
+    return _JOBS.validate_json(file.read_bytes()) if file.exists() else ()
+
+
+def save(file: Path, records: Iterable[JobRecord]) -> None:
+    """Write the records, each trial on a line of its own so that people can compare two versions."""
+    jobs = []
+    for record in sorted(records, key=lambda record: record.name):
+        trials = ",\n  ".join(trial.model_dump_json() for trial in record.trials)
+        jobs.append(f'{record.model_dump_json(exclude={"trials"})[:-1]}, "trials": [\n  {trials}]}}')
+    new = file.with_suffix(".new")
+    new.write_text("[\n" + ",\n".join(jobs) + "\n]\n")
+    new.replace(file)
