@@ -21,6 +21,8 @@ REPLAY = Path(__file__).with_name("replay.py")
 CURVES = Path(__file__).parents[2] / "tests" / "data" / "curves" / "fashion_mnist_small.npz"
 CONFIG = "experiment-replay"
 TRIALS, WORKERS, EPOCHS = 20, 2, 10
+IMAGES = 12_000
+"""What a trial of the reference trains on: twice the example's, so that it takes over 20 s and not a few scrapes."""
 EPOCH_SECONDS = (1.0, 3.0, 6.0)
 """Trials of about 10, 30 and 60 s."""
 
@@ -50,6 +52,7 @@ class Run:
             "limits": {"maxTrials": TRIALS, "maxParallelTrials": WORKERS},
             "earlyStopping": {"type": self.stopping},
         }
+        job["spec"]["staticParameters"]["num_training_samples"] = str(IMAGES)
         if self.epoch_seconds:
             _make_replay(job["spec"], self.epoch_seconds)
         return job
