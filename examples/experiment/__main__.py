@@ -26,6 +26,7 @@ from examples.experiment.plan import batches, config_map, remaining
 from examples.experiment.records import Kind, load, read_record, save
 from examples.experiment.tables import with_tables
 from tests.cluster.kubeconfig import WrongContextError
+from tests.cluster.release import install_prometheus
 from tests.cluster.tools import CommandError, Tools
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _run(tools: Tools, console: Console, kinds: Sequence[Kind], seeds: int, *, r
     _apply(tools, [config_map()])
     for batch in left:
         console.print(f"Running {', '.join(run.name for run in batch)}")
+        install_prometheus(tools, f"{batch[0].scrape_seconds}s")
         _apply(tools, [run.manifest() for run in batch])
         for record in _completed(tools, batch, console):
             records.append(record)
@@ -112,8 +114,14 @@ def _completed(tools: Tools, batch: Sequence[Run], console: Console) -> Iterator
                 waiting.remove(run)
                 told = "; ".join(closing_lines(story, datetime.now(UTC)))
                 console.print(f"  {run.name}: {told}", highlight=False, soft_wrap=True)
-                cores = len(os.sched_getaffinity(0))
-                yield read_record(job, trials, kind=run.kind, epoch_seconds=run.epoch_seconds, cores=cores)
+                yield read_record(
+                    job,
+                    trials,
+                    kind=run.kind,
+                    epoch_seconds=run.epoch_seconds,
+                    scrape_seconds=run.scrape_seconds,
+                    cores=len(os.sched_getaffinity(0)),
+                )
         if waiting and time.monotonic() > deadline:
             names = ", ".join(run.name for run in waiting)
             raise UnfinishedError(f"not done within {JOB_SECONDS:g} s: {names}. `run --resume` goes on here")

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from examples.experiment.records import Stopping
+from tests.benchmarks.early_stopping_replay import Study, replay
+from tests.benchmarks.early_stopping_rules import auto
+from tests.benchmarks.early_stopping_tasks import Task
+from tuning_operator.core.curves import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,6 +68,19 @@ def end_delay(job: JobRecord) -> float:
     return _mean(
         trial.training_seconds - trial.stop.epoch * (job.epoch_seconds or 0) for trial in job.stopped if trial.stop
     )
+
+
+def undelayed(job: JobRecord) -> float:
+    """Share of the epochs that `Auto` would have saved of a job that ran without it, had it known each at its end.
+
+    The job's trials are run again in virtual time, in their order and at their speed. That others would have been
+    suggested after a stop is left out of account.
+    """
+    curves = np.array([[value for _, value in trial.curve] for trial in job.trials])
+    seconds = np.array([trial.training_seconds / job.epochs for trial in job.trials])
+    whole = np.where(np.isfinite(curves), curves, -np.inf)
+    task = Task(job.name, whole, np.empty((len(whole), 0)), (), Goal.MAXIMIZE, curves)
+    return replay(Study(task, np.arange(len(whole)), seconds), auto(), job.workers).saved
 
 
 def gap(job: JobRecord) -> float:

@@ -56,13 +56,18 @@ class TrialRecord(Record):
 
 
 class JobRecord(Record):
-    """A job; `cores` are those of the machine it ran on, `epoch_seconds` those of a replayed epoch."""
+    """A job.
+
+    `cores` are those of the machine it ran on, `epoch_seconds` those of a replayed epoch, `scrape_seconds` those
+    between two looks of Prometheus at a Pod.
+    """
 
     name: str
     kind: Kind
     seed: int
     stopping: Stopping
     epoch_seconds: float | None
+    scrape_seconds: int
     cores: int
     epochs: int
     workers: int
@@ -103,6 +108,7 @@ def read_record(
     *,
     kind: Kind,
     epoch_seconds: float | None,
+    scrape_seconds: int,
     cores: int,
 ) -> JobRecord:
     """Read a job that has completed, and its trials, as the API server gives them."""
@@ -114,6 +120,7 @@ def read_record(
         seed=spec["seed"],
         stopping=spec["earlyStopping"]["type"],
         epoch_seconds=epoch_seconds,
+        scrape_seconds=scrape_seconds,
         cores=cores,
         epochs=spec["staticParameters"]["epochs"],
         workers=spec["limits"]["maxParallelTrials"],

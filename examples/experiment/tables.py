@@ -7,7 +7,7 @@ import re
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from examples.experiment.pairs import end_delay, gap, pairs
+from examples.experiment.pairs import end_delay, gap, pairs, undelayed
 from examples.experiment.records import Kind
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ AWS = [
     *("0.356", "0.353", "-0.003"),
     *("168 min", "130 min", "23 %"),
     *("113 min", "98 min", "13 %"),
-    *("6 of 20", "not told"),
+    *("6 of 20", "not told", ""),
 ]
 """Of the blog post that the page names; 2 h 48 min and 2 h 10 min, 1 h 53 min and 1 h 38 min in minutes."""
 
@@ -42,12 +42,17 @@ def reference(records: Sequence[JobRecord]) -> str:
         ("difference", lambda pair: pair.gained, "+.4f"),
         *_costs(),
     ]
-    rows = [[f"seed {pair.off.seed}", *_cells(pair, columns), *_ends(pair)] for pair in found]
+    rows = [
+        [f"seed {pair.off.seed}", *_cells(pair, columns), *_ends(pair), _number(undelayed(pair.off), ".0%")]
+        for pair in found
+    ]
     spread = [_spread([value(pair) for pair in found], style) for _, value, style in columns]
     stopped = _spread([len(pair.auto.stopped) for pair in found], ".1f")
     trained = _spread([pair.epochs_saved for pair in found], ".0%")
-    rows += [["**mean**", *spread, stopped, f"{trained} not trained"], AWS]
-    return _table(["", *(name for name, _, _ in columns), "stopped", "epochs trained"], rows) + _origin(found)
+    possible = _spread([undelayed(pair.off) for pair in found], ".0%")
+    rows += [["**mean**", *spread, stopped, f"{trained} not trained", possible], AWS]
+    head = ["", *(name for name, _, _ in columns), "stopped", "epochs trained", "without delay"]
+    return _table(head, rows) + _origin(found)
 
 
 def crossover(records: Sequence[JobRecord]) -> str:
@@ -119,4 +124,5 @@ def _origin(found: Sequence[Pair]) -> str:
     days = sorted({job.started.date().isoformat() for job in jobs})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     cores = " or ".join(str(count) for count in sorted({job.cores for job in jobs}))
-    return f"\nMeasured on {when}, with {cores} cores.\n"
+    scrapes = " or ".join(f"{count} s" for count in sorted({job.scrape_seconds for job in jobs}))
+    return f"\nMeasured on {when}, with {cores} cores and a scrape each {scrapes}.\n"

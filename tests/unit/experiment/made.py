@@ -49,6 +49,7 @@ def job(
         seed=seed,
         stopping=stopping,
         epoch_seconds=epoch_seconds,
+        scrape_seconds=5,
         cores=2,
         epochs=4,
         workers=2,

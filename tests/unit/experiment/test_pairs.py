@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from examples.experiment.pairs import Pair, best_so_far, end_delay, gap, pairs
+from examples.experiment.pairs import Pair, best_so_far, end_delay, gap, pairs, undelayed
 from examples.experiment.records import Kind, Stopping
 from tests.unit.experiment.made import OFF, both, job, trial
 
@@ -39,6 +39,13 @@ def test_jobs_are_paired_by_length_and_seed() -> None:
 def test_what_a_stopped_trial_cost_beyond_the_deciding_epoch() -> None:
     assert end_delay(job(Stopping.AUTO, epoch_seconds=2.5)) == pytest.approx(6 - 2.5)
     assert math.isnan(end_delay(job(Stopping.OFF, epoch_seconds=2.5))), "nothing was stopped"
+
+
+def test_what_would_have_been_saved_without_delay() -> None:
+    good = [trial(number, 0, 8, 0.70, 0.75, 0.80, 0.80 + number / 100) for number in (1, 2, 3, 4)]
+    hopeless = trial(5, 8, 16, 0.1, 0.1, math.nan, 0.1)
+    record = job(Stopping.OFF).model_copy(update={"trials": (*good, hopeless)})
+    assert undelayed(record) == pytest.approx(2 / 20), "at its second epoch, the first that is judged"
 
 
 def test_how_long_a_slot_was_empty() -> None:

@@ -54,7 +54,7 @@ def test_a_record_has_what_the_objects_say() -> None:
         ),
         body(3, phase="Failed"),
     ]
-    record = read_record(JOB, trials, kind=Kind.CROSSOVER, epoch_seconds=3.0, cores=2)
+    record = read_record(JOB, trials, kind=Kind.CROSSOVER, epoch_seconds=3.0, scrape_seconds=5, cores=2)
     assert (record.seed, record.stopping, record.epochs, record.workers) == (7, Stopping.AUTO, 10, 2)
     assert (record.clock_seconds, record.training_seconds, record.best, record.best_value) == (60, 41, 2, 0.9)
     assert [trial.number for trial in record.trials] == [1, 2, 3]
