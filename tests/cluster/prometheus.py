@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import urllib.parse
+import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -94,6 +96,14 @@ class Prometheus:
     def restart(self, *, hard: bool = False) -> None:
         """Stop it and start it again."""
         self.process.restart(hard=hard)
+
+    def value(self, query: str) -> float | None:
+        """What the first series of an answer is now; None where there is none. Raises `OSError` when it is down."""
+        url = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=10) as answer:
+            series = json.load(answer)["data"]["result"]
+        return float(series[0]["value"][1]) if series else None
 
     def _write_configuration(self) -> None:
         interval = f"{round(self._scrape_interval * 1000)}ms"

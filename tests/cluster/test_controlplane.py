@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +9,7 @@ import pytest
 from tests.cluster.controlplane import ControlPlane, KubectlError
 from tests.cluster.kubeconfig import require_test_context
 from tests.cluster.prometheus import Prometheus, Target
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,22 +107,10 @@ def test_prometheus_keeps_its_data_and_labels_over_restarts(tmp_path: Path) -> N
         address = prometheus.url.removeprefix("http://")
         prometheus.set_targets([Target(address, {"namespace": "team", "pod": "trial-0001-1"})])
         query = 'count_over_time(up{namespace="team",pod="trial-0001-1"}[1h])'
-        before = _wait_for_value(prometheus, query)
+        before = wait_until(lambda: prometheus.value(query), "it was scraped")
         prometheus.set_targets([])
         for hard in (False, True):
             url = prometheus.url
             prometheus.restart(hard=hard)
             assert prometheus.url == url
-            assert _wait_for_value(prometheus, query) >= before
-
-
-def _wait_for_value(prometheus: Prometheus, query: str) -> float:
-    url = f"{prometheus.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with urllib.request.urlopen(url) as answer:
-            result = json.load(answer)["data"]["result"]
-        if result:
-            return float(result[0]["value"][1])
-        time.sleep(0.1)
-    raise TimeoutError(query)
+            assert wait_until(lambda: prometheus.value(query), "it has data") >= before

@@ -164,7 +164,9 @@ def test_a_trial_waits_for_prometheus_rather_than_guess(start_lab: Callable[...,
 
     lab = start_lab(train)
     lab.cluster.apply(job_manifest(lab.namespace, limits={"maxTrials": 1}))
-    wait_until(lambda: any(run.epochs() >= 2 for run in lab.kubelet.runs.values()), "some epochs were trained")
+    # A page that was fetched is stored a moment later.
+    stored = 'count(last_over_time(tuning_epoch_value{pod="job-0001-1"}[1h]))'
+    wait_until(lambda: lab.prometheus.value(stored) == 3, "Prometheus has every epoch")
     wait_until(lambda: all(run.ended for run in lab.kubelet.runs.values()), "the training has ended")
     lab.prometheus.stop()
     lab.operator.restart(hard=True)  # whatever it had read and not recorded is forgotten
