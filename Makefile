@@ -53,8 +53,9 @@ unit: venv ## the pure tests
 slow: venv ## the pure tests that take longer
 	$(call pytest,tests -n auto -m "slow and not api and not e2e and not faults")
 
+# One worker more than processors: much of it is waiting.
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
-	$(call pytest,tests -n auto --dist loadgroup -m api)
+	$(call pytest,tests -n $$(( $$(nproc) + 1 )) --dist loadgroup -m api)
 
 # One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
 test: check builds slow faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
