@@ -38,7 +38,7 @@ class Training:
         epoch_seconds: duration of an epoch.
         exit_code: of the training container, after the last epoch.
         leaves_message: whether the history is in the termination message.
-        waits_for_scrape: whether the trainer waits at its end until the last page was fetched, as the contract says.
+        waits_for_scrape: whether the trainer waits at its end until Prometheus has its last page.
         start_seconds: time from the Pod's creation to the start of its container.
         reason: the container's reason for its exit, if it is not Completed or Error.
         page: what is served instead of the page by the contract.
@@ -81,7 +81,7 @@ class Run:
     ended: float | None = None
     signalled: float | None = None
     deleted: bool = False
-    scraped_after_last_epoch: bool = False
+    last_page_is_known: bool = False
 
     def epochs(self) -> int:
         """How many epochs are finished by now."""
@@ -90,15 +90,15 @@ class Run:
         until = self.ended if self.ended is not None else time.monotonic()
         return min(len(self.training.values), int((until - self.started) / self.training.epoch_seconds))
 
+    def has_reported_all(self) -> bool:
+        return self.started is not None and self.epochs() == len(self.training.values)
+
     def is_done(self) -> bool:
-        all_reported = self.started is not None and self.epochs() == len(self.training.values)
         may_end = self.training.until is None or self.training.until.is_set()
-        return all_reported and may_end and (self.scraped_after_last_epoch or not self.training.waits_for_scrape)
+        return self.has_reported_all() and may_end and (self.last_page_is_known or not self.training.waits_for_scrape)
 
     def page(self, metric: str) -> str:
         epochs = self.epochs()
-        if epochs == len(self.training.values):
-            self.scraped_after_last_epoch = True
         if self.training.page is not None:
             return self.training.page
         if self.training.gauges:
@@ -272,9 +272,14 @@ class Kubelet:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"  # a connection and a thread for each target, not for each scrape
+            last_page_of: Run | None = None
 
             def do_GET(self) -> None:
-                page = kubelet._page(*self.path.removeprefix("/").split("/"))
+                if self.last_page_of:  # asked again on this connection: Prometheus was not too late for the answer
+                    self.last_page_of.last_page_is_known = True
+                run = kubelet._training(*self.path.removeprefix("/").split("/"))
+                self.last_page_of = run if run is not None and run.has_reported_all() else None
+                page = None if run is None else run.page(kubelet._metric)
                 body = (page or "").encode()
                 with contextlib.suppress(BrokenPipeError):  # Prometheus waits no longer than a scrape interval
                     self.send_response(200 if page is not None else 404)
@@ -288,10 +293,9 @@ class Kubelet:
 
         return Handler
 
-    def _page(self, namespace: str, pod: str) -> str | None:
+    def _training(self, namespace: str, pod: str) -> Run | None:
         run = self._newest.get((namespace, pod))
-        trains = run is not None and run.started is not None and run.ended is None
-        return run.page(self._metric) if run is not None and trains else None
+        return run if run is not None and run.started is not None and run.ended is None else None
 
 
 def _now(ahead: float = 0) -> str:

@@ -84,7 +84,7 @@ def test_the_delays_between_attempts() -> None:
     delays = [retry_delay(disruptions) for disruptions in (1, 2, 3, 100)]
     assert delays == [timedelta(0), timedelta(seconds=10), timedelta(seconds=20), timedelta(minutes=5)]
     page = (DOCS / "metrics-contract.md").read_text()
-    assert "at once after the first one, then after 10 s, 20 s and so on up to 5 min" in page
+    assert "then after 10 s, 20 s and so on up to 5 min" in page
 
 
 def test_the_reasons_to_end() -> None:

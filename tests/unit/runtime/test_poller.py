@@ -151,7 +151,7 @@ async def test_it_is_known_since_when_prometheus_answers_without_a_break() -> No
         assert overdue.since is None, "the next answer is overdue"
 
 
-async def test_an_answer_counts_as_last_only_if_the_question_came_after_the_end() -> None:
+async def test_the_second_answer_after_the_end_is_the_last_one() -> None:
     async with bench(running=False) as it:
         it.server.says(answer(series(POD, [(1, "0.1")])))
         it.poller.watch(JOB, RUNNING)
@@ -161,19 +161,25 @@ async def test_an_answer_counts_as_last_only_if_the_question_came_after_the_end(
         await question
         assert it.poller.readings(JOB)[POD].after_end is False
         await it.poller._poll("ns")
-        assert it.poller.readings(JOB)[POD].after_end is True
+        assert it.poller.readings(JOB)[POD].after_end is False, "the last scrape may still be on its way"
+        it.server.says("down", 503)
+        await it.poller._poll("ns")
+        assert it.poller.readings(JOB)[POD].after_end is False
+        it.server.says(answer(series(POD, [(1, "0.1"), (2, "0.2")])))
+        it.called.clear()
+        await it.poller._poll("ns")
+        assert it.poller.readings(JOB)[POD] == Reading(Curve.of([(1, 0.1), (2, 0.2)]), after_end=True)
+        assert JOB in it.called
 
 
-async def test_a_pod_that_has_just_ended_is_asked_about_at_once() -> None:
-    async with bench(interval=3600.0) as it:
-        it.poller.watch(JOB, RUNNING)
+async def test_that_a_reading_is_the_last_one_is_new_even_if_its_curve_is_not() -> None:
+    async with bench(running=False) as it:
+        it.server.says(answer(series(POD, [(1, "0.1")])))
         it.poller.watch(JOB, ended(1))
-        await it.until(lambda: JOB in it.called)
-        assert it.poller.readings(JOB)[POD].after_end
-        asked = len(it.server.questions)
-        it.poller.watch(JOB, ended(2))  # settled: no hurry any more
-        assert not it.poller._urgent.is_set()
-        assert len(it.server.questions) == asked
+        await it.poller._poll("ns")
+        it.called.clear()
+        await it.poller._poll("ns")
+        assert it.called == [JOB]
 
 
 @pytest.mark.parametrize(

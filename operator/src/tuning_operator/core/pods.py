@@ -120,7 +120,7 @@ class Reading:
     """What Prometheus answered about one Pod.
 
     Attributes:
-        after_end: The question was asked after the attempt's end was known, so that nothing can follow.
+        after_end: The question was asked well after the attempt's end was known, so that nothing can follow.
     """
 
     curve: Curve

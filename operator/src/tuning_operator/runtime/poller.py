@@ -7,7 +7,6 @@ What is remembered can be asked again at any time, so that a restart loses nothi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -85,19 +84,17 @@ class MetricsPoller:
         self._readings: dict[JobKey, dict[str, Reading]] = {}
         self._conditions: dict[str, Condition] = {}
         self._answered: dict[str, datetime] = {}
-        self._urgent = asyncio.Event()
+        self._over: dict[str, set[tuple[JobKey, str]]] = {}
 
     def watch(self, job: JobKey, interests: Mapping[str, Interest]) -> None:
         """Say which Pods a job wants to know about now; none ends its polling."""
-        known = self._readings.get(job, {})
         if not interests:
             self._interests.pop(job, None)
             self._readings.pop(job, None)
             return
+        known = self._readings.get(job, {})
         self._interests[job] = dict(interests)
         self._readings[job] = {pod: known[pod] for pod in interests if pod in known}
-        if any(item.ended is not None and not _is_settled(known.get(pod)) for pod, item in interests.items()):
-            self._urgent.set()
 
     def readings(self, job: JobKey) -> Mapping[str, Reading]:
         """What is known of a job's Pods, by Pod name."""
@@ -117,19 +114,9 @@ class MetricsPoller:
         """Poll for ever; `progress` is called once a round."""
         while True:
             progress()
-            self._urgent.clear()
             namespaces = {job.namespace for job in self._interests}
             await asyncio.gather(*(self._poll(namespace) for namespace in sorted(namespaces)))
-            failing = any(self._conditions[name].status == "False" for name in namespaces)
-            await self._pause(wait_for_urgent=not failing)
-
-    async def _pause(self, *, wait_for_urgent: bool) -> None:
-        """Wait for the next poll; a Pod that has just ended is asked about at once, if Prometheus answers at all."""
-        if not wait_for_urgent:
             await asyncio.sleep(self._interval)
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._urgent.wait(), self._interval)
 
     async def _poll(self, namespace: str) -> None:
         asked = {job: dict(pods) for job, pods in self._interests.items() if job.namespace == namespace}
@@ -143,10 +130,14 @@ class MetricsPoller:
         since = before.since if before and before.status == "True" else now
         self._answered[namespace] = now
         self._set_condition(namespace, asked, Condition("MetricsAvailable", "True", "PrometheusAnswers", since=since))
+        # Prometheus stores what a scrape brings when all of it is there. The answer right after the end may lack the
+        # last page, so the next one counts.
+        over_before = self._over.get(namespace, set())
+        self._over[namespace] = {(job, pod) for job, pods in asked.items() for pod, item in pods.items() if item.ended}
         for job, pods in asked.items():
             known = self._readings.get(job, {})
             fresh = {
-                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=item.ended is not None)
+                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=(job, pod) in over_before)
                 for pod, item in pods.items()
                 if pod in curves
             }
@@ -198,7 +189,3 @@ class MetricsPoller:
 def _together(known: Reading | None, curve: Curve, item: Interest) -> Curve:
     """An answer about gauges adds to what is known; any other one is the whole curve."""
     return known.curve.merge(curve) if known and item.gauges else curve
-
-
-def _is_settled(reading: Reading | None) -> bool:
-    return reading is not None and reading.after_end
