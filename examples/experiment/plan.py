@@ -21,10 +21,10 @@ REPLAY = Path(__file__).with_name("replay.py")
 CURVES = Path(__file__).parents[2] / "tests" / "data" / "curves" / "fashion_mnist_small.npz"
 CONFIG = "experiment-replay"
 TRIALS, WORKERS, EPOCHS = 20, 2, 10
-IMAGES = 12_000
-"""What a trial of the reference trains on: twice the example's, so that it takes about 20 s."""
+IMAGES = 30_000
+"""What a trial of the reference trains on: five times the example's, so that it takes about 40 s."""
 SCRAPE_SECONDS = {Kind.REFERENCE: 1, Kind.CROSSOVER: 5}
-"""The reference's epochs of about 2 s stand for such of minutes, which the usual 5 s are short for."""
+"""The reference's epochs of about 3 s stand for such of minutes, which the usual 5 s are short for."""
 EPOCH_SECONDS = (1.0, 3.0, 6.0)
 """Trials of about 10, 30 and 60 s."""
 

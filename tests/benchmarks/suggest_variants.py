@@ -16,6 +16,7 @@ from gpytorch.priors import LogNormalPrior
 from scipy.stats import norm, rankdata
 from torch.quasirandom import SobolEngine
 
+from tests.benchmarks.suggest_averaged import fit_averaged
 from tuning_operator.core.space import Categorical
 from tuning_operator.core.suggest import bayesian, model, outcomes, search
 
@@ -123,6 +124,7 @@ _FAILED: set[bytes] = set()
 VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "as-decided": [],
     "no-middle": [(bayesian, "_start", _spread_from_the_first)],
+    "start-of-2": [(bayesian, "START", 2)],
     "start-of-3": [(bayesian, "START", 3)],
     "start-of-10": [(bayesian, "START", 10)],
     "no-ratios": [(outcomes, "ratios", _unchanged)],
@@ -132,6 +134,7 @@ VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "overlap": [(model, "MixedMatern", Overlap)],
     "mixed-single-task": [(model, "_prior", _mixed_single_task)],
     "warped": [(model, "_prior", _warped)],
+    "averaged": [(bayesian, "fit", fit_averaged)],
     "botorch-prior": [(model, "LENGTHSCALE", (2**0.5, 3**0.5))],
     "more-noise": [(model, "NOISE", (-3.5, 1.0))],
     "expecting": [(search, "_SAMPLED_TRIALS", 0)],
