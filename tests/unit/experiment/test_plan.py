@@ -63,7 +63,7 @@ def test_the_reference_is_the_example_with_more_images() -> None:
     assert spec.strategy is shown.strategy is Strategy.BAYESIAN
     assert (spec.space, spec.limits) == (shown.space, shown.limits)
     assert job["spec"]["template"] == example["spec"]["template"]
-    more = {"num_training_samples": "12000"}
+    more = {"num_training_samples": "30000"}
     assert job["spec"]["staticParameters"] == example["spec"]["staticParameters"] | more
 
 
