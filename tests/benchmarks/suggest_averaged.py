@@ -11,7 +11,6 @@ from botorch.posteriors.fully_bayesian import MCMC_DIM, GaussianMixturePosterior
 from gpytorch.kernels import ScaleKernel
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.means import ConstantMean
-from gpytorch.priors import LogNormalPrior
 from torch.quasirandom import SobolEngine
 
 from tuning_operator.core.suggest import model
@@ -23,7 +22,6 @@ MEMBERS, DRAWN = 8, 128
 _WIDER = 1.2  # than the normal approximation, whose tails are too thin
 _FLATTEST = 0.3  # curvature: where the data say nothing the approximation must not go to infinity
 _STEP = 1e-3
-_BOUNDS = (1e-4, 1e-3, 0.025)  # of noise, output scale and length scales, as the model has them
 
 
 class Averaged(SingleTaskGP):  # type: ignore[misc]
@@ -43,9 +41,10 @@ def fit_averaged(space: Space, history: model.History) -> Averaged:
     approximation's, chooses a few (sampling, importance resampling: Rubin 1988).
     """
     rows, utilities = torch.from_numpy(history.rows), torch.from_numpy(history.objectives)
-    mode = _raw(_FIT(space, history))[0]
+    fitted = _FIT(space, history)
+    mode = torch.cat([parameter.detach().reshape(-1) for parameter in _parameters(fitted)])
     steps = _STEP * torch.eye(len(mode), dtype=torch.float64)
-    around = _Batch(space, rows, utilities, torch.cat([mode + steps, mode - steps]))
+    around = _Batch(space, fitted, rows, utilities, torch.cat([mode + steps, mode - steps]))
     after, before = around.gradient().split(len(mode))
     curvature = (before - after) / (2 * _STEP)
     values, vectors = torch.linalg.eigh((curvature + curvature.T) / 2)
@@ -54,21 +53,25 @@ def fit_averaged(space: Space, history: model.History) -> Averaged:
     draws = normal.icdf(uniform.clamp(1e-6, 1 - 1e-6))
     points = mode + draws @ (vectors * _WIDER / values.clamp_min(_FLATTEST).sqrt()).T
     with torch.no_grad():
-        density = _Batch(space, rows, utilities, points).density()
+        density = _Batch(space, fitted, rows, utilities, points).density()
         worth = torch.softmax(torch.nan_to_num(density + draws.square().sum(-1) / 2, nan=-math.inf), 0)
     places = (torch.arange(MEMBERS, dtype=torch.float64) + 0.5) / MEMBERS
     chosen = torch.searchsorted(worth.cumsum(0), places).clamp_max(DRAWN - 1)
-    averaged = _Batch(space, rows, utilities, points[chosen], Averaged).model
+    averaged = _Batch(space, fitted, rows, utilities, points[chosen], Averaged).model
     averaged.eval()
     return averaged
 
 
 class _Batch:
-    """Models of the same data, one for each row of raw hyperparameters: noise, mean, output scale, length scales."""
+    """Models of the same data with a fitted one's priors and bounds.
+
+    There is one for each row of raw hyperparameters: noise, mean, output scale, length scales.
+    """
 
     def __init__(
         self,
         space: Space,
+        fitted: SingleTaskGP,
         rows: torch.Tensor,
         utilities: torch.Tensor,
         raw: torch.Tensor,
@@ -76,22 +79,29 @@ class _Batch:
     ) -> None:
         count, width = raw.shape[0], rows.shape[1]
         batch = torch.Size([count])
-        noise, output, length = (model._positive(bound, 1.0) for bound in _BOUNDS)
+        noise, scale = fitted.likelihood.noise_covar, fitted.covar_module
+        length = scale.base_kernel
         kernel = model.MixedMatern(
-            space, width - len(space.parameters), batch_shape=batch, lengthscale_constraint=length
+            space,
+            width - len(space.parameters),
+            batch_shape=batch,
+            lengthscale_constraint=length.raw_lengthscale_constraint,
         )
         self.model = kind(
             rows.expand(count, *rows.shape),
             utilities[:, None].expand(count, len(utilities), 1),
-            likelihood=GaussianLikelihood(noise_constraint=noise, batch_shape=batch),
-            covar_module=ScaleKernel(kernel, outputscale_constraint=output, batch_shape=batch),
+            likelihood=GaussianLikelihood(noise_constraint=noise.raw_noise_constraint, batch_shape=batch),
+            covar_module=ScaleKernel(
+                kernel, outputscale_constraint=scale.raw_outputscale_constraint, batch_shape=batch
+            ),
             mean_module=ConstantMean(batch_shape=batch),
             outcome_transform=None,
         )
-        self._priors = (
-            LogNormalPrior(*model.NOISE),
-            LogNormalPrior(0.0, 1.0),
-            LogNormalPrior(model.LENGTHSCALE[0] + 0.5 * math.log(width), model.LENGTHSCALE[1]),
+        self._priors = (noise.noise_prior, scale.outputscale_prior, length.lengthscale_prior)
+        self._bounds = (
+            noise.raw_noise_constraint.lower_bound,
+            scale.raw_outputscale_constraint.lower_bound,
+            length.raw_lengthscale_constraint.lower_bound,
         )
         with torch.no_grad():
             for parameter, part in zip(_parameters(self.model), raw.split([1, 1, 1, width], dim=1), strict=True):
@@ -107,7 +117,7 @@ class _Batch:
             kernel.outputscale[:, None],
             kernel.base_kernel.lengthscale.squeeze(-2),
         )
-        for value, prior, bound in zip(values, self._priors, _BOUNDS, strict=True):
+        for value, prior, bound in zip(values, self._priors, self._bounds, strict=True):
             total = total + (prior.log_prob(value) + (value - bound).log()).sum(-1)
         return total
 
@@ -126,10 +136,6 @@ def _parameters(fitted: SingleTaskGP) -> list[torch.nn.Parameter]:
         kernel.raw_outputscale,
         kernel.base_kernel.raw_lengthscale,
     ]
-
-
-def _raw(fitted: SingleTaskGP) -> torch.Tensor:
-    return torch.cat([parameter.detach().reshape(1, -1) for parameter in _parameters(fitted)], dim=1)
 
 
 _FIT = model.fit

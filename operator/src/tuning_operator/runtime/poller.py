@@ -84,13 +84,14 @@ class MetricsPoller:
         self._readings: dict[JobKey, dict[str, Reading]] = {}
         self._conditions: dict[str, Condition] = {}
         self._answered: dict[str, datetime] = {}
-        self._over: dict[str, set[tuple[JobKey, str]]] = {}
+        self._over: dict[JobKey, set[str]] = {}
 
     def watch(self, job: JobKey, interests: Mapping[str, Interest]) -> None:
         """Say which Pods a job wants to know about now; none ends its polling."""
         if not interests:
             self._interests.pop(job, None)
             self._readings.pop(job, None)
+            self._over.pop(job, None)
             return
         known = self._readings.get(job, {})
         self._interests[job] = dict(interests)
@@ -130,18 +131,20 @@ class MetricsPoller:
         since = before.since if before and before.status == "True" else now
         self._answered[namespace] = now
         self._set_condition(namespace, asked, Condition("MetricsAvailable", "True", "PrometheusAnswers", since=since))
-        # Prometheus stores what a scrape brings when all of it is there. The answer right after the end may lack the
-        # last page, so the next one counts.
-        over_before = self._over.get(namespace, set())
-        self._over[namespace] = {(job, pod) for job, pods in asked.items() for pod, item in pods.items() if item.ended}
         for job, pods in asked.items():
+            if job not in self._interests:
+                continue
+            # Prometheus stores what a scrape brings when all of it is there. The answer right after the end may lack
+            # the last page, so the next one counts.
+            over_before = self._over.get(job, set())
+            self._over[job] = {pod for pod, item in pods.items() if item.ended is not None}
             known = self._readings.get(job, {})
             fresh = {
-                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=(job, pod) in over_before)
+                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=pod in over_before)
                 for pod, item in pods.items()
                 if pod in curves
             }
-            if job in self._interests and {**known, **fresh} != known:
+            if {**known, **fresh} != known:
                 self._readings[job] = {**known, **fresh}
                 self._changed(job)
 
