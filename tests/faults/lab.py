@@ -305,9 +305,7 @@ class Run:
         if phases != self.scenario.script.expected:
             violations.append(f"every trial ends as scripted: {phases}")
         # A pass that began before its job was deleted may still create a Pod of it: see `History._judge_pod`.
-        runs = Counter(
-            run.name for run in self.kubelet.runs.values() if run.name.rsplit("-", 2)[0] in self.history.jobs
-        )
+        runs = Counter(run.name for job in self.history.jobs for run in self._runs_of(job))
         twice = [name for name, count in runs.items() if count > 1]
         if twice:
             violations.append(f"no trial run twice except by a recorded retry: {', '.join(twice)}")
