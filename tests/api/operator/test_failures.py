@@ -56,6 +56,7 @@ TRAININGS: dict[str, list[Training]] = {
     "lost": [ENDLESS, NORMAL],
     "oom": [OOM, NORMAL],
     "hopeless": [CRASH],
+    "broken": [CRASH],
     "unpullable": [replace(NORMAL, obstacle="ImagePullBackOff")],
     "no-gpu": [replace(NORMAL, obstacle="Unschedulable")],
     "silent": [SILENT],
@@ -77,6 +78,7 @@ TRAININGS: dict[str, list[Training]] = {
 SPECS: dict[str, dict[str, Any]] = {
     "oom": {"retry": {"maxAttempts": 2}},
     "hopeless": {"retry": {"maxAttempts": 2}, "limits": {"maxTrials": 3, "maxFailedTrials": 1}},
+    "broken": {"limits": {"maxTrials": 20, "maxParallelTrials": 2}},
     "unpullable": {"retry": {"maxAttempts": 2}},
     "silent": {"metrics": {"startDeadline": "2s"}},
     "calm": {"metrics": {"startDeadline": "1m"}, "retry": {"maxAttempts": 3}},
@@ -239,6 +241,21 @@ def test_a_trial_that_used_up_its_attempts_ends_the_job_which_names_it(lab: Lab)
     assert (job["phase"], job["completionReason"]) == ("Failed", "MaxFailedTrialsReached")
     assert "hopeless-0001 (ExitCode1)" in job["message"]
     assert lab.runs("hopeless") == ["hopeless-0001-1", "hopeless-0001-2"]
+
+
+def test_a_template_that_cannot_work_costs_five_or_six_trials_until_a_user_allows_more(lab: Lab) -> None:
+    lab.end("broken")
+    cluster = lab.cluster("broken")
+    job = cluster.job("broken")["status"]
+    assert (job["phase"], job["completionReason"]) == ("Failed", "NoTrialSucceeded")
+    assert job["trialCounts"]["failed"] in {5, 6}, "the sixth may have begun before the fifth's end was known"
+    assert len(lab.runs("broken")) == job["trialCounts"]["failed"]
+    assert "broken-0005 (ExitCode1)" in job["message"]
+    assert job["message"].endswith("ValueError: no data")
+    cluster.patch_job({"spec": {"limits": {"maxFailedTrials": 8}}}, "broken")
+    limit = "MaxFailedTrialsReached"
+    wait_until(lambda: cluster.job("broken")["status"].get("completionReason") == limit, "it goes on to its own limit")
+    assert cluster.job("broken")["status"]["trialCounts"]["failed"] in {8, 9}
 
 
 def test_an_image_that_cannot_be_pulled_gets_its_grace_and_no_second_attempt(lab: Lab) -> None:

@@ -15,7 +15,7 @@ from tuning_operator.core.pods import Exit, PodFacts, Waiting
 METRIC = "validation:accuracy"
 HISTORY = {"epochs": [1, 2], "metrics": {METRIC: [0.1, 0.2]}, "completed": 2, "thinned": False}
 START, END = "2026-05-04T12:00:10Z", "2026-05-04T12:01:00Z"
-SCHEDULED = {"type": "PodScheduled", "status": "True"}
+SCHEDULED = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-05-04T12:00:05Z"}
 
 
 def at(minute: int, second: int) -> datetime:
@@ -40,6 +40,7 @@ def read(status: dict[str, Any], **metadata: Any) -> PodFacts:
 
 
 RUNNING = {"running": {"startedAt": START}}
+CREATING = {"waiting": {"reason": "ContainerCreating"}}
 BOTH_DONE = containers(terminated(0, "Completed", json.dumps(HISTORY)), terminated(0, "Completed"))
 
 
@@ -108,13 +109,44 @@ def test_a_pod_without_a_status_or_an_annotation() -> None:
             },
             Waiting("ErrImagePull", is_image_problem=True),
         ),
-        ({"phase": "Pending", "containerStatuses": containers({"waiting": {"reason": "ContainerCreating"}})}, None),
+        (
+            {"phase": "Pending", "conditions": [SCHEDULED], "containerStatuses": containers(CREATING)},
+            Waiting("ContainerCreating", "its image is being pulled, or the container made", is_under_way=True),
+        ),
+        (
+            {
+                "phase": "Pending",
+                "conditions": [SCHEDULED, {"type": "PodReadyToStartContainers", "status": "False"}],
+                "containerStatuses": containers(CREATING),
+            },
+            Waiting(
+                "ContainerCreating",
+                "the Pod's volumes or its network are not ready yet: `kubectl describe pod` says why",
+                is_under_way=True,
+            ),
+        ),
+        (
+            {
+                "phase": "Pending",
+                "conditions": [SCHEDULED, {"type": "PodReadyToStartContainers", "status": "True"}],
+                "initContainerStatuses": [{"name": "fetch", "state": RUNNING}],
+                "containerStatuses": containers({"waiting": {"reason": "PodInitializing"}}),
+            },
+            Waiting("PodInitializing", "its init containers have not ended", is_under_way=True),
+        ),
+        ({"phase": "Pending"}, None),
         ({"phase": "Running", "containerStatuses": containers(RUNNING)}, None),
     ],
 )
 def test_why_a_pod_waits(status: dict[str, Any], waiting: Waiting | None) -> None:
     found = read(status)
     assert (found.waiting, found.exit, found.ended) == (waiting, None, False)
+
+
+def test_when_a_pod_had_its_node() -> None:
+    assert read({"phase": "Pending", "conditions": [SCHEDULED]}).scheduled == at(0, 5)
+    for conditions in ([], [SCHEDULED | {"status": "False"}], [SCHEDULED | {"lastTransitionTime": None}]):
+        assert read({"phase": "Pending", "conditions": conditions}).scheduled is None
 
 
 def test_a_running_training() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import NOW, ago, ended, job, trial, with_status
-from tuning_operator.core.completion import best_trial, completion, is_resumed
+from tuning_operator.core.completion import best_trial, completion, final_phase, is_resumed, stall
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.job import CompletionReason, Criteria, Job, JobPhase
 from tuning_operator.core.space import Categorical, Integer, Space
@@ -17,6 +17,7 @@ from tuning_operator.core.trials import Trial, TrialPhase
 NAN, INF = math.nan, math.inf
 TWO_POINTS = Space((Integer("layers", 1, 2),))
 FAILED = TrialPhase.FAILED
+FAILURES = [trial(n, FAILED, reason="ExitCode2", message="no such file") for n in range(1, 6)]
 
 
 def reason(a_job: Job, *trials: Trial) -> CompletionReason | None:
@@ -48,7 +49,15 @@ def reason(a_job: Job, *trials: Trial) -> CompletionReason | None:
         (job(target=0.5, goal=Goal.MINIMIZE), [ended(1, -INF)], None),
         (job(max_failed=2), [ended(1, phase=FAILED)], None),
         (job(max_failed=2), [ended(1, phase=FAILED), ended(2, phase=FAILED)], CompletionReason.MAX_FAILED_TRIALS),
-        (job(), [ended(n, phase=FAILED) for n in range(1, 6)], None),
+        (job(), FAILURES[:4], None),
+        (job(), FAILURES, CompletionReason.NO_TRIAL_SUCCEEDED),
+        (job(trials=5), FAILURES, CompletionReason.NO_TRIAL_SUCCEEDED),
+        (job(max_failed=6), FAILURES, None),  # the user's own limit takes its place
+        (job(), [*FAILURES, trial(6)], None),  # which may still report
+        (job(), [*FAILURES, trial(6, TrialPhase.RUNNING, curve=ended(6, 0.1).curve)], None),
+        (job(), [*FAILURES, ended(6, phase=TrialPhase.STOPPED)], CompletionReason.NO_TRIAL_SUCCEEDED),
+        (job(), [*FAILURES[:4], ended(5, 0.1, phase=FAILED)], None),  # it failed, but the template works
+        (job(), [*FAILURES, ended(6, NAN)], None),
         (job(duration=timedelta(seconds=1001)), [], None),
         (job(duration=timedelta(seconds=1000)), [], CompletionReason.MAX_DURATION),
         (job(duration=timedelta(seconds=1), start_time=None), [], None),
@@ -181,6 +190,9 @@ SECONDS_1000, SECONDS_1500 = timedelta(seconds=1000), timedelta(seconds=1500)
         (CompletionReason.TARGET, {"target": 0.9}, TWO_TRIALS, False),
         (CompletionReason.MAX_FAILED_TRIALS, {"max_failed": 3}, TWO_FAILURES, True),
         (CompletionReason.MAX_FAILED_TRIALS, {"max_failed": 1}, TWO_FAILURES, False),
+        (CompletionReason.NO_TRIAL_SUCCEEDED, {"trials": 99}, FAILURES, False),
+        (CompletionReason.NO_TRIAL_SUCCEEDED, {"max_failed": 5}, FAILURES, False),
+        (CompletionReason.NO_TRIAL_SUCCEEDED, {"max_failed": 6}, FAILURES, True),
         (CompletionReason.MAX_DURATION, {"duration": SECONDS_1000}, TWO_TRIALS, False),
         (CompletionReason.MAX_DURATION, {"duration": SECONDS_1500}, TWO_TRIALS, True),
         (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(3)}, in_order(0.9, 0.1, 0.1, 0.1), False),
@@ -276,12 +288,61 @@ def test_the_best_trial_is_the_ended_one_with_the_best_finite_objective(
     [
         (CompletionReason.MAX_TRIALS, JobPhase.COMPLETED),
         (CompletionReason.MAX_FAILED_TRIALS, JobPhase.FAILED),
+        (CompletionReason.NO_TRIAL_SUCCEEDED, JobPhase.FAILED),
         (CompletionReason.STOPPED_BY_USER, JobPhase.STOPPED),
         (CompletionReason.INVALID_TEMPLATE, JobPhase.FAILED),
     ],
 )
 def test_the_phase_that_a_reason_leads_to(which: CompletionReason, phase: JobPhase) -> None:
     assert (which.phase, which.is_failure) == (phase, phase is JobPhase.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("because", "trials", "phase"),
+    [
+        (CompletionReason.MAX_TRIALS, [ended(1, 0.1), *FAILURES[1:]], JobPhase.COMPLETED),
+        (CompletionReason.MAX_TRIALS, [ended(1, 0.1, phase=TrialPhase.STOPPED)], JobPhase.COMPLETED),
+        (CompletionReason.MAX_TRIALS, FAILURES, JobPhase.FAILED),
+        (CompletionReason.MAX_TRIALS, [ended(1, NAN), ended(2, INF)], JobPhase.FAILED),
+        (CompletionReason.MAX_DURATION, [ended(1, phase=TrialPhase.STOPPED)], JobPhase.FAILED),
+        (CompletionReason.MAX_FAILED_TRIALS, [ended(1, 0.1), *FAILURES[1:]], JobPhase.FAILED),
+        (CompletionReason.STOPPED_BY_USER, [], JobPhase.STOPPED),
+    ],
+)
+def test_no_job_is_completed_without_a_best_trial(
+    because: CompletionReason, trials: list[Trial], phase: JobPhase
+) -> None:
+    assert final_phase(job(), trials, because) is phase
+
+
+def test_the_message_of_a_hopeless_job_has_reasons_remedies_and_last_words() -> None:
+    end = completion(job(), FAILURES, NOW)
+    assert end
+    assert end.message == (
+        "5 trials failed and none reported an epoch: job-0001 (ExitCode2), job-0002 (ExitCode2), job-0003 (ExitCode2),"
+        " job-0004 (ExitCode2), job-0005 (ExitCode2). Correct the template in a new job; if the hyperparameters alone"
+        " are to blame, set limits.maxFailedTrials, and this one goes on. The last one: no such file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("a_job", "trials", "stalls"),
+    [
+        (job(), [*FAILURES[:4], trial(6)], False),
+        (job(), [*FAILURES, trial(6)], True),
+        (job(), [*FAILURES, trial(6, TrialPhase.RUNNING)], True),
+        (job(), [*FAILURES, trial(6, TrialPhase.RUNNING, curve=ended(6, 0.1).curve)], False),
+        (job(max_failed=6), [*FAILURES, trial(6)], False),
+        (job(), FAILURES, False),  # it has ended
+    ],
+)
+def test_no_trial_is_added_while_the_template_is_in_doubt(a_job: Job, trials: list[Trial], stalls: bool) -> None:
+    told = stall(a_job, trials)
+    assert bool(told) is stalls
+    assert not told or told.endswith(
+        "(ExitCode2). No trial is added until one of those that have not ended (1) reports one;"
+        " set limits.maxFailedTrials to go on nevertheless"
+    )
 
 
 def test_the_size_of_a_mixed_space_decides_about_exhaustion() -> None:

@@ -20,6 +20,7 @@ from tests.unit.builders import (
     trial,
     with_status,
 )
+from tuning_operator.core.completion import Completion
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.decide import Decision, decide
 from tuning_operator.core.job import (
@@ -241,6 +242,61 @@ def test_later_retries_wait_and_keep_their_slot(since: float, due: bool, wake: f
     assert found.wake_after == (timedelta(seconds=wake) if wake is not None else None)
 
 
+# When nothing works
+
+
+def test_while_the_template_is_in_doubt_no_trial_is_added_and_users_are_told_once() -> None:
+    failed = [trial(number, TrialPhase.FAILED, reason="ExitCode2", message="broken") for number in range(1, 6)]
+    pods = [ended_pod(number, code=2) for number in range(1, 6)]
+    stalled = decide(snapshot(job(), [*failed, running(6)], [*pods, running_pod(6)]))
+    assert (stalled.suggest, stalled.phase, stalled.completion) == (None, JobPhase.RUNNING, None)
+    assert stalled.stalled
+    assert reasons(stalled) == [(None, "Stalled")]
+    told = job(conditions=(ACCEPTED, Condition("Stalled", "True", "NoTrialSucceeded")))
+    assert decide(snapshot(told, [*failed, running(6)], [*pods, running_pod(6)])).notices == ()
+
+    reports = decide(snapshot(told, [*failed, running(6, 0.5)], [*pods, running_pod(6)]))
+    assert reports.stalled is None
+    assert reports.suggest
+    assert reports.suggest.numbers == (7,)
+
+    hopeless = decide(snapshot(told, [*failed, trial(6, TrialPhase.FAILED)], pods))
+    assert (hopeless.phase, hopeless.suggest, hopeless.stalled) == (JobPhase.FAILED, None, None)
+    assert hopeless.completion
+    assert hopeless.completion.reason is CompletionReason.NO_TRIAL_SUCCEEDED
+    assert [(notice.reason, notice.warning) for notice in hopeless.notices] == [("NoTrialSucceeded", True)]
+
+
+def test_a_retry_is_no_new_trial() -> None:
+    failed = [trial(number, TrialPhase.FAILED, reason="ExitCode2") for number in range(1, 6)]
+    found = decide(snapshot(job(), [*failed, trial(6, attempt=2)]))
+    assert found.stalled
+    assert numbers(found.create_pods) == [6]
+
+
+def test_a_job_without_any_result_has_failed_whatever_ended_it() -> None:
+    found = decide(snapshot(job(trials=2), [trial(1, TrialPhase.FAILED), trial(2, TrialPhase.FAILED)]))
+    assert found.phase is JobPhase.FAILED
+    assert found.completion == Completion(
+        CompletionReason.MAX_TRIALS, "all 2 trials have ended; no trial has a finite objective"
+    )
+    assert [(notice.reason, notice.warning) for notice in found.notices] == [("MaxTrialsReached", True)]
+
+
+def test_that_nothing_came_of_a_job_is_told_when_it_is_known() -> None:
+    late = job(duration=timedelta(seconds=1000))
+    found = decide(snapshot(late, [running(1)], [running_pod(1)]))
+    assert [(n.reason, n.warning) for n in found.notices if n.trial is None] == [("MaxDurationReached", False)]
+    ending = job(
+        duration=timedelta(seconds=1000), phase=JobPhase.STOPPING, completion_reason=CompletionReason.MAX_DURATION
+    )
+    over = decide(snapshot(ending, [trial(1, TrialPhase.STOPPED)]))
+    assert over.phase is JobPhase.FAILED
+    assert [(n.reason, n.warning) for n in over.notices] == [("MaxDurationReached", True)]
+    shown = decide(snapshot(ending, [ended(1, 0.5, phase=TrialPhase.STOPPED)]))
+    assert (shown.phase, shown.notices) == (JobPhase.COMPLETED, ())
+
+
 # Deleting Pods
 
 
@@ -410,10 +466,10 @@ def test_the_job_ends_when_its_last_trial_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a_job", "phase"), [(job(max_failed=1), JobPhase.FAILED), (job(trials=1), JobPhase.COMPLETED)]
+    ("a_job", "phase"), [(job(max_failed=1), JobPhase.FAILED), (job(trials=2), JobPhase.COMPLETED)]
 )
 def test_the_last_phase_tells_failure_from_success(a_job: Job, phase: JobPhase) -> None:
-    found = finish(a_job, [ended(1, phase=TrialPhase.FAILED)])
+    found = finish(a_job, [ended(1, phase=TrialPhase.FAILED), ended(2, 0.1)])
     assert found.phase is phase
     assert found.notices[0].warning is (phase is JobPhase.FAILED)
 
@@ -587,6 +643,8 @@ def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     assert decide(snapshot(rested, [waiting], [pod(1)])).wake_after == timedelta(seconds=550)
     pulling = [pod(1, waiting=image, created=ago(800))]
     assert decide(snapshot(a_job, [waiting], pulling)).wake_after == timedelta(seconds=100)
+    queued = [replace(pulling[0], created=ago(9000), scheduled=ago(800))]
+    assert decide(snapshot(a_job, [waiting], queued)).wake_after == timedelta(seconds=100)
     retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)
     assert decide(snapshot(a_job, [waiting, retrying], pulling)).wake_after == timedelta(seconds=6)
     silent = job(duration=timedelta(seconds=1500), start_deadline=timedelta(seconds=120))
@@ -601,6 +659,8 @@ def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
     image = Waiting("ImagePullBackOff", "", is_image_problem=True)
     found = decide(snapshot(job(), [trial(1, pod_uid="x")], [pod(1, waiting=image, created=ago(900))]))
     assert found.trials[0].phase is TrialPhase.FAILED
+    queued = pod(1, waiting=image, created=ago(9000), scheduled=ago(899))
+    assert decide(snapshot(job(), [trial(1, pod_uid="x")], [queued])).trials[0].phase is TrialPhase.PENDING
     assert decide(snapshot(job(duration=timedelta(seconds=1000)))).completion is not None
 
 

@@ -19,6 +19,9 @@ WAITS = Waiting("Unschedulable", "0/1 nodes are available")
 NO_IMAGE = Waiting("ImagePullBackOff", "not found", is_image_problem=True)
 
 
+CREATING = Waiting("ContainerCreating", "its image is being pulled", is_under_way=True)
+
+
 def node(number: int, found: PodFacts) -> PodFacts:
     return replace(found, name=f"job-0001-1-{number}-x", uid=f"uid-{number}")
 
@@ -39,6 +42,7 @@ def test_it_runs_when_all_nodes_do() -> None:
     [
         (running_pod(), pod(waiting=WAITS), {}, "Unschedulable", "node 1 (Pod job-0001-1-1-x): 0/1 nodes"),
         (pod(waiting=WAITS), pod(waiting=NO_IMAGE), {}, "ImagePullBackOff", "node 1 (Pod job-0001-1-1-x): not found"),
+        (pod(waiting=CREATING), pod(waiting=WAITS), {}, "Unschedulable", "node 1 (Pod job-0001-1-1-x): 0/1 nodes"),
         (running_pod(), None, {}, "PodsMissing", "1 of 2 Pods exist"),
         (None, None, {"suspended": True}, "Suspended", "has not admitted it"),
     ],
@@ -51,6 +55,11 @@ def test_why_it_does_not_run_yet(
     assert found.waiting is not None
     assert found.waiting.reason == reason
     assert words in found.waiting.message
+
+
+def test_its_containers_are_being_made_once_all_nodes_are_found() -> None:
+    assert attempt(pod(scheduled=ago(50)), pod(created=ago(90), scheduled=ago(20))).making_since == ago(20)
+    assert attempt(None, None).making_since == ago(120)
 
 
 def test_it_has_succeeded_when_all_nodes_have_and_the_first_reports() -> None:

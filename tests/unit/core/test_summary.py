@@ -108,6 +108,20 @@ def test_quota_is_exceeded_until_no_pod_waits_for_it() -> None:
     assert summary(snapshot(recorded, conditions={"QuotaExceeded": quota})).conditions["QuotaExceeded"] == quota
 
 
+def test_that_no_trial_is_added_shows_until_one_reports_or_the_job_ends() -> None:
+    failed = [trial(number, TrialPhase.FAILED) for number in range(1, 6)]
+    stalled = summary(snapshot(job(), [*failed, trial(6)])).conditions["Stalled"]
+    assert (stalled.status, stalled.reason) == ("True", "NoTrialSucceeded")
+    assert stalled.message.startswith("5 trials failed and none has reported an epoch: ")
+    told = job(conditions=(ACCEPTED, stalled))
+    over = summary(snapshot(told, failed))
+    assert (over.phase, over.conditions["Stalled"].status) == (JobPhase.FAILED, "False")
+    assert over.conditions["Failed"].reason == "NoTrialSucceeded"
+    reports = summary(snapshot(told, [*failed, ended(6, 0.1)]))
+    assert (reports.phase, reports.conditions["Stalled"].status) == (JobPhase.RUNNING, "False")
+    assert "Stalled" not in summary(snapshot(job(), failed[1:])).conditions
+
+
 def test_suspension_shows_and_its_end_too() -> None:
     suspended = summary(snapshot(job(suspend=True)))
     assert (suspended.phase, suspended.conditions["Suspended"].status) == (JobPhase.SUSPENDED, "True")

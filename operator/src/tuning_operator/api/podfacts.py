@@ -69,6 +69,7 @@ def parse_pod(body: Mapping[str, Any], attempt: int, container: str, metric: str
         uid=metadata["uid"],
         attempt=attempt,
         created=parse_time(metadata["creationTimestamp"]),
+        scheduled=_scheduled(status),
         started=time_in(terminated or running or {}, "startedAt"),
         finished=time_in(terminated or {}, "finishedAt"),
         exit=_exit(status, terminated, message, history),
@@ -143,15 +144,40 @@ def _disruption(status: Mapping[str, Any]) -> str | None:
 
 def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting | None:
     """Why the training container does not run: its own state, an init container's, or the scheduler's words."""
-    for item in (training, *(status.get("initContainerStatuses") or ())):
-        waiting = (item.get("state") or {}).get("waiting") or {}
-        reason = _reason(waiting)
-        if reason and reason not in {"PodInitializing", "ContainerCreating"}:
-            return Waiting(reason, _message(waiting), reason in IMAGE_PROBLEMS)
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return Waiting(_reason(condition) or "Unschedulable", _message(condition))
-    return None
+    waiting = [
+        (item.get("state") or {}).get("waiting") or {}
+        for item in (training, *(status.get("initContainerStatuses") or ()))
+    ]
+    for state in waiting:
+        reason = _reason(state)
+        if reason and reason not in _MAKING:
+            return Waiting(reason, _message(state), reason in IMAGE_PROBLEMS)
+    scheduled = _condition(status, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return Waiting(_reason(scheduled) or "Unschedulable", _message(scheduled))
+    making = _reason(waiting[0])
+    if making not in _MAKING:
+        return None
+    if _condition(status, "PodReadyToStartContainers").get("status") == "False":
+        told = "the Pod's volumes or its network are not ready yet: `kubectl describe pod` says why"
+        return Waiting(making, told, is_under_way=True)
+    return Waiting(making, _MAKING[making], is_under_way=True)
+
+
+_MAKING = {
+    "ContainerCreating": "its image is being pulled, or the container made",
+    "PodInitializing": "its init containers have not ended",
+}
+"""What the kubelet says of a container that it is making, without a word of what that takes."""
+
+
+def _scheduled(status: Mapping[str, Any]) -> datetime | None:
+    condition = _condition(status, "PodScheduled")
+    return time_in(condition, "lastTransitionTime") if condition.get("status") == "True" else None
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((item for item in status.get("conditions") or () if item.get("type") == kind), {})
 
 
 def _reason(fields: Mapping[str, Any]) -> str:

@@ -86,7 +86,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
         if trial.phase is TrialPhase.PENDING and trial.status.attempt_time
     ]
     moments += [
-        pod.created + snapshot.image_pull_grace
+        pod.making_since + snapshot.image_pull_grace
         for pods in snapshot.pods.values()
         for pod in pods
         if pod.waiting and pod.waiting.is_image_problem

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.job import CompletionReason
+from tuning_operator.core.job import CompletionReason, JobPhase
 from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Completion:
 LOW_GAINS = 3
 """As many trials in a row are expected to gain too little before a job has converged."""
 
+UNPROVEN = 5
+"""So many failures, and not one epoch, put the template in doubt: after as many SageMaker ends a tuning job, too."""
+
 _NAMED = 10
 """As many failed trials are named in a message."""
 
@@ -45,10 +48,33 @@ def completion(
         _stopped_by_user(job)
         or _target_reached(job, trials)
         or _too_many_failed(job, trials)
+        or _none_succeeded(job, trials)
         or _out_of_time(job, now)
         or _all_trials_ended(job, trials, known)
         or _without_improvement(job, trials, now)
         or _converged(job, trials)
+    )
+
+
+def final_phase(job: Job, trials: Sequence[Trial], reason: CompletionReason) -> JobPhase:
+    """The phase of a job that has ended: without a best trial it has nothing to show, and has not been completed."""
+    if reason.phase is JobPhase.COMPLETED and best_trial(job, trials) is None:
+        return JobPhase.FAILED
+    return reason.phase
+
+
+def stall(job: Job, trials: Sequence[Trial]) -> str | None:
+    """Return why no trial is added for now: the template is in doubt, and some may still clear it. None if that is not so.
+
+    Without this, a node on which every training fails at once would use up all trials while healthy ones get going.
+    """
+    left = sum(not trial.phase.is_final for trial in trials)
+    if not left or not _is_in_doubt(job, trials):
+        return None
+    failed = _failed(trials)
+    return (
+        f"{len(failed)} trials failed and none has reported an epoch: {_named(failed)}. No trial is added until one"
+        f" of those that have not ended ({left}) reports one; set limits.maxFailedTrials to go on nevertheless"
     )
 
 
@@ -101,15 +127,45 @@ def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
 
 def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
     limit = job.spec.limits.max_failed_trials
-    failed = [trial for trial in trials if trial.phase is TrialPhase.FAILED]
+    failed = _failed(trials)
     if limit is None or len(failed) < limit:
         return None
-    named = ", ".join(f"{trial.name} ({trial.status.reason})" for trial in failed[:_NAMED])
-    more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
     return Completion(
         CompletionReason.MAX_FAILED_TRIALS,
-        f"{len(failed)} trials failed (limits.maxFailedTrials is {limit}): {named}{more}",
+        f"{len(failed)} trials failed (limits.maxFailedTrials is {limit}): {_named(failed)}",
     )
+
+
+def _none_succeeded(job: Job, trials: Sequence[Trial]) -> Completion | None:
+    """End a job whose template is in doubt when nothing is left that could clear it."""
+    if not _is_in_doubt(job, trials) or any(not trial.phase.is_final for trial in trials):
+        return None
+    failed = _failed(trials)
+    return Completion(
+        CompletionReason.NO_TRIAL_SUCCEEDED,
+        f"{len(failed)} trials failed and none reported an epoch: {_named(failed)}. Correct the template in a new job;"
+        " if the hyperparameters alone are to blame, set limits.maxFailedTrials, and this one goes on."
+        f" The last one: {failed[-1].status.message}",
+    )
+
+
+def _is_in_doubt(job: Job, trials: Sequence[Trial]) -> bool:
+    """Whether the template, rather than a trial's hyperparameters, is to blame for the failures.
+
+    A user's `limits.maxFailedTrials` takes the place of this rule.
+    """
+    if job.spec.limits.max_failed_trials is not None or any(trial.curve for trial in trials):
+        return False
+    return len(_failed(trials)) >= UNPROVEN
+
+
+def _failed(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.phase is TrialPhase.FAILED]
+
+
+def _named(failed: Sequence[Trial]) -> str:
+    named = ", ".join(f"{trial.name} ({trial.status.reason})" for trial in failed[:_NAMED])
+    return f"{named} and {len(failed) - _NAMED} more" if len(failed) > _NAMED else named
 
 
 def _out_of_time(job: Job, now: datetime) -> Completion | None:

@@ -18,7 +18,7 @@ from tuning_operator.core.capacity import (
     trials_without_pod,
     wake_after,
 )
-from tuning_operator.core.completion import Completion, completion, is_resumed, untried
+from tuning_operator.core.completion import Completion, completion, final_phase, is_resumed, stall, untried
 from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, SuspendPolicy
 from tuning_operator.core.judgement import judged, with_stop
 from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
@@ -43,6 +43,7 @@ class Decision:
         create_pods: Trials whose current attempt gets its Pod now.
         delete_pods: Pods to delete, each only if it still has this uid.
         suggest: What to ask the suggester for; None when no trial is to be added.
+        stalled: Why no trial is added before one of those that run has reported an epoch.
         delete_job: The job has ended for so long that it is deleted, with all that belongs to it.
         wake_after: Look again after this time even if nothing happens.
     """
@@ -55,6 +56,7 @@ class Decision:
     suggest: SuggestRequest | None = None
     delete_job: bool = False
     completion: Completion | None = None
+    stalled: str | None = None
     notices: tuple[Notice, ...] = ()
     wake_after: timedelta | None = None
 
@@ -80,19 +82,24 @@ def decide(snapshot: Snapshot) -> Decision:
     changed = tuple(
         after for before, after in zip(snapshot.trials, trials, strict=True) if _worth_writing(before, after)
     )
+    phase = _phase(snapshot, trials, ending)
+    if ending and phase is JobPhase.FAILED and not ending.reason.is_failure:
+        ending = replace(ending, message=f"{ending.message}; no trial has a finite objective")
+    stalled = None if ending else stall(job, trials)
     may_start = ending is None and not job.spec.suspend and not snapshot.awaits_parents
     waiting = trials_without_pod(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
     taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
     return Decision(
-        phase=_phase(snapshot, trials, ending),
+        phase=phase,
         trials=trials,
         changed=changed,
         create_pods=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_pods=leftover_pods(snapshot, trials),
-        suggest=_suggest_request(snapshot, trials, slots - taken) if may_start else None,
+        suggest=_suggest_request(snapshot, trials, slots - taken) if may_start and not stalled else None,
         completion=ending,
-        notices=tuple(notices(snapshot, trials, ending)),
+        stalled=stalled,
+        notices=tuple(notices(snapshot, trials, ending, failed=phase is JobPhase.FAILED, stalled=stalled)),
         wake_after=LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials),
     )
 
@@ -183,7 +190,7 @@ def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | N
     if ending and any(not trial.phase.is_final for trial in trials):
         return JobPhase.STOPPING
     if ending:
-        return ending.reason.phase
+        return final_phase(snapshot.job, trials, ending.reason)
     if snapshot.job.spec.suspend:
         return JobPhase.SUSPENDED
     return JobPhase.PENDING if snapshot.awaits_parents else JobPhase.RUNNING

@@ -43,6 +43,7 @@ class CompletionReason(StrEnum):
     TARGET = "TargetReached"
     MAX_DURATION = "MaxDurationReached"
     MAX_FAILED_TRIALS = "MaxFailedTrialsReached"
+    NO_TRIAL_SUCCEEDED = "NoTrialSucceeded"
     SPACE_EXHAUSTED = "SpaceExhausted"
     NO_IMPROVEMENT = "NoImprovement"
     CONVERGED = "Converged"
@@ -56,10 +57,14 @@ class CompletionReason(StrEnum):
 
     @property
     def phase(self) -> JobPhase:
-        """The final phase of a job that ends for this reason."""
+        """The final phase of a job that ends for this reason and has a best trial."""
         if self is CompletionReason.STOPPED_BY_USER:
             return JobPhase.STOPPED
-        failures = {CompletionReason.MAX_FAILED_TRIALS, CompletionReason.INVALID_TEMPLATE}
+        failures = {
+            CompletionReason.MAX_FAILED_TRIALS,
+            CompletionReason.NO_TRIAL_SUCCEEDED,
+            CompletionReason.INVALID_TEMPLATE,
+        }
         return JobPhase.FAILED if self in failures else JobPhase.COMPLETED
 
     @property

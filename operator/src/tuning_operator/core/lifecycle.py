@@ -122,13 +122,13 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
         return _ended(status, pod, pod.exit, facts)
     if pod.missing and status.start_time is not None:
         return _disrupted(status, "PodLost", "a Pod of it disappeared", facts)
-    if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.created >= facts.image_pull_grace:
+    if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.making_since >= facts.image_pull_grace:
         return replace(
             status,
             phase=TrialPhase.FAILED,
             completion_time=facts.now,
             reason=pod.waiting.reason,
-            message=f"the image could not be pulled for {facts.image_pull_grace}: {pod.waiting.message}",
+            message=f"the container could not be made for {facts.image_pull_grace}: {pod.waiting.message}",
         )
     if pod.started is not None:
         return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)

@@ -67,6 +67,7 @@ def together(job: BatchJob, pods: Mapping[int, PodFacts]) -> PodFacts:
         uid=job.uid,
         attempt=job.attempt,
         created=min((pod.created for pod in every), default=job.created),
+        scheduled=max((pod.making_since for pod in every), default=None),
         started=max(starts) if starts and len(starts) == job.nodes else None,
         ended=all(pod.ended for pod in every) and (complete or job.is_over),
         deletion_requested=job.deletion_requested,
@@ -119,14 +120,14 @@ def _latest(pods: Sequence[PodFacts]) -> datetime | None:
 
 
 def _waiting(job: BatchJob, pods: Mapping[int, PodFacts]) -> Waiting | None:
-    """Why not all nodes run: what is wrong with an image comes first, since that may end the trial."""
+    """Why not all nodes run: what may end the trial comes first, what is under way last."""
     waiting = [
         replace(pod.waiting, message=_told(node, pod, pod.waiting.message))
         for node, pod in sorted(pods.items())
         if pod.waiting
     ]
     if waiting:
-        return next((item for item in waiting if item.is_image_problem), waiting[0])
+        return min(waiting, key=lambda item: (not item.is_image_problem, item.is_under_way))
     if job.suspended:
         return Waiting(_SUSPENDED, "the batch Job is suspended: a queueing controller has not admitted it")
     if len(pods) < job.nodes:

@@ -25,7 +25,9 @@ class Notice:
     warning: bool = False
 
 
-def notices(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None) -> Iterator[Notice]:
+def notices(
+    snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None, *, failed: bool, stalled: str | None
+) -> Iterator[Notice]:
     """Events for what has just been decided; what was decided before has been told before."""
     for before, after in zip(snapshot.trials, trials, strict=True):
         yield from _trial_notices(before, after, snapshot)
@@ -33,8 +35,11 @@ def notices(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | 
     if found and found != told:
         ready = found.status == "True"
         yield Notice("ParentsReady" if ready else "ParentsNotReady", found.message, warning=not ready)
-    if ending and snapshot.job.completion_reason is not ending.reason:
-        yield Notice(ending.reason, ending.message, warning=ending.reason.is_failure)
+    if ending and (snapshot.job.completion_reason is not ending.reason or (failed and not ending.reason.is_failure)):
+        # That a job has failed for want of a result may be known only when the last of its trials has ended.
+        yield Notice(ending.reason, ending.message, warning=failed or ending.reason.is_failure)
+    if stalled and not snapshot.is_condition("Stalled", "True"):
+        yield Notice("Stalled", stalled, warning=True)
 
 
 def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:

@@ -46,11 +46,17 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why the training container does not run yet."""
+    """Why the training container does not run yet.
+
+    Attributes:
+        is_image_problem: The container cannot be made, of which a trial fails in the end.
+        is_under_way: It is being made; nothing is known to be wrong.
+    """
 
     reason: str
     message: str = ""
     is_image_problem: bool = False
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class PodFacts:
 
     Attributes:
         name: The Pod's, or the batch Job's; so are `uid` and `resource_version`.
+        scheduled: When it had its node; None before that, and where that is not known.
         exit: Set when the training container has ended, or the Pod as a whole has failed.
         ended: Every container has ended: the Pod holds no GPU any more.
         deletion_requested: When somebody asked for the Pod's deletion.
@@ -72,6 +79,7 @@ class PodFacts:
     uid: str
     attempt: int
     created: datetime
+    scheduled: datetime | None = None
     started: datetime | None = None
     finished: datetime | None = None
     exit: Exit | None = None
@@ -88,6 +96,11 @@ class PodFacts:
     def deleting(self) -> bool:
         """Whether the Pod's deletion has been asked for."""
         return self.deletion_requested is not None
+
+    @property
+    def making_since(self) -> datetime:
+        """From when on a node tries to make its containers, which waiting for the node does not count for."""
+        return self.scheduled or self.created
 
     @property
     def succeeded(self) -> bool:

@@ -100,6 +100,10 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
         conditions["Suspended"] = Condition("Suspended", "False", "Resumed", "spec.suspend is false")
     if "QuotaExceeded" in conditions and "QuotaExceeded" not in snapshot.conditions and not decision.create_pods:
         conditions["QuotaExceeded"] = Condition("QuotaExceeded", "False", "NoPodWaits", "no Pod waits for quota")
+    if decision.stalled:
+        conditions["Stalled"] = Condition("Stalled", "True", "NoTrialSucceeded", decision.stalled)
+    elif "Stalled" in conditions:
+        conditions["Stalled"] = Condition("Stalled", "False", "NotStalled", "failures hold no trial back any more")
     if decision.completion and decision.phase.is_final:
         kind = _ENDS[decision.phase]
         conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
