@@ -3,5 +3,5 @@
 .PHONY: experiment
 EXPERIMENT_ARGS ?=
 
-experiment: venv builds images ## measure early stopping on the real cluster, Off against Auto: an hour
+experiment: venv builds images ## measure early stopping on the real cluster, Off against Auto: 90 minutes
 	@$(PY) -m examples.experiment run $(EXPERIMENT_ARGS)

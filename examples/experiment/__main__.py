@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.experiment", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the jobs on the test cluster, record and report them")
-    run.add_argument("--seeds", type=int, default=3, help="of the reference experiment (%(default)s)")
+    run.add_argument("--seeds", type=int, default=5, help="of the reference experiment (%(default)s)")
     run.add_argument("--only", type=Kind, choices=list(Kind), help="one of the experiments")
     run.add_argument("--resume", action="store_true", help=f"keep the jobs that {RECORDS.name} has")
     commands.add_parser("report", help=f"write tables and pictures anew from {RECORDS.name}")
