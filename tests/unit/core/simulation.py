@@ -17,7 +17,7 @@ from tuning_operator.api import names
 from tuning_operator.api.values import parse_time, render_time
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
-from tuning_operator.core.suggest.streams import nth_of_stream
+from tuning_operator.core.suggest.streams import of_stream
 from tuning_operator.runtime.answers import PrometheusError
 from tuning_operator.runtime.errors import ApiError, ErrorKind
 from tuning_operator.runtime.events import EventRecorder
@@ -375,7 +375,8 @@ class Connection:
         assert names.is_owned_by(body, self._world.job["metadata"]["uid"])
         assert len(self._world.trials) < self._read_job["spec"]["limits"]["maxTrials"], "more trials than allowed"
         self._check_may_start()
-        expected = SPACE.render(nth_of_stream(SPACE, self._read_job["spec"]["seed"], number))
+        (point,) = of_stream(SPACE, self._read_job["spec"]["seed"], (number,))
+        expected = SPACE.render(point)
         assert body["spec"]["parameters"] == expected, "parameters that do not follow from seed and number"
         body["metadata"]["uid"] = f"uid-{name}-{self._world.versions}"
         self._world.touch(body)
@@ -507,7 +508,7 @@ class SimulatedOperator:
         self._runner, self._world = runner, world
         prometheus = cast("Prometheus", FakePrometheus(world))
         self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
-        suggester = Suggester(1, 60.0, lambda _: None)
+        self._suggester = suggester = Suggester(1, 60.0, lambda _: None)
         self._reconciler = Reconciler(
             cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), clock=lambda: world.now
         )
@@ -534,7 +535,11 @@ class SimulatedOperator:
             gone = error.kind is ErrorKind.NOT_FOUND and self._world.deleted
             if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT} and not gone:
                 raise
-        await asyncio.sleep(0)  # suggestions are computed meanwhile
+        await self.suggested()
+
+    async def suggested(self) -> None:
+        """Wait for the suggestions that are being computed."""
+        await asyncio.gather(*(known.task for known in self._suggester._computations.values()), return_exceptions=True)
 
 
 def _record(status: Body) -> Body:

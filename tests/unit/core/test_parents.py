@@ -150,11 +150,43 @@ def test_of_very_many_trials_the_best_and_a_sample_are_learned_from(monkeypatch:
     trials[-1] = replace(trials[-1], parameters=trials[0].parameters)
     found = [observation.objective for observation in inherit(child(), parent(), trials).observations]
     assert found[:3] == [0.59, 0.58, 0.57]
-    assert len(found) <= 9
+    assert len(found) == 9
     assert min(value for value in found[3:] if value is not None) < 0.1
     others = inherit(child(transfer=True), parent(), trials).related
     assert [item.objective for item in others[:2]] == [0.59, 0.58]
-    assert len(others) <= 6
+    assert len(others) == 6
+
+
+@pytest.mark.parametrize("count", [9, 10, 11, 12, 13, 14, 15, 16, 100])
+def test_as_many_trials_as_promised_are_learned_from(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(module, "MOST_TRIALS", 9)
+    trials = [tried(number, number / 1000) for number in range(1, count + 1)]
+    found = [observation.objective for observation in inherit(child(), parent(), trials).observations]
+    assert len(set(found)) == 9
+
+
+def test_what_never_trained_is_known_of_the_same_task_and_left_out_of_another() -> None:
+    never = replace(trial(2, TrialPhase.STOPPED), parameters={"lr": 0.25, "optimizer": "sgd"})
+    same = inherit(child(), parent(), [tried(1, 0.3), never])
+    assert [(dict(seen.parameters), seen.informs) for seen in same.observations] == [
+        ({"lr": 0.5, "optimizer": "adam"}, True),
+        ({"lr": 0.25, "optimizer": "sgd"}, False),
+    ]
+    assert (same.learned, same.total) == (1, 2)
+    other = inherit(child(transfer=True), parent(), [tried(1, 0.3), never])
+    assert [item.objective for item in other.related] == [0.3]
+
+
+@pytest.mark.parametrize("transfer", [False, True])
+def test_of_a_parent_without_any_result_nothing_is_believed(transfer: bool) -> None:
+    failed = replace(trial(1, TrialPhase.FAILED), parameters={"lr": 0.25, "optimizer": "sgd"})
+    diverged = replace(ended(2, float("nan")), parameters={"lr": 0.5, "optimizer": "sgd"})
+    for trials in ([], [failed], [failed, diverged]):
+        nothing = inherit(child(transfer=transfer), parent(), trials)
+        assert (nothing.observations, nothing.related, nothing.total) == ((), (), len(trials))
+        assert nothing.obstacle
+        assert nothing.obstacle.reason == "NoResult"
+        assert nothing.obstacle.cause == f"none of the {len(trials)} trials of parent base has a finite objective"
 
 
 def test_a_job_waits_for_its_parents_and_can_be_stopped_meanwhile() -> None:

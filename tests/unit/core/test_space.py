@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space.scales import NARROWEST
+from tuning_operator.core.suggest.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,7 @@ def continuous(draw: st.DrawFn) -> Continuous:
         Scale.REVERSE_LOG: st.floats(0, 1, exclude_max=True, allow_subnormal=False),
     }.get(scale, st.floats(-1e12, 1e12, allow_subnormal=False))
     low, high = sorted((draw(bounds), draw(bounds)))
+    assume(low == high or high - low >= max(NARROWEST * high, -NARROWEST * low, 1e-300))
     return Continuous(draw(names), low, high, scale)
 
 
@@ -112,8 +116,15 @@ def test_auto_means_log_for_two_powers_of_ten(minimum: float, maximum: float, sc
 
 @pytest.mark.parametrize("scale", [Scale.AUTO, Scale.LINEAR, Scale.LOG, Scale.REVERSE_LOG])
 def test_ends_that_a_scale_cannot_tell_apart_are_still_two(scale: Scale) -> None:
-    narrow = Continuous("x", 1e-12, math.nextafter(1e-12, 1), scale)
+    narrow = Continuous("x", 1e-12, 1e-12 * (1 + 2 * NARROWEST), scale)
     assert narrow.to_unit([narrow.minimum, narrow.maximum]).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("minimum", [-1e18, -1.0, 0.0, 1e-12, 1.0, 1e6])
+def test_the_narrowest_range_has_numbers_for_any_job(minimum: float) -> None:
+    space = Space((Continuous("x", minimum, minimum + max(1.01 * NARROWEST * abs(minimum), 1e-300)),))
+    points = list(islice(stream(space, 7), 10_000))
+    assert len({point["x"] for point in points}) == 10_000
 
 
 @pytest.mark.parametrize(
@@ -177,6 +188,9 @@ def test_integers_of_any_width_stay_in_range() -> None:
         (lambda: Continuous("lr", 0, 1, Scale.REVERSE_LOG), "parameter lr: scale ReverseLog needs a range"),
         (lambda: Continuous("lr", 2, 1), "parameter lr: the range 2..1 is empty"),
         (lambda: Continuous("lr", 0, math.inf), "parameter lr: the range"),
+        (lambda: Continuous("lr", 1e6, 1000000.000000001), "parameter lr: the range .* too few numbers: widen it"),
+        (lambda: Continuous("lr", -1000000.000000001, -1e6), "parameter lr: the range .* holds too few numbers"),
+        (lambda: Continuous("lr", 0, 5e-324), "parameter lr: the range .* holds too few numbers"),
         (lambda: Integer("n", 0, 1, Scale.REVERSE_LOG), "parameter n: scale ReverseLog is for continuous"),
         (lambda: Categorical("c", ()), "parameter c: the values must be distinct"),
         (lambda: Categorical("c", ("a", "a")), "parameter c: the values must be distinct"),

@@ -24,12 +24,13 @@ from tuning_operator.core.suggest import (
     Strategy,
     SuggestRequest,
     fallback,
+    streams,
     suggest,
 )
 from tuning_operator.core.suggest.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tuning_operator.core.space import Parameter
     from tuning_operator.core.suggest import Suggestion
@@ -121,6 +122,21 @@ def test_random_depends_on_seed_and_number_alone() -> None:
     assert {each.source for each in plain} == {Source.RANDOM}
 
 
+def test_many_random_points_take_one_walk_along_their_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[tuple[int, ...]] = []
+
+    def walked(space: Space, *seeds: int) -> Iterator[dict[str, Any]]:
+        walks.append(seeds)
+        return stream(space, *seeds)
+
+    monkeypatch.setattr(streams, "stream", walked)
+    numbers = (3, *range(500, 600))
+    points = [each.parameters for each in suggest(request(strategy=Strategy.RANDOM, numbers=numbers))]
+    in_order = list(islice(stream(MIXED, 3), 600))
+    assert points == [in_order[number - 1] for number in numbers]
+    assert walks == [(3,)]
+
+
 def test_random_reaches_the_rare_end_of_a_log_scale() -> None:
     space = Space((Integer("n", 1, 3000, Scale.LOG),))
     points = {suggest(request(space, Strategy.RANDOM, (number,)))[0].parameters["n"] for number in range(1, 3001, 500)}
@@ -159,6 +175,38 @@ def test_the_model_learns() -> None:
     good = sorted(loss(seen.parameters) for seen in history(30))[4]
     assert {each.source for each in suggestions} == {Source.MODEL}
     assert all(loss(each.parameters) < good for each in suggestions)
+
+
+def untold(count: int) -> tuple[Observation, ...]:
+    """Trials, others than those of `history`, that were stopped before their first result."""
+    return tuple(replace(seen, objective=None, informs=False) for seen in history(count, seed=5))
+
+
+def test_what_never_trained_is_not_suggested_again_and_teaches_nothing() -> None:
+    from tuning_operator.core.suggest.model import History  # noqa: PLC0415
+
+    question = request(numbers=(41,), observations=(*history(6), *untold(30)))
+    found, plain = History.of(question), History.of(request(observations=history(6)))
+    assert (found.rows.tolist(), found.objectives.tolist()) == (plain.rows.tolist(), plain.objectives.tolist())
+    assert len(found.tried) == 36
+    (suggestion,) = suggest(question)
+    assert suggestion.message == "most promising by a model of 6 trials"
+    assert MIXED.key(suggestion.parameters) not in question.seen()
+
+
+def test_the_last_point_of_a_space_is_none_that_never_trained() -> None:
+    observations = [Observation(SMALL.nth(index), float(index), informs=True) for index in range(5)]
+    stopped = replace(observations[0], objective=None, informs=False)
+    (last,) = suggest(request(SMALL, numbers=(6,), observations=[stopped, *observations[1:]]))
+    assert last.parameters == SMALL.nth(5)
+    with pytest.raises(SpaceExhausted):
+        suggest(request(SMALL, numbers=(6,), observations=[*observations, replace(stopped, parameters=SMALL.nth(5))]))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_what_never_trained_does_not_shorten_the_start(count: int) -> None:
+    (suggestion,) = suggest(request(numbers=(41,), observations=(*history(count), *untold(30))))
+    assert suggestion.source is Source.SOBOL
 
 
 @pytest.mark.slow

@@ -125,7 +125,7 @@ async def test_a_parent_that_is_deleted_stays_known_to_the_process(bench: Bench)
     bench.cluster.jobs["base"]["metadata"].pop("deletionTimestamp")
     found = (await bench.read())["base"]
     assert found.obstacle  # of another job of that name, of which there are no trials
-    assert (found.uid, found.obstacle.reason) == ("new", "NothingFits")
+    assert (found.uid, found.obstacle.reason) == ("new", "NoResult")
 
 
 async def test_a_parent_that_goes_on_is_read_anew_when_it_has_ended_again(bench: Bench) -> None:

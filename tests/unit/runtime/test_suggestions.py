@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,15 @@ import pytest
 from tests.unit.builders import SPACE
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.space import Continuous, Integer, Space
-from tuning_operator.core.suggest import Source, SpaceExhausted, Strategy, Suggestion, SuggestRequest, suggest
+from tuning_operator.core.suggest import (
+    Source,
+    SpaceExhausted,
+    Strategy,
+    Suggestion,
+    SuggestRequest,
+    fallback,
+    suggest,
+)
 from tuning_operator.runtime import suggestions
 from tuning_operator.runtime.keys import JobKey
 from tuning_operator.runtime.suggestions import Suggester
@@ -59,12 +68,17 @@ class Bench:
     async def take(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
         """Ask, wait for the call, and take the result, as passes over a job do."""
         assert self.suggester.take(JOB, request) is None
-        async with asyncio.timeout(60):
-            while not self.called:  # noqa: ASYNC110 - what is waited for is state of the code under test
-                await asyncio.sleep(0.002)
+        await self.call()
         taken = self.suggester.take(JOB, request)
         assert taken is not None
         return taken
+
+    async def call(self) -> None:
+        """Wait until the suggester has called for the job, and forget that it has."""
+        async with asyncio.timeout(60):
+            while not self.called:  # noqa: ASYNC110 - what is waited for is state of the code under test
+                await asyncio.sleep(0.002)
+        self.called.clear()
 
 
 @contextlib.contextmanager
@@ -82,10 +96,23 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., object]], 
     return functools.partial(monkeypatch.setattr, suggestions, "suggest")
 
 
-async def test_random_suggestions_need_no_process() -> None:
+@pytest.mark.parametrize("strategy", [Strategy.RANDOM, Strategy.GRID])
+async def test_what_needs_no_model_is_computed_in_a_thread(
+    model: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch, strategy: Strategy
+) -> None:
+    request = replace(REQUEST, strategy=strategy, space=Space((Integer("n", 1, 9),)))
+    threads: list[threading.Thread] = []
+
+    def noted(asked: SuggestRequest) -> tuple[Suggestion, ...]:
+        threads.append(threading.current_thread())
+        return suggest(asked)
+
+    model(noted)
     with bench() as it:
-        assert await it.take(REQUEST) == suggest(REQUEST)
-        assert it.called == [JOB]
+        monkeypatch.setattr(it.suggester._pool, "schedule", pytest.fail)
+        assert await it.take(request) == suggest(request)
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
 
 
 async def test_the_model_is_loaded_ahead_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +127,6 @@ async def test_the_model_is_loaded_ahead_once(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_result_is_taken_once() -> None:
     with bench() as it:
         await it.take(REQUEST)
-        it.called.clear()
         assert await it.take(REQUEST) == suggest(REQUEST)
 
 
@@ -108,11 +134,11 @@ async def test_a_result_outlives_news_but_not_its_number() -> None:
     """A trial that ends meanwhile does not send the suggester back to the start; a trial that was added does."""
     with bench() as it:
         assert it.suggester.take(JOB, REQUEST) is None
-        await asyncio.sleep(0)
+        await it.call()
         newer = replace(REQUEST, pending=({"lr": 0.5},), numbers=(1,))
         assert [item.number for item in it.suggester.take(JOB, newer) or ()] == [1]
         assert it.suggester.take(JOB, REQUEST) is None
-        await asyncio.sleep(0)
+        await it.call()
         assert it.suggester.take(JOB, replace(REQUEST, numbers=(2,))) is None
 
 
@@ -127,10 +153,8 @@ async def test_a_result_outlives_news_but_not_its_number() -> None:
 async def test_a_job_that_was_created_anew_does_not_get_the_old_ones_suggestions(other: SuggestRequest) -> None:
     with bench() as it:
         assert it.suggester.take(JOB, REQUEST) is None
-        await asyncio.sleep(0)
-        assert it.suggester.take(JOB, other) is None
-        await asyncio.sleep(0)
-        assert it.suggester.take(JOB, other) == suggest(other)
+        await it.call()
+        assert await it.take(other) == suggest(other)
 
 
 async def test_numbers_beyond_a_small_space_get_what_is_left_of_it() -> None:
@@ -177,7 +201,6 @@ async def test_a_model_that_hangs_or_dies_is_replaced_by_chance_and_the_next_one
         found = await it.take(BAYESIAN)
         assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
         assert all(words in item.message for item in found)
-        it.called.clear()
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
@@ -190,14 +213,21 @@ async def test_a_pool_that_broke_is_replaced(model: Callable[[Callable[..., obje
 
 
 async def test_a_mistake_in_the_model_is_told_and_does_not_stop_the_job(
-    model: Callable[[Callable[..., object]], None], caplog: pytest.LogCaptureFixture
+    model: Callable[[Callable[..., object]], None], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(request: SuggestRequest, why: str) -> tuple[Suggestion, ...]:
+        threads.append(threading.current_thread())
+        return fallback(request, why)
+
     model(fail)
+    monkeypatch.setattr(suggestions, "fallback", noted)
     with bench() as it:
         found = await it.take(BAYESIAN)
         assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
         assert "ZeroDivisionError('a mistake')" in found[0].message
         assert "a mistake" in caplog.text
-        it.called.clear()
+        assert threads[0] is not threading.main_thread()
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from tuning_operator.core.pods import PodFacts
     from tuning_operator.core.snapshot import Snapshot
 
+MOST_SUGGESTED = 16
+"""So many trials are suggested at once: one computation, all of which is random after a time-out. The next pass asks
+for the rest, with these as pending."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -190,7 +194,7 @@ def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | N
     if ending and any(not trial.phase.is_final for trial in trials):
         return JobPhase.STOPPING
     if ending:
-        return final_phase(snapshot.job, trials, ending.reason)
+        return final_phase(snapshot.job, trials, ending.reason, inherited(snapshot.parents))
     if snapshot.job.spec.suspend:
         return JobPhase.SUSPENDED
     return JobPhase.PENDING if snapshot.awaits_parents else JobPhase.RUNNING
@@ -198,7 +202,7 @@ def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | N
 
 def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -> SuggestRequest | None:
     job, known = snapshot.job, inherited(snapshot.parents)
-    count = min(free, job.spec.limits.max_trials - len(trials))
+    count = min(free, job.spec.limits.max_trials - len(trials), MOST_SUGGESTED)
     left = untried(job, trials, known)
     if left is not None:
         count = min(count, left)
@@ -213,7 +217,7 @@ def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -
         numbers=tuple(range(first, first + count)),
         observations=(
             *known,
-            *(Observation(trial.parameters, trial.objective) for trial in trials if trial.phase.is_final),
+            *(Observation.of(trial) for trial in trials if trial.phase.is_final),
         ),
         pending=tuple(trial.parameters for trial in trials if not trial.phase.is_final),
         relatives=related(snapshot.parents),

@@ -62,7 +62,7 @@ class Parent:
     Attributes:
         uid: Of the job whose trials these are; empty when none were ever read.
         ended: When that job ended.
-        observations: Its trials that count like those of the job that starts from it.
+        observations: Its trials that count like those of the job that starts from it, also those that do not inform.
         related: Its trials that are about another task, and inform that job.
         total: How many of its trials have ended.
         obstacle: Set when the parent is not as it should be now; what is known of it is kept.
@@ -80,7 +80,7 @@ class Parent:
     @property
     def learned(self) -> int:
         """How many of its trials are learned from."""
-        return len(self.observations) + len(self.related)
+        return sum(observation.informs for observation in self.observations) + len(self.related)
 
 
 def missing(name: str) -> Obstacle:
@@ -112,15 +112,19 @@ def obstacle(job: Job, parent: Job) -> Obstacle | None:
 def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
     """Place the trials of a parent that has ended in the space of a job that starts from it."""
     ended = [trial for trial in trials if trial.phase.is_final]
+    if best_trial(parent, ended) is None:  # its template may have been to blame, and nothing of that is to be believed
+        cause = f"none of the {len(ended)} trials of parent {parent.name} has a finite objective"
+        blocked = Obstacle("NoResult", cause, "create the job anew without this parent")
+        return Parent(parent.name, parent.uid, parent.completion_time, total=len(ended), obstacle=blocked)
     observations, related, misfit = [], [], ""
     for trial in ended:
-        tuned = parent.spec.space.render(trial.parameters)
+        tuned, seen = parent.spec.space.render(trial.parameters), Observation.of(trial)
         try:
-            if job.spec.transfer:
-                related.append(RelatedTrial(_located(job.spec, parent.spec.static_parameters, tuned), trial.objective))
-            else:
+            if not job.spec.transfer:
                 point = _placed(job.spec, {**parent.spec.static_parameters, **tuned})
-                observations.append(Observation(point, trial.objective))
+                observations.append(replace(seen, parameters=point))
+            elif seen.informs:
+                related.append(RelatedTrial(_located(job.spec, parent.spec.static_parameters, tuned), trial.objective))
         except ValueError as error:
             misfit = misfit or f", for example {trial.name}: {error}"
     found = Parent(
@@ -189,7 +193,8 @@ def _telling(job: Job, observations: Sequence[Found], most: int) -> tuple[Found,
     worth = [-math.inf if each.objective is None else orient(each.objective) for each in observations]
     ranked = [observations[place] for place in sorted(range(len(worth)), key=lambda place: -worth[place])]
     best, rest = ranked[: most // 3], ranked[most // 3 :]
-    return (*best, *rest[:: math.ceil(len(rest) / (most - len(best)))])
+    sample = most - len(best)
+    return (*best, *(rest[place * len(rest) // sample] for place in range(sample)))
 
 
 def _names(spec: JobSpec) -> set[str]:

@@ -1,4 +1,7 @@
-"""Computes suggestions in worker processes, which can be killed; the event loop never waits for one.
+"""Computes suggestions in worker processes, which can be killed, or in threads; the event loop never waits for one.
+
+The model needs a process. Random points and grids do not, and so do not wait until one has loaded the model: after an
+outage they are there at once.
 
 One computation for each job at a time. A pass over the job starts it and goes on; when it is done the job gets
 another pass, which takes the result.
@@ -104,7 +107,7 @@ class Suggester:
             if request.strategy is Strategy.BAYESIAN:
                 suggestions = await self._in_pool(request)
             else:
-                suggestions = _draw(request)
+                suggestions = await asyncio.to_thread(_draw, request)
         finally:
             loop.call_soon(self._ready, job)  # also to hear of a failure
         metrics.SUGGESTION_SECONDS.labels(suggestions[0].source).observe(loop.time() - began)
@@ -130,12 +133,13 @@ class Suggester:
         try:
             return await asyncio.wrap_future(future)
         except TimeoutError:
-            return fallback(request, f"the model took longer than {self._timeout:g} s")
+            why = f"the model took longer than {self._timeout:g} s"
         except ProcessExpired as error:
-            return fallback(request, f"the suggestion process died: {error}")
+            why = f"the suggestion process died: {error}"
         except Exception as error:  # whatever a worker raises arrives here; a job must not stand still for it
             logger.exception("the model failed")
-            return fallback(request, f"the model failed: {error!r}")
+            why = f"the model failed: {error!r}"
+        return await asyncio.to_thread(fallback, request, why)
 
 
 def _is_same_question(asked: SuggestRequest, request: SuggestRequest) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.space.scales import Scale, check_range
+from tuning_operator.core.space.scales import Scale, check_range, check_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,10 @@ class Continuous:
     scale: Scale = Scale.AUTO
 
     def __post_init__(self) -> None:
-        """Refuse ranges that the scale is not defined on."""
+        """Refuse ranges that the scale is not defined on, or that hold too few numbers; a single one is allowed."""
         check_range(self.name, self.scale, self.minimum, self.maximum)
+        if self.minimum < self.maximum:
+            check_width(self.name, self.minimum, self.maximum)
 
     @property
     def levels(self) -> int | None:

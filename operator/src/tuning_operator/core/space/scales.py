@@ -15,6 +15,13 @@ AUTO_LOG_RATIO = 100
 """`Auto` means `Log` for a positive range whose ends are at least this factor apart, else `Linear`."""
 
 
+NARROWEST = 1e-9
+"""The narrowest continuous range, as a share of its larger bound: it holds some millions of floating-point numbers."""
+
+_TINIEST = 1e-300
+"""The narrowest one of all: still closer to zero these numbers get rare, too."""
+
+
 class Scale(StrEnum):
     """How a numeric range is searched: steps of equal size on the scale matter equally."""
 
@@ -60,3 +67,16 @@ def check_range(name: str, scale: Scale, minimum: float, maximum: float) -> None
         raise ValueError(f"parameter {name}: scale Log needs a minimum above 0, not {minimum}")
     if scale is Scale.REVERSE_LOG and not (minimum >= 0 and maximum < 1):
         raise ValueError(f"parameter {name}: scale ReverseLog needs a range within [0, 1), not {minimum}..{maximum}")
+
+
+def check_width(name: str, minimum: float, maximum: float) -> None:
+    """Raise ValueError, with the parameter's name, for a continuous range that a search would soon have exhausted.
+
+    The CRD has the same rule.
+    """
+    width = maximum - minimum
+    if not (width >= NARROWEST * maximum and width >= -NARROWEST * minimum and width >= _TINIEST):
+        raise ValueError(
+            f"parameter {name}: the range {minimum}..{maximum} holds too few numbers: widen it to at least"
+            f" {NARROWEST:g} of its larger bound"
+        )

@@ -56,7 +56,7 @@ def propose(request: SuggestRequest) -> tuple[Suggestion, ...]:
 def _enough_to_learn_from(request: SuggestRequest) -> bool:
     """Ask for trials with an objective; where many fail, for twice as many trials."""
     start = RELATED_START if request.relatives else START
-    finite, total = request.finite(), len(request.observations)
+    finite, total = request.finite(), len(request.informing())
     return finite >= start or (finite >= 2 and total >= 2 * start)  # noqa: PLR2004 - a difference needs two
 
 

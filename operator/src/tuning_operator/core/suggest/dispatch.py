@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.suggest.request import Source, SpaceExhausted, Strategy, Suggestion
-from tuning_operator.core.suggest.streams import first_unseen, nth_of_stream, stream
+from tuning_operator.core.suggest.streams import first_unseen, of_stream, stream
 
 if TYPE_CHECKING:
     from tuning_operator.core.suggest.request import SuggestRequest
@@ -19,7 +19,7 @@ def suggest(request: SuggestRequest) -> tuple[Suggestion, ...]:
     """
     match request.strategy:
         case Strategy.RANDOM:
-            return tuple(_draw(request, number) for number in request.numbers)
+            return _draw(request)
         case Strategy.GRID:
             return _walk(request)
         case Strategy.BAYESIAN:
@@ -39,8 +39,12 @@ def fallback(request: SuggestRequest, why: str) -> tuple[Suggestion, ...]:
     return tuple(suggestions)
 
 
-def _draw(request: SuggestRequest, number: int) -> Suggestion:
-    return Suggestion(number, nth_of_stream(request.space, request.seed, number), Source.RANDOM, "drawn at random")
+def _draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    points = of_stream(request.space, request.seed, request.numbers)
+    return tuple(
+        Suggestion(number, point, Source.RANDOM, "drawn at random")
+        for number, point in zip(request.numbers, points, strict=True)
+    )
 
 
 def _walk(request: SuggestRequest) -> tuple[Suggestion, ...]:

@@ -47,12 +47,13 @@ class History:
     """What a job and related ones have tried, in an order that does not depend on that of its arrival.
 
     Attributes:
-        rows: Finished trials, encoded, the job's own first, shape (trials, parameters + relatives). The last columns
-            are switches: that of its job is 1 for a related job's trial, all are 0 for an own one.
+        rows: Finished trials that inform, encoded, the job's own first, shape (trials, parameters + relatives). The
+            last columns are switches: that of its job is 1 for a related job's trial, all are 0 for an own one.
         objectives: Their utilities, standardised for each job by itself, higher is better, shape (trials,).
         own: How many of them are the job's own.
         pending: Unfinished trials, encoded, shape (pending, parameters).
-        tried: All own finished trials, also where they are too many for a model, shape (tried, parameters).
+        tried: All own finished trials, also those that do not inform or are too many for a model, shape (tried,
+            parameters).
     """
 
     rows: NDArray[np.float64]
@@ -66,7 +67,7 @@ class History:
         """Encode a request's history."""
         space = request.space
         trials = sorted(
-            ((space.key(seen.parameters), seen) for seen in request.observations),
+            ((space.key(seen.parameters), seen) for seen in request.informing()),
             key=lambda pair: (pair[0], pair[1].objective is None, repr(pair[1].objective)),
         )
         rows = space.encode([seen.parameters for _, seen in trials])
@@ -78,7 +79,7 @@ class History:
             objectives=np.concatenate([objectives[chosen], *(worth for _, worth in related)]),
             own=len(chosen),
             pending=space.encode(sorted(request.pending, key=space.key)),
-            tried=rows,
+            tried=space.encode([seen.parameters for seen in request.observations]),
         )
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _OUTLIER = 3
 """Values this many interquartile ranges worse than the median are all the same: bad."""
 
+_EXPLODED = 1e4
+"""A value this many times as far below the median as the best one is above it has exploded: no scale shows both."""
+
 _TELLING = 0.1
 """Values whose logarithms lie closer than this have hardly a ratio."""
 
@@ -65,9 +68,27 @@ def ratios(values: Values) -> Values:
 
 def power(values: Values) -> Values:
     """Bend the scale of finite values by the power transform of Yeo and Johnson (Biometrika 87, 2000)."""
-    values = standard(values / max(float(np.abs(values).max()), np.finfo(np.float64).tiny))  # no square overflows
+    values = standard(_scaled(_without_explosions(_scaled(values))))
     values = standard(_without_outliers(values))
     return standard(yeojohnson(values)[0]) if values.any() else values
+
+
+def _scaled(values: Values) -> Values:
+    """Divide by the largest magnitude: no difference and no square overflows."""
+    largest = float(np.abs(values).max())
+    return values / largest if largest else values
+
+
+def _without_explosions(values: Values) -> Values:
+    """Raise what lies out of all proportion below the better half, however much of the rest that is.
+
+    To be done before a mean is subtracted, which leaves no digit of the differences beside such a value. What explodes
+    less is left to `_without_outliers`, which looks at the middle half.
+    """
+    low, middle, best = np.quantile(values, [0.25, 0.5, 1.0])
+    reach = best - middle or middle - low  # the better half may be all equal
+    exploded = reach > 0 and values.min() < middle - _EXPLODED * reach
+    return np.maximum(values, middle - _OUTLIER * reach) if exploded else values
 
 
 def _without_outliers(values: Values) -> Values:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.trials import TrialPhase
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tuning_operator.core.curves import Goal
     from tuning_operator.core.space import Space
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.trials import Trial, Value
 
 
 class Strategy(StrEnum):
@@ -43,10 +45,22 @@ class Observation:
 
     Attributes:
         objective: None when the trial failed; NaN or an infinity when it diverged.
+        informs: Whether its end says anything about its parameters. When it does not, all that is known of them is that
+            they have been tried.
     """
 
     parameters: Mapping[str, Value]
     objective: float | None
+    informs: bool = True
+
+    @classmethod
+    def of(cls, trial: Trial) -> Observation:
+        """Return what is observed of a trial that has ended.
+
+        One that was stopped before its first result, for example because its job was, is not to blame for that.
+        """
+        stopped = trial.phase is TrialPhase.STOPPED and trial.objective is None
+        return cls(trial.parameters, trial.objective, informs=not stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,10 @@ class SuggestRequest:
         """Return the keys of all points that have been tried or are being tried."""
         tried = (observation.parameters for observation in self.observations)
         return {self.space.key(point) for point in (*tried, *self.pending)}
+
+    def informing(self) -> tuple[Observation, ...]:
+        """Return the observations that say something about their parameters."""
+        return tuple(observation for observation in self.observations if observation.informs)
 
     def finite(self) -> int:
         """Return the number of observations with a finite objective."""

@@ -40,6 +40,7 @@ _ROUNDS = 12
 _WIDEST, _FINE, _NARROWEST = 0.2, 0.01, 0.0007  # steps, as shares of a range
 _WORTHWHILE = 0.01  # of the logarithm: a hundredth of the expected improvement
 _VARIANTS = 8
+_TOGETHER = 512  # candidates evaluated at once: each takes memory for all samples and trials
 
 
 class Search:
@@ -53,12 +54,14 @@ class Search:
         self._pending = history.pending
         self._promising: Rows | None = None
         self._seen = {row.tobytes() for row in (*history.tried, *history.pending)}
+        numbers = (parameter for parameter in space.parameters if not isinstance(parameter, Categorical))
+        self._levels = max((parameter.levels or math.inf for parameter in numbers), default=1)
 
     def next(self) -> tuple[dict[str, Value], float]:
         """Return the most promising point that is neither tried nor pending, and the improvement that it promises.
 
-        The improvement is of utilities, and includes that which unfinished trials promise where their ends are sampled.
-        Raises SpaceExhausted.
+        The improvement is of utilities, and over what unfinished trials come to, too: what these promise themselves is
+        not part of it. Raises SpaceExhausted.
         """
         acquisition = self.acquisition()
         size = self._space.size
@@ -118,7 +121,8 @@ class Search:
         climbers, values = pool[:count].copy(), values[:count]
         for width in np.geomspace(_WIDEST, _NARROWEST, rounds):
             gain = self._step(acquisition, climbers, values, width)
-            if gain < _WORTHWHILE and (width < _FINE or self._space.size is not None):
+            is_finest = width < _FINE or width * self._levels < 2  # noqa: PLR2004 - steps of two are always tried
+            if gain < _WORTHWHILE and is_finest:
                 break
         return _best(climbers, values)
 
@@ -176,16 +180,16 @@ class Search:
             return self._generator.permutation(others)[:_VARIANTS]
         if isinstance(parameter, Integer):
             value = parameter.from_unit(unit)
-            span = max(1, round(width * parameter.levels))
-            steps = {1, -1, 2, -2, span, -span}
-            values = (value + step * parameter.step for step in sorted(steps))
-            return parameter.to_unit([near for near in values if parameter.minimum <= near <= parameter.maximum])
+            values = (value + step * parameter.step for step in (-2, -1, 1, 2))
+            near = parameter.to_unit([near for near in values if parameter.minimum <= near <= parameter.maximum])
+            places = np.unique([*near, *parameter.snap(np.array([unit - width, unit + width]))])
+            return places[places != unit]
         return unit + width * self._generator.standard_normal(_VARIANTS)
 
     def _evaluate(self, acquisition: AcquisitionFunction, rows: Rows) -> Rows:
         with torch.no_grad():
-            values: Rows = acquisition(self._inputs(rows)[:, None, :]).numpy()
-        return values
+            chunks = self._inputs(rows)[:, None, :].split(_TOGETHER)
+            return np.concatenate([acquisition(chunk).numpy() for chunk in chunks])
 
     def _inputs(self, rows: Rows) -> torch.Tensor:
         """Return what the model knows the job's own points by."""

@@ -10,7 +10,7 @@ import numpy as np
 from tuning_operator.core.suggest.request import SpaceExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tuning_operator.core.space import Space
     from tuning_operator.core.trials import Value
@@ -52,12 +52,19 @@ def first_unseen(points: Iterator[dict[str, Value]], space: Space, seen: set[tup
     raise SpaceExhausted
 
 
-def nth_of_stream(space: Space, seed: int, number: int) -> dict[str, Value]:
-    """Return the number-th (from 1) point of the seed's stream; raises SpaceExhausted."""
-    point = next(islice(stream(space, seed), number - 1, None), None)
-    if point is None:
+def of_stream(space: Space, seed: int, numbers: Sequence[int]) -> list[dict[str, Value]]:
+    """Return the points of the seed's stream that numbers stand for, in one walk; raises SpaceExhausted.
+
+    Args:
+        space: Where the points lie.
+        seed: What the stream follows from.
+        numbers: Places in the stream, from 1, ascending.
+    """
+    walked = enumerate(islice(stream(space, seed), numbers[-1]), start=1)
+    points = [point for number, point in walked if number in numbers]
+    if len(points) < len(numbers):
         raise SpaceExhausted
-    return point
+    return points
 
 
 def _any_order(space: Space, generator: np.random.Generator) -> Iterator[dict[str, Value]]:

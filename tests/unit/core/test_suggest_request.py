@@ -1,0 +1,48 @@
+"""What the suggester is asked and told about a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.builders import curve, ended, job, running_pod, snapshot, trial
+from tuning_operator.core.decide import MOST_SUGGESTED, decide
+from tuning_operator.core.suggest import Observation
+from tuning_operator.core.trials import Trial, TrialPhase
+
+
+@pytest.mark.parametrize(
+    ("known", "informs"),
+    [
+        (trial(1, TrialPhase.STOPPED), False),  # before its first epoch
+        (trial(1, TrialPhase.STOPPED, curve=curve(0.3)), True),
+        (trial(1, TrialPhase.FAILED), True),
+        (ended(1, 0.5), True),
+        (ended(1, float("nan")), True),
+        (ended(1, 0.5, phase=TrialPhase.EARLY_STOPPED), True),
+    ],
+)
+def test_a_trial_that_never_trained_says_nothing_of_its_parameters(known: Trial, informs: bool) -> None:
+    asked = decide(snapshot(job(), [known])).suggest
+    assert asked
+    assert asked.observations == (Observation.of(known),)
+    assert asked.observations[0].informs == informs
+    assert asked.space.key(known.parameters) in asked.seen()
+
+
+def test_many_free_slots_are_filled_by_one_request_after_the_other() -> None:
+    """One time limit holds for a request: a hundred numbers would be random when it passes."""
+    first = decide(snapshot(job(trials=100, parallel=100), [])).suggest
+    assert first
+    assert first.numbers == tuple(range(1, MOST_SUGGESTED + 1))
+    added = [trial(number, TrialPhase.RUNNING, pod_uid=f"pod-uid-{number}-1") for number in first.numbers]
+    pods = [running_pod(number) for number in first.numbers]
+    second = decide(snapshot(job(trials=100, parallel=100), added, pods)).suggest
+    assert second
+    assert second.numbers == tuple(range(MOST_SUGGESTED + 1, 2 * MOST_SUGGESTED + 1))
+    assert second.pending == tuple(each.parameters for each in added)
+    few = decide(snapshot(job(trials=MOST_SUGGESTED + 2, parallel=100), added, pods)).suggest
+    assert few
+    assert few.numbers == (MOST_SUGGESTED + 1, MOST_SUGGESTED + 2)
+    assert few == replace(second, numbers=few.numbers)
