@@ -172,6 +172,13 @@ def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> 
         image={"repository": "r.example.com/operator", "digest": f"sha256:{'0' * 64}", "pullPolicy": "Always"},
         imagePullSecrets=[{"name": "registry"}],
         settings={"pollInterval": 0.5, "logFormat": "plain"},
+        prometheus={
+            **PROMETHEUS["prometheus"],
+            "existingSecret": "access",
+            "caKey": "ca.crt",
+            "tokenKey": "token",
+            "headers": {"X-Scope-OrgID": "team"},
+        },
         extraEnv=[{"name": "TZ", "value": "UTC"}],
         serviceAccount={"name": "mine", "annotations": {"note": "x"}},
         resources={"requests": {"cpu": "1"}, "limits": {"memory": "4Gi"}},
@@ -200,6 +207,7 @@ def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> 
         "rolebinding.rbac.authorization.k8s.io/tuner",
         "serviceaccount/mine",
         "networkpolicy.networking.k8s.io/tuner",
+        "networkpolicy.networking.k8s.io/tuner-nodes",
         "networkpolicy.networking.k8s.io/tuner-trials",
     }
     for kind in ("rolebinding", "networkpolicy"):

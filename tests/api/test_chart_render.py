@@ -90,7 +90,46 @@ def test_every_setting_reaches_the_operator() -> None:
     snake = {re.sub(r"(?=[A-Z])", "_", name).lower(): value for name, value in OTHER_SETTINGS.items()}
     assert {name: getattr(settings, name) for name in snake} == snake
     fixed = {"namespaces", "prometheus_url", "metrics_port", "health_port"}
-    assert {field.name for field in fields(Settings)} == snake.keys() | fixed
+    access = {"prometheus_ca_file", "prometheus_token_file", "prometheus_header"}
+    assert {field.name for field in fields(Settings)} == snake.keys() | fixed | access
+
+
+SECRET = {"url": URL, "existingSecret": "access"}
+
+
+@pytest.mark.parametrize(
+    ("values", "variables"),
+    [
+        ({"caKey": "root.pem"}, {"CA_FILE": "root.pem"}),
+        ({"tokenKey": "bearer"}, {"TOKEN_FILE": "bearer"}),
+        ({"caKey": "ca.crt", "tokenKey": "token"}, {"CA_FILE": "ca.crt", "TOKEN_FILE": "token"}),
+    ],
+)
+def test_the_operator_and_helm_test_get_what_prometheus_asks_for(
+    values: dict[str, str], variables: dict[str, str]
+) -> None:
+    objects = render({"prometheus": SECRET | values | {"headers": {"X-Scope-OrgID": "team", "B": "c"}}})
+    (deployment,), (test,) = of_kind(objects, "Deployment"), of_kind(objects, "Pod")
+    for spec in (deployment["spec"]["template"]["spec"], test["spec"]):
+        (container,) = spec["containers"]
+        (volume,) = (item["secret"] for item in spec["volumes"] if "secret" in item)
+        (mount,) = (item for item in container["volumeMounts"] if item["name"] == "prometheus-access")
+        told = {item["name"]: item["value"] for item in container["env"]}
+        assert told["TUNING_OPERATOR_PROMETHEUS_URL"] == URL
+        assert told["TUNING_OPERATOR_PROMETHEUS_HEADER"] == "B=c\nX-Scope-OrgID=team"
+        assert volume["secretName"] == "access"
+        assert mount["readOnly"] is True
+        keys = {f"{mount['mountPath']}/{item['path']}": item["key"] for item in volume["items"]}
+        assert len(keys) == len(variables)
+        assert {name: keys[told[f"TUNING_OPERATOR_PROMETHEUS_{name}"]] for name in variables} == variables
+
+
+def test_a_password_in_the_url_is_not_in_the_notes() -> None:
+    url = "https://annalena:p@ss@prometheus.example.com/team"
+    notes = helm("install", "release", CHART, "--dry-run=client", f"--set=prometheus.url={url}").partition("NOTES:")[2]
+    assert "https://prometheus.example.com/team." in notes
+    assert "annalena" not in notes
+    assert "ss@" not in notes
 
 
 def test_definitions_are_the_canonical_ones_and_outlive_the_release(defaults: list[dict[str, Any]]) -> None:
@@ -257,10 +296,20 @@ def test_trainings_are_reached_by_prometheus_alone_where_they_run() -> None:
         "watchNamespaces": ["team-a", "team-b"],
     }
     policies = of_kind(render(values), "NetworkPolicy")
-    assert [policy["metadata"]["namespace"] for policy in policies] == ["team-a", "team-b"]
-    for policy in policies:
-        assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "tuning-operator"}}
-        assert policy["spec"]["ingress"] == [{"ports": [{"port": "metrics"}], "from": [PEER]}]
+    named = {(policy["metadata"]["namespace"], policy["metadata"]["name"]): policy["spec"] for policy in policies}
+    assert set(named) == {
+        (namespace, f"tuning-operator-{part}") for namespace in ("team-a", "team-b") for part in ("nodes", "trials")
+    }
+    trials = {"matchLabels": {"app.kubernetes.io/managed-by": "tuning-operator"}}
+    nodes = {**trials, "matchExpressions": [{"key": "batch.kubernetes.io/job-name", "operator": "Exists"}]}
+    for (_, name), spec in named.items():
+        assert spec["policyTypes"] == ["Ingress"]
+        if name.endswith("-trials"):
+            assert spec["podSelector"] == trials
+            assert spec["ingress"] == [{"ports": [{"port": "metrics"}], "from": [PEER]}]
+        else:
+            assert spec["podSelector"] == nodes
+            assert spec["ingress"] == [{"from": [{"podSelector": nodes}]}]
 
 
 @pytest.mark.parametrize(
@@ -268,6 +317,10 @@ def test_trainings_are_reached_by_prometheus_alone_where_they_run() -> None:
     [
         ({"prometheus": {"url": ""}}, "'/prometheus/url'.*'' does not match pattern"),
         ({"prometheus": {}}, "/prometheus/url"),
+        ({"prometheus": {"url": URL, "caKey": "ca.crt"}}, "prometheus.existingSecret names .* set both, or neither"),
+        ({"prometheus": SECRET}, "prometheus.existingSecret names .* set both, or neither"),
+        ({"prometheus": SECRET | {"tokenKey": "a b"}}, "'/prometheus/tokenKey'.*does not match pattern"),
+        ({"prometheus": {"url": URL, "headers": {"A": "b\nC=d"}}}, "'/prometheus/headers/A'.*does not match pattern"),
         ({"prometheus": {"url": "prometheus:9090"}}, "'/prometheus/url'.*does not match pattern '.https"),
         ({"watchNamespace": ["a"]}, "additional properties 'watchNamespace' not allowed"),
         ({"watchNamespaces": "team-a"}, "'/watchNamespaces'.*want array"),

@@ -36,7 +36,7 @@ def volume(tools: Tools, namespace: Namespace) -> Iterator[str]:
             "metadata": {"name": name},
             "spec": {
                 "capacity": {"storage": "1Gi"},
-                "accessModes": ["ReadWriteOnce"],
+                "accessModes": ["ReadWriteMany"],
                 "claimRef": {"name": "checkpoints", "namespace": namespace.name},
                 "hostPath": {"path": folder},
             },

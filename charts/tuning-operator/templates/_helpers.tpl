@@ -50,6 +50,59 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- dict "namespaces" $namespaces | toJson }}
 {{- end }}
 
+{{/* What the operator has to be told: where it watches, and how Prometheus is asked. */}}
+{{- define "tuning-operator.env" -}}
+- name: TUNING_OPERATOR_NAMESPACES
+  value: {{ (include "tuning-operator.watched" . | fromJson).namespaces | join "," | default "*" | quote }}
+{{- with .Values.prometheus }}
+- name: TUNING_OPERATOR_PROMETHEUS_URL
+  value: {{ .url | quote }}
+{{- if ne (not .existingSecret) (not (or .caKey .tokenKey)) }}
+{{- fail "prometheus.existingSecret names a Secret, and prometheus.caKey and prometheus.tokenKey what is used of it: set both, or neither" }}
+{{- end }}
+{{- if .caKey }}
+- name: TUNING_OPERATOR_PROMETHEUS_CA_FILE
+  value: /etc/prometheus-access/ca.crt
+{{- end }}
+{{- if .tokenKey }}
+- name: TUNING_OPERATOR_PROMETHEUS_TOKEN_FILE
+  value: /etc/prometheus-access/token
+{{- end }}
+{{- if .headers }}
+{{- $lines := list }}
+{{- range $name, $value := .headers }}
+{{- $lines = append $lines (printf "%s=%s" $name $value) }}
+{{- end }}
+- name: TUNING_OPERATOR_PROMETHEUS_HEADER
+  value: {{ join "\n" $lines | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The Secret of prometheus.existingSecret, where there is one: as a volume, and where it is mounted. */}}
+{{- define "tuning-operator.accessVolume" -}}
+{{- with .Values.prometheus }}
+{{- if .existingSecret -}}
+- name: prometheus-access
+  secret:
+    secretName: {{ .existingSecret }}
+    items:
+    {{- with .caKey }}
+    - {key: {{ . }}, path: ca.crt}
+    {{- end }}
+    {{- with .tokenKey }}
+    - {key: {{ . }}, path: token}
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "tuning-operator.accessMount" -}}
+{{- if .Values.prometheus.existingSecret -}}
+- {name: prometheus-access, mountPath: /etc/prometheus-access, readOnly: true}
+{{- end }}
+{{- end }}
+
 {{/* What the operator does, and nothing else: docs/operations.md says what each right is for. */}}
 {{- define "tuning-operator.rules" -}}
 - apiGroups: [tuning-operator.dev]

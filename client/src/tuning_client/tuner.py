@@ -136,9 +136,11 @@ class HyperparameterTuner:
             {},
             base_tuning_job_name=tuning_job_name,
             tags=job["metadata"].get("labels"),
-            spec={**spec, "stop": None, "suspend": None},
             session=session,
         )
+        # As it is, without the defaults of the arguments above: a Grid without maxTrials runs all combinations. Whether
+        # that job was stopped or suspended says nothing about the next one.
+        tuner._spec = {name: value for name, value in spec.items() if name not in {"stop", "suspend"}}
         tuner.latest_tuning_job = TuningJob(tuning_job_name, session)
         return tuner
 

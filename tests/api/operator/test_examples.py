@@ -128,15 +128,19 @@ def checkpoints_of(lab: Lab, job: str) -> None:
     EVICTED.set()  # not before: a kubelet that has not seen the eviction yet would let the first attempt complete
     _, (trial,) = lab.end(job)
     assert (trial["attempt"], trial["disruptions"], trial["failures"]) == (2, 1, 0)
-    assert folder(lab.pods(job)[second]) == before == ("checkpoints", "$(TUNING_TRIAL)", f"{job}-0001")
+    assert folder(lab.pods(job)[second]) == before
+    claim, path, trial_name, seed = before
+    assert (claim, path, trial_name) == ("checkpoints", "$(TUNING_TRIAL)-$(TUNING_SEED)", f"{job}-0001")
+    assert seed.isdecimal()
 
 
-def folder(pod: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Claim, folder and the name in it of where a Pod keeps its checkpoints."""
+def folder(pod: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Claim, folder, and the variables in the folder's name of where a Pod keeps its checkpoints."""
     (claim,) = (item["persistentVolumeClaim"]["claimName"] for item in pod["spec"]["volumes"] if item["name"] == MOUNT)
     (container,) = pod["spec"]["containers"]
     (path,) = (mount["subPathExpr"] for mount in container["volumeMounts"] if mount["name"] == MOUNT)
-    return claim, path, next(item["value"] for item in container["env"] if item["name"] == "TUNING_TRIAL")
+    environment = {item["name"]: item.get("value") for item in container["env"]}
+    return claim, path, environment["TUNING_TRIAL"], environment["TUNING_SEED"]
 
 
 def queue_of(lab: Lab, job: str) -> None:

@@ -176,6 +176,18 @@ def test_a_job_is_started_followed_and_attached_to(capsys: pytest.CaptureFixture
     assert session.created[1]["spec"] == done["spec"]
 
 
+def test_a_job_like_the_attached_one_is_all_that_it_was_but_stopped_or_suspended() -> None:
+    grid = job("Stopped")
+    grid["spec"] |= {"strategy": "Grid", "limits": {"maxParallelTrials": 2}, "stop": True, "suspend": True}
+    del grid["spec"]["earlyStopping"]
+    session = FakeSession(grid)
+    attached = HyperparameterTuner.attach("resnet", fake(session))
+    attached.fit(wait=False)
+    (created,) = session.created
+    assert created["spec"] == {name: value for name, value in grid["spec"].items() if name not in {"stop", "suspend"}}
+    assert grid["spec"]["stop"] is True
+
+
 def test_waiting_bears_an_api_server_that_is_away_for_a_while_and_tells_a_failure() -> None:
     away = UnavailableError("away")
     failed = job("Failed", completionReason="MaxFailedTrialsReached", message="3 trials failed")

@@ -35,7 +35,7 @@ def test_settings() -> None:
         default = "required" if setting.default is MISSING else setting.default
         expected[f"--{setting.name.replace('_', '-')}"] = (
             f"TUNING_OPERATOR_{setting.name.upper()}",
-            f"{default:g}" if isinstance(default, float | int) else default,
+            f"{default:g}" if isinstance(default, float | int) else default or "",
         )
     assert told == expected
 
@@ -102,8 +102,11 @@ def written_as_words() -> Iterator[tuple[str, str, str]]:
             yield kind, status, reason
 
 
+CHART = ROOT / "charts" / "tuning-operator"
+
+
 def test_rights_are_those_of_the_chart() -> None:
-    helpers = (ROOT / "charts" / "tuning-operator" / "templates" / "_helpers.tpl").read_text()
+    helpers = (CHART / "templates" / "_helpers.tpl").read_text()
     found = re.search(r'define "tuning-operator.rules" -}}\n(.*?){{- end }}', helpers, re.DOTALL)
     assert found
     granted = {
@@ -115,6 +118,18 @@ def test_rights_are_those_of_the_chart() -> None:
     }
     told = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights")}
     assert told == granted
+    page = section((CHART / "README.md").read_text(), "## Where jobs are looked after")
+    rights = re.findall(r"^\| (`.*`\)?): (.*?) \|", page, re.MULTILINE)
+    named = {name: verbs for told, verbs in rights for name in re.findall(r"`([a-z/]+)`", told.partition(" (")[0])}
+    assert named == {resource: verbs for (_, resource), verbs in granted.items()}
+
+
+def test_all_ways_to_scrape_leave_out_the_nodes_that_do_not_report() -> None:
+    index = "__meta_kubernetes_pod_label_batch_kubernetes_io_job_completion_index"
+    demo = (ROOT / "tests" / "cluster" / "manifests" / "prometheus.yaml").read_text()
+    for text in (PAGE, demo, (CHART / "templates" / "podmonitor.yaml").read_text()):
+        following = text[text.index(index) :].splitlines()[1:3]
+        assert {line.strip() for line in following} == {'regex: "[1-9][0-9]*"', "action: drop"}
 
 
 @pytest.mark.parametrize("path", ["chart", "operator"])
@@ -124,3 +139,13 @@ def test_versions_agree(path: str) -> None:
     assert newest
     files = {"chart": "charts/tuning-operator/Chart.yaml", "operator": "operator/pyproject.toml"}
     assert re.search(rf"^version(: | = \"){re.escape(newest.group(1))}", (ROOT / files[path]).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "images/README.md"])
+def test_images_are_built_with_the_names_and_the_tag_that_are_pulled(page: str) -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    text = (ROOT / page).read_text()
+    built = re.findall(r"docker build -f images/(\w+)/Dockerfile -t (\S+)", text)
+    names = {image: f"registry.example.com/tuning-operator/{image}:{chart['appVersion']}" for image, _ in built}
+    assert {"operator", "trainer"} <= names.keys()
+    assert dict(built) == names | {"torch": "tuning-operator/torch"}

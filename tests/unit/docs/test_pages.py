@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,17 @@ def test_example_files_are_jobs(path: Path) -> None:
     for job in jobs:
         parse_job(as_stored(job))
         assert list(misspelt(job, job_schema(), "")) == []
+
+
+def test_the_readmes_first_job_is_an_example_with_an_image_that_was_pushed() -> None:
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    (command, where) = re.findall(r"^\$ (sed .*) \| kubectl -n (\w+) apply -f -$", text, re.MULTILINE)[0]
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, text=True, capture_output=True, check=True)
+    (container,) = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]["containers"]
+    assert f"docker push {container['image']}\n" in text
+    assert f"helm install tuning-operator charts/tuning-operator --namespace {where} " in text
+    for path in (ROOT / "examples").glob("*.yaml"):
+        assert "localhost/tuning-operator/trainer:dev" in path.read_text()
 
 
 def as_stored(job: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
+import certifi
 import pytest
 
 from tuning_operator.runtime.settings import Settings, parse_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REQUIRED = ["--namespaces", "a", "--prometheus-url", "http://prometheus:9090"]
 
@@ -20,6 +25,9 @@ def test_the_defaults_are_those_of_the_class() -> None:
         ("namespaces", "*", ()),
         ("namespaces", "a,*", ()),
         ("prometheus_url", "https://x/prefix/", "https://x/prefix"),
+        ("prometheus_ca_file", certifi.where(), certifi.where()),
+        ("prometheus_token_file", "/access/token", "/access/token"),
+        ("prometheus_header", "X-Scope-OrgID = team=a|b\nB=c", (("X-Scope-OrgID", "team=a|b"), ("B", "c"))),
         ("poll_interval", "0.5", 0.5),
         ("metrics_window", "60", 60.0),
         ("resync_interval", "30", 30.0),
@@ -38,10 +46,16 @@ def test_the_defaults_are_those_of_the_class() -> None:
 )
 def test_every_setting_is_a_flag_and_a_variable_and_the_flag_wins(name: str, text: str, value: object) -> None:
     flag, variable = "--" + name.replace("_", "-"), "TUNING_OPERATOR_" + name.upper()
-    base = {"TUNING_OPERATOR_NAMESPACES": "z", "TUNING_OPERATOR_PROMETHEUS_URL": "http://z"}
+    base = {"TUNING_OPERATOR_NAMESPACES": "z", "TUNING_OPERATOR_PROMETHEUS_URL": "https://z"}
     assert getattr(parse_settings([flag, text], base), name) == value
     assert getattr(parse_settings([], base | {variable: text}), name) == value
     assert getattr(parse_settings([flag, text], base | {variable: "1"}), name) == value
+
+
+def test_headers_may_be_given_one_by_one_and_take_the_place_of_the_variables() -> None:
+    flags = ["--prometheus-header", "A=1", "--prometheus-header=B=2"]
+    given = parse_settings([*REQUIRED, *flags], {"TUNING_OPERATOR_PROMETHEUS_HEADER": "C=3"})
+    assert given.prometheus_header == (("A", "1"), ("B", "2"))
 
 
 def test_no_setting_is_left_out_above() -> None:
@@ -60,6 +74,15 @@ def test_no_setting_is_left_out_above() -> None:
         (["--prometheus-url", "http://x"], "--namespaces"),
         ([*REQUIRED, "--namespaces", " , "], "argument --namespaces: name at least one"),
         ([*REQUIRED, "--prometheus-url", "prometheus:9090"], "argument --prometheus-url: 'prometheus:9090' is no http"),
+        ([*REQUIRED, "--prometheus-header", "team"], "argument --prometheus-header: each header is a NAME=VALUE"),
+        ([*REQUIRED, "--prometheus-header", "a b=c"], "argument --prometheus-header: each header is a NAME=VALUE"),
+        ([*REQUIRED, "--prometheus-header", "Authorization=Basic x"], "Authorization is for --prometheus-token-file"),
+        ([*REQUIRED, "--prometheus-ca-file", "/none"], "--prometheus-ca-file: '/none' cannot be read: No such file"),
+        ([*REQUIRED, "--prometheus-ca-file", certifi.where()], "is for a --prometheus-url that begins with https://"),
+        (
+            [*REQUIRED, "--prometheus-url", "http://ana:secret@x", "--prometheus-token-file", "/token"],
+            "argument --prometheus-token-file: --prometheus-url has a user already",
+        ),
         ([*REQUIRED, "--poll-interval", "fast"], "argument --poll-interval: 'fast' is not a number"),
         ([*REQUIRED, "--poll-interval", "0"], "argument --poll-interval: 0 is too small: at least 0.1"),
         ([*REQUIRED, "--poll-interval", "nan"], "argument --poll-interval: nan is not finite"),
@@ -75,6 +98,13 @@ def test_a_refusal_names_the_flag(arguments: list[str], words: str, capsys: pyte
         parse_settings(arguments, {})
     assert refusal.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_file_without_certificates_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ca.crt").write_text("none")
+    with pytest.raises(SystemExit):
+        parse_settings([*REQUIRED, "--prometheus-ca-file", str(tmp_path / "ca.crt")], {})
+    assert "ca.crt' has no certificates in PEM" in capsys.readouterr().err
 
 
 def test_a_bad_variable_is_refused_under_its_flag(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ class Operator:
         self.insights = Insights()
         """What kopf finds that it can watch."""
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
-        self._prometheus = Prometheus(settings.prometheus_url)
+        self._prometheus = Prometheus.configured(settings)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
         self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
         self._reconciler = Reconciler(

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import ssl
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from tuning_operator.runtime import gauges, history, metrics
-from tuning_operator.runtime.answers import PrometheusError, TooMuchError, excerpt
+from tuning_operator.runtime.answers import PrometheusError, TooMuchError, excerpt, series_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from tuning_operator.core.curves import Curve
     from tuning_operator.core.sources import Gauges
+    from tuning_operator.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +36,45 @@ MAX_ANSWER = 32 * 1024 * 1024
 
 
 class Prometheus:
-    """A Prometheus server, or anything that speaks its HTTP API."""
+    """A Prometheus server, or anything that speaks its HTTP API.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: Where it answers.
+        ca_file: The certificates that it is trusted by, PEM; empty for the system's.
+        token_file: A bearer token. It is read for each question, for Kubernetes replaces tokens before they expire.
+        headers: What else is sent with every question.
+    """
+
+    def __init__(
+        self, url: str, *, ca_file: str = "", token_file: str = "", headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         self._url = url
+        self._token_file = token_file
         parts = urlsplit(url)  # messages are read by more people than may know a password
         self._name = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=QUERY_TIMEOUT))
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=QUERY_TIMEOUT),
+            connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=ca_file) if ca_file else True),
+            headers=headers,
+        )
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Prometheus:
+        """The one that the settings name."""
+        return cls(
+            settings.prometheus_url,
+            ca_file=settings.prometheus_ca_file,
+            token_file=settings.prometheus_token_file,
+            headers=settings.prometheus_header,
+        )
+
+    async def check(self) -> None:
+        """Ask a question that any Prometheus can answer.
+
+        Raises:
+            PrometheusError: There is no usable answer.
+        """
+        series_of(await self._ask("vector(1)"), "vector")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -95,18 +131,36 @@ class Prometheus:
 
     async def _ask(self, query: str) -> Any:
         form = {"query": query, "timeout": f"{QUERY_TIMEOUT:g}s"}
+        token = _token(self._token_file) if self._token_file else ""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             # A redirect is not followed: it could lead to anything that the operator reaches and others do not.
-            async with self._session.post(f"{self._url}/api/v1/query", data=form, allow_redirects=False) as response:
+            async with self._session.post(
+                f"{self._url}/api/v1/query", data=form, headers=headers, allow_redirects=False
+            ) as response:
                 body = await _read(response)
                 if response.status != HTTPStatus.OK:
                     kind = TooMuchError if b"too many samples" in body else PrometheusError
-                    raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(body)}")
+                    told = body.replace(token.encode(), b"(token)") if token else body
+                    raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(told)}")
                 return json.loads(body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise PrometheusError(f"{self._name} does not answer: {type(error).__name__} {error}".rstrip()) from error
         except (ValueError, RecursionError) as error:
             raise PrometheusError(f"{self._name} did not answer with JSON") from error
+
+
+def _token(path: str) -> str:
+    """The token in a file; of what is wrong with it, nothing of its content is told."""
+    try:
+        token = Path(path).read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise PrometheusError(f"--prometheus-token-file {path} cannot be read: {error.strerror}") from error
+    except ValueError:
+        token = ""
+    if not re.fullmatch(r"[!-~]+", token):
+        raise PrometheusError(f"--prometheus-token-file {path} has no token, which is one word")
+    return token
 
 
 async def _in_batches(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
+import ssl
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +23,16 @@ class Settings:
 
     Attributes:
         namespaces: Namespaces to watch; empty for all of them.
+        prometheus_header: Names and values of what is sent with every question.
         metrics_window: How far back Prometheus is asked. Every scrape shows all finished epochs, so that it only has
             to span the longest scrape interval and a short outage.
     """
 
     namespaces: tuple[str, ...]
     prometheus_url: str
+    prometheus_ca_file: str = ""
+    prometheus_token_file: str = ""
+    prometheus_header: tuple[tuple[str, str], ...] = ()
     poll_interval: float = 2.0
     metrics_window: float = 300.0
     resync_interval: float = 60.0
@@ -46,6 +53,15 @@ class Settings:
 class _Option:
     parse: Callable[[str], object]
     text: str
+    action: str | type[argparse.Action] = "store"
+
+
+class _Each(argparse.Action):
+    """Takes a flag as often as it is given; the first time in the place of the variable's value."""
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, values: Any, _flag: object = None) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is self.default else before + values)
 
 
 def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -66,12 +82,19 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] = os
         required = name in _REQUIRED and given is None
         parser.add_argument(
             flag,
+            action=option.action,
             type=option.parse,
             required=required,
             default=given if given is not None else (None if name in _REQUIRED else defaults[name]),
             help=option.text,
         )
-    return Settings(**vars(parser.parse_args(arguments)))
+    settings = Settings(**vars(parser.parse_args(arguments)))
+    url = urlsplit(settings.prometheus_url)
+    if settings.prometheus_ca_file and url.scheme != "https":
+        parser.error("argument --prometheus-ca-file: is for a --prometheus-url that begins with https://")
+    if settings.prometheus_token_file and "@" in url.netloc:
+        parser.error("argument --prometheus-token-file: --prometheus-url has a user already: leave one of them out")
+    return settings
 
 
 def _number(minimum: float, kind: type[float | int] = float) -> Callable[[str], float]:
@@ -111,10 +134,39 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _ca_file(text: str) -> str:
+    try:
+        if text:
+            ssl.create_default_context(cafile=text)
+    except ssl.SSLError:  # it has no more to say than that it found none
+        raise argparse.ArgumentTypeError(f"{text!r} has no certificates in PEM") from None
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be read: {error.strerror}") from None
+    return text
+
+
+def _headers(text: str) -> tuple[tuple[str, str], ...]:
+    """One header a line, as a variable has several of them."""
+    return tuple(_header(line) for line in text.splitlines() if line.strip())
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in line.partition("="))
+    if not (equals and re.fullmatch(r"[A-Za-z0-9_-]+", name) and re.fullmatch(r"[ -~]+", value)):
+        # The line is not told: somebody may have written a secret into it.
+        raise argparse.ArgumentTypeError("each header is a NAME=VALUE, such as X-Scope-OrgID=team")
+    if name.lower() == "authorization":
+        raise argparse.ArgumentTypeError("Authorization is for --prometheus-token-file: others can read a setting")
+    return name, value
+
+
 _REQUIRED = frozenset({"namespaces", "prometheus_url"})
 _OPTIONS = {
     "namespaces": _Option(_namespaces, "namespaces to watch, separated by commas; * for all"),
     "prometheus_url": _Option(_url, "where the measurements are read"),
+    "prometheus_ca_file": _Option(_ca_file, "PEM file with the CA that its certificate is of; default: the system's"),
+    "prometheus_token_file": _Option(str, "file with the bearer token that it asks for, read for each question"),
+    "prometheus_header": _Option(_headers, "NAME=VALUE that is sent with each question; may be repeated", _Each),
     "poll_interval": _Option(_number(0.1), "seconds between two questions to Prometheus"),
     "metrics_window": _Option(_number(10), "seconds that Prometheus is asked to look back"),
     "resync_interval": _Option(_number(1), "seconds between two looks at all jobs"),
