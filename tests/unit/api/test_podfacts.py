@@ -143,10 +143,46 @@ def test_why_a_pod_waits(status: dict[str, Any], waiting: Waiting | None) -> Non
     assert (found.waiting, found.exit, found.ended) == (waiting, None, False)
 
 
-def test_when_a_pod_had_its_node() -> None:
-    assert read({"phase": "Pending", "conditions": [SCHEDULED]}).scheduled == at(0, 5)
+def test_a_training_whose_containers_failed_before_it_tells_which_and_how() -> None:
+    fetch = {"name": "fetch", "state": terminated(7, "Error", "403 Forbidden")}
+    found = read({"phase": "Failed", "initContainerStatuses": [sidecar_status(RUNNING), fetch]})
+    assert found.exit == Exit(
+        None, "InitContainerFailed", "init container fetch exited with code 7 (Error): 403 Forbidden"
+    )
+
+
+def test_of_a_long_log_the_end_is_shown_where_the_error_is() -> None:
+    log = "Traceback\n" + "x" * 2000 + "\nValueError: no data"
+    found = read({"phase": "Failed", "containerStatuses": containers(terminated(1, "Error", log))})
+    assert found.exit is not None
+    assert len(found.exit.message) == 1024
+    assert found.exit.message.startswith("the training container exited with code 1 (Error): ")
+    assert found.exit.message.endswith("x | ValueError: no data")
+
+
+def sidecar_status(state: dict[str, Any]) -> dict[str, Any]:
+    """That of the container that the operator adds to follow a log."""
+    return {"name": "tuning-metrics", "state": state}
+
+
+def test_what_the_sidecar_has_yet_to_report_is_waited_for() -> None:
+    training = terminated(1, "Error", "it broke")
+    status = {"phase": "Running", "initContainerStatuses": [sidecar_status(RUNNING)]}
+    assert read(status | {"containerStatuses": containers(training)}).exit is None
+    beside = read(status | {"containerStatuses": containers(training, RUNNING)})
+    assert beside.exit is not None, "the kubelet does not end the sidecar before all other containers have ended"
+    done = {"initContainerStatuses": [sidecar_status(terminated(0, "Completed", json.dumps(HISTORY)))]}
+    found = read({"phase": "Failed", "containerStatuses": containers(training)} | done)
+    assert found.history is not None
+    assert found.exit == Exit(1, "ExitCode1", "the training container exited with code 1 (Error): it broke")
+
+
+def test_when_the_training_containers_turn_has_come() -> None:
+    assert read({"phase": "Pending", "conditions": [SCHEDULED]}).due == at(0, 5)
+    fetched = [{"name": "fetch", "state": terminated(0, "Completed")}, sidecar_status(RUNNING)]
+    assert read({"phase": "Pending", "conditions": [SCHEDULED], "initContainerStatuses": fetched}).due == at(1, 0)
     for conditions in ([], [SCHEDULED | {"status": "False"}], [SCHEDULED | {"lastTransitionTime": None}]):
-        assert read({"phase": "Pending", "conditions": conditions}).scheduled is None
+        assert read({"phase": "Pending", "conditions": conditions}).due is None
 
 
 def test_a_running_training() -> None:
@@ -304,7 +340,8 @@ def test_a_message_is_cut_to_what_a_status_holds() -> None:
 
 
 def test_what_people_are_shown_is_short_and_does_nothing_to_their_terminal() -> None:
-    hostile = "\x1b]0;owned\x07\x1b[2Jdone\r\u202e\ud800" + "x" * 5000
+    marks = "\x1b]0;owned\x07\x1b[2Jdone\r\u202e\ud800"
+    hostile = marks + "x" * 5000 + marks
     found = read(
         {"phase": "Failed", "reason": hostile, "containerStatuses": containers(terminated(1, "Error", hostile))}
     )

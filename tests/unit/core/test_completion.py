@@ -12,9 +12,11 @@ from tuning_operator.core.completion import best_trial, completion, final_phase,
 from tuning_operator.core.curves import Goal
 from tuning_operator.core.job import CompletionReason, Criteria, Job, JobPhase
 from tuning_operator.core.space import Categorical, Integer, Space
+from tuning_operator.core.suggest import Observation
 from tuning_operator.core.trials import Trial, TrialPhase
 
 NAN, INF = math.nan, math.inf
+COLLECTING = trial(5, TrialPhase.COLLECTING, reason="ExitCode2", message="no such file")
 TWO_POINTS = Space((Integer("layers", 1, 2),))
 FAILED = TrialPhase.FAILED
 FAILURES = [trial(n, FAILED, reason="ExitCode2", message="no such file") for n in range(1, 6)]
@@ -55,7 +57,8 @@ def reason(a_job: Job, *trials: Trial) -> CompletionReason | None:
         (job(max_failed=6), FAILURES, None),  # the user's own limit takes its place
         (job(), [*FAILURES, trial(6)], None),  # which may still report
         (job(), [*FAILURES, trial(6, TrialPhase.RUNNING, curve=ended(6, 0.1).curve)], None),
-        (job(), [*FAILURES, ended(6, phase=TrialPhase.STOPPED)], CompletionReason.NO_TRIAL_SUCCEEDED),
+        (job(), [*FAILURES, ended(6, phase=TrialPhase.STOPPED)], None),  # it had no chance to
+        (job(), [*FAILURES, ended(6, phase=TrialPhase.STOPPED), trial(7, FAILED)], CompletionReason.NO_TRIAL_SUCCEEDED),
         (job(), [*FAILURES[:4], ended(5, 0.1, phase=FAILED)], None),  # it failed, but the template works
         (job(), [*FAILURES, ended(6, NAN)], None),
         (job(duration=timedelta(seconds=1001)), [], None),
@@ -197,6 +200,9 @@ SECONDS_1000, SECONDS_1500 = timedelta(seconds=1000), timedelta(seconds=1500)
         (CompletionReason.MAX_DURATION, {"duration": SECONDS_1500}, TWO_TRIALS, True),
         (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(3)}, in_order(0.9, 0.1, 0.1, 0.1), False),
         (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(4)}, in_order(0.9, 0.1, 0.1, 0.1), True),
+        # The last trial ran when the end was decided, and turned out better.
+        (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(3)}, in_order(0.9, 0.1, 0.1, 0.1, 0.99), False),
+        (CompletionReason.NO_IMPROVEMENT, {"completion": Criteria(4)}, in_order(0.9, 0.1, 0.1, 0.1, 0.99), True),
         (CompletionReason.CONVERGED, {"completion": Criteria()}, TWO_TRIALS, True),
         (CompletionReason.SPACE_EXHAUSTED, {"space": TWO_POINTS, "trials": 99}, TWO_TRIALS, False),
         (CompletionReason.STOPPED_BY_USER, {"trials": 3}, TWO_TRIALS, False),
@@ -315,13 +321,21 @@ def test_no_job_is_completed_without_a_best_trial(
     assert final_phase(job(), trials, because) is phase
 
 
+@pytest.mark.parametrize(
+    ("objective", "phase"), [(0.5, JobPhase.COMPLETED), (None, JobPhase.FAILED), (NAN, JobPhase.FAILED)]
+)
+def test_a_result_of_a_job_that_it_started_from_is_a_result(objective: float | None, phase: JobPhase) -> None:
+    known = [Observation({"lr": 0.5}, objective)]
+    assert final_phase(job(), FAILURES, CompletionReason.SPACE_EXHAUSTED, known) is phase
+
+
 def test_the_message_of_a_hopeless_job_has_reasons_remedies_and_last_words() -> None:
     end = completion(job(), FAILURES, NOW)
     assert end
     assert end.message == (
         "5 trials failed and none reported an epoch: job-0001 (ExitCode2), job-0002 (ExitCode2), job-0003 (ExitCode2),"
         " job-0004 (ExitCode2), job-0005 (ExitCode2). Correct the template in a new job; if the hyperparameters alone"
-        " are to blame, set limits.maxFailedTrials, and this one goes on. The last one: no such file"
+        " are to blame, this one goes on when limits.maxFailedTrials is set to more than 5. The last one: no such file"
     )
 
 
@@ -334,14 +348,17 @@ def test_the_message_of_a_hopeless_job_has_reasons_remedies_and_last_words() -> 
         (job(), [*FAILURES, trial(6, TrialPhase.RUNNING, curve=ended(6, 0.1).curve)], False),
         (job(max_failed=6), [*FAILURES, trial(6)], False),
         (job(), FAILURES, False),  # it has ended
+        (job(), [*FAILURES[:4], COLLECTING], True),
+        (job(), [*FAILURES[:4], trial(5, TrialPhase.COLLECTING)], False),  # it ended well
+        (job(attempts=2), [*FAILURES[:4], COLLECTING], False),  # it will be tried again
     ],
 )
 def test_no_trial_is_added_while_the_template_is_in_doubt(a_job: Job, trials: list[Trial], stalls: bool) -> None:
     told = stall(a_job, trials)
     assert bool(told) is stalls
     assert not told or told.endswith(
-        "(ExitCode2). No trial is added until one of those that have not ended (1) reports one;"
-        " set limits.maxFailedTrials to go on nevertheless"
+        "job-0005 (ExitCode2). No trial is added until one of those that have not ended (1) reports one;"
+        " to go on nevertheless set limits.maxFailedTrials to more than 5"
     )
 
 

@@ -643,7 +643,7 @@ def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     assert decide(snapshot(rested, [waiting], [pod(1)])).wake_after == timedelta(seconds=550)
     pulling = [pod(1, waiting=image, created=ago(800))]
     assert decide(snapshot(a_job, [waiting], pulling)).wake_after == timedelta(seconds=100)
-    queued = [replace(pulling[0], created=ago(9000), scheduled=ago(800))]
+    queued = [replace(pulling[0], created=ago(9000), due=ago(800))]
     assert decide(snapshot(a_job, [waiting], queued)).wake_after == timedelta(seconds=100)
     retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)
     assert decide(snapshot(a_job, [waiting, retrying], pulling)).wake_after == timedelta(seconds=6)
@@ -659,7 +659,7 @@ def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
     image = Waiting("ImagePullBackOff", "", is_image_problem=True)
     found = decide(snapshot(job(), [trial(1, pod_uid="x")], [pod(1, waiting=image, created=ago(900))]))
     assert found.trials[0].phase is TrialPhase.FAILED
-    queued = pod(1, waiting=image, created=ago(9000), scheduled=ago(899))
+    queued = pod(1, waiting=image, created=ago(9000), due=ago(899))
     assert decide(snapshot(job(), [trial(1, pod_uid="x")], [queued])).trials[0].phase is TrialPhase.PENDING
     assert decide(snapshot(job(duration=timedelta(seconds=1000)))).completion is not None
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.unit import builders as build
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.curves import Curve, Goal
 from tuning_operator.core.decide import decide
+from tuning_operator.core.judgement import judged
 from tuning_operator.core.stopping import Hyperband, rule_for
 from tuning_operator.core.trials import Trial, TrialPhase
 
@@ -114,3 +115,23 @@ def test_a_job_with_hyperband_stops_trials() -> None:
 def test_settings_without_rungs_are_refused(bounds: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"resource|reduction"):
         Hyperband(*bounds)
+
+
+def test_a_trial_that_ended_by_itself_takes_nothing_from_the_rungs_and_the_limit_of_others() -> None:
+    early = build.ended(FIRST[0], 0.9, 0.9, 0.9)
+    behind, endless = trial(FIRST[1], 0.1, 0.1, 0.1), trial(FIRST[2], *[0.99] * 28)
+    last = trial(FIRST[3], *[0.1] * 27)  # it is at its end, so that stopping saves nothing
+    job = build.job()
+    job = replace(job, spec=replace(job.spec, hyperband=CONFIG))
+    found = judged((early, behind, endless, last), job)
+    reasons = [item.status.stop.reason if item.status.stop else None for item in found]
+    assert reasons == [None, "BelowRung", "MaxResourceReached", None]
+
+
+def test_epochs_that_are_missing_count_for_what_a_trial_may_spend() -> None:
+    for first in (1, 2):
+        gappy = Curve.of([(first, 0.5), *((epoch, 0.5) for epoch in range(first + 2, first + 28))])
+        item = build.trial(FIRST[0], TrialPhase.RUNNING, curve=gappy)
+        stop = rule_for(CONFIG, Goal.MAXIMIZE, [item])(item)
+        assert stop is not None
+        assert (stop.reason, stop.epoch) == ("MaxResourceReached", first + 27)

@@ -311,6 +311,12 @@ def test_what_would_only_fail_again_is_not_tried_again(found: PodFacts) -> None:
     assert (after.phase, after.attempt, after.failures) == (TrialPhase.FAILED, 1, 0)
 
 
+def test_trouble_with_a_sidecars_image_does_not_end_a_training_that_runs() -> None:
+    image = Waiting("ImagePullBackOff", "not there", is_image_problem=True)
+    after = step(seen(TrialPhase.RUNNING), running_pod(created=ago(10_000), waiting=image))
+    assert (after.phase, after.reason) == (TrialPhase.RUNNING, None)
+
+
 # Silence
 
 DEADLINE: dict[str, Any] = {"start_deadline": timedelta(seconds=60), "metrics_since": ago(1000)}

@@ -43,6 +43,8 @@ def test_it_runs_when_all_nodes_do() -> None:
         (running_pod(), pod(waiting=WAITS), {}, "Unschedulable", "node 1 (Pod job-0001-1-1-x): 0/1 nodes"),
         (pod(waiting=WAITS), pod(waiting=NO_IMAGE), {}, "ImagePullBackOff", "node 1 (Pod job-0001-1-1-x): not found"),
         (pod(waiting=CREATING), pod(waiting=WAITS), {}, "Unschedulable", "node 1 (Pod job-0001-1-1-x): 0/1 nodes"),
+        (pod(waiting=CREATING), None, {}, "PodsMissing", "1 of 2 Pods exist"),
+        (pod(waiting=CREATING), running_pod(), {}, "ContainerCreating", "node 0 (Pod job-0001-1-0-x): its image"),
         (running_pod(), None, {}, "PodsMissing", "1 of 2 Pods exist"),
         (None, None, {"suspended": True}, "Suspended", "has not admitted it"),
     ],
@@ -58,7 +60,7 @@ def test_why_it_does_not_run_yet(
 
 
 def test_its_containers_are_being_made_once_all_nodes_are_found() -> None:
-    assert attempt(pod(scheduled=ago(50)), pod(created=ago(90), scheduled=ago(20))).making_since == ago(20)
+    assert attempt(pod(due=ago(50)), pod(created=ago(90), due=ago(20))).making_since == ago(20)
     assert attempt(None, None).making_since == ago(120)
 
 

@@ -145,7 +145,7 @@ def test_decision_carries_its_numbers_and_a_sentence() -> None:
     assert decision.threshold == pytest.approx(0.9 - 1.25 * 0.1 * math.log2(10 / 2))
     assert decision.message == (
         "epoch 2: 0.5 is below 0.6098, from where 0.9, the best of 3 completed trials, could still be reached;"
-        " 3 trials were better at this epoch; estimated chance to beat 0.9: at most 1 in 4 (0 of 3 completed trials"
+        " 3 trials were better at epoch 2; estimated chance to beat 0.9: at most 1 in 4 (0 of 3 completed trials"
         " gained the 0.4 that it lacks)"
     )
 

@@ -99,6 +99,29 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
     assert (set(it.world.trials), set(it.world.pods)) == before
 
 
+def test_a_trial_that_has_lost_its_label_is_asked_for_instead_of_proposed_for_ever(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner)
+    it.reconcile(3)
+    known = dict(it.world.trials)
+    assert max(known) == "job-0002", "the newest, whose number is proposed again"
+    assert it.world.trials["job-0002"]["metadata"]["labels"].pop("tuning-operator.dev/job") == "job"
+    it.world.job["spec"]["limits"]["maxParallelTrials"] = 3
+
+    async def labelled(*_: object) -> list[Body]:
+        return [copy.deepcopy(body) for name, body in known.items() if name != "job-0002"]
+
+    async def passes() -> None:
+        for _ in range(3):
+            await it.operator._reconciler.reconcile(KEY)
+            await it.operator.suggested()
+
+    monkeypatch.setattr(it.connection, "list_trials", labelled)
+    with pytest.raises(ApiError, match=r"job-0002 has lost its label: give it back tuning-operator\.dev/job=job"):
+        runner.run(passes())
+
+
 @pytest.mark.parametrize(
     ("call", "told"), [("delete_pod", ["job-0001", "job-0002"]), ("patch_trial_status", ["job-0001"])]
 )

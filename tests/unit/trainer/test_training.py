@@ -244,3 +244,32 @@ def test_loader_processes_fit_the_machine(
     monkeypatch.setattr(machine, "cpu_count", lambda: cores)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": shared}))
     assert batches.worker_count(5 * 2**20, torch.device("cpu")) == expected
+
+
+@pytest.mark.parametrize(
+    ("available", "built_for", "there", "device"),
+    [
+        (True, "13.0", True, "cuda"),
+        (False, "13.0", True, None),
+        (False, "13.0", False, "cpu"),
+        (False, None, True, "cpu"),  # an image without GPU support, which somebody chose
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_not_held_for_nothing(
+    available: bool,
+    built_for: str | None,
+    there: bool,
+    device: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    node = tmp_path / "nvidiactl"
+    if there:
+        node.touch()
+    if device is None:
+        with pytest.raises(training.DeviceError, match=r"older than CUDA 13\.0 needs"):
+            training.choose_device(node)
+    else:
+        assert training.choose_device(node) == torch.device(device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import sidecar
 from tuning_operator.api.termination import parse_history
 from tuning_operator.api.values import parse_time, printable, time_in
-from tuning_operator.core.pods import MAX_MESSAGE, Exit, History, PodFacts, Waiting
+from tuning_operator.core.pods import MAX_MESSAGE, Exit, PodFacts, Waiting, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,19 +60,23 @@ def parse_pod(body: Mapping[str, Any], attempt: int, container: str, metric: str
     training = statuses.get(container, {})
     terminated = (training.get("state") or {}).get("terminated")
     running = (training.get("state") or {}).get("running")
-    if terminated and _sidecar_runs(status):
-        running, terminated = terminated, None  # what the sidecar has not reported yet is still to come
-    message = (_sidecar_end(status) or terminated or {}).get("message") or ""
-    history = parse_history(message, metric) if terminated else None
+    if terminated and _sidecar_runs(status) and all(map(_is_over, statuses.values())):
+        # What the sidecar has not reported yet is still to come. The kubelet ends it when all others have ended; beside
+        # one that does not, it is not waited for.
+        running, terminated = terminated, None
+    own = (terminated or {}).get("message") or ""
+    reported = (_sidecar_end(status) or terminated or {}).get("message") or ""
+    history = parse_history(reported, metric) if terminated else None
+    words = "" if parse_history(own, metric) else own
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
         attempt=attempt,
         created=parse_time(metadata["creationTimestamp"]),
-        scheduled=_scheduled(status),
+        due=_due(status),
         started=time_in(terminated or running or {}, "startedAt"),
         finished=time_in(terminated or {}, "finishedAt"),
-        exit=_exit(status, terminated, message, history),
+        exit=_exit(status, terminated, words),
         ended=_has_ended(body, status),
         deletion_requested=_deletion_requested(metadata),
         disruption=_disruption(status),
@@ -84,44 +88,62 @@ def parse_pod(body: Mapping[str, Any], attempt: int, container: str, metric: str
 
 def _sidecar_runs(status: Mapping[str, Any]) -> bool:
     """Whether there is a sidecar that has not come to its end; after the Pod's own nothing follows."""
-    states = [item.get("state") or {} for item in _sidecars(status)]
-    return status.get("phase") not in {"Succeeded", "Failed"} and any("terminated" not in state for state in states)
+    return status.get("phase") not in {"Succeeded", "Failed"} and not all(map(_is_over, _sidecars(status)))
 
 
 def _sidecar_end(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return next(((item.get("state") or {}).get("terminated") for item in _sidecars(status)), None)
 
 
+def _is_over(container: Mapping[str, Any]) -> bool:
+    return "terminated" in (container.get("state") or {})
+
+
 def _sidecars(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [item for item in status.get("initContainerStatuses") or () if item["name"] == sidecar.NAME]
 
 
-def _exit(
-    status: Mapping[str, Any], terminated: Mapping[str, Any] | None, message: str, history: History | None
-) -> Exit | None:
+def _exit(status: Mapping[str, Any], terminated: Mapping[str, Any] | None, words: str) -> Exit | None:
+    """How the training ended; `words` are the last that it said, where that is no history."""
     if terminated is None:
         if status.get("phase") != "Failed":
             return None
-        return Exit(None, _reason(status) or "PodFailed", _message(status) or "the Pod failed")
+        return _init_exit(status) or Exit(None, _reason(status) or "PodFailed", _message(status) or "the Pod failed")
     code = terminated.get("exitCode")
     if code == 0:
         return Exit(0)
     reason = _reason(terminated) or "Error"
     word = _reason(status) or (reason if reason not in {"Error", "Completed"} else f"ExitCode{code}")
-    told = message.strip().splitlines()[-8:] if message and history is None else []
+    return Exit(code, word, _told(f"the training container exited with code {code} ({reason})", words, status))
+
+
+def _init_exit(status: Mapping[str, Any]) -> Exit | None:
+    """How an init container ended that the training would have needed."""
+    for item in status.get("initContainerStatuses") or ():
+        ending = (item.get("state") or {}).get("terminated") or {}
+        code = ending.get("exitCode")
+        if code and item["name"] != sidecar.NAME:
+            reason = _reason(ending) or "Error"
+            head = f"init container {item['name']} exited with code {code} ({reason})"
+            whole = _told(head, ending.get("message") or "", status)
+            return Exit(None, _reason(status) or "InitContainerFailed", whole)
+    return None
+
+
+def _told(head: str, words: str, status: Mapping[str, Any]) -> str:
+    told = words.strip().splitlines()[-8:]
     if status.get("message"):
         told.append(status["message"])  # such as: the Pod was evicted, or active for too long
-    detail = f": {' | '.join(told)}" if told else ""
-    whole = f"the training container exited with code {code} ({reason}){detail}"
-    return Exit(code, word, printable(whole, MAX_MESSAGE))
+    shown = printable(" | ".join(told), sum(map(len, told)) + 3 * len(told))
+    return fitting(f"{head}: ", shown) if told else head
 
 
 def _has_ended(body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """Whether all containers have terminated: such a Pod holds no GPU any more."""
     if status.get("phase") in {"Succeeded", "Failed"}:
         return True
-    states = [item.get("state") or {} for item in status.get("containerStatuses") or ()]
-    return len(states) == len(body["spec"]["containers"]) and all("terminated" in state for state in states)
+    containers = status.get("containerStatuses") or ()
+    return len(containers) == len(body["spec"]["containers"]) and all(map(_is_over, containers))
 
 
 def _deletion_requested(metadata: Mapping[str, Any]) -> datetime | None:
@@ -171,9 +193,13 @@ _MAKING = {
 """What the kubelet says of a container that it is making, without a word of what that takes."""
 
 
-def _scheduled(status: Mapping[str, Any]) -> datetime | None:
-    condition = _condition(status, "PodScheduled")
-    return time_in(condition, "lastTransitionTime") if condition.get("status") == "True" else None
+def _due(status: Mapping[str, Any]) -> datetime | None:
+    """When the training container's turn came: after the node was found, and after the last init container."""
+    scheduled = _condition(status, "PodScheduled")
+    found = time_in(scheduled, "lastTransitionTime") if scheduled.get("status") == "True" else None
+    states = (item.get("state") or {} for item in status.get("initContainerStatuses") or ())
+    ends = (time_in(state.get("terminated") or {}, "finishedAt") for state in states)
+    return max((time for time in (found, *ends) if time), default=None)
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

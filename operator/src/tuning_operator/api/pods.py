@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 METRICS_PORT = 9464
 _MASTER_PORT = "29500"
-_TOLD_TO_SIDECAR = ("TUNING_TRIAL", "TUNING_OBJECTIVE_METRIC", "TUNING_METRICS_PORT")
 
 
 def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image: str = "") -> dict[str, Any]:
@@ -47,8 +46,7 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image
     if job.spec.nodes > 1:
         _add_rendezvous(spec, container, job, trial)
     if isinstance(source, LogFile):
-        told = {name: environment[name] for name in _TOLD_TO_SIDECAR}
-        add_sidecar(spec, container, source, sidecar_image, port, told)
+        add_sidecar(spec, container, source, sidecar_image, port, environment)
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     spec["restartPolicy"] = "Never"
     if spec.get("automountServiceAccountToken") is None:  # null would be the service account's default: a token

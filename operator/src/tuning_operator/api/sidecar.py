@@ -31,7 +31,7 @@ def add_sidecar(
         source: The file.
         image: The sidecar's image.
         port: Where it serves the metrics.
-        variables: What it has to know, as the training does.
+        variables: What the training is told, too: a volume's folder may be named by any of it.
 
     Raises:
         ValueError: There is no image.

@@ -89,7 +89,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
         pod.making_since + snapshot.image_pull_grace
         for pods in snapshot.pods.values()
         for pod in pods
-        if pod.waiting and pod.waiting.is_image_problem
+        if pod.waiting and pod.waiting.is_image_problem and not pod.started
     ]
     moments += [pod.created + MAKING for pods in snapshot.pods.values() for pod in pods if pod.missing]
     silent = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING and not trial.curve)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.job import CompletionReason, JobPhase
+from tuning_operator.core.pods import fitting
 from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
@@ -56,25 +57,32 @@ def completion(
     )
 
 
-def final_phase(job: Job, trials: Sequence[Trial], reason: CompletionReason) -> JobPhase:
-    """The phase of a job that has ended: without a best trial it has nothing to show, and has not been completed."""
-    if reason.phase is JobPhase.COMPLETED and best_trial(job, trials) is None:
-        return JobPhase.FAILED
-    return reason.phase
+def final_phase(
+    job: Job, trials: Sequence[Trial], reason: CompletionReason, known: Sequence[Observation] = ()
+) -> JobPhase:
+    """The phase of a job that has ended: without any result it has nothing to show, and has not been completed.
+
+    A result among the `known` trials, which other jobs made and which count as its own, is one, too.
+    """
+    if reason.phase is not JobPhase.COMPLETED or best_trial(job, trials):
+        return reason.phase
+    shows = any(each.objective is not None and math.isfinite(each.objective) for each in known)
+    return JobPhase.COMPLETED if shows else JobPhase.FAILED
 
 
 def stall(job: Job, trials: Sequence[Trial]) -> str | None:
-    """Return why no trial is added for now: the template is in doubt, and some may still clear it. None if that is not so.
+    """Return why no trial is added for now, or None: the template is in doubt, and a trial may still clear it.
 
     Without this, a node on which every training fails at once would use up all trials while healthy ones get going.
     """
     left = sum(not trial.phase.is_final for trial in trials)
     if not left or not _is_in_doubt(job, trials):
         return None
-    failed = _failed(trials)
+    failed = _failures(job, trials)
     return (
         f"{len(failed)} trials failed and none has reported an epoch: {_named(failed)}. No trial is added until one"
-        f" of those that have not ended ({left}) reports one; set limits.maxFailedTrials to go on nevertheless"
+        f" of those that have not ended ({left}) reports one; to go on nevertheless set limits.maxFailedTrials to more"
+        f" than {len(failed)}"
     )
 
 
@@ -127,7 +135,7 @@ def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
 
 def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
     limit = job.spec.limits.max_failed_trials
-    failed = _failed(trials)
+    failed = [trial for trial in trials if trial.phase is TrialPhase.FAILED]
     if limit is None or len(failed) < limit:
         return None
     return Completion(
@@ -140,27 +148,39 @@ def _none_succeeded(job: Job, trials: Sequence[Trial]) -> Completion | None:
     """End a job whose template is in doubt when nothing is left that could clear it."""
     if not _is_in_doubt(job, trials) or any(not trial.phase.is_final for trial in trials):
         return None
-    failed = _failed(trials)
-    return Completion(
-        CompletionReason.NO_TRIAL_SUCCEEDED,
+    failed = _failures(job, trials)
+    head = (
         f"{len(failed)} trials failed and none reported an epoch: {_named(failed)}. Correct the template in a new job;"
-        " if the hyperparameters alone are to blame, set limits.maxFailedTrials, and this one goes on."
-        f" The last one: {failed[-1].status.message}",
+        " if the hyperparameters alone are to blame, this one goes on when limits.maxFailedTrials is set to more than"
+        f" {len(failed)}. The last one: "
     )
+    return Completion(CompletionReason.NO_TRIAL_SUCCEEDED, fitting(head, failed[-1].status.message or "no message"))
 
 
 def _is_in_doubt(job: Job, trials: Sequence[Trial]) -> bool:
     """Whether the template, rather than a trial's hyperparameters, is to blame for the failures.
 
-    A user's `limits.maxFailedTrials` takes the place of this rule.
+    A user's `limits.maxFailedTrials` takes the place of this rule. A trial that was stopped before its first epoch
+    proves nothing, so that another one gets its chance.
     """
     if job.spec.limits.max_failed_trials is not None or any(trial.curve for trial in trials):
         return False
-    return len(_failed(trials)) >= UNPROVEN
+    stopped = sum(trial.phase is TrialPhase.STOPPED for trial in trials)
+    return len(_failures(job, trials)) >= UNPROVEN + stopped
 
 
-def _failed(trials: Sequence[Trial]) -> list[Trial]:
-    return [trial for trial in trials if trial.phase is TrialPhase.FAILED]
+def _failures(job: Job, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that have failed, or will have as soon as their last measurements are there: their slots are free."""
+    return [
+        trial
+        for trial in trials
+        if trial.phase is TrialPhase.FAILED
+        or (
+            trial.phase is TrialPhase.COLLECTING
+            and trial.status.reason is not None
+            and trial.status.failures + 1 >= job.spec.max_attempts
+        )
+    ]
 
 
 def _named(failed: Sequence[Trial]) -> str:
@@ -191,7 +211,9 @@ def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Co
     """Count, in the order of their ends, the trials since the last improvement.
 
     Failed trials say nothing about the objective, and one that a suspension cut short is not to blame for its own.
+    What has ended a job keeps doing so: not even a better result of the trials that ran then lets it go on.
     """
+    ended_by_it = job.completion_reason is CompletionReason.NO_IMPROVEMENT
     limit = job.spec.completion.max_without_improvement
     if limit is None:
         return None
@@ -202,6 +224,8 @@ def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Co
             best, since = trial, 0
         elif trial.phase is not TrialPhase.STOPPED:
             since += 1
+        if ended_by_it and limit <= since:
+            break
     if since < limit:
         return None
     last = f"since {best.name} with {best.objective:.6g}" if best else "from the first one on"
@@ -231,11 +255,12 @@ def _converged(job: Job, trials: Sequence[Trial]) -> Completion | None:
         return None
     newest_first = sorted(trials, key=lambda trial: -trial.number)
     row = list(itertools.takewhile(lambda trial: trial.expected_gain < tolerance, newest_first))
-    ended = [trial.expected_gain for trial in row if trial.objective is not None]
-    if len(ended) < LOW_GAINS:
+    ended = sum(trial.objective is not None for trial in row)
+    if ended < LOW_GAINS:
         return None
+    most = max(trial.expected_gain for trial in row)
     return Completion(
         CompletionReason.CONVERGED,
-        f"the model expected the last {len(row)} trials to gain at most {max(ended):.3g} of the observed range"
-        f" (completion.onConvergence.tolerance is {tolerance:g}), and {len(ended)} of them have ended",
+        f"the model expected the last {len(row)} trials to gain at most {most:.3g} of the observed range"
+        f" (completion.onConvergence.tolerance is {tolerance:g}), and {ended} of them have ended",
     )

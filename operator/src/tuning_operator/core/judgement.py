@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,12 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
         return trials
     known = tuple(map(_as_if_stopped, trials)) if dry_run else trials
     rule = rule_for(config, job.spec.objective.goal, known)
-    longest = max((trial.curve.span for trial in known if trial.phase is TrialPhase.COMPLETED), default=None)
+    longest = max((trial.curve.span for trial in known if trial.phase is TrialPhase.COMPLETED), default=math.inf)
 
     def verdict(trial: Trial) -> Trial:
-        about_to_end = longest is not None and trial.curve.span >= longest  # stopping would save nothing
+        # Stopping would save nothing. How long a trial of Hyperband trains is known, whatever others did.
+        span, hyperband = trial.curve.span, job.spec.hyperband
+        about_to_end = span == hyperband.max_resource if hyperband else span >= longest
         if trial.phase is not TrialPhase.RUNNING or about_to_end or (dry_run and trial.status.would_stop):
             return trial
         stop = rule(trial)

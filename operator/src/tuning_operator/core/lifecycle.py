@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.pods import fitting
 from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
         return _ended(status, pod, pod.exit, facts)
     if pod.missing and status.start_time is not None:
         return _disrupted(status, "PodLost", "a Pod of it disappeared", facts)
+    if pod.started is not None:
+        return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)
     if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.making_since >= facts.image_pull_grace:
         return replace(
             status,
@@ -130,8 +133,6 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
             reason=pod.waiting.reason,
             message=f"the container could not be made for {facts.image_pull_grace}: {pod.waiting.message}",
         )
-    if pod.started is not None:
-        return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)
     waiting = pod.waiting
     return replace(
         status,
@@ -170,7 +171,7 @@ def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -
     if failures < facts.max_attempts:
         return next_attempt(status, "AttemptFailed", f"failed ({reason}: {message})", facts.now)
     if facts.max_attempts > 1:
-        message = f"failed {failures} times, as often as spec.retry allows; the last time: {message}"
+        message = fitting(f"failed {failures} times, as often as spec.retry allows; the last time: ", message)
     return replace(status, phase=TrialPhase.FAILED, reason=reason, message=message)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.pods import MAX_MESSAGE, Exit, PodFacts, Waiting
+from tuning_operator.core.pods import Exit, PodFacts, Waiting, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def together(job: BatchJob, pods: Mapping[int, PodFacts]) -> PodFacts:
         uid=job.uid,
         attempt=job.attempt,
         created=min((pod.created for pod in every), default=job.created),
-        scheduled=max((pod.making_since for pod in every), default=None),
+        due=max((pod.making_since for pod in every), default=None),
         started=max(starts) if starts and len(starts) == job.nodes else None,
         ended=all(pod.ended for pod in every) and (complete or job.is_over),
         deletion_requested=job.deletion_requested,
@@ -112,7 +112,7 @@ def _failed(pods: Mapping[int, PodFacts]) -> tuple[int, PodFacts, Exit] | None:
 
 
 def _told(node: int, pod: PodFacts, message: str) -> str:
-    return f"node {node} (Pod {pod.name}): {message}"[:MAX_MESSAGE]
+    return fitting(f"node {node} (Pod {pod.name}): ", message)
 
 
 def _latest(pods: Sequence[PodFacts]) -> datetime | None:
@@ -126,10 +126,11 @@ def _waiting(job: BatchJob, pods: Mapping[int, PodFacts]) -> Waiting | None:
         for node, pod in sorted(pods.items())
         if pod.waiting
     ]
-    if waiting:
-        return min(waiting, key=lambda item: (not item.is_image_problem, item.is_under_way))
+    known = min(waiting, default=None, key=lambda item: (not item.is_image_problem, item.is_under_way))
+    if known and not known.is_under_way:
+        return known
     if job.suspended:
         return Waiting(_SUSPENDED, "the batch Job is suspended: a queueing controller has not admitted it")
     if len(pods) < job.nodes:
         return Waiting("PodsMissing", f"{len(pods)} of {job.nodes} Pods exist")
-    return None
+    return known

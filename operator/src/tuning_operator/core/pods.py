@@ -15,6 +15,12 @@ MAX_MESSAGE = 1024
 """As many characters as a TuningTrial's status holds; what is read again has to compare equal to it."""
 
 
+def fitting(head: str, words: str, limit: int = MAX_MESSAGE) -> str:
+    """Both, one after the other, and of a program's last words the end, where its error is, if not all of them fit."""
+    room = max(0, limit - len(head))
+    return head + (words if len(words) <= room else words[len(words) - room :])
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """The measurements that a trainer left in its termination message.
@@ -65,7 +71,8 @@ class PodFacts:
 
     Attributes:
         name: The Pod's, or the batch Job's; so are `uid` and `resource_version`.
-        scheduled: When it had its node; None before that, and where that is not known.
+        due: From when on its node could make the training container: it had the node, and its init containers had
+            ended. None before that, and where it is not known.
         exit: Set when the training container has ended, or the Pod as a whole has failed.
         ended: Every container has ended: the Pod holds no GPU any more.
         deletion_requested: When somebody asked for the Pod's deletion.
@@ -79,7 +86,7 @@ class PodFacts:
     uid: str
     attempt: int
     created: datetime
-    scheduled: datetime | None = None
+    due: datetime | None = None
     started: datetime | None = None
     finished: datetime | None = None
     exit: Exit | None = None
@@ -99,8 +106,8 @@ class PodFacts:
 
     @property
     def making_since(self) -> datetime:
-        """From when on a node tries to make its containers, which waiting for the node does not count for."""
-        return self.scheduled or self.created
+        """From when on a node tries to make the container: what it had to wait for before does not count."""
+        return self.due or self.created
 
     @property
     def succeeded(self) -> bool:

@@ -93,7 +93,12 @@ async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> No
     except ApiError as error:
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
-        _check_owner(await cluster.get_trial(job.namespace, name), job.uid)
+        found = await cluster.get_trial(job.namespace, name)
+        _check_owner(found, job.uid)
+        if (found["metadata"].get("labels") or {}).get(names.LABEL_JOB) != job.name:
+            # Not listed for want of the label, it would be proposed, and found to exist, again and again.
+            lost = f"TuningTrial {name} has lost its label: give it back {names.LABEL_JOB}={job.name}"
+            raise ApiError(ErrorKind.UNAVAILABLE, lost) from error
     if suggestion.source is Source.FALLBACK:
         return Notice("SuggestionFallback", f"{name}: {suggestion.message}", warning=True)
     return Notice("TrialCreated", f"{name} ({suggestion.source}): {suggestion.message}")

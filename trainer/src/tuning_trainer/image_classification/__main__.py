@@ -30,19 +30,19 @@ def main() -> int:
     with reporter or contextlib.nullcontext():
         # torch takes seconds to load: not before the values are known to be good.
         from tuning_trainer.image_classification.exchange import joined  # noqa: PLC0415
-        from tuning_trainer.image_classification.training import Interrupted, Training  # noqa: PLC0415
+        from tuning_trainer.image_classification.training import DeviceError, Interrupted, Training  # noqa: PLC0415
 
         try:
             with joined(processes):
                 Training(hp, interruption, processes).run(reporter)
-        except hyperparameters.HyperparameterError as error:
+        except (hyperparameters.HyperparameterError, DeviceError) as error:
             return _refuse(error)
         except Interrupted:
             sys.exit(EXIT_TERMINATED)
     return 0
 
 
-def _refuse(error: ValueError) -> int:
+def _refuse(error: Exception) -> int:
     sys.stderr.write(f"error: {error}\n")
     return EXIT_USAGE
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,6 +42,27 @@ class Interrupted(Exception):  # noqa: N818 - no error
     """SIGTERM came; a checkpoint has been written if one is wanted."""
 
 
+class DeviceError(RuntimeError):
+    """There is a GPU, and torch cannot use it."""
+
+
+def choose_device(nvidia: Path = Path("/dev/nvidiactl")) -> torch.device:
+    """The GPU when there is one.
+
+    Raises:
+        DeviceError: the container was given a GPU, and torch, though built for it, does not find it: training without
+            would hold it for nothing.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.version.cuda and nvidia.exists():
+        raise DeviceError(
+            "there is a GPU, and torch cannot use it: most likely the node's driver is older than CUDA"
+            f" {torch.version.cuda} needs. Update it, or build the image with another TORCH_INDEX_URL"
+        )
+    return torch.device("cpu")
+
+
 class Training:
     """One run: the data on its device, the network, and how far it has come."""
 
@@ -49,6 +71,7 @@ class Training:
 
         Raises:
             HyperparameterError: a value does not go with the data, or with the checkpoint that is there.
+            DeviceError: there is a GPU that cannot be used.
         """
         self._hp, self._interruption, self._processes = hp, interruption, processes
         if hp.mini_batch_size < processes.count:
@@ -56,7 +79,7 @@ class Training:
                 "mini_batch_size",
                 f"is {hp.mini_batch_size} for {processes.count} processes: give at least one image each",
             )
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = choose_device()
         torch.set_num_threads(machine.cpu_count())
         torch.backends.cudnn.benchmark = True
         source = open_source(hp)

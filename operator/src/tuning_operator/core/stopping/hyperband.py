@@ -99,18 +99,19 @@ class BelowRung:
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial is to be stopped, or None when it goes on."""
         config, goal = self._config, self._goal
+        if trial.curve.span > config.max_resource:  # epochs that are missing have been trained, too
+            last = trial.curve.measurements[-1]
+            return StopDecision(
+                reason="MaxResourceReached",
+                message=f"epoch {last.epoch}: hyperband.maxResource ({config.max_resource} epochs) is used up",
+                epoch=last.epoch,
+                value=last.value,
+            )
         curve = running_series(goal, trial.curve)
         done = len(curve)
         if done == 0:
             return None
         epoch = trial.curve.measurements[done - 1].epoch
-        if done > config.max_resource:
-            return StopDecision(
-                reason="MaxResourceReached",
-                message=f"epoch {epoch}: hyperband.maxResource ({config.max_resource} epochs) is used up",
-                epoch=epoch,
-                value=in_users_terms(goal, float(curve[-1])),
-            )
         bracket = config.bracket(trial.number)
         rung = max((rung for rung in config.rungs[bracket:] if rung <= done), default=None)
         if rung is None:

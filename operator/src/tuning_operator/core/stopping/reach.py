@@ -7,8 +7,9 @@ one did (learning curves run like the logarithm of time; what jumps about may ju
 quarter, and by twice that while only two other trials were better at the same epoch; with fewer nothing is stopped.
 Completed, stopped and running trials are all compared, so that the field is not only made of survivors.
 
-A decision is made anew at a few checkpoints, each a quarter further than the one before, since each look is another
-chance to be wrong, and none in the last fifth, where noise is as large as what is left to save.
+A trial is compared with the others at a few checkpoints, each a quarter further than the one before, since each look is
+another chance to be wrong. The last one is at four fifths of the typical length: behind it noise is as large as what is
+left to save. Between two checkpoints only what other trials have come to since can change the decision.
 """
 
 from __future__ import annotations
@@ -121,13 +122,13 @@ class OutOfReach:
         if shortfall is None:
             return None
         chance = chance_in_words(self._goal, shortfall.value, field.completed_best, field.completed_last)
-        epoch = trial.curve.measurements[len(curve) - 1].epoch
+        epoch, compared = (trial.curve.measurements[count - 1].epoch for count in (len(curve), done))
         target = number(in_users_terms(self._goal, shortfall.target))
         return StopDecision(
             reason="OutOfReach",
             message=f"epoch {epoch}: {comparison(self._goal, shortfall.value, shortfall.threshold)}, from where"
             f" {target}, the best of {shortfall.completed} completed trials, could still be reached;"
-            f" {shortfall.rivals} trials were better at this epoch{chance}",
+            f" {shortfall.rivals} trials were better at epoch {compared}{chance}",
             epoch=epoch,
             value=in_users_terms(self._goal, shortfall.value),
             threshold=in_users_terms(self._goal, shortfall.threshold),
