@@ -174,6 +174,17 @@ def test_a_job_converges_when_three_trials_in_a_row_promised_too_little(
     assert reason(job(), *trials) is None
 
 
+def test_a_job_that_has_converged_tells_the_largest_gain_of_the_row() -> None:
+    trials = [replace(ended(number, 0.5), expected_gain=0.001) for number in range(1, 4)]
+    running = replace(trial(4, TrialPhase.RUNNING), expected_gain=0.008)
+    end = completion(job(completion=Criteria(tolerance=0.01)), [*trials, running], NOW)
+    assert end
+    assert end.message == (
+        "the model expected the last 4 trials to gain at most 0.008 of the observed range"
+        " (completion.onConvergence.tolerance is 0.01), and 3 of them have ended"
+    )
+
+
 # An edit of a job that has ended
 
 TWO_TRIALS = [ended(1, 0.1), ended(2, 0.9)]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 _OUTLIER = 3
-"""Values this many interquartile ranges worse than the median are all the same: bad."""
+"""Values this many interquartile ranges worse than the median are all the same: bad. Where values have exploded the
+distance from the median to the best one takes the place of that range."""
 
 _EXPLODED = 1e4
 """A value this many times as far below the median as the best one is above it has exploded: no scale shows both."""
@@ -82,8 +83,8 @@ def _scaled(values: Values) -> Values:
 def _without_explosions(values: Values) -> Values:
     """Raise what lies out of all proportion below the better half, however much of the rest that is.
 
-    To be done before a mean is subtracted, which leaves no digit of the differences beside such a value. What explodes
-    less is left to `_without_outliers`, which looks at the middle half.
+    To be done before a mean is subtracted, which leaves no digit of the differences beside such a value. Where nothing
+    has exploded values stay as they are: lesser outliers are left to `_without_outliers`.
     """
     low, middle, best = np.quantile(values, [0.25, 0.5, 1.0])
     reach = best - middle or middle - low  # the better half may be all equal
