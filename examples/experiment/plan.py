@@ -57,7 +57,7 @@ class Run:
             "limits": {"maxTrials": TRIALS, "maxParallelTrials": WORKERS},
             "earlyStopping": {"type": self.stopping},
         }
-        # All images, ten times the example's: a trial takes over a minute, as those do that early stopping is for.
+        # All images, ten times the example's: a trial takes about a minute, nearer to those that early stopping is for.
         del job["spec"]["staticParameters"]["num_training_samples"]
         if self.epoch_seconds:
             _make_replay(job["spec"], self.epoch_seconds)
