@@ -23,6 +23,8 @@ CONFIG = "experiment-replay"
 TRIALS, WORKERS, EPOCHS = 20, 2, 10
 SCRAPE_SECONDS = {Kind.REFERENCE: 1, Kind.CROSSOVER: 5}
 """The reference's epochs of some seconds stand for such of minutes, which the usual 5 s are short for."""
+FIRST_SEED = 6
+"""Of the reference. Jobs with the seeds before it were looked at while `Auto` was made; the ones reported were not."""
 EPOCH_SECONDS = (1.0, 3.0, 6.0)
 """Trials of about 10, 30 and 60 s."""
 
@@ -102,7 +104,7 @@ def curves() -> list[list[float]]:
 def batches(kinds: Collection[Kind], seeds: int) -> Iterator[list[Run]]:
     """The jobs, those in a list at the same time, the lists one after the other."""
     if Kind.REFERENCE in kinds:
-        for seed in range(1, seeds + 1):
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
             # The other one first with each seed, so that a machine that becomes slower favours neither.
             order = list(Stopping) if seed % 2 else list(reversed(Stopping))
             yield from ([Run(Kind.REFERENCE, seed, stopping)] for stopping in order)

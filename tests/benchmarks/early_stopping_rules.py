@@ -188,7 +188,7 @@ def sweeps() -> dict[str, dict[float, Rule]]:
     """Families of rules over their most telling knob, for curves of saved against missed."""
     quantiles = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     return {
-        "Auto": {margin: auto(Constants(margin=margin)) for margin in (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0)},
+        "Auto": {caution: auto(Constants(caution=caution)) for caution in (0.0, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0)},
         "Median, guarded": {share: median(MedianKnobs(quantile=share)) for share in quantiles},
         "Median, ungraced": {
             share: median(MedianKnobs(quantile=share, min_progress=0.1, min_completed_trials=2)) for share in quantiles
@@ -200,13 +200,11 @@ def variations() -> dict[str, Rule]:
     """Auto with one constant changed at a time."""
     changed: dict[str, Constants] = {"as it is": CONSTANTS}
     for name, values in (
-        ("margin", (1.0, 1.1, 1.5, 2.0)),
-        ("rivals", (2, 4, 5)),
-        ("few_rivals", (1, 3)),
-        ("few_rivals_factor", (1.0, 1.5, 3.0)),
+        ("caution", (0.5, 1.0, 2.0, 3.0)),
+        ("leaders", (3, 4, 8, 1000)),
         ("completed", (1, 3, 4)),
         ("epochs", (1, 3, 4)),
-        ("first", (0.05, 0.15, 0.2)),
+        ("first", (0.1, 0.125, 0.2)),
         ("last", (0.6, 0.7, 0.9)),
         ("ratio", (1.1, 1.5, 2.0)),
     ):

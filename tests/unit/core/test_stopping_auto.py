@@ -40,34 +40,43 @@ class Case:
     stopped: list[list[float]] = field(default_factory=list)
 
 
-# From epoch 2 on, the best (0.9) gained 0.1: margins are 0.125 with three rivals and 0.25 with two.
+# From epoch 2 on, the best (0.9) gained 0.1: it is out of reach from 0.25 below with one rival, 0.175 with two and
+# 0.15 with three.
 FIELD = [rising(0.6, 0.1), rising(0.7, 0.1), rising(0.8, 0.1)]
+GOOD, POOR, LATE = rising(0.8, 0.1), rising(0.1, 0.1), rising(0.1, 0.35)
 
 CASES = [
-    Case("short of the best by more than the margin", [0.5, 0.5], FIELD, stops=True),
-    Case("short of the best by less than the margin", [0.78, 0.78], FIELD, stops=False),
-    Case("only two rivals double the margin: within", [0.69, 0.69], FIELD, stops=False),
-    Case("only two rivals double the margin: short", [0.64, 0.64], FIELD, stops=True),
-    Case("one rival stops nothing", [0.5, 0.5], [rising(0.8, 0.1), rising(0.2, 0.1)], stops=False),
+    Case("short of the best by more than any gained", [0.5, 0.5], FIELD, stops=True),
+    Case("three rivals: within", [0.76, 0.76], [GOOD] * 3, stops=False),
+    Case("three rivals: short", [0.74, 0.74], [GOOD] * 3, stops=True),
+    Case("two rivals: within", [0.73, 0.73], [GOOD, GOOD, POOR], stops=False),
+    Case("two rivals: short", [0.72, 0.72], [GOOD, GOOD, POOR], stops=True),
+    Case("one rival: within", [0.66, 0.66], [GOOD, POOR], stops=False),
+    Case("one rival: short", [0.64, 0.64], [GOOD, POOR], stops=True),
+    Case("who is ahead of all goes on", [0.85, 0.85], [GOOD, POOR], stops=False),
     Case("first trials: nothing completed", [0.1] * 5, [], stops=False, running=FIELD),
     Case("first trials: one completed", [0.1] * 5, FIELD[:1], stops=False, running=FIELD[1:]),
     Case("two completed and a running one are three", [0.5, 0.5], FIELD[:2], stops=True, running=[[0.9, 0.9]]),
     Case("two completed and a stopped one are three", [0.5, 0.5], FIELD[:2], stops=True, stopped=[[0.9, 0.9]]),
     Case(
         "running trials that have not got there do not count",
-        [0.2, 0.2, 0.2],
-        [rising(0.8, 0.1), rising(0.1, 0.1)],
+        [0.7, 0.7, 0.7],
+        [GOOD, POOR],
         stops=False,
         running=[[0.9], [0.9, 0.9], [0.9, 0.9]],
     ),
     Case("a late riser in the field keeps the door open", [0.5, 0.5], [*FIELD, rising(0.1, 0.7)], stops=False),
+    Case("so does one that started late among five", [0.5, 0.5], [*[GOOD] * 4, LATE], stops=False),
+    Case("one that started late and ended as the last of six does not", [0.5, 0.5], [*[GOOD] * 5, LATE], stops=True),
+    Case("one that ended in the better half does", [0.5, 0.5], [*[GOOD] * 5, LATE, *[POOR] * 5], stops=False),
+    Case("one that ended in the worse half does not", [0.5, 0.5], [*[GOOD] * 6, LATE, *[POOR] * 5], stops=True),
     Case("a trial that gained in its first two epochs goes on", [0.3, 0.7], [[0.9] * 10] * 3, stops=False),
     Case("a trial that still rises fast goes on", [0.2, 0.3, 0.55, 0.7], [[0.9] * 10] * 3, stops=False),
     Case("a trial that jumps about goes on", [0.5, 0.5, 0.7, 0.3], [[0.9] * 10] * 3, stops=False),
     Case("a tie goes on", [0.9, 0.9], [[0.9] * 10] * 3, stops=False),
     Case("not before two epochs", [0.1], FIELD, stops=False),
-    Case("not before a tenth of the typical length", [0.1] * 4, [[0.9] * 50] * 3, stops=False),
-    Case("from a tenth of the typical length on", [0.1] * 5, [[0.9] * 50] * 3, stops=True),
+    Case("not before three twentieths of the typical length", [0.1] * 7, [[0.9] * 50] * 3, stops=False),
+    Case("from three twentieths of the typical length on", [0.1] * 8, [[0.9] * 50] * 3, stops=True),
     Case("best so far counts, not a noisy last epoch", [0.8, 0.85, 0.85, 0.7], FIELD, stops=False),
     Case("epochs behind the checkpoint speak for it", [0.1] * 8 + [0.9], [[0.9] * 10] * 3, stops=False),
     Case("a diverged trial is worse than all", [0.9, NAN], FIELD, stops=True),
@@ -142,9 +151,9 @@ def test_decision_carries_its_numbers_and_a_sentence() -> None:
     assert decision is not None
     assert (decision.reason, decision.epoch) == ("OutOfReach", 2)
     assert decision.value == 0.5
-    assert decision.threshold == pytest.approx(0.9 - 1.25 * 0.1 * math.log2(10 / 2))
+    assert decision.threshold == pytest.approx(0.9 - 1.5 * 0.1 * math.log2(10 / 2))
     assert decision.message == (
-        "epoch 2: 0.5 is below 0.6098, from where 0.9, the best of 3 completed trials, could still be reached;"
+        "epoch 2: 0.5 is below 0.5517, from where 0.9, the best of 3 completed trials, could still be reached;"
         " 3 trials were better at epoch 2; estimated chance to beat 0.9: at most 1 in 4 (0 of 3 completed trials"
         " gained the 0.4 that it lacks)"
     )
@@ -161,17 +170,16 @@ def test_sentence_of_a_diverged_trial() -> None:
     decision = verdict([0.9, NAN], finished())
 
     assert decision is not None
-    assert decision.message.startswith("epoch 2: the training diverged, which is worse than 0.775")
+    assert decision.message.startswith("epoch 2: the training diverged, which is worse than 0.75")
     assert decision.value is not None
     assert math.isnan(decision.value)
 
 
 @pytest.mark.parametrize("phase", [TrialPhase.PENDING, TrialPhase.FAILED])
 def test_trials_that_never_ran_or_failed_are_not_compared(phase: TrialPhase) -> None:
-    two = [trial(1, curve(rising(0.8, 0.1))), trial(2, curve(rising(0.1, 0.1)))]
-    third = [trial(number, curve([0.9, 0.9]), phase) for number in (3, 4)]
+    others = [trial(number, curve([0.9, 0.9]), phase) for number in (3, 4)]
 
-    assert verdict([0.3, 0.3], [*two, *third]) is None
+    assert verdict([0.7, 0.7], [*finished([GOOD, POOR]), *others]) is None
 
 
 def test_epochs_behind_a_gap_are_not_looked_at() -> None:
@@ -213,7 +221,7 @@ def test_a_trial_that_reports_several_epochs_at_once_is_judged_by_the_checkpoint
         (1, []),
         (2, [2]),
         (10, [2, 3, 4, 5, 6, 8]),
-        (100, [10, 13, 16, 20, 25, 31, 39, 48, 60, 75]),
+        (100, [15, 19, 24, 30, 37, 46, 58, 72]),
     ],
 )
 def test_checkpoints(length: int, expected: list[int]) -> None:

@@ -29,21 +29,21 @@ def names(planned: list[list[Run]]) -> list[list[str]]:
 
 def test_the_reference_runs_alone_and_takes_turns_and_the_replays_run_together() -> None:
     assert names(list(batches(list(Kind), 2))) == [
-        ["reference-1-off"],
-        ["reference-1-auto"],
-        ["reference-2-auto"],
-        ["reference-2-off"],
+        ["reference-6-auto"],
+        ["reference-6-off"],
+        ["reference-7-off"],
+        ["reference-7-auto"],
         [f"crossover-1-{seconds}s-{stopping}" for seconds in (1, 3, 6) for stopping in ("off", "auto")],
     ]
     assert {run.kind for batch in batches([Kind.CROSSOVER], 3) for run in batch} == {Kind.CROSSOVER}
 
 
 def test_what_is_done_is_not_run_again() -> None:
-    done = {"reference-1-off", "crossover-1-3s-off"}
+    done = {"reference-6-off", "crossover-1-3s-off"}
     left = names(remaining(batches(list(Kind), 1), done))
-    assert left[0] == ["reference-1-auto"]
+    assert left[0] == ["reference-6-auto"]
     assert len(left[1]) == 5
-    assert remaining(batches([Kind.REFERENCE], 1), {"reference-1-off", "reference-1-auto"}) == []
+    assert remaining(batches([Kind.REFERENCE], 1), {"reference-6-off", "reference-6-auto"}) == []
 
 
 @pytest.mark.parametrize("run", EVERY, ids=lambda run: run.name)

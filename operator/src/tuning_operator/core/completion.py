@@ -175,11 +175,7 @@ def _failures(job: Job, trials: Sequence[Trial]) -> list[Trial]:
         trial
         for trial in trials
         if trial.phase is TrialPhase.FAILED
-        or (
-            trial.phase is TrialPhase.COLLECTING
-            and trial.status.reason is not None
-            and trial.status.failures + 1 >= job.spec.max_attempts
-        )
+        or (trial.training_failed and not trial.may_fail_again(job.spec.max_attempts))
     ]
 
 

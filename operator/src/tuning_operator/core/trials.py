@@ -141,6 +141,15 @@ class Trial:
         return self.status.curve
 
     @property
+    def training_failed(self) -> bool:
+        """Whether its training has failed and its last measurements are being fetched."""
+        return self.phase is TrialPhase.COLLECTING and self.status.reason is not None
+
+    def may_fail_again(self, max_attempts: int) -> bool:
+        """Whether another attempt follows when the present one fails."""
+        return self.status.failures + 1 < max_attempts
+
+    @property
     def objective(self) -> float | None:
         """The latest value of a trial that ended with one; None while it runs, or when it failed."""
         if not self.phase.is_final or self.phase is TrialPhase.FAILED:

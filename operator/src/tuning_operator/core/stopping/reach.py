@@ -1,15 +1,17 @@
 """The rule for users who do not want to choose one: stop a trial that can no longer reach the best.
 
 A trial is stopped when even a generous guess of what it can still gain leaves it short of the best completed
-trial. Two guesses are made and the larger counts: the most that any completed trial gained from the same epoch to
-its end, and what the trial itself would gain if every further doubling of its epochs moved it as much as the last
-one did (learning curves run like the logarithm of time; what jumps about may jump up). The guess is widened by a
-quarter, and by twice that while only two other trials were better at the same epoch; with fewer nothing is stopped.
-Completed, stopped and running trials are all compared, so that the field is not only made of survivors.
+trial. Two guesses are made and the larger counts: the most that any of those completed trials that ended well gained
+from the same epoch to its end, and what the trial itself would gain if every further doubling of its epochs moved it
+as much as the last one did (learning curves run like the logarithm of time; what jumps about may jump up). The guess
+is widened, and the less so the more others were better at the same epoch: to two and a half times with one, to one
+and a half times with three. Completed, stopped and running trials are all rivals, so that the field is not only made
+of survivors.
 
 A trial is compared with the others at a few checkpoints, each a quarter further than the one before, since each look is
-another chance to be wrong. The last one is at four fifths of the typical length: behind it noise is as large as what is
-left to save. Between two checkpoints only what other trials have come to since can change the decision.
+another chance to be wrong. The first one is at three twentieths of the typical length, and the last one at four
+fifths: behind it noise is as large as what is left to save. Between two checkpoints only what other trials have come
+to since can change the decision.
 """
 
 from __future__ import annotations
@@ -38,9 +40,10 @@ class Constants:
     """The constants of the rule, in one place so that the benchmark can show what each of them does.
 
     Attributes:
-        margin: Times the larger guess of what can still be gained.
-        rivals: So many others must have been better at the same epoch,
-        few_rivals: or so many when the margin is widened by `few_rivals_factor`.
+        caution: The larger guess of what can still be gained is widened by so many times itself, divided by how many
+            others were better at the same epoch.
+        leaders: Of so many completed trials, those that ended best, the gains are looked at; of half of them if that
+            is more.
         completed: So many trials must have completed.
         epochs: A trial is not judged before so many epochs,
         first: nor before this share of the typical length,
@@ -48,13 +51,11 @@ class Constants:
         ratio: Between a checkpoint and the one before.
     """
 
-    margin: float = 1.25
-    rivals: int = 3
-    few_rivals: int = 2
-    few_rivals_factor: float = 2.0
+    caution: float = 1.5
+    leaders: int = 5
     completed: int = 2
     epochs: int = 2
-    first: float = 0.1
+    first: float = 0.15
     last: float = 0.8
     ratio: float = 1.25
 
@@ -178,21 +179,24 @@ def judge_reach(
     diverged = not math.isfinite(curve[-1])
     value = -math.inf if diverged else float(np.max(curve))
     rivals = int(np.count_nonzero(field.best > (value if diverged else np.max(curve[:done]))))
-    if rivals < constants.few_rivals or not math.isfinite(target):
+    if rivals == 0 or not math.isfinite(target):
         return None
-    gain = max(_gain_of_others(field), 0.0 if diverged else _own_gain(curve[:done], length))
-    widened = 1.0 if rivals >= constants.rivals else constants.few_rivals_factor
-    threshold = target - constants.margin * widened * gain
+    gain = max(_gain_of_leaders(field, constants.leaders), 0.0 if diverged else _own_gain(curve[:done], length))
+    threshold = target - (1 + constants.caution / rivals) * gain
     if value >= threshold:
         return None
     return Shortfall(value, threshold, target, len(field.completed_last), rivals)
 
 
-def _gain_of_others(field: Field) -> float:
-    """The most that a completed trial gained from this epoch to its end; endless when none can tell."""
+def _gain_of_leaders(field: Field, least: int) -> float:
+    """The most that a completed trial which ended well gained from this epoch to its end; endless when none can tell.
+
+    Who started so late that it ended among the last has gained much, and says nothing about how one becomes the best.
+    """
     finite = np.isfinite(field.completed_best) & np.isfinite(field.completed_last)
-    gains = field.completed_last[finite] - field.completed_best[finite]
-    return max(0.0, float(np.max(gains))) if gains.size else math.inf
+    best, last = field.completed_best[finite], field.completed_last[finite]
+    leaders = np.argsort(-last, kind="stable")[: max(least, math.ceil(len(last) / 2))]
+    return max(0.0, float(np.max((last - best)[leaders]))) if leaders.size else math.inf
 
 
 def _own_gain(curve: Series, length: float) -> float:
