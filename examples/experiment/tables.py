@@ -22,7 +22,7 @@ AWS = [
     *("0.356", "0.353", "-0.003"),
     *("168 min", "130 min", "23 %"),
     *("113 min", "98 min", "13 %"),
-    *("6 of 20", "not told", ""),
+    *("6 of 20", "not told", "", ""),
 ]
 """Of the blog post that the page names; 2 h 48 min and 2 h 10 min, 1 h 53 min and 1 h 38 min in minutes."""
 
@@ -42,16 +42,17 @@ def reference(records: Sequence[JobRecord]) -> str:
         ("difference", lambda pair: pair.gained, "+.4f"),
         *_costs(),
     ]
+    possible = [undelayed(pair.off) for pair in found]
     rows = [
-        [f"seed {pair.off.seed}", *_cells(pair, columns), *_ends(pair), _number(undelayed(pair.off), ".0%")]
-        for pair in found
+        [f"seed {pair.off.seed}", *_cells(pair, columns), *_ends(pair), _number(rule.saved, ".0%"), f"{rule.lost:.4f}"]
+        for pair, rule in zip(found, possible, strict=True)
     ]
     spread = [_spread([value(pair) for pair in found], style) for _, value, style in columns]
     stopped = _spread([len(pair.auto.stopped) for pair in found], ".1f")
     trained = _spread([pair.epochs_saved for pair in found], ".0%")
-    possible = _spread([undelayed(pair.off) for pair in found], ".0%")
-    rows += [["**mean**", *spread, stopped, f"{trained} not trained", possible], AWS]
-    head = ["", *(name for name, _, _ in columns), "stopped", "epochs trained", "without delay"]
+    saved, lost = _spread([rule.saved for rule in possible], ".0%"), _spread([rule.lost for rule in possible], ".4f")
+    rows += [["**mean**", *spread, stopped, f"{trained} not trained", saved, lost], AWS]
+    head = ["", *(name for name, _, _ in columns), "stopped", "epochs trained", "without delay", "best lost"]
     return _table(head, rows) + _origin(found)
 
 

@@ -45,7 +45,17 @@ def test_what_would_have_been_saved_without_delay() -> None:
     good = [trial(number, 0, 8, 0.70, 0.75, 0.80, 0.80 + number / 100) for number in (1, 2, 3, 4)]
     hopeless = trial(5, 8, 16, 0.1, 0.1, math.nan, 0.1)
     record = job(Stopping.OFF).model_copy(update={"trials": (*good, hopeless)})
-    assert undelayed(record) == pytest.approx(2 / 20), "at its second epoch, the first that is judged"
+    rule = undelayed(record)
+    assert rule.saved == pytest.approx(2 / 20), "at its second epoch, the first that is judged"
+    assert rule.lost == 0
+
+
+def test_what_the_rule_would_have_lost() -> None:
+    good = [trial(number, 0, 8, 0.70, 0.75, 0.80, 0.80 + number / 100) for number in (1, 2, 3, 4)]
+    late = trial(5, 8, 16, 0.1, 0.1, 0.5, 0.9)
+    rule = undelayed(job(Stopping.OFF).model_copy(update={"trials": (*good, late)}))
+    assert rule.saved == pytest.approx(2 / 20)
+    assert rule.lost == pytest.approx(0.9 - 0.84)
 
 
 def test_how_long_a_slot_was_empty() -> None:

@@ -12,10 +12,10 @@ def test_a_row_for_each_seed_then_the_mean_then_aws() -> None:
     text = reference([*both(seed=1), *both(seed=2)])
     first, second, mean, aws = table(text)
     numbers = "0.8000 0.8000 +0.0000 40 s 36 s 10 % 24 s 22 s 8 %"
-    assert " ".join(first) == f"seed 1 {numbers} 1 of 4 14 of 16 6 %"
+    assert " ".join(first) == f"seed 1 {numbers} 1 of 4 14 of 16 6 % 0.0000"
     assert second[1:] == first[1:]
     assert mean[:4] == ["**mean**", "0.8000 ± 0.0000", "0.8000 ± 0.0000", "+0.0000 ± 0.0000"]
-    assert mean[-3:] == ["1.0 ± 0.0", "12 ± 0 % not trained", "6 ± 0 %"]
+    assert mean[-4:] == ["1.0 ± 0.0", "12 ± 0 % not trained", "6 ± 0 %", "0.0000 ± 0.0000"]
     assert len(aws) == len(first)
     assert text.endswith("\nMeasured on 2026-01-01, with 2 cores and a scrape each 5 s.\n")
 
