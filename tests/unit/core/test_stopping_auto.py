@@ -159,6 +159,13 @@ def test_decision_carries_its_numbers_and_a_sentence() -> None:
     )
 
 
+def test_sentence_with_one_rival() -> None:
+    decision = verdict([0.6, 0.6], finished([GOOD, POOR]))
+
+    assert decision is not None
+    assert "still be reached; 1 trial was better at epoch 2; estimated" in decision.message
+
+
 def test_sentence_when_minimizing() -> None:
     decision = verdict([0.9, 0.9], finished([[0.3] * 10] * 3), Goal.MINIMIZE)
 

@@ -125,11 +125,12 @@ class OutOfReach:
         chance = chance_in_words(self._goal, shortfall.value, field.completed_best, field.completed_last)
         epoch, compared = (trial.curve.measurements[count - 1].epoch for count in (len(curve), done))
         target = number(in_users_terms(self._goal, shortfall.target))
+        better = "1 trial was" if shortfall.rivals == 1 else f"{shortfall.rivals} trials were"
         return StopDecision(
             reason="OutOfReach",
             message=f"epoch {epoch}: {comparison(self._goal, shortfall.value, shortfall.threshold)}, from where"
             f" {target}, the best of {shortfall.completed} completed trials, could still be reached;"
-            f" {shortfall.rivals} trials were better at epoch {compared}{chance}",
+            f" {better} better at epoch {compared}{chance}",
             epoch=epoch,
             value=in_users_terms(self._goal, shortfall.value),
             threshold=in_users_terms(self._goal, shortfall.threshold),
