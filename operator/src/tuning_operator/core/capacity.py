@@ -44,7 +44,7 @@ def trials_without_pod(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[T
 
 def retries_to_come(trials: tuple[Trial, ...], max_attempts: int) -> int:
     """Trials whose training has failed, whose last measurements are being fetched, and which will be tried again."""
-    return sum(trial.training_failed and trial.may_fail_again(max_attempts) for trial in trials)
+    return sum(trial.training_failed and trial.status.is_tried_again(max_attempts) for trial in trials)
 
 
 def is_due(trial: Trial, now: datetime) -> bool:

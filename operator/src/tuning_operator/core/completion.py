@@ -175,7 +175,7 @@ def _failures(job: Job, trials: Sequence[Trial]) -> list[Trial]:
         trial
         for trial in trials
         if trial.phase is TrialPhase.FAILED
-        or (trial.training_failed and not trial.may_fail_again(job.spec.max_attempts))
+        or (trial.training_failed and not trial.status.is_tried_again(job.spec.max_attempts))
     ]
 
 

@@ -166,12 +166,12 @@ def _disrupted(status: TrialStatus, reason: str, why: str, facts: TrialFacts) ->
 
 def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -> TrialStatus:
     """The training failed: another attempt follows, unless this was the last one."""
-    failures = status.failures + 1
-    status = replace(status, failures=failures)
-    if failures < facts.max_attempts:
+    is_tried_again = status.is_tried_again(facts.max_attempts)
+    status = replace(status, failures=status.failures + 1)
+    if is_tried_again:
         return next_attempt(status, "AttemptFailed", f"failed ({reason}: {message})", facts.now)
     if facts.max_attempts > 1:
-        message = fitting(f"failed {failures} times, as often as spec.retry allows; the last time: ", message)
+        message = fitting(f"failed {status.failures} times, as often as spec.retry allows; the last time: ", message)
     return replace(status, phase=TrialPhase.FAILED, reason=reason, message=message)
 
 

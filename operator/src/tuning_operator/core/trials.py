@@ -95,6 +95,10 @@ class TrialStatus:
     reason: str | None = None
     message: str | None = None
 
+    def is_tried_again(self, max_attempts: int) -> bool:
+        """Whether another attempt follows when the present one fails."""
+        return self.failures + 1 < max_attempts
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -144,10 +148,6 @@ class Trial:
     def training_failed(self) -> bool:
         """Whether its training has failed and its last measurements are being fetched."""
         return self.phase is TrialPhase.COLLECTING and self.status.reason is not None
-
-    def may_fail_again(self, max_attempts: int) -> bool:
-        """Whether another attempt follows when the present one fails."""
-        return self.status.failures + 1 < max_attempts
 
     @property
     def objective(self) -> float | None:
