@@ -255,6 +255,7 @@ def test_a_template_that_cannot_work_costs_five_or_six_trials_until_a_user_allow
     cluster.patch_job({"spec": {"limits": {"maxFailedTrials": 8}}}, "broken")
     limit = "MaxFailedTrialsReached"
     wait_until(lambda: cluster.job("broken")["status"].get("completionReason") == limit, "it goes on to its own limit")
+    lab.end("broken")
     assert cluster.job("broken")["status"]["trialCounts"]["failed"] in {8, 9}
 
 

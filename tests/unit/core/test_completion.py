@@ -51,6 +51,9 @@ def reason(a_job: Job, *trials: Trial) -> CompletionReason | None:
         (job(target=0.5, goal=Goal.MINIMIZE), [ended(1, -INF)], None),
         (job(max_failed=2), [ended(1, phase=FAILED)], None),
         (job(max_failed=2), [ended(1, phase=FAILED), ended(2, phase=FAILED)], CompletionReason.MAX_FAILED_TRIALS),
+        (job(max_failed=2), [ended(1, phase=FAILED), COLLECTING], CompletionReason.MAX_FAILED_TRIALS),  # it is sure to
+        (job(max_failed=2, attempts=2), [ended(1, phase=FAILED), COLLECTING], None),  # it will be tried again
+        (job(max_failed=2), [ended(1, phase=FAILED), trial(2, TrialPhase.COLLECTING)], None),  # it ended well
         (job(), FAILURES[:4], None),
         (job(), FAILURES, CompletionReason.NO_TRIAL_SUCCEEDED),
         (job(trials=5), FAILURES, CompletionReason.NO_TRIAL_SUCCEEDED),

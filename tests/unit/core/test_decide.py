@@ -267,6 +267,17 @@ def test_while_the_template_is_in_doubt_no_trial_is_added_and_users_are_told_onc
     assert [(notice.reason, notice.warning) for notice in hopeless.notices] == [("NoTrialSucceeded", True)]
 
 
+def test_the_last_failure_that_is_allowed_leaves_its_slot_empty() -> None:
+    """Its own last measurements are still fetched: a slot is free before the trial has ended."""
+    broken = [trial(1, TrialPhase.FAILED, reason="ExitCode2"), running(2)]
+    found = decide(snapshot(job(max_failed=2), broken, [ended_pod(1, code=2), ended_pod(2, code=2)]))
+    assert found.trials[1].phase is TrialPhase.COLLECTING
+    assert (found.suggest, found.phase) == (None, JobPhase.STOPPING)
+    assert found.completion
+    assert found.completion.reason is CompletionReason.MAX_FAILED_TRIALS
+    assert decide(snapshot(job(max_failed=3), broken, [ended_pod(1, code=2), ended_pod(2, code=2)])).suggest
+
+
 def test_a_retry_is_no_new_trial() -> None:
     failed = [trial(number, TrialPhase.FAILED, reason="ExitCode2") for number in range(1, 6)]
     found = decide(snapshot(job(), [*failed, trial(6, attempt=2)]))

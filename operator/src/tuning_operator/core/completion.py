@@ -135,7 +135,7 @@ def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
 
 def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
     limit = job.spec.limits.max_failed_trials
-    failed = [trial for trial in trials if trial.phase is TrialPhase.FAILED]
+    failed = _failures(job, trials)
     if limit is None or len(failed) < limit:
         return None
     return Completion(
