@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tuning_operator.api import names
-from tuning_operator.api.values import parse_time, render_time
+from tuning_operator.api.values import parse_duration, parse_time, render_time
 from tuning_operator.core.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import of_stream
@@ -129,7 +129,8 @@ class World:
     scraped: dict[str, int] = field(default_factory=dict)
     disrupted: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
-    told: dict[str, int] = field(default_factory=dict)
+    started: dict[str, datetime] = field(default_factory=dict)
+    first_scraped: dict[str, datetime] = field(default_factory=dict)
     rival: Callable[[], Awaitable[None]] | None = None
     reported: dict[str, int] = field(default_factory=dict)
     prometheus_is_up: bool = True
@@ -190,7 +191,7 @@ class World:
         return True
 
     def _start(self, pod: SimulatedPod) -> None:
-        pod.started = self.now
+        pod.started = self.started[pod.name] = self.now
 
     def _report(self, pod: SimulatedPod) -> None:
         pod.reported += 1
@@ -200,7 +201,7 @@ class World:
         self._end(pod, 0)
         self.reported[pod.name] = pod.reported
         if self.prometheus_is_up:
-            self.scraped[pod.name] = pod.reported
+            self._scrape(pod)
         else:
             pod.message = self._history(pod)
 
@@ -253,7 +254,14 @@ class World:
     def scrape(self) -> None:
         """Prometheus reads the pages of the Pods that run."""
         if self.prometheus_is_up:
-            self.scraped |= {pod.name: pod.reported for pod in self.pods.values() if pod.runs}
+            for pod in self.pods.values():
+                if pod.runs:
+                    self._scrape(pod)
+
+    def _scrape(self, pod: SimulatedPod) -> None:
+        self.scraped[pod.name] = pod.reported
+        if pod.reported:
+            self.first_scraped.setdefault(pod.name, self.now)
 
 
 class FakePrometheus:
@@ -267,8 +275,7 @@ class FakePrometheus:
         assert (namespace, set(pods)) == (KEY.namespace, set(windows))
         if not self._world.prometheus_is_up:
             raise PrometheusError("no answer")
-        self._world.told |= {pod: self._world.scraped.get(pod, 0) for pod in pods}
-        return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.told[pod]) for pod in pods}
+        return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.scraped.get(pod, 0)) for pod in pods}
 
 
 class Connection:
@@ -474,10 +481,10 @@ class Connection:
         if disruptions:
             assert pod in self._world.disrupted, "nothing had happened to the Pod"
         if failures:
+            silent = "NoMetricsReported" in after["reason"] + after["message"]
             overtaken = "stopDecision" in after  # by the job's end, which takes the place of the reason
-            silent = overtaken or "NoMetricsReported" in after["reason"] + after["message"]
-            assert pod in self._world.failed or silent, "the training had not failed"
-            assert not silent or self._world.told.get(pod, 0) == 0, "given up although it had reported"
+            assert pod in self._world.failed or silent or overtaken, "the training had not failed"
+            assert (pod in self._world.failed and not silent) or self._was_silent(pod), "it had reported in time"
         if after["phase"] == "Failed":
             allowed = self._read_job["spec"]["retry"]["maxAttempts"]
             assert not failures or after["failures"] >= allowed, "given up with attempts left"
@@ -489,6 +496,12 @@ class Connection:
             assert before.get("phase", "Pending") == "Pending", "a training was not stopped but begun anew"
         else:
             assert retries == disruptions + failures
+
+    def _was_silent(self, pod: str) -> bool:
+        """Whether nothing that it reported had been scraped by its deadline."""
+        deadline = parse_duration(self._read_job["spec"]["metrics"]["startDeadline"])
+        first = self._world.first_scraped.get(pod)
+        return first is None or first - self._world.started[pod] >= deadline
 
     def _patch(self, body: Body, status: Body, version: str) -> Body:
         if body["metadata"]["resourceVersion"] != version:

@@ -661,7 +661,9 @@ def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     silent = job(duration=timedelta(seconds=1500), start_deadline=timedelta(seconds=120))
     answers = {"MetricsAvailable": Condition("MetricsAvailable", "True", "PrometheusAnswers", since=ago(200))}
     found = [running_pod(1, started=ago(90))]
-    assert decide(snapshot(silent, [waiting], found, conditions=answers)).wake_after == timedelta(seconds=30)
+    assert decide(snapshot(silent, [waiting], found, conditions=answers)).wake_after == timedelta(seconds=35)
+    overdue = [running_pod(1, created=ago(130), started=ago(125))]  # by an answer that was asked for before
+    assert decide(snapshot(silent, [waiting], overdue, conditions=answers)).wake_after == timedelta(seconds=5)
     assert decide(snapshot(silent, [waiting], found)).wake_after == timedelta(seconds=500)
 
 

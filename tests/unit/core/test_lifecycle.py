@@ -320,22 +320,25 @@ def test_trouble_with_a_sidecars_image_does_not_end_a_training_that_runs() -> No
 # Silence
 
 DEADLINE: dict[str, Any] = {"start_deadline": timedelta(seconds=60), "metrics_since": ago(1000)}
+NOTHING = Reading(Curve(), asked=NOW)
 
 
 @pytest.mark.parametrize(
     ("found", "reading", "facts", "fails"),
     [
-        (running_pod(), Reading(Curve()), {}, True),
-        (running_pod(started=ago(60)), Reading(Curve()), {}, True),
-        (running_pod(started=ago(59)), Reading(Curve()), {}, False),
-        (running_pod(), Reading(Curve()), {"start_deadline": None}, False),
-        (running_pod(), Reading(curve(0.1)), {}, False),
+        (running_pod(), NOTHING, {}, True),
+        (running_pod(started=ago(60)), NOTHING, {}, True),
+        (running_pod(started=ago(59)), NOTHING, {}, False),
+        (running_pod(), NOTHING, {"start_deadline": None}, False),
         (running_pod(), None, {}, False),  # nothing is known of it yet
-        (running_pod(), Reading(Curve()), {"metrics_since": None}, False),  # nor when Prometheus does not answer
-        (running_pod(), Reading(Curve()), {"metrics_since": ago(59)}, False),  # or did not for a while
-        (running_pod(started=ago(9999), created=ago(59)), Reading(Curve()), {}, False),  # a node's clock is slow
-        (running_pod(deletion_requested=ago(1)), Reading(Curve()), {}, False),
-        (pod(), Reading(Curve()), {}, False),
+        (running_pod(), Reading(Curve(), asked=ago(30)), {}, True),
+        (running_pod(), Reading(Curve(), asked=ago(31)), {}, False),  # before the deadline
+        (running_pod(), Reading(curve(0.1), asked=NOW), {}, False),
+        (running_pod(), NOTHING, {"metrics_since": None}, False),  # nor when Prometheus does not answer
+        (running_pod(), NOTHING, {"metrics_since": ago(59)}, False),  # or did not for a while
+        (running_pod(started=ago(9999), created=ago(59)), NOTHING, {}, False),  # a node's clock is slow
+        (running_pod(deletion_requested=ago(1)), NOTHING, {}, False),
+        (pod(), NOTHING, {}, False),
     ],
 )
 def test_a_training_that_reports_nothing_fails_at_its_deadline(
@@ -351,12 +354,10 @@ def test_a_training_that_reports_nothing_fails_at_its_deadline(
 
 
 def test_a_silent_attempt_is_replaced_and_what_was_reported_once_is_no_silence() -> None:
-    after = step(
-        seen(TrialPhase.RUNNING, start_time=ago(90)), running_pod(), Reading(Curve()), max_attempts=2, **DEADLINE
-    )
+    after = step(seen(TrialPhase.RUNNING, start_time=ago(90)), running_pod(), NOTHING, max_attempts=2, **DEADLINE)
     assert (after.phase, after.attempt, after.reason) == (TrialPhase.PENDING, 2, "AttemptFailed")
     reported = seen(TrialPhase.RUNNING, start_time=ago(90), curve=curve(0.1))
-    assert step(reported, running_pod(), Reading(Curve()), **DEADLINE).phase is TrialPhase.RUNNING
+    assert step(reported, running_pod(), NOTHING, **DEADLINE).phase is TrialPhase.RUNNING
 
 
 # Clocks

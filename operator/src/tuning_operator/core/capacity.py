@@ -89,7 +89,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     moments += [pod.created + MAKING for pods in snapshot.pods.values() for pod in pods if pod.missing]
     silent = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING and not trial.curve)
     dues = (report_due(status, snapshot.metrics_since, job.spec.start_deadline) for status in silent)
-    moments += [due for due in dues if due]
+    moments += [max(due, now) + LOOK_AGAIN for due in dues if due]  # the answer that decides is asked for meanwhile
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]

@@ -63,7 +63,7 @@ def retry_delay(attempts: int) -> timedelta:
 
 
 def report_due(status: TrialStatus, metrics_since: datetime | None, deadline: timedelta | None) -> datetime | None:
-    """When a training that has reported nothing yet is given up.
+    """When a training that has reported nothing yet is given up, by an answer that is asked for then or later.
 
     Time in which Prometheus did not answer, as far as is known, does not count: a value may have been missed.
     """
@@ -178,8 +178,9 @@ def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -
 def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
     """Give up a training that has reported nothing by its deadline; None while there is hope, or no telling."""
     due = report_due(status, facts.metrics_since, facts.start_deadline)
+    asked = facts.reading.asked if facts.reading else None
     deleting = facts.pod is not None and facts.pod.deleting
-    if due is None or facts.now < due or status.curve or facts.reading is None or deleting:
+    if due is None or asked is None or asked < due or status.curve or deleting:
         return None
     seconds = status.training_seconds + _run_time(status, facts)
     status = replace(status, completion_time=facts.now, training_seconds=seconds)

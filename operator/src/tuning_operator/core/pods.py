@@ -141,7 +141,9 @@ class Reading:
 
     Attributes:
         after_end: The question was asked well after the attempt's end was known, so that nothing can follow.
+        asked: When it was asked. The same answer at a later time is nothing new.
     """
 
     curve: Curve
     after_end: bool = False
+    asked: datetime | None = field(default=None, compare=False)

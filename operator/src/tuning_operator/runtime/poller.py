@@ -140,12 +140,12 @@ class MetricsPoller:
             self._over[job] = {pod for pod, item in pods.items() if item.ended is not None}
             known = self._readings.get(job, {})
             fresh = {
-                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=pod in over_before)
+                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=pod in over_before, asked=now)
                 for pod, item in pods.items()
                 if pod in curves
             }
-            if {**known, **fresh} != known:
-                self._readings[job] = {**known, **fresh}
+            self._readings[job] = {**known, **fresh}
+            if self._readings[job] != known:
                 self._changed(job)
 
     async def _curves(
