@@ -39,6 +39,7 @@ class Training:
         exit_code: of the training container, after the last epoch.
         leaves_message: whether the history is in the termination message.
         waits_for_scrape: whether the trainer waits at its end until Prometheus has its last page.
+        paced_by_scrapes: whether it waits so after each epoch.
         start_seconds: time from the Pod's creation to the start of its container.
         reason: the container's reason for its exit, if it is not Completed or Error.
         page: what is served instead of the page by the contract.
@@ -55,6 +56,7 @@ class Training:
     exit_code: int = 0
     leaves_message: bool = True
     waits_for_scrape: bool = False
+    paced_by_scrapes: bool = False
     start_seconds: float = 0.0
     reason: str = ""
     page: str | None = None
@@ -81,21 +83,23 @@ class Run:
     ended: float | None = None
     signalled: float | None = None
     deleted: bool = False
-    last_page_is_known: bool = False
+    known: int = 0  # so many epochs' pages Prometheus has
 
     def epochs(self) -> int:
         """How many epochs are finished by now."""
         if self.started is None:
             return 0
         until = self.ended if self.ended is not None else time.monotonic()
-        return min(len(self.training.values), int((until - self.started) / self.training.epoch_seconds))
+        most = self.known + 1 if self.training.paced_by_scrapes else len(self.training.values)
+        return min(len(self.training.values), most, int((until - self.started) / self.training.epoch_seconds))
 
     def has_reported_all(self) -> bool:
         return self.started is not None and self.epochs() == len(self.training.values)
 
     def is_done(self) -> bool:
         may_end = self.training.until is None or self.training.until.is_set()
-        return self.has_reported_all() and may_end and (self.last_page_is_known or not self.training.waits_for_scrape)
+        is_known = self.known == len(self.training.values)
+        return self.has_reported_all() and may_end and (is_known or not self.training.waits_for_scrape)
 
     def page(self, metric: str) -> str:
         epochs = self.epochs()
@@ -272,13 +276,14 @@ class Kubelet:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"  # a connection and a thread for each target, not for each scrape
-            last_page_of: Run | None = None
+            answered: tuple[Run, int] | None = None
 
             def do_GET(self) -> None:
-                if self.last_page_of:  # asked again on this connection: Prometheus was not too late for the answer
-                    self.last_page_of.last_page_is_known = True
+                if self.answered:  # asked again on this connection: Prometheus was not too late for the answer
+                    before, epochs = self.answered
+                    before.known = max(before.known, epochs)
                 run = kubelet._training(*self.path.removeprefix("/").split("/"))
-                self.last_page_of = run if run is not None and run.has_reported_all() else None
+                self.answered = (run, run.epochs()) if run is not None else None
                 page = None if run is None else run.page(kubelet._metric)
                 body = (page or "").encode()
                 with contextlib.suppress(BrokenPipeError):  # Prometheus waits no longer than a scrape interval

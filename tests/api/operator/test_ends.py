@@ -48,7 +48,8 @@ def test_a_job_is_suspended_with_a_stop_and_goes_on_and_goes_on_after_its_end(st
     wait_for_no_pods(lab)
     stopped = lab.cluster.trials()[0]["status"]
     assert (stopped["stopDecision"]["reason"], stopped["objective"]) == ("JobSuspended", "0.25")
-    assert lab.cluster.wait_for_phase("Suspended")["status"]["trialCounts"]["stopped"] == 2
+    wait_until(lambda: lab.cluster.job()["status"]["trialCounts"]["stopped"] == 2, "the job knows of it")
+    assert lab.cluster.job()["status"]["phase"] == "Suspended"
 
     lab.cluster.patch_job({"spec": {"suspend": False}})
     completed = lab.cluster.wait_for_phase("Completed")["status"]

@@ -16,6 +16,7 @@ import yaml
 
 from tests.api.operator.harness import GROUP, METRIC, Cluster, operator_process
 from tests.api.operator.kubelet import Kubelet, Training
+from tests.cluster.process import start_on_free_ports
 from tests.cluster.prometheus import Prometheus
 from tests.waiting import wait_until
 
@@ -228,9 +229,9 @@ EXAMPLES = {
         gauges_of,
         lambda _: Training(
             (0.1, 0.2, 0.3),
-            epoch_seconds=3,  # outlasts some late scrapes
             leaves_message=False,
             waits_for_scrape=True,
+            paced_by_scrapes=True,
             gauges=("accuracy", "epochs_finished"),
         ),
         shorter=limits(2, 2),
@@ -306,15 +307,16 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, z
             for trial in range(1, example.scraped + 1)
         ]
         prometheus = stack.enter_context(Prometheus(directory / "prometheus", targets, scrape_interval=0.5))
-        operator = operator_process(
-            control_plane.kubeconfig,
-            [namespace],
-            prometheus.url,
-            directory / "operator.log",
-            "--sidecar-image=registry.example.com/sidecar:1",
-            zygote=zygote,
+        operator = start_on_free_ports(
+            lambda: operator_process(
+                control_plane.kubeconfig,
+                [namespace],
+                prometheus.url,
+                directory / "operator.log",
+                "--sidecar-image=registry.example.com/sidecar:1",
+                zygote=zygote,
+            )
         )
-        operator.start()
         stack.callback(operator.stop)
         for name, job in jobs.items():
             cluster.apply({**job, "spec": merged(job["spec"], EXAMPLES[name].shorter)})
