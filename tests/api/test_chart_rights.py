@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
-from tests.api.operator.harness import GROUP, METRIC, Cluster, job_manifest, operator_process
+from tests.api.operator.harness import GROUP, METRIC, Cluster, job_manifest, start_operator
 from tests.api.operator.kubelet import Kubelet, Training
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.process import start_on_free_ports
 from tests.cluster.prometheus import Prometheus
 from tests.waiting import wait_until
 
@@ -85,9 +84,7 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
                 tmp_path / "prometheus", [kubelet.target(f"job-000{n}-1") for n in (1, 2, 3)], scrape_interval=0.5
             ) as prometheus,
         ):
-            operator = start_on_free_ports(
-                lambda: operator_process(account, namespaces, prometheus.url, tmp_path / "operator.log", zygote=zygote)
-            )
+            operator = start_operator(account, namespaces, prometheus.url, tmp_path / "operator.log", zygote=zygote)
             try:
                 take_names_for_a_while(cluster, job_manifest("team", **JOB))
                 spread_over_nodes_with_a_name_taken(cluster)

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.api.operator.harness import METRIC, Cluster, job_manifest, operator_process
+from tests.api.operator.harness import METRIC, Cluster, job_manifest, start_operator
 from tests.api.operator.kubelet import Kubelet, Training
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
@@ -60,8 +60,7 @@ def run_job(stops: int, scrape_interval: float, poll_interval: float) -> list[Ru
         targets = [kubelet.target(f"job-{number:04d}-1") for number in range(1, trials + 1)]
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, scrape_interval=scrape_interval))
         flag = f"--poll-interval={poll_interval}"
-        operator = operator_process(plane.kubeconfig, [NAMESPACE], prometheus.url, folder / "operator.log", flag)
-        operator.start()
+        operator = start_operator(plane.kubeconfig, [NAMESPACE], prometheus.url, folder / "operator.log", flag)
         stack.callback(operator.stop)
         cluster = Cluster(plane.kubeconfig, NAMESPACE)
         limits = {"maxTrials": trials, "maxParallelTrials": PARALLEL}

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.api.operator.harness import METRIC, Cluster, job_manifest, operator_process
+from tests.api.operator.harness import METRIC, Cluster, job_manifest, start_operator
 from tests.api.operator.kubelet import Kubelet, Training
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
@@ -65,8 +65,7 @@ def main() -> None:
         targets = [kubelet.target(f"soak-{job}-{trial:04d}-{attempt}") for job, trial, attempt in names]
         prometheus = stack.enter_context(Prometheus(Path(folder) / "prometheus", targets, scrape_interval=1))
         log = Path(folder) / "operator.log"
-        operator = operator_process(control_plane.kubeconfig, [NAMESPACE], prometheus.url, log, "--resync-interval=10")
-        operator.start()
+        operator = start_operator(control_plane.kubeconfig, [NAMESPACE], prometheus.url, log, "--resync-interval=10")
         stack.callback(operator.stop)
         load = Load(Cluster(control_plane.kubeconfig, NAMESPACE))
         stack.enter_context(load)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.operator.harness import METRIC, Cluster, operator_process
+from tests.api.operator.harness import METRIC, Cluster, operator_process, start_operator
 from tests.api.operator.kubelet import Kubelet, Training
 from tests.cluster.api import Api
-from tests.cluster.process import start_on_free_ports
 from tests.cluster.prometheus import Prometheus
 
 if TYPE_CHECKING:
@@ -60,13 +59,8 @@ def start_lab(
                 Prometheus(tmp_path / "prometheus", targets, scrape_interval=scrape_interval)
             )
             log = tmp_path / "operator.log"
-
-            def describe() -> Process:
-                return operator_process(
-                    control_plane.kubeconfig, [namespace], prometheus.url, log, *flags, zygote=zygote
-                )
-
-            operator = start_on_free_ports(describe) if run_operator else describe()
+            make = start_operator if run_operator else operator_process
+            operator = make(control_plane.kubeconfig, [namespace], prometheus.url, log, *flags, zygote=zygote)
             stack.callback(operator.stop)
             return Lab(Cluster(control_plane.kubeconfig, namespace), kubelet, prometheus, operator, namespace)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cluster.api import Api, answers
 from tests.cluster.ports import free_ports
-from tests.cluster.process import Process
+from tests.cluster.process import Process, start_on_free_ports
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -48,6 +48,20 @@ def operator_process(
         return _Forked(zygote, arguments, kubeconfig, log, ready)
     command = ["/usr/bin/env", f"KUBECONFIG={kubeconfig}", sys.executable, "-m", "tuning_operator", *arguments]
     return Process("operator", command, log, ready)
+
+
+def start_operator(
+    kubeconfig: Path,
+    namespaces: Sequence[str],
+    prometheus_url: str,
+    log: Path,
+    *flags: str,
+    zygote: Zygote | None = None,
+) -> Process:
+    """The operator as `operator_process` describes it, started; the caller stops it."""
+    return start_on_free_ports(
+        lambda: operator_process(kubeconfig, namespaces, prometheus_url, log, *flags, zygote=zygote)
+    )
 
 
 class _Forked(Process):

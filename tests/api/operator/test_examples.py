@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.api.operator.harness import GROUP, METRIC, Cluster, operator_process
+from tests.api.operator.harness import GROUP, METRIC, Cluster, start_operator
 from tests.api.operator.kubelet import Kubelet, Training
-from tests.cluster.process import start_on_free_ports
 from tests.cluster.prometheus import Prometheus
 from tests.waiting import wait_until
 
@@ -307,15 +306,13 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, z
             for trial in range(1, example.scraped + 1)
         ]
         prometheus = stack.enter_context(Prometheus(directory / "prometheus", targets, scrape_interval=0.5))
-        operator = start_on_free_ports(
-            lambda: operator_process(
-                control_plane.kubeconfig,
-                [namespace],
-                prometheus.url,
-                directory / "operator.log",
-                "--sidecar-image=registry.example.com/sidecar:1",
-                zygote=zygote,
-            )
+        operator = start_operator(
+            control_plane.kubeconfig,
+            [namespace],
+            prometheus.url,
+            directory / "operator.log",
+            "--sidecar-image=registry.example.com/sidecar:1",
+            zygote=zygote,
         )
         stack.callback(operator.stop)
         for name, job in jobs.items():

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.operator.harness import GROUP, METRIC, Cluster, is_healthy, job_manifest, metrics_page, operator_process
+from tests.api.operator.harness import GROUP, METRIC, Cluster, is_healthy, job_manifest, metrics_page, start_operator
 from tests.api.operator.kubelet import NEVER, Kubelet, Training
 from tests.cluster.api import Api
-from tests.cluster.process import start_on_free_ports
 from tests.cluster.prometheus import Prometheus
 from tests.waiting import wait_until
 
@@ -150,15 +149,13 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, z
         ]
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, scrape_interval=0.5))
         flags = (f"--image-pull-grace={GRACE_SECONDS}", "--resync-interval=5")
-        operator = start_on_free_ports(
-            lambda: operator_process(
-                control_plane.kubeconfig,
-                list(names.values()),
-                prometheus.url,
-                folder / "operator.log",
-                *flags,
-                zygote=zygote,
-            )
+        operator = start_operator(
+            control_plane.kubeconfig,
+            list(names.values()),
+            prometheus.url,
+            folder / "operator.log",
+            *flags,
+            zygote=zygote,
         )
         stack.callback(operator.stop)
         clusters = {short: Cluster(control_plane.kubeconfig, name) for short, name in names.items()}
