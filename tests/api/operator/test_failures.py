@@ -377,18 +377,32 @@ def test_a_quota_that_is_used_up_is_waited_for_without_a_storm(lab: Lab) -> None
 # Objects come and go
 
 
-def test_a_name_that_is_used_again_waits_for_what_is_left_of_its_first_job(lab: Lab) -> None:
-    cluster = lab.cluster("again")
+@pytest.fixture(scope="module")
+def used_again(lab: Lab) -> tuple[str, str]:
+    """Delete a job that trains and create it anew; returns the uids of the first trial of the one and of the other.
+
+    The schema is edited only afterwards. That interrupts the garbage collector's watch, and if the two happen
+    meanwhile, it does not learn that the first job is gone.
+    """
+    cluster, path = lab.cluster("again"), f"{GROUP}/namespaces/{lab.cluster('again').namespace}/tuningtrials/again-0001"
     wait_until(lambda: lab.trial("again").get("phase") == "Running", "the first job trains")
-    first = lab.api.call("GET", f"{GROUP}/namespaces/{cluster.namespace}/tuningtrials/again-0001")["metadata"]["uid"]
+    first = lab.api.call("GET", path)["metadata"]["uid"]
     cluster.delete_job("again")
     lab.apply("again")
-    assert lab.end("again")["curve"]["epochs"] == list(range(1, EPOCHS + 1))
-    second = lab.api.call("GET", f"{GROUP}/namespaces/{cluster.namespace}/tuningtrials/again-0001")["metadata"]["uid"]
+    lab.end("again")
+    return first, lab.api.call("GET", path)["metadata"]["uid"]
+
+
+def test_a_name_that_is_used_again_waits_for_what_is_left_of_its_first_job(
+    lab: Lab, used_again: tuple[str, str]
+) -> None:
+    assert lab.trial("again")["curve"]["epochs"] == list(range(1, EPOCHS + 1))
+    first, second = used_again
     assert second != first
     assert lab.runs("again") == ["again-0001-1", "again-0001-1"]
 
 
+@pytest.mark.usefixtures("used_again")
 def test_a_schema_that_is_upgraded_under_running_jobs_disturbs_none(lab: Lab) -> None:
     definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/tuningjobs.tuning-operator.dev"
     field = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/fromTheFuture"

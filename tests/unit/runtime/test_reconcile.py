@@ -169,6 +169,23 @@ def test_what_belongs_to_an_earlier_job_of_the_name_is_waited_for(runner: asynci
     assert set(it.world.trials) == {"job-0001", "job-0002", "job-0003"}
 
 
+def test_pods_of_an_earlier_job_that_hold_all_slots_are_told_of(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile(3)
+    assert it.condition("Reconciled")["status"] == "True"
+    it.world.job["metadata"]["uid"] = "uid-of-the-next-job"
+    it.operator = SimulatedOperator(it.world, runner)
+    it.reconcile(3)
+    told = it.condition("Reconciled")
+    assert (told["status"], told["reason"]) == ("False", "SlotsHeld")
+    assert "not this job's, and that nobody deletes: job-0001-1, job-0002-1; " in told["message"]
+    it.world.trials.clear()
+    it.world.pods.clear()
+    it.reconcile(3)
+    assert it.condition("Reconciled")["status"] == "True"
+    assert set(it.world.pods) == {"job-0001-1", "job-0002-1"}
+
+
 def test_a_pod_with_other_parameters_is_not_adopted(runner: asyncio.Runner) -> None:
     it = Bench(runner, maxParallelTrials=1)
     it.reconcile(3)

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.parents import Parents
 
 
+_NAMED = 10
+"""As many Pods are named in a message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """A job's object together with the snapshot taken of it."""
@@ -69,6 +73,9 @@ async def observe(
     trials = _trials(await cluster.list_trials(*key), job)
     pods = await _attempts(cluster, key, trials, tuning_job)
     found = dict(conditions)
+    held = _held_by_others(trials, pods)
+    if held is not None and not job.phase.is_final:
+        found[held.type] = held
     refused = await _refusal(cluster, tuning_job, trials, pods, now, sidecar_image)
     if refused is not None:
         found[refused.type] = refused
@@ -139,6 +146,26 @@ def _pods(
                 owner = trial if reference["uid"] in by_uid else reference["uid"]
                 buckets[owner].append(parse_pod(body, attempt, container, metric))
     return {trial: tuple(pods) for trial, pods in buckets.items()}
+
+
+def _held_by_others(trials: Sequence[Trial], pods: Mapping[str, Sequence[PodFacts]]) -> Condition | None:
+    """Say which Pods of trials that are not the job's hold slots, and nobody has asked for their deletion.
+
+    Of a trial that was deleted, and of an earlier job of this name, the garbage collector deletes the Pods. But if a
+    job is deleted and created anew while the collector's watch is interrupted, as an edit of the CRD does it, the
+    collector does not learn that the first one is gone.
+    """
+    own = {trial.name for trial in trials}
+    others = (pod for owner, attempts in pods.items() if owner not in own for pod in attempts)
+    running = sorted(pod.name for pod in others if not pod.ended and not pod.deleting)
+    if not running:
+        return None
+    told = f"{', '.join(running[:_NAMED])}{' and others' if len(running) > _NAMED else ''}"
+    remedy = (
+        "if the garbage collector does not do so within a minute, delete their TuningTrials, or the Pods themselves"
+    )
+    message = f"slots are held by Pods of trials that are not this job's, and that nobody deletes: {told}; {remedy}"
+    return Condition("Reconciled", "False", "SlotsHeld", message)
 
 
 async def _refusal(
