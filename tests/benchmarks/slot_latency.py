@@ -69,7 +69,7 @@ def latencies(pods: Sequence[PodHistory], parallel: int) -> list[float]:
 
 def print_report(seconds: Sequence[float]) -> None:
     """Print median, 90th percentile and maximum."""
-    median, p90 = statistics.median(seconds), statistics.quantiles(seconds, n=10)[-1]
+    median, p90 = statistics.median(seconds), statistics.quantiles(seconds, n=10, method="inclusive")[-1]
     print(f"slots refilled: {len(seconds)}")
     print(f"end of a Pod to creation of the next: median {median:.2f} s, p90 {p90:.2f} s, max {max(seconds):.2f} s")
     print("in order:", " ".join(f"{second:.2f}" for second in seconds))

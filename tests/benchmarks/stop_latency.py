@@ -92,7 +92,7 @@ def latencies(runs: Iterable[Run]) -> list[float]:
 
 def print_report(seconds: Sequence[float], bound: float) -> None:
     """Print median, 90th percentile, maximum and bound."""
-    median, p90 = statistics.median(seconds), statistics.quantiles(seconds, n=10)[-1]
+    median, p90 = statistics.median(seconds), statistics.quantiles(seconds, n=10, method="inclusive")[-1]
     print(f"trials stopped: {len(seconds)}")
     print(
         f"deciding epoch to deletion: median {median:.2f} s, p90 {p90:.2f} s, max {max(seconds):.2f} s"
