@@ -13,7 +13,7 @@ from examples.experiment.records import Stopping
 from tests.benchmarks.early_stopping_replay import Study, replay
 from tests.benchmarks.early_stopping_rules import auto
 from tests.benchmarks.early_stopping_tasks import Task
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -18,13 +18,14 @@ from tuning_operator.api.batchjobs import build_batch_job, build_service
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import new_trial
+from tuning_operator.core.model.trial import Trial
 from tuning_operator.core.suggest import Source, Suggestion
-from tuning_operator.core.trials import Trial, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cluster.controlplane import ControlPlane
+    from tuning_operator.core.space import Value
 
 pytestmark = pytest.mark.api
 

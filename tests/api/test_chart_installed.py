@@ -21,7 +21,7 @@ from tests.cluster.release import PROMETHEUS_MANIFEST
 from tests.waiting import wait_until
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod
-from tuning_operator.core.trials import Trial
+from tuning_operator.core.model.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,12 +15,13 @@ from tuning_operator.api import names
 from tuning_operator.api.job import parse_job, render_status
 from tuning_operator.api.trial import new_trial, parse_trial
 from tuning_operator.api.trial import render_status as render_trial_status
-from tuning_operator.core.curves import Curve
-from tuning_operator.core.job import CompletionReason, Condition, JobPhase
-from tuning_operator.core.savings import DryRun, Saving, Savings
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
+from tuning_operator.core.report.summary import JobStatus
+from tuning_operator.core.stopping.savings import DryRun, Saving, Savings
 from tuning_operator.core.suggest import Source, Suggestion
-from tuning_operator.core.summary import JobStatus
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
 
 if TYPE_CHECKING:
     from tests.cluster.controlplane import ControlPlane

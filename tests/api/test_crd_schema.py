@@ -10,12 +10,12 @@ import yaml
 
 from tests.api.conftest import CRDS
 from tuning_operator.api import names
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import CompletionReason, JobPhase, Limits, PodCleanup, RunningTrials, SuspendPolicy
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.spec import Limits, PodCleanup, RunningTrials, Strategy, SuspendPolicy
+from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.space import Scale
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
-from tuning_operator.core.suggest import Strategy
-from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

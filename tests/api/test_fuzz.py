@@ -19,8 +19,9 @@ from tuning_operator.api.job import parse_job
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import InvalidTrialError, new_trial, parse_trial
-from tuning_operator.core.suggest import Strategy, SuggestRequest, suggest
-from tuning_operator.runtime.prometheus import Prometheus as Client
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest import SuggestRequest, suggest
+from tuning_operator.runtime.prometheus.client import Prometheus as Client
 
 if TYPE_CHECKING:
     from pathlib import Path

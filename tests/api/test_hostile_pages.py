@@ -20,7 +20,7 @@ from tests.api.chart import CHART
 from tests.cluster.prometheus import Prometheus, Target
 from tests.cluster.release import PROMETHEUS_MANIFEST
 from tests.waiting import wait_until
-from tuning_operator.runtime.prometheus import Prometheus as Client
+from tuning_operator.runtime.prometheus.client import Prometheus as Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tuning_operator.core.space import Parameter
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.space import Parameter, Value
 
     Array = npt.NDArray[np.float64]
 

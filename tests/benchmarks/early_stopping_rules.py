@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.benchmarks.early_stopping_libraries import installed
-from tuning_operator.core.curves import Curve
-from tuning_operator.core.stopping import EarlyStopping, MedianKnobs, Statistic, rule_for
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.early_stopping import EarlyStopping, MedianKnobs, Statistic
+from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
+from tuning_operator.core.stopping import rule_for
 from tuning_operator.core.stopping.median import grace, quantile
 from tuning_operator.core.stopping.reach import CONSTANTS, Constants, Field, checkpoint, judge_reach
-from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
 
 if TYPE_CHECKING:
     from tests.benchmarks.early_stopping_replay import Rule, Study

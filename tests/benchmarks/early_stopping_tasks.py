@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.benchmarks.curve_spaces import space_around, space_of
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

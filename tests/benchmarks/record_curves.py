@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.space import Value
     from tuning_trainer import Reporter
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fashion-mnist.yaml"

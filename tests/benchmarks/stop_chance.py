@@ -17,7 +17,7 @@ import numpy as np
 from tests.benchmarks.early_stopping_replay import Study, replay, studies
 from tests.benchmarks.early_stopping_rules import LITERAL, auto, median
 from tests.benchmarks.early_stopping_tasks import read_tasks
-from tuning_operator.core.stopping import MedianKnobs, Statistic
+from tuning_operator.core.model.early_stopping import MedianKnobs, Statistic
 from tuning_operator.core.stopping.chance import chance
 from tuning_operator.core.stopping.reach import checkpoint
 

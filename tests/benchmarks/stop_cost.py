@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, rule_for
-from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
+from tuning_operator.core.model.curves import Curve, Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband
+from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
+from tuning_operator.core.stopping import rule_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

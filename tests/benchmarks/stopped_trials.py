@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.suggest import Observation
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.trial import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.benchmarks.virtual_job import Told
-    from tuning_operator.core.curves import Goal
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import SuggestRequest
-    from tuning_operator.core.trials import Trial
 
     Value = Callable[[Goal, Trial, list[Trial]], float]
     """An objective for a stopped trial, from it and the completed ones; higher is better."""

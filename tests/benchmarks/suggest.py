@@ -29,7 +29,7 @@ from tests.benchmarks.suggest_report import Record, plot, print_table
 from tests.benchmarks.suggest_starts import print_starts
 
 if TYPE_CHECKING:
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.space import Value
 
 
 def study(method: str, name: str, seed: int, trials: int, parallel: int, given: int = 0) -> Record:

@@ -9,8 +9,10 @@ import time
 import numpy as np
 
 from tests.benchmarks.suggest_problems import problem
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, suggest
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest import SuggestRequest, suggest
 
 _REPEATS = 3
 

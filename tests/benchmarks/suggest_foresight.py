@@ -15,8 +15,10 @@ from scipy.stats import spearmanr
 from tests.benchmarks.suggest_methods import METHODS
 from tests.benchmarks.suggest_problems import problem
 from tests.benchmarks.suggest_variants import varied
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, model
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest import SuggestRequest, model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,15 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from tests.benchmarks.suggest_variants import VARIANTS, varied
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Categorical, Integer, Scale, Space
-from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, suggest
+from tuning_operator.core.suggest import SuggestRequest, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuning_operator.core.space import Parameter
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.space import Parameter, Value
 
     Point = dict[str, Value]
 

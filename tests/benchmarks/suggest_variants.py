@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tuning_operator.core.curves import Goal
-    from tuning_operator.core.space import Space
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.space import Space, Value
     from tuning_operator.core.suggest import SuggestRequest
-    from tuning_operator.core.trials import Value
 
     Values = NDArray[np.float64]
 

@@ -20,13 +20,15 @@ from unittest.mock import patch
 import numpy as np
 
 from tests.benchmarks.suggest_problems import problem
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.suggest import Observation, RelatedTrial, Strategy, SuggestRequest, bayesian, suggest
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation, RelatedTrial
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest import SuggestRequest, bayesian, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.space import Value
 
     Seen = tuple[Observation, ...]
 

@@ -15,23 +15,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.benchmarks.curve_spaces import points
-from tuning_operator.core.curves import Curve
 from tuning_operator.core.decide import decide
-from tuning_operator.core.job import Condition, Job, JobSpec, Limits, Objective
-from tuning_operator.core.pods import Exit, History, PodFacts, Reading
-from tuning_operator.core.snapshot import Snapshot
+from tuning_operator.core.model.attempt import Exit, History, PodFacts, Reading
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
+from tuning_operator.core.model.job import Job
+from tuning_operator.core.model.snapshot import Snapshot
+from tuning_operator.core.model.spec import JobSpec, Limits, Objective, Strategy
+from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.space import Categorical
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType
-from tuning_operator.core.suggest import Strategy, suggest
-from tuning_operator.core.trials import Trial, TrialPhase
+from tuning_operator.core.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tests.benchmarks.early_stopping_tasks import Array, Task
     from tuning_operator.core.decide import Decision
+    from tuning_operator.core.space import Value
     from tuning_operator.core.suggest import SuggestRequest
-    from tuning_operator.core.trials import Value
 
     Told = Callable[[SuggestRequest, tuple[Trial, ...]], SuggestRequest]
     """What the suggester is told, which may be other than what the operator would tell it."""

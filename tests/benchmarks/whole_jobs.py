@@ -24,9 +24,8 @@ import torch
 from tests.benchmarks.early_stopping_tasks import OWN, read_tasks
 from tests.benchmarks.stopped_trials import TOLD
 from tests.benchmarks.virtual_job import VirtualJob
-from tuning_operator.core.job import Limits
-from tuning_operator.core.stopping import EarlyStoppingType
-from tuning_operator.core.suggest import Strategy
+from tuning_operator.core.model.early_stopping import EarlyStoppingType
+from tuning_operator.core.model.spec import Limits, Strategy
 
 if TYPE_CHECKING:
     from tests.benchmarks.early_stopping_tasks import Task

@@ -6,24 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.job import (
-    Condition,
-    Criteria,
-    Job,
-    JobPhase,
-    JobSpec,
-    Limits,
-    Objective,
-    PodCleanup,
-    SuspendPolicy,
-)
-from tuning_operator.core.pods import Exit, PodFacts, Reading
-from tuning_operator.core.snapshot import Snapshot
+from tuning_operator.core.model.attempt import Exit, PodFacts, Reading
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Curve, Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping
+from tuning_operator.core.model.job import Job, JobPhase
+from tuning_operator.core.model.snapshot import Snapshot
+from tuning_operator.core.model.spec import Criteria, JobSpec, Limits, Objective, PodCleanup, Strategy, SuspendPolicy
+from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
 from tuning_operator.core.space import Continuous, Space
-from tuning_operator.core.stopping import EarlyStopping
-from tuning_operator.core.suggest import Strategy
-from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

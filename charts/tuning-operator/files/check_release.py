@@ -10,8 +10,8 @@ import sys
 import time
 import urllib.request
 
-from tuning_operator.runtime.answers import PrometheusError
-from tuning_operator.runtime.prometheus import Prometheus
+from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.client import Prometheus
 from tuning_operator.runtime.settings import parse_settings
 
 DEADLINE = time.monotonic() + 60

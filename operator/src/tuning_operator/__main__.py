@@ -10,8 +10,8 @@ import sys
 import kopf
 from prometheus_client import start_http_server
 
-from tuning_operator.runtime.depth import read_any_depth
 from tuning_operator.runtime.handlers import build_registry
+from tuning_operator.runtime.kubernetes.depth import read_any_depth
 from tuning_operator.runtime.operator import Operator
 from tuning_operator.runtime.settings import Settings, parse_settings
 

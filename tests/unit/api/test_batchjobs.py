@@ -10,10 +10,10 @@ from tests.unit.api.manifests import pod_body
 from tests.unit.builders import job, trial
 from tuning_operator.api.batchjobs import build_batch_job, build_service, parse_attempts
 from tuning_operator.api.pods import build_pod
-from tuning_operator.core.trials import Trial
+from tuning_operator.core.model.trial import Trial
 
 if TYPE_CHECKING:
-    from tuning_operator.core.pods import PodFacts
+    from tuning_operator.core.model.attempt import PodFacts
 
 JOB = job(nodes=2)
 TEMPLATE = {

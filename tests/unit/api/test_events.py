@@ -7,10 +7,10 @@ import pytest
 
 from tests.unit.builders import NOW, job, trial
 from tuning_operator.api.events import build_events
-from tuning_operator.core.notices import Notice
+from tuning_operator.core.report.notices import Notice
 
 if TYPE_CHECKING:
-    from tuning_operator.core.trials import Trial
+    from tuning_operator.core.model.trial import Trial
 
 NOTICE = Notice("TrialStarted", "attempt 1 started training", "job-0001")
 

@@ -10,26 +10,31 @@ from tests.unit.api.manifests import TEMPLATE, job_body
 from tests.unit.builders import ACCEPTED, NOW, ago, ended, job, snapshot, trial
 from tuning_operator.api.job import is_settled, parse_job, render_status
 from tuning_operator.api.jobspec import InvalidJobError
-from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
-from tuning_operator.core.job import (
-    CompletionReason,
-    Condition,
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.early_stopping import (
+    EarlyStopping,
+    EarlyStoppingType,
+    Hyperband,
+    MedianKnobs,
+    Statistic,
+)
+from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.spec import (
     Criteria,
-    JobPhase,
     JobSpec,
     Limits,
     Objective,
     PodCleanup,
     RunningTrials,
+    Strategy,
     SuspendPolicy,
 )
-from tuning_operator.core.savings import DryRun, Saving, Savings
+from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.report.summary import JobStatus, summarize
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
-from tuning_operator.core.suggest import Strategy
-from tuning_operator.core.summary import JobStatus, summarize
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.stopping.savings import DryRun, Saving, Savings
 
 
 def test_every_field_of_the_specification_is_read() -> None:

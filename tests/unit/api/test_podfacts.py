@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.api.manifests import pod_body
 from tuning_operator.api.podfacts import parse_pod
-from tuning_operator.core.pods import Exit, PodFacts, Waiting
+from tuning_operator.core.model.attempt import Exit, PodFacts, Waiting
 
 METRIC = "validation:accuracy"
 HISTORY = {"epochs": [1, 2], "metrics": {METRIC: [0.1, 0.2]}, "completed": 2, "thinned": False}

@@ -13,10 +13,10 @@ from tests.unit.builders import job, trial
 from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.sidecar import NAME
-from tuning_operator.core.sources import LogFile, MetricDefinition
+from tuning_operator.core.model.sources import LogFile, MetricDefinition
 
 if TYPE_CHECKING:
-    from tuning_operator.core.pods import PodFacts
+    from tuning_operator.core.model.attempt import PodFacts
 
 METRIC = "validation:accuracy"
 REGEX = MetricDefinition(METRIC, "Validation-accuracy=([0-9.]+)")

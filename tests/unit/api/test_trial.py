@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.unit.builders import NOW, SPACE, ago, curve, job, trial
 from tuning_operator.api.names import parameters_hash, trial_name
 from tuning_operator.api.trial import InvalidTrialError, new_trial, parse_trial, render_status
-from tuning_operator.core.curves import Curve
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
 from tuning_operator.core.space import Categorical, Continuous, Integer, Space
 from tuning_operator.core.suggest import Source, Suggestion
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
 
 times = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda time: time.replace(microsecond=0)

@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tuning_operator.api import names
 from tuning_operator.api.values import parse_duration, parse_time, render_time
-from tuning_operator.core.curves import Curve
+from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import of_stream
-from tuning_operator.runtime.answers import PrometheusError
-from tuning_operator.runtime.errors import ApiError, ErrorKind
-from tuning_operator.runtime.events import EventRecorder
-from tuning_operator.runtime.keys import JobKey
-from tuning_operator.runtime.poller import MetricsPoller
-from tuning_operator.runtime.reconcile import Reconciler
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.events import EventRecorder
+from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.poller import MetricsPoller
+from tuning_operator.runtime.queue import JobKey
+from tuning_operator.runtime.reconciler.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from tuning_operator.runtime.cluster import Cluster
-    from tuning_operator.runtime.prometheus import Prometheus
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.prometheus.client import Prometheus
 
 Body = dict[str, Any]
 KEY = JobKey("ns", "job")

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import NOW, ago, ended, job, trial, with_status
-from tuning_operator.core.completion import best_trial, completion, final_phase, is_resumed, stall
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import CompletionReason, Criteria, Job, JobPhase
+from tuning_operator.core.lifecycle.completion import completion, final_phase, is_resumed, stall
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.ranking import best_trial
+from tuning_operator.core.model.spec import Criteria
+from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.space import Categorical, Integer, Space
-from tuning_operator.core.suggest import Observation
-from tuning_operator.core.trials import Trial, TrialPhase
 
 NAN, INF = math.nan, math.inf
 COLLECTING = trial(5, TrialPhase.COLLECTING, reason="ExitCode2", message="no such file")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning_operator.core.curves import Curve, Goal, Measurement
+from tuning_operator.core.model.curves import Curve, Goal, Measurement
 
 NAN, INF = math.nan, math.inf
 

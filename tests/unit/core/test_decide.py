@@ -20,25 +20,17 @@ from tests.unit.builders import (
     trial,
     with_status,
 )
-from tuning_operator.core.completion import Completion
-from tuning_operator.core.curves import Curve
 from tuning_operator.core.decide import Decision, decide
-from tuning_operator.core.job import (
-    CompletionReason,
-    Condition,
-    Criteria,
-    Job,
-    JobPhase,
-    Limits,
-    PodCleanup,
-    RunningTrials,
-    SuspendPolicy,
-)
-from tuning_operator.core.pods import History, PodFacts, Reading, Waiting
+from tuning_operator.core.lifecycle.completion import Completion
+from tuning_operator.core.model.attempt import History, PodFacts, Reading, Waiting
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
+from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
+from tuning_operator.core.model.spec import Criteria, Limits, PodCleanup, RunningTrials, SuspendPolicy
+from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.space import Integer, Space
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.suggest import suggest
-from tuning_operator.core.trials import Trial, TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.unit import builders as build
-from tuning_operator.core.curves import Curve, Goal
 from tuning_operator.core.decide import decide
-from tuning_operator.core.judgement import judged
-from tuning_operator.core.stopping import Hyperband, rule_for
-from tuning_operator.core.trials import Trial, TrialPhase
+from tuning_operator.core.model.curves import Curve, Goal
+from tuning_operator.core.model.early_stopping import Hyperband
+from tuning_operator.core.model.trial import Trial, TrialPhase
+from tuning_operator.core.stopping import rule_for
+from tuning_operator.core.stopping.judging import judged
 
 CONFIG = Hyperband(1, 27, 3)
 FIRST = [number for number in range(1, 200) if CONFIG.bracket(number) == 0]  # trials of the first bracket

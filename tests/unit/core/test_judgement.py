@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from tests.unit.builders import ago, curve, ended, job, running_pod, snapshot, trial, with_status
 from tuning_operator.core.decide import decide
-from tuning_operator.core.judgement import judged
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
+from tuning_operator.core.stopping.judging import judged
 
 MEDIAN = EarlyStopping(EarlyStoppingType.MEDIAN)
 DRY_RUN = replace(MEDIAN, dry_run=True)

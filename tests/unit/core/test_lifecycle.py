@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, pod, running_pod, trial
-from tuning_operator.core.curves import Curve, Measurement
-from tuning_operator.core.lifecycle import TrialFacts, advance, retry_delay
-from tuning_operator.core.pods import Exit, History, Reading, Waiting
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
+from tuning_operator.core.lifecycle.advance import TrialFacts, advance, retry_delay
+from tuning_operator.core.model.attempt import Exit, History, Reading, Waiting
+from tuning_operator.core.model.curves import Curve, Measurement
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 
 if TYPE_CHECKING:
-    from tuning_operator.core.pods import PodFacts
-    from tuning_operator.core.trials import TrialStatus
+    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.trial import TrialStatus
 
 GRACE = timedelta(minutes=15)
 EARLY = StopDecision("BelowMedian", "0.1 is below 0.2", epoch=3, value=0.1, threshold=0.2)

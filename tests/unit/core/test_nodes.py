@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, job, pod, running_pod, snapshot, trial
 from tuning_operator.core.decide import decide
-from tuning_operator.core.nodes import BatchJob, lacks_pods, together
-from tuning_operator.core.pods import Exit, History, PodFacts, Reading, Waiting
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.lifecycle.nodes import BatchJob, lacks_pods, together
+from tuning_operator.core.model.attempt import Exit, History, PodFacts, Reading, Waiting
+from tuning_operator.core.model.trial import TrialPhase
 
 JOB = BatchJob("job-0001-1", "batch-uid", 1, nodes=2, created=ago(120))
 HISTORY = History(curve(0.1, 0.2), complete=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.suggest.outcomes import utilities
 
 NORMAL = norm.ppf((np.arange(25) + 0.5) / 25)

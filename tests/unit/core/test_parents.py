@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.builders import NOW, ago, ended, job, running_pod, snapshot, trial
-from tuning_operator.core import parents as module
-from tuning_operator.core.completion import completion
-from tuning_operator.core.curves import Goal
 from tuning_operator.core.decide import decide
-from tuning_operator.core.job import CompletionReason, Job, JobPhase
-from tuning_operator.core.parents import Parent, inherit, missing, obstacle, readiness
+from tuning_operator.core.lifecycle import parents as module
+from tuning_operator.core.lifecycle.completion import completion
+from tuning_operator.core.lifecycle.parents import inherit, missing, obstacle, readiness
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
+from tuning_operator.core.model.observation import Observation, RelatedTrial
+from tuning_operator.core.model.parent import Parent
+from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.report.summary import summarize
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
-from tuning_operator.core.suggest import Observation, RelatedTrial
-from tuning_operator.core.summary import summarize
-from tuning_operator.core.trials import TrialPhase
 
 if TYPE_CHECKING:
-    from tuning_operator.core.snapshot import Snapshot
+    from tuning_operator.core.model.snapshot import Snapshot
 
 WIDE = Space((Continuous("lr", 0.0, 1.0), Categorical("optimizer", ("sgd", "adam", "nag"))))
 

@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.early_stopping import by_rule, measure
 from tests.benchmarks.early_stopping_rules import RULES
 from tests.benchmarks.early_stopping_tasks import OWN, Task, read_tasks
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
 
 
 @pytest.fixture(scope="module")

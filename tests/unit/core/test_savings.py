@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.builders import curve, job, trial
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.savings import DryRun, Saving, Savings, savings
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
+from tuning_operator.core.stopping.savings import DryRun, Saving, Savings, savings
 
 if TYPE_CHECKING:
-    from tuning_operator.core.job import Job
+    from tuning_operator.core.model.job import Job
 
 AUTO = EarlyStopping(EarlyStoppingType.AUTO)
 DRY_RUN = EarlyStopping(EarlyStoppingType.AUTO, dry_run=True)

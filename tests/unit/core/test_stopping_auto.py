@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, rule_for
+from tuning_operator.core.model.curves import Curve, Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
+from tuning_operator.core.stopping import rule_for
 from tuning_operator.core.stopping.reach import checkpoint
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
 
 NAN, INF = math.nan, math.inf
 AUTO = EarlyStopping(EarlyStoppingType.AUTO)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.stopping.chance import Chance, chance, chance_in_words
 
 NAN, INF = math.nan, math.inf

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic, rule_for
-from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
+from tuning_operator.core.model.curves import Curve, Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
+from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
+from tuning_operator.core.stopping import rule_for
 
 NAN, INF = math.nan, math.inf
 LITERAL = MedianKnobs(statistic=Statistic.CURRENT, min_completed_trials=1, min_epochs=1, min_progress=0)

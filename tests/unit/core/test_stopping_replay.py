@@ -10,8 +10,8 @@ import pytest
 from tests.benchmarks.early_stopping_replay import Study, replay, studies
 from tests.benchmarks.early_stopping_rules import LITERAL, auto, median, never, product
 from tests.benchmarks.early_stopping_tasks import Task, read_tasks
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,19 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation, RelatedTrial
+from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
-from tuning_operator.core.suggest import (
-    Observation,
-    RelatedTrial,
-    Source,
-    SpaceExhausted,
-    Strategy,
-    SuggestRequest,
-    fallback,
-    streams,
-    suggest,
-)
+from tuning_operator.core.suggest import Source, SpaceExhausted, SuggestRequest, fallback, streams, suggest
 from tuning_operator.core.suggest.streams import stream
 
 if TYPE_CHECKING:

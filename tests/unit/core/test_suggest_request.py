@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.builders import curve, ended, job, running_pod, snapshot, trial
 from tuning_operator.core.decide import MOST_SUGGESTED, decide
-from tuning_operator.core.suggest import Observation
-from tuning_operator.core.trials import Trial, TrialPhase
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.trial import Trial, TrialPhase
 
 
 @pytest.mark.parametrize(

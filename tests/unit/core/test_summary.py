@@ -19,13 +19,14 @@ from tests.unit.builders import (
     trial,
 )
 from tuning_operator.core.decide import decide
-from tuning_operator.core.job import CompletionReason, Condition, JobPhase
-from tuning_operator.core.pods import History
-from tuning_operator.core.summary import JobStatus, summarize
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.attempt import History
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.report.summary import JobStatus, summarize
 
 if TYPE_CHECKING:
-    from tuning_operator.core.snapshot import Snapshot
+    from tuning_operator.core.model.snapshot import Snapshot
 
 
 def summary(found: Snapshot) -> JobStatus:

@@ -11,11 +11,12 @@ from tests.benchmarks.stopped_trials import TOLD
 from tests.benchmarks.virtual_job import VirtualJob
 from tests.unit.builders import SPACE, ended
 from tests.unit.core.test_stopping_replay import noisy_task
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import Limits
-from tuning_operator.core.stopping import EarlyStoppingType
-from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.early_stopping import EarlyStoppingType
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import Limits, Strategy
+from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.suggest import SuggestRequest
 
 if TYPE_CHECKING:
     from tests.benchmarks.early_stopping_tasks import Task

@@ -17,7 +17,7 @@ from tests.unit.docs.pages import ROOT, blocks, section
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.termination import parse_history
-from tuning_operator.core.trials import Trial
+from tuning_operator.core.model.trial import Trial
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,14 +13,16 @@ from pydantic.alias_generators import to_camel
 from tests.unit.docs.pages import ROOT, blocks, section, table
 from tuning_operator.api.pods import METRICS_PORT
 from tuning_operator.api.termination import MAX_EPOCH
-from tuning_operator.core.completion import LOW_GAINS
-from tuning_operator.core.curves import Curve, Goal
-from tuning_operator.core.job import CompletionReason, Criteria
-from tuning_operator.core.lifecycle import retry_delay
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, MedianKnobs, rule_for
+from tuning_operator.core.lifecycle.advance import retry_delay
+from tuning_operator.core.lifecycle.completion import LOW_GAINS
+from tuning_operator.core.model.curves import Curve, Goal
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
+from tuning_operator.core.model.job import CompletionReason
+from tuning_operator.core.model.spec import Criteria
+from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
+from tuning_operator.core.stopping import rule_for
 from tuning_operator.core.suggest import Source
-from tuning_operator.core.trials import Trial, TrialPhase, TrialStatus
-from tuning_operator.runtime.poller import MAX_WINDOW
+from tuning_operator.runtime.prometheus.poller import MAX_WINDOW
 from tuning_trainer.reporting import DEFAULT_FINISH_TIMEOUT, EXIT_TERMINATED, FAILED_SECONDS
 from tuning_trainer.termination import MAX_BYTES
 

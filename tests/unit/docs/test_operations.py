@@ -12,8 +12,9 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from tests.unit.docs.pages import ROOT, section, table
-from tuning_operator.core import notices
-from tuning_operator.core.job import CompletionReason
+from tuning_operator.core.model.conditions import ConditionType
+from tuning_operator.core.model.job import CompletionReason
+from tuning_operator.core.report import notices
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.settings import Settings
 
@@ -90,6 +91,7 @@ def test_conditions() -> None:
     schema = yaml.safe_load((ROOT / "crds" / "tuningjobs.yaml").read_text())["spec"]["versions"][0]["schema"]
     described = schema["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]["description"]
     assert [name for name in told if name not in described] == []
+    assert set(told) == set(ConditionType)
     written = list(written_as_words())
     assert len(written) >= 8
     assert [(kind, status, reason) for kind, status, reason in written if (status, reason) not in told[kind]] == []
@@ -97,9 +99,10 @@ def test_conditions() -> None:
 
 def written_as_words() -> Iterator[tuple[str, str, str]]:
     for call in calls("Condition"):
-        if all(isinstance(argument, ast.Constant) for argument in call.args[:3]):
-            kind, status, reason = map(ast.literal_eval, call.args[:3])
-            yield kind, status, reason
+        kind, *rest = call.args
+        if isinstance(kind, ast.Attribute) and all(isinstance(argument, ast.Constant) for argument in rest[:2]):
+            status, reason = map(ast.literal_eval, rest[:2])
+            yield ConditionType[kind.attr], status, reason
 
 
 CHART = ROOT / "charts" / "tuning-operator"

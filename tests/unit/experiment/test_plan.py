@@ -14,8 +14,9 @@ from examples.experiment.records import Kind
 from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
 from tests.unit.experiment.made import both
 from tuning_operator.api.job import parse_job
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType
-from tuning_operator.core.suggest import Strategy, SuggestRequest, suggest
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest import SuggestRequest, suggest
 
 if TYPE_CHECKING:
     from pathlib import Path

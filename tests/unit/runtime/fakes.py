@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tuning_operator.runtime.prometheus import Prometheus
+from tuning_operator.runtime.prometheus.client import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

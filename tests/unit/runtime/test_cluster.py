@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
-from tuning_operator.runtime.cluster import Cluster
-from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.cluster import Cluster
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

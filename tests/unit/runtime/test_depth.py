@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning_operator.runtime.depth import cut
+from tuning_operator.runtime.kubernetes.depth import cut
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["[", '"{', "\\", '\\"]', "}"]),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning_operator.runtime.errors import ErrorKind, classify
+from tuning_operator.runtime.kubernetes.errors import ErrorKind, classify
 
 
 def status(code: int, reason: str, message: str) -> str:

@@ -3,15 +3,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.builders import job, trial
-from tuning_operator.core.notices import Notice
-from tuning_operator.runtime import events
-from tuning_operator.runtime.errors import ApiError, ErrorKind
-from tuning_operator.runtime.events import EventRecorder
+from tuning_operator.core.report.notices import Notice
+from tuning_operator.runtime.kubernetes import events
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.events import EventRecorder
 
 if TYPE_CHECKING:
     import pytest
 
-    from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 STARTED = Notice("TrialStarted", "attempt 1 started training", "job-0001")
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import ago
 from tests.unit.runtime.test_poller import JOB, POD, bench
-from tuning_operator.core.curves import Curve
-from tuning_operator.core.pods import Reading
-from tuning_operator.core.sources import Gauges, Selector
-from tuning_operator.runtime.answers import PrometheusError
-from tuning_operator.runtime.gauges import build_query, parse_answer
-from tuning_operator.runtime.poller import Interest
+from tuning_operator.core.model.attempt import Reading
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.sources import Gauges, Selector
+from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.gauges import build_query, parse_answer
+from tuning_operator.runtime.prometheus.poller import Interest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import kopf
 import pytest
 
 from tuning_operator.runtime.handlers import Backoffs, _add_job_of, configure_kopf
-from tuning_operator.runtime.keys import JobKey
+from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
     from tuning_operator.runtime.operator import Operator

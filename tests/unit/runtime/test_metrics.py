@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY
 
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.runtime.metrics import TrialGauge
 
 

@@ -11,14 +11,14 @@ from kopf._cogs.structs.references import Resource
 
 from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, new_job
 from tuning_operator.runtime import operator as module
-from tuning_operator.runtime.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.operator import Operator
 from tuning_operator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 Body = dict[str, Any]
 

@@ -7,13 +7,13 @@ import pytest
 
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.trial import parse_trial
-from tuning_operator.runtime.errors import ApiError, ErrorKind
-from tuning_operator.runtime.keys import JobKey
-from tuning_operator.runtime.parents import Parents
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.queue import JobKey
+from tuning_operator.runtime.reconciler.parents import Parents
 
 if TYPE_CHECKING:
-    from tuning_operator.core.parents import Parent
-    from tuning_operator.runtime.cluster import Cluster
+    from tuning_operator.core.model.parent import Parent
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 Body = dict[str, Any]
 KEY = JobKey("ns", "heir")

@@ -9,11 +9,11 @@ import pytest
 
 from tests.unit.builders import NOW, ago
 from tests.unit.runtime.fakes import PrometheusServer, answer, prometheus_server, series
-from tuning_operator.core.curves import Curve
-from tuning_operator.core.job import Condition
-from tuning_operator.core.pods import Reading
-from tuning_operator.runtime.keys import JobKey
-from tuning_operator.runtime.poller import Interest, MetricsPoller
+from tuning_operator.core.model.attempt import Reading
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.runtime.prometheus.poller import Interest, MetricsPoller
+from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.unit.runtime.fakes import answer, prometheus_server, series
 from tuning_operator.api.termination import MAX_EPOCH
-from tuning_operator.core.curves import Curve
-from tuning_operator.runtime import prometheus
-from tuning_operator.runtime.answers import PrometheusError
-from tuning_operator.runtime.history import EPOCHS, build_query, parse_answer
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.runtime.prometheus import client as prometheus
+from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.epochs import EPOCHS, build_query, parse_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from aiohttp.test_utils import TestServer
 from tests.cluster.certificates import Authority
 from tests.unit.docs.pages import ROOT
 from tests.unit.runtime.fakes import answer
-from tuning_operator.runtime.answers import PrometheusError
-from tuning_operator.runtime.prometheus import Prometheus
+from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.client import Prometheus
 from tuning_operator.runtime.settings import parse_settings
 
 if TYPE_CHECKING:

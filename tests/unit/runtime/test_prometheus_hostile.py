@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from tests.unit.runtime.fakes import answer, prometheus_server, series
-from tuning_operator.core.curves import Curve
-from tuning_operator.runtime import prometheus
-from tuning_operator.runtime.answers import PrometheusError
-from tuning_operator.runtime.prometheus import Prometheus
+from tuning_operator.core.model.curves import Curve
+from tuning_operator.runtime.prometheus import client as prometheus
+from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.client import Prometheus
 
 METRIC = "validation:accuracy"
 PODS = {"job-0001-1": METRIC, "job-0002-1": METRIC}

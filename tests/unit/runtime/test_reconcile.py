@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, merge_patch, new_job
-from tuning_operator.core.job import Condition
-from tuning_operator.runtime.errors import ApiError, ErrorKind
-from tuning_operator.runtime.reconcile import _difference
-from tuning_operator.runtime.refusals import FIRST_PAUSE, LONGEST_PAUSE
+from tuning_operator.core.model.conditions import Condition
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.reconciler.reconcile import _difference
+from tuning_operator.runtime.reconciler.refusals import FIRST_PAUSE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,19 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.builders import SPACE
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Continuous, Integer, Space
-from tuning_operator.core.suggest import (
-    Source,
-    SpaceExhausted,
-    Strategy,
-    Suggestion,
-    SuggestRequest,
-    fallback,
-    suggest,
-)
+from tuning_operator.core.suggest import Source, SpaceExhausted, Suggestion, SuggestRequest, fallback, suggest
 from tuning_operator.runtime import suggestions
-from tuning_operator.runtime.keys import JobKey
+from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:

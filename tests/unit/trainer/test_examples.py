@@ -12,7 +12,8 @@ from examples.experiment.plan import Run, batches
 from examples.experiment.records import Kind
 from tests.unit.docs.test_pages import as_stored
 from tuning_operator.api.job import parse_job
-from tuning_operator.core.suggest import Strategy, SuggestRequest, suggest
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest import SuggestRequest, suggest
 from tuning_trainer.image_classification.data import split
 from tuning_trainer.image_classification.hyperparameters import read
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import names
 from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.values import parse_time, printable, time_in
-from tuning_operator.core.nodes import BatchJob, together
-from tuning_operator.core.pods import MAX_MESSAGE
+from tuning_operator.core.lifecycle.nodes import BatchJob, together
+from tuning_operator.core.model.conditions import MAX_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tuning_operator.core.job import Job
-    from tuning_operator.core.pods import PodFacts
-    from tuning_operator.core.trials import Trial
+    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
 
 _LABEL_UID = "batch.kubernetes.io/controller-uid"
 _LABEL_NAME = "batch.kubernetes.io/job-name"

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tuning_operator.core.job import Job
-    from tuning_operator.core.notices import Notice
-    from tuning_operator.core.trials import Trial
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.report.notices import Notice
 
 MAX_NOTE = 1024
 CONTROLLER = f"{names.GROUP}/operator"

@@ -11,21 +11,17 @@ from pydantic import ValidationError
 
 from tuning_operator.api.jobspec import InvalidJobError, Spec
 from tuning_operator.api.values import render_number, render_time, time_in
-from tuning_operator.core.job import (
-    CompletionReason,
-    Condition,
-    Job,
-    JobPhase,
-)
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition
+from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
+from tuning_operator.core.model.trial import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tuning_operator.core.savings import Savings
-    from tuning_operator.core.summary import JobStatus
-    from tuning_operator.core.trials import Trial
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.report.summary import JobStatus
+    from tuning_operator.core.stopping.savings import Savings
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +114,7 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
     if summary.idle:
         status["idleSeconds"] = round(summary.idle.total_seconds())
     if summary.completion_reason:
-        status |= {"completionReason": summary.completion_reason, "message": summary.message[:1024]}
+        status |= {"completionReason": summary.completion_reason, "message": summary.message[:MAX_MESSAGE]}
     if summary.best and summary.best.curve.latest:
         latest = summary.best.curve.latest
         status["bestTrial"] = {
@@ -209,7 +205,7 @@ def _render_condition(
         "type": condition.type,
         "status": condition.status,
         "reason": condition.reason,
-        "message": condition.message[:1024],
+        "message": condition.message[:MAX_MESSAGE],
         "observedGeneration": generation,
         "lastTransitionTime": known["lastTransitionTime"] if known and same else render_time(now),
     }

@@ -9,20 +9,26 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from tuning_operator.api.values import parse_duration
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.job import (
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.early_stopping import (
+    EarlyStopping,
+    EarlyStoppingType,
+    Hyperband,
+    MedianKnobs,
+    Statistic,
+)
+from tuning_operator.core.model.sources import Gauges, LogFile, MetricDefinition, Selector
+from tuning_operator.core.model.spec import (
     Criteria,
     JobSpec,
     Limits,
     Objective,
     PodCleanup,
     RunningTrials,
+    Strategy,
     SuspendPolicy,
 )
-from tuning_operator.core.sources import Gauges, LogFile, MetricDefinition, Selector
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
-from tuning_operator.core.stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs, Statistic
-from tuning_operator.core.suggest import Strategy
 
 
 class InvalidJobError(ValueError):

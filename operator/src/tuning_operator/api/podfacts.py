@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import sidecar
 from tuning_operator.api.termination import parse_history
 from tuning_operator.api.values import parse_time, printable, time_in
-from tuning_operator.core.pods import MAX_MESSAGE, Exit, PodFacts, Waiting, fitting
+from tuning_operator.core.model.attempt import Exit, PodFacts, Waiting
+from tuning_operator.core.model.conditions import MAX_MESSAGE, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
 from tuning_operator.api.sidecar import add_sidecar
-from tuning_operator.core.sources import LogFile
+from tuning_operator.core.model.sources import LogFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuning_operator.core.job import Job
-    from tuning_operator.core.trials import Trial
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
 
 METRICS_PORT = 9464
 _MASTER_PORT = "29500"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuning_operator.core.sources import LogFile, MetricDefinition
+    from tuning_operator.core.model.sources import LogFile, MetricDefinition
 
 NAME = "tuning-metrics"
 """Of the container and, where the template has no volume at the file's folder, of the volume that is added."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tuning_operator.api.values import printable
-from tuning_operator.core.curves import Curve
-from tuning_operator.core.pods import History
+from tuning_operator.core.model.attempt import History
+from tuning_operator.core.model.curves import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

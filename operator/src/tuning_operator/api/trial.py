@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
 from tuning_operator.api.values import parse_number, render_number, render_time, time_in
-from tuning_operator.core.curves import Curve, Measurement
-from tuning_operator.core.job import stable_hash
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase, TrialStatus
+from tuning_operator.core.model.conditions import MAX_MESSAGE
+from tuning_operator.core.model.curves import Curve, Measurement
+from tuning_operator.core.model.job import stable_hash
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuning_operator.core.job import Job
+    from tuning_operator.core.model.job import Job
     from tuning_operator.core.space import Space
     from tuning_operator.core.suggest import Suggestion
 
@@ -109,7 +110,7 @@ def render_status(trial: Trial) -> dict[str, Any]:
         "stopDecision": _render_stop(status.stop),
         "wouldStop": _render_stop(status.would_stop),
         "reason": status.reason,
-        "message": status.message[:1024] if status.message else None,
+        "message": status.message[:MAX_MESSAGE] if status.message else None,
     }
 
 
@@ -125,7 +126,7 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
             "labels": names.job_labels(job.name),
             "annotations": {
                 names.ANNOTATION_SOURCE: suggestion.source,
-                names.ANNOTATION_SOURCE_MESSAGE: suggestion.message[:1024],
+                names.ANNOTATION_SOURCE_MESSAGE: suggestion.message[:MAX_MESSAGE],
                 **_expected_gain(suggestion),
             },
             "ownerReferences": [names.owner_reference(names.JOB_KIND, job.name, job.uid)],
@@ -171,7 +172,7 @@ def _parse_stop(stop: Mapping[str, Any] | None) -> StopDecision | None:
 def _render_stop(stop: StopDecision | None) -> dict[str, Any] | None:
     if stop is None:
         return None
-    rendered: dict[str, Any] = {"reason": stop.reason, "message": stop.message[:1024]}
+    rendered: dict[str, Any] = {"reason": stop.reason, "message": stop.message[:MAX_MESSAGE]}
     if stop.epoch is not None:
         rendered["epoch"] = stop.epoch
     if stop.value is not None:

@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.capacity import (
+from tuning_operator.core.lifecycle.advance import TrialFacts, advance, next_attempt
+from tuning_operator.core.lifecycle.completion import Completion, completion, final_phase, is_resumed, stall, untried
+from tuning_operator.core.lifecycle.parents import inherited, related
+from tuning_operator.core.lifecycle.slots import (
     LOOK_AGAIN,
     free_slots,
     is_due,
@@ -18,19 +21,19 @@ from tuning_operator.core.capacity import (
     trials_without_pod,
     wake_after,
 )
-from tuning_operator.core.completion import Completion, completion, final_phase, is_resumed, stall, untried
-from tuning_operator.core.job import CompletionReason, JobPhase, RunningTrials, SuspendPolicy
-from tuning_operator.core.judgement import judged, with_stop
-from tuning_operator.core.lifecycle import TrialFacts, advance, next_attempt
-from tuning_operator.core.notices import Notice, notices
-from tuning_operator.core.parents import inherited, related
-from tuning_operator.core.suggest import Observation, SuggestRequest
-from tuning_operator.core.trials import StopDecision, Trial, TrialPhase
+from tuning_operator.core.model.conditions import ConditionType
+from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import RunningTrials, SuspendPolicy
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
+from tuning_operator.core.report.notices import Notice, notices
+from tuning_operator.core.stopping.judging import judged, with_stop
+from tuning_operator.core.suggest import SuggestRequest
 
 if TYPE_CHECKING:
-    from tuning_operator.core.job import Job
-    from tuning_operator.core.pods import PodFacts
-    from tuning_operator.core.snapshot import Snapshot
+    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.snapshot import Snapshot
 
 MOST_SUGGESTED = 16
 """So many trials are suggested at once: one computation, all of which is random after a time-out. The next pass asks
@@ -73,7 +76,7 @@ def decide(snapshot: Snapshot) -> Decision:
         return _resumed(snapshot)
     if job.phase.is_final:
         return _over(snapshot)
-    if not snapshot.is_condition("TemplateValid", "True") and not job.spec.stop:
+    if not snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not job.spec.stop:
         return _without_template(snapshot)
 
     trials = tuple(_advanced(trial, snapshot) for trial in snapshot.trials)
@@ -131,9 +134,9 @@ def _over(snapshot: Snapshot) -> Decision:
 
 def _without_template(snapshot: Snapshot) -> Decision:
     """Nothing starts before the API server has accepted the Pod template; a refused one ends the job."""
-    if not snapshot.is_condition("TemplateValid", "False"):
+    if not snapshot.is_condition(ConditionType.TEMPLATE_VALID, "False"):
         return Decision(JobPhase.PENDING, snapshot.trials, wake_after=timedelta(seconds=30))
-    refusal = snapshot.condition("TemplateValid")
+    refusal = snapshot.condition(ConditionType.TEMPLATE_VALID)
     ending = Completion(
         CompletionReason.INVALID_TEMPLATE,
         f"spec.template is refused by the API server: {refusal.message if refusal else ''}",
@@ -153,7 +156,8 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
         max_attempts=snapshot.job.spec.max_attempts,
         start_deadline=snapshot.job.spec.start_deadline,
         metrics_since=snapshot.metrics_since,
-        settle=snapshot.job.phase is JobPhase.STOPPING and snapshot.is_condition("MetricsAvailable", "False"),
+        settle=snapshot.job.phase is JobPhase.STOPPING
+        and snapshot.is_condition(ConditionType.METRICS_AVAILABLE, "False"),
     )
     return replace(trial, status=advance(trial, facts))
 

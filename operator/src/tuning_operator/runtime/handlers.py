@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import kopf
 
 from tuning_operator.api import names
-from tuning_operator.runtime.keys import JobKey
-from tuning_operator.runtime.queue import OUTAGE_BACKOFF
+from tuning_operator.runtime.queue import OUTAGE_BACKOFF, JobKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

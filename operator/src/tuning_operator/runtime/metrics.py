@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.trial import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -17,15 +17,14 @@ from tuning_operator.api.job import is_settled
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics
-from tuning_operator.runtime.cluster import Cluster, load_configuration
-from tuning_operator.runtime.errors import ApiError, ErrorKind
-from tuning_operator.runtime.events import EventRecorder
 from tuning_operator.runtime.health import Heartbeats
-from tuning_operator.runtime.keys import JobKey
-from tuning_operator.runtime.poller import MetricsPoller
-from tuning_operator.runtime.prometheus import Prometheus
-from tuning_operator.runtime.queue import MAX_BACKOFF, OUTAGE_BACKOFF, WorkQueue
-from tuning_operator.runtime.reconcile import Reconciler
+from tuning_operator.runtime.kubernetes.cluster import Cluster, load_configuration
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.events import EventRecorder
+from tuning_operator.runtime.prometheus.client import Prometheus
+from tuning_operator.runtime.prometheus.poller import MetricsPoller
+from tuning_operator.runtime.queue import MAX_BACKOFF, OUTAGE_BACKOFF, JobKey, WorkQueue
+from tuning_operator.runtime.reconciler.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:

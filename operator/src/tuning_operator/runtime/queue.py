@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key")
 
@@ -15,6 +15,13 @@ FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 60.0
 OUTAGE_BACKOFF = 5.0
 """Longest wait for what passes by itself, as an outage does: work goes on within seconds of its end."""
+
+
+class JobKey(NamedTuple):
+    """Namespace and name of a HyperparameterTuningJob."""
+
+    namespace: str
+    name: str
 
 
 class WorkQueue(Generic[Key]):

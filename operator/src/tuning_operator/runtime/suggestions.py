@@ -18,24 +18,18 @@ from typing import TYPE_CHECKING
 
 from pebble import ProcessExpired, ProcessPool
 
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Continuous, Space
-from tuning_operator.core.suggest import (
-    Observation,
-    Source,
-    SpaceExhausted,
-    Strategy,
-    SuggestRequest,
-    fallback,
-    suggest,
-)
+from tuning_operator.core.suggest import Source, SpaceExhausted, SuggestRequest, fallback, suggest
 from tuning_operator.runtime import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tuning_operator.core.suggest import Suggestion
-    from tuning_operator.runtime.keys import JobKey
+    from tuning_operator.runtime.queue import JobKey
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tuning_operator.core.trials import Value
+
+Value = float | int | str
+"""A hyperparameter's value: continuous, integer or categorical."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 

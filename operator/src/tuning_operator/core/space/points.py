@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tuning_operator.core.space import Value
     from tuning_operator.core.space.parameters import Parameter
-    from tuning_operator.core.trials import Value
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.stopping.config import EarlyStopping, EarlyStoppingType, MedianKnobs, Statistic
-from tuning_operator.core.stopping.hyperband import BelowRung, Hyperband
+from tuning_operator.core.model.early_stopping import (
+    EarlyStopping,
+    EarlyStoppingType,
+    Hyperband,
+)
+from tuning_operator.core.stopping.hyperband import BelowRung
 from tuning_operator.core.stopping.median import BelowMedian
 from tuning_operator.core.stopping.reach import OutOfReach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tuning_operator.core.curves import Goal
-    from tuning_operator.core.trials import StopDecision, Trial
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.trial import StopDecision, Trial
 
     Rule = Callable[[Trial], StopDecision | None]
 
-__all__ = ["EarlyStopping", "EarlyStoppingType", "Hyperband", "MedianKnobs", "Statistic", "rule_for"]
+__all__ = ["rule_for"]
 
 
 def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Trial]) -> Rule:

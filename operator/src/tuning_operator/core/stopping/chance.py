@@ -16,7 +16,7 @@ import numpy as np
 from tuning_operator.core.stopping.wording import in_users_terms, number
 
 if TYPE_CHECKING:
-    from tuning_operator.core.curves import Goal
+    from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.stopping.series import Series
 
 

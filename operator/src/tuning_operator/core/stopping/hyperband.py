@@ -13,69 +13,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.series import completed_series, partial_series, running_series
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
-from tuning_operator.core.trials import StopDecision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuning_operator.core.curves import Goal
-    from tuning_operator.core.trials import Trial
-
-_GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-@dataclass(frozen=True)
-class Hyperband:
-    """The resources, in epochs, between which Hyperband chooses.
-
-    Attributes:
-        min_resource: The first bracket's first rung.
-        max_resource: What a trial spends at most; one that goes on beyond is stopped.
-        reduction_factor: One of so many goes on from a rung; also the factor between rungs.
-    """
-
-    min_resource: int
-    max_resource: int
-    reduction_factor: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse what has no rungs."""
-        if not 1 <= self.min_resource < self.max_resource:
-            raise ValueError("min_resource must be at least 1, and max_resource greater than it")
-        if self.reduction_factor < 2:  # noqa: PLR2004 - one of one would be no choice
-            raise ValueError(f"reduction_factor must be at least 2, not {self.reduction_factor}")
-
-    @cached_property
-    def rungs(self) -> tuple[int, ...]:
-        """The epochs at which trials are compared, ascending, all below the most a trial spends."""
-        rungs = [self.min_resource]
-        while rungs[-1] * self.reduction_factor < self.max_resource:
-            rungs.append(rungs[-1] * self.reduction_factor)
-        return tuple(rungs)
-
-    def bracket(self, number: int) -> int:
-        """The bracket of a trial: how many of the first rungs it passes freely, 0 to all of them.
-
-        By number alone, and evenly at any time: the multiples of the golden ratio leave no gaps (Knuth, TAOCP 3, 6.4).
-        """
-        place = (number - 1) * _GOLDEN % 1 * sum(self._shares)
-        for bracket, share in enumerate(self._shares):
-            if place < share:
-                return bracket
-            place -= share
-        return len(self._shares) - 1
-
-    @cached_property
-    def _shares(self) -> tuple[float, ...]:
-        """How many trials each bracket gets, relatively: about equal budgets."""
-        most = len(self.rungs)
-        return tuple(self.reduction_factor**left / (left + 1) for left in range(most, -1, -1))
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.early_stopping import Hyperband
+    from tuning_operator.core.model.trial import Trial
 
 
 class BelowRung:

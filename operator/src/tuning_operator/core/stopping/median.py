@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuning_operator.core.model.early_stopping import Statistic
+from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
-from tuning_operator.core.stopping.config import Statistic
 from tuning_operator.core.stopping.series import completed_series, running_series, typical_length
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
-from tuning_operator.core.trials import StopDecision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuning_operator.core.curves import Goal
-    from tuning_operator.core.stopping.config import MedianKnobs
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.early_stopping import MedianKnobs
+    from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.stopping.series import Series
-    from tuning_operator.core.trials import Trial
 
 
 class BelowMedian:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuning_operator.core.curves import Goal
-from tuning_operator.core.trials import TrialPhase
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.trial import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
-    from tuning_operator.core.curves import Curve
-    from tuning_operator.core.trials import Trial
+    from tuning_operator.core.model.curves import Curve
+    from tuning_operator.core.model.trial import Trial
 
     Series = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
 
 
 def in_users_terms(goal: Goal, oriented: float) -> float:

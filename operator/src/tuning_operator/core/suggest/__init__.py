@@ -4,23 +4,13 @@ Importing this package imports no torch; the model is imported by the first Baye
 in a worker process.
 """
 
-from tuning_operator.core.suggest.dispatch import fallback, suggest
-from tuning_operator.core.suggest.request import (
-    Observation,
-    RelatedTrial,
-    Source,
-    SpaceExhausted,
-    Strategy,
-    Suggestion,
-    SuggestRequest,
-)
+from tuning_operator.core.suggest.dispatch import suggest
+from tuning_operator.core.suggest.draws import fallback
+from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion, SuggestRequest
 
 __all__ = [
-    "Observation",
-    "RelatedTrial",
     "Source",
     "SpaceExhausted",
-    "Strategy",
     "SuggestRequest",
     "Suggestion",
     "fallback",

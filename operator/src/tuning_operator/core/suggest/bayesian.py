@@ -21,7 +21,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.quasirandom import SobolEngine
 
 from tuning_operator.core.space import Categorical
-from tuning_operator.core.suggest.dispatch import fallback
+from tuning_operator.core.suggest.draws import fallback
 from tuning_operator.core.suggest.model import History, fit
 from tuning_operator.core.suggest.request import Source, Suggestion
 from tuning_operator.core.suggest.search import Search
@@ -30,9 +30,8 @@ from tuning_operator.core.suggest.streams import first_unseen, stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuning_operator.core.space import Space
+    from tuning_operator.core.space import Space, Value
     from tuning_operator.core.suggest.request import SuggestRequest
-    from tuning_operator.core.trials import Value
 
 START = 5
 RELATED_START = 2

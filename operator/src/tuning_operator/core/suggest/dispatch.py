@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.suggest.request import Source, SpaceExhausted, Strategy, Suggestion
-from tuning_operator.core.suggest.streams import first_unseen, of_stream, stream
+from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.suggest.draws import draw, walk
 
 if TYPE_CHECKING:
-    from tuning_operator.core.suggest.request import SuggestRequest
+    from tuning_operator.core.suggest.request import Suggestion, SuggestRequest
 
 
 def suggest(request: SuggestRequest) -> tuple[Suggestion, ...]:
@@ -19,45 +19,10 @@ def suggest(request: SuggestRequest) -> tuple[Suggestion, ...]:
     """
     match request.strategy:
         case Strategy.RANDOM:
-            return _draw(request)
+            return draw(request)
         case Strategy.GRID:
-            return _walk(request)
+            return walk(request)
         case Strategy.BAYESIAN:
             from tuning_operator.core.suggest.bayesian import propose  # noqa: PLC0415 - imports torch
 
             return propose(request)
-
-
-def fallback(request: SuggestRequest, why: str) -> tuple[Suggestion, ...]:
-    """Propose random unseen points at once, because the model could not; `why` goes into the message."""
-    space, seen = request.space, request.seen()
-    suggestions = []
-    for number in request.numbers:
-        point = first_unseen(stream(space, request.seed, number), space, seen)
-        seen.add(space.key(point))
-        suggestions.append(Suggestion(number, point, Source.FALLBACK, f"drawn at random because {why}"))
-    return tuple(suggestions)
-
-
-def _draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    points = of_stream(request.space, request.seed, request.numbers)
-    return tuple(
-        Suggestion(number, point, Source.RANDOM, "drawn at random")
-        for number, point in zip(request.numbers, points, strict=True)
-    )
-
-
-def _walk(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Take the first points of the grid that have not been tried; the first parameter changes fastest."""
-    space, seen = request.space, request.seen()
-    if space.size is None:
-        raise ValueError("a grid needs parameters with a finite number of values")
-    suggestions = []
-    places = iter(range(space.size))
-    for number in request.numbers:
-        place = next((place for place in places if space.key(space.nth(place)) not in seen), None)
-        if place is None:
-            raise SpaceExhausted
-        message = f"point {place + 1} of {space.size} of the grid"
-        suggestions.append(Suggestion(number, space.nth(place), Source.GRID, message))
-    return tuple(suggestions)

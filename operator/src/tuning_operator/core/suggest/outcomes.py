@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tuning_operator.core.curves import Goal
+    from tuning_operator.core.model.curves import Goal
 
     Values = NDArray[np.float64]
 

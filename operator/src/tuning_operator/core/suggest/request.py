@@ -7,22 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.trials import TrialPhase
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuning_operator.core.curves import Goal
-    from tuning_operator.core.space import Space
-    from tuning_operator.core.trials import Trial, Value
-
-
-class Strategy(StrEnum):
-    """How suggestions are made."""
-
-    BAYESIAN = "Bayesian"
-    RANDOM = "Random"
-    GRID = "Grid"
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.observation import Observation, RelatedTrial
+    from tuning_operator.core.model.spec import Strategy
+    from tuning_operator.core.space import Space, Value
 
 
 class Source(StrEnum):
@@ -37,43 +28,6 @@ class Source(StrEnum):
 
 class SpaceExhausted(Exception):  # noqa: N818 - an outcome that callers expect, not an error
     """Every point of a finite space has been tried or is being tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """A finished trial.
-
-    Attributes:
-        objective: None when the trial failed; NaN or an infinity when it diverged.
-        informs: Whether its end says anything about its parameters. When it does not, all that is known of them is that
-            they have been tried.
-    """
-
-    parameters: Mapping[str, Value]
-    objective: float | None
-    informs: bool = True
-
-    @classmethod
-    def of(cls, trial: Trial) -> Observation:
-        """Return what is observed of a trial that has ended.
-
-        One that was stopped before its first result, for example because its job was, is not to blame for that.
-        """
-        stopped = trial.phase is TrialPhase.STOPPED and trial.objective is None
-        return cls(trial.parameters, trial.objective, informs=not stopped)
-
-
-@dataclass(frozen=True, slots=True)
-class RelatedTrial:
-    """A finished trial of a related job: something to learn from, but not to be taken for granted.
-
-    Attributes:
-        place: Where it lies in this job's space, as `Space.place` tells; it may lie outside of the ranges.
-        objective: As that of an observation, on a scale that may be another.
-    """
-
-    place: tuple[float, ...]
-    objective: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
     from numpy.typing import NDArray
 
-    from tuning_operator.core.space import Parameter, Space
+    from tuning_operator.core.space import Parameter, Space, Value
     from tuning_operator.core.suggest.model import History
-    from tuning_operator.core.trials import Value
 
     Rows = NDArray[np.float64]
 

@@ -12,8 +12,7 @@ from tuning_operator.core.suggest.request import SpaceExhausted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tuning_operator.core.space import Space
-    from tuning_operator.core.trials import Value
+    from tuning_operator.core.space import Space, Value
 
 ENUMERABLE = 1 << 16
 """Finite spaces up to this size are walked through point by point once random draws mostly repeat."""

@@ -1,0 +1,1 @@
+"""How jobs, trials and their attempts move on, and who holds a slot."""

@@ -1,0 +1,137 @@
+"""What several Pods, one on each node, and their batch Job tell together about the attempt that they run.
+
+Nodes depend on each other: an attempt has succeeded when all of them have, and is over with the first that ends in any
+other way. The Job controller then ends the others, so that what ended first has to be told from what followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.attempt import Exit, PodFacts, Waiting
+from tuning_operator.core.model.conditions import fitting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+MAKING = timedelta(seconds=3)
+"""As long may the Job controller take to make its Pods, before it is asked why it has not."""
+_SUSPENDED = "Suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """The batch Job of an attempt, as it describes itself.
+
+    Attributes:
+        nodes: How many Pods it makes; 0 where that is not known any more.
+        deletion_requested: When somebody asked for its deletion.
+        disruption: Why the cluster, not the training, ended it; None when it did not.
+        suspended: It makes no Pods for now, as a queueing controller wants it.
+        succeeded: All its Pods have, also those that are not there any more.
+        failed: It is ending its Pods, or has, and makes no more.
+    """
+
+    name: str
+    uid: str
+    attempt: int
+    nodes: int
+    created: datetime
+    deletion_requested: datetime | None = None
+    disruption: str | None = None
+    suspended: bool = False
+    succeeded: bool = False
+    failed: bool = False
+    resource_version: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no Pods will follow those that there are."""
+        return self.succeeded or self.failed or self.deletion_requested is not None
+
+
+def together(job: BatchJob, pods: Mapping[int, PodFacts]) -> PodFacts:
+    """Return the attempt as if one Pod ran it.
+
+    Args:
+        job: The batch Job.
+        pods: Its Pods by node, from 0.
+    """
+    first, every = pods.get(0), tuple(pods.values())
+    complete = len(every) == job.nodes
+    starts = [pod.started for pod in every if pod.started]
+    summary = PodFacts(
+        name=job.name,
+        uid=job.uid,
+        attempt=job.attempt,
+        created=min((pod.created for pod in every), default=job.created),
+        due=max((pod.making_since for pod in every), default=None),
+        started=max(starts) if starts and len(starts) == job.nodes else None,
+        ended=all(pod.ended for pod in every) and (complete or job.is_over),
+        deletion_requested=job.deletion_requested,
+        waiting=_waiting(job, pods),
+        history=first.history if first else None,
+        resource_version=job.resource_version,
+        missing=0 if job.is_over else job.nodes - len(every),
+        reporter=first.name if first else None,
+    )
+    if job.succeeded or (complete and all(pod.succeeded for pod in every)):
+        return replace(summary, exit=Exit(0), finished=_latest(every))
+    disruption = job.disruption or next((pod.disruption for pod in every if not pod.succeeded and pod.disruption), None)
+    failed = _failed(pods)
+    if disruption is None and failed is not None:
+        node, pod, ending = failed
+        message = _told(node, pod, ending.message)
+        return replace(summary, exit=replace(ending, message=message), finished=pod.finished)
+    if disruption is None and (job.is_over or any(pod.deleting for pod in every)):
+        disruption = "somebody deleted a Pod of it, or its batch Job"
+    if disruption is not None:
+        return replace(summary, exit=Exit(None, "Disrupted", disruption), disruption=disruption)
+    return summary
+
+
+def lacks_pods(pod: PodFacts, now: datetime) -> bool:
+    """Whether the Job controller ought to have made Pods that are not there."""
+    queued = pod.waiting is not None and pod.waiting.reason == _SUSPENDED
+    return pod.missing > 0 and not queued and now - pod.created >= MAKING
+
+
+def _failed(pods: Mapping[int, PodFacts]) -> tuple[int, PodFacts, Exit] | None:
+    """The node that failed first, of those that did so by themselves."""
+    failures = [
+        (pod.finished is None, pod.finished or pod.created, node, pod, pod.exit)
+        for node, pod in sorted(pods.items())
+        if pod.exit and not pod.succeeded and not pod.cut_short
+    ]
+    if not failures:
+        return None
+    *_, node, pod, ending = min(failures, key=lambda failure: failure[:3])
+    return node, pod, ending
+
+
+def _told(node: int, pod: PodFacts, message: str) -> str:
+    return fitting(f"node {node} (Pod {pod.name}): ", message)
+
+
+def _latest(pods: Sequence[PodFacts]) -> datetime | None:
+    return max((pod.finished for pod in pods if pod.finished), default=None)
+
+
+def _waiting(job: BatchJob, pods: Mapping[int, PodFacts]) -> Waiting | None:
+    """Why not all nodes run: what may end the trial comes first, what is under way last."""
+    waiting = [
+        replace(pod.waiting, message=_told(node, pod, pod.waiting.message))
+        for node, pod in sorted(pods.items())
+        if pod.waiting
+    ]
+    known = min(waiting, default=None, key=lambda item: (not item.is_image_problem, item.is_under_way))
+    if known and not known.is_under_way:
+        return known
+    if job.suspended:
+        return Waiting(_SUSPENDED, "the batch Job is suspended: a queueing controller has not admitted it")
+    if len(pods) < job.nodes:
+        return Waiting("PodsMissing", f"{len(pods)} of {job.nodes} Pods exist")
+    return known

@@ -1,0 +1,50 @@
+"""Conditions of a job, their types, and how much text a status holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class ConditionType(StrEnum):
+    """Types of a job's conditions."""
+
+    TEMPLATE_VALID = "TemplateValid"
+    METRICS_AVAILABLE = "MetricsAvailable"
+    PARENTS_READY = "ParentsReady"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    RECONCILED = "Reconciled"
+    STALLED = "Stalled"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+
+
+MAX_MESSAGE = 1024
+"""As many characters as a TuningTrial's status holds; what is read again has to compare equal to it."""
+
+
+def fitting(head: str, words: str, limit: int = MAX_MESSAGE) -> str:
+    """Both, one after the other, and of a program's last words the end, where its error is, if not all of them fit."""
+    room = max(0, limit - len(head))
+    return head + (words if len(words) <= room else words[len(words) - room :])
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A `metav1.Condition`; when it last changed is kept by whoever writes it.
+
+    Attributes:
+        since: From when on it is known to have held without a break; None when that is not known.
+    """
+
+    type: str
+    status: str  # "True", "False" or "Unknown"
+    reason: str
+    message: str = ""
+    since: datetime | None = field(default=None, compare=False)

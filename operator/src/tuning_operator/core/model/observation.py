@@ -1,0 +1,51 @@
+"""What a suggester learns from: trials that have ended, reduced to their parameters and their objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.trial import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.space import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A finished trial.
+
+    Attributes:
+        objective: None when the trial failed; NaN or an infinity when it diverged.
+        informs: Whether its end says anything about its parameters. When it does not, all that is known of them is that
+            they have been tried.
+    """
+
+    parameters: Mapping[str, Value]
+    objective: float | None
+    informs: bool = True
+
+    @classmethod
+    def of(cls, trial: Trial) -> Observation:
+        """Return what is observed of a trial that has ended.
+
+        One that was stopped before its first result, for example because its job was, is not to blame for that.
+        """
+        stopped = trial.phase is TrialPhase.STOPPED and trial.objective is None
+        return cls(trial.parameters, trial.objective, informs=not stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedTrial:
+    """A finished trial of a related job: something to learn from, but not to be taken for granted.
+
+    Attributes:
+        place: Where it lies in this job's space, as `Space.place` tells; it may lie outside of the ranges.
+        objective: As that of an observation, on a scale that may be another.
+    """
+
+    place: tuple[float, ...]
+    objective: float | None

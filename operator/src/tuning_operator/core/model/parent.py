@@ -1,0 +1,65 @@
+"""What is known of a job that another one starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tuning_operator.core.model.observation import Observation, RelatedTrial
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a parent is not to be had, and what to do about it.
+
+    Attributes:
+        cause: What is the matter, without a remedy.
+        remedy: What lets a job start that has not started yet.
+    """
+
+    reason: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class BestTrial:
+    """The best trial of a job, as far as users are told of it."""
+
+    job: str
+    name: str
+    objective: float
+    epoch: int
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A job that another one starts from, as far as it is known.
+
+    Attributes:
+        uid: Of the job whose trials these are; empty when none were ever read.
+        ended: When that job ended.
+        observations: Its trials that count like those of the job that starts from it, also those that do not inform.
+        related: Its trials that are about another task, and inform that job.
+        total: How many of its trials have ended.
+        obstacle: Set when the parent is not as it should be now; what is known of it is kept.
+    """
+
+    name: str
+    uid: str = ""
+    ended: datetime | None = None
+    observations: tuple[Observation, ...] = ()
+    related: tuple[RelatedTrial, ...] = ()
+    total: int = 0
+    best: BestTrial | None = None
+    obstacle: Obstacle | None = None
+
+    @property
+    def learned(self) -> int:
+        """How many of its trials are learned from."""
+        return sum(observation.informs for observation in self.observations) + len(self.related)

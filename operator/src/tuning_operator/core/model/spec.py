@@ -1,0 +1,117 @@
+"""What a user asks for: the specification of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.early_stopping import EarlyStopping, Hyperband
+    from tuning_operator.core.model.sources import Gauges, LogFile
+    from tuning_operator.core.space import Space
+
+
+class Strategy(StrEnum):
+    """How suggestions are made."""
+
+    BAYESIAN = "Bayesian"
+    RANDOM = "Random"
+    GRID = "Grid"
+
+
+class SuspendPolicy(StrEnum):
+    """What a suspension means for the trials that run."""
+
+    DRAIN = "Drain"  # they run to their end
+    STOP = "Stop"
+
+
+class RunningTrials(StrEnum):
+    """What becomes of the trials that run when their job ends."""
+
+    FINISH = "Finish"
+    STOP = "Stop"
+
+
+class PodCleanup(StrEnum):
+    """What becomes of Pods that have ended."""
+
+    KEEP = "Keep"
+    DELETE = "Delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """When a job ends because no more is to be gained, and what becomes of the trials that run at its end.
+
+    Attributes:
+        max_without_improvement: As many trials in a row may end without an improvement.
+        threshold: The least improvement that counts, as a share of the best objective before.
+        tolerance: The least expected gain that is worth a trial, as a share of the observed range.
+    """
+
+    max_without_improvement: int | None = None
+    threshold: float = 0.01
+    tolerance: float | None = None
+    running_trials: RunningTrials = RunningTrials.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The metric to optimise; `target`, when given, ends the job once a trial reaches it."""
+
+    metric: str
+    goal: Goal
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a job may spend."""
+
+    max_trials: int
+    max_parallel_trials: int = 1
+    max_failed_trials: int | None = None
+    max_duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """The specification as the user wrote it, with the API server's defaults filled in.
+
+    Attributes:
+        strategy: How parameters are proposed; with Hyperband what its settings say.
+        hyperband: Set when Hyperband stops trials; there is no early stopping then.
+        max_attempts: How often a trial may fail until it has failed for good.
+        start_deadline: A training that runs for so long and has reported nothing has failed.
+        source: Where measurements are read from; None for the metrics contract.
+        parents: Names of the jobs whose trials are learned from as well.
+        transfer: Whether these are about another task, so that their trials do not count like the job's own.
+        nodes: How many Pods run an attempt together; the only one, or those of a batch Job.
+    """
+
+    strategy: Strategy
+    objective: Objective
+    space: Space
+    limits: Limits
+    early_stopping: EarlyStopping
+    max_attempts: int = 1
+    start_deadline: timedelta | None = None
+    source: Gauges | LogFile | None = None
+    static_parameters: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    suspend: bool = False
+    hyperband: Hyperband | None = None
+    suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
+    stop: bool = False
+    completion: Criteria = field(default_factory=Criteria)
+    time_to_live: timedelta | None = None
+    pod_cleanup: PodCleanup = PodCleanup.KEEP
+    parents: tuple[str, ...] = ()
+    transfer: bool = False
+    nodes: int = 1

@@ -1,0 +1,156 @@
+"""What is known of a trial: its committed parameters and the facts of its status."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.curves import Curve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tuning_operator.core.model.curves import Measurement
+    from tuning_operator.core.space import Value
+
+
+class TrialPhase(StrEnum):
+    """Where a trial is in its life. The last four are final: nothing touches such a trial again."""
+
+    PENDING = "Pending"  # committed; its Pod may not exist yet, or does not run yet
+    RUNNING = "Running"  # the training container runs
+    COLLECTING = "Collecting"  # the training ended; its last measurements are being fetched
+    STOPPING = "Stopping"  # a stop decision is recorded; its Pod is being deleted
+    COMPLETED = "Completed"
+    EARLY_STOPPED = "EarlyStopped"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the trial has ended."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({TrialPhase.COMPLETED, TrialPhase.EARLY_STOPPED, TrialPhase.STOPPED, TrialPhase.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class StopDecision:
+    """Why a trial was stopped, with the numbers that decided it.
+
+    Attributes:
+        reason: CamelCase word for machines, for example `BelowMedian`.
+        message: One sentence for people, with the numbers in it.
+        epoch: The epoch that was judged; None when the trial was stopped for another's sake.
+        value: The trial's value that was compared.
+        threshold: What it was compared with.
+    """
+
+    reason: str
+    message: str
+    epoch: int | None = None
+    value: float | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStatus:
+    """The recorded facts of a trial; every field is what `status` of the TuningTrial says.
+
+    Attributes:
+        attempt: Number of the current Pod, from 1.
+        attempt_time: When a later attempt was decided; None for the first.
+        start_time: When the current attempt's training container started.
+        pod_uid: Uid of the current attempt's Pod (with several nodes: of its batch Job), once it has been seen: one
+            that is missing although its uid is recorded has been lost, one without a recorded uid has not been
+            created yet.
+        reporter: Name of the Pod that reports, in an attempt of several nodes, once it has been seen.
+        disruptions: Attempts that ended through no fault of the training.
+        failures: Attempts in which the training failed; `spec.retry` bounds them.
+        metrics: The last measurement of each metric that the training left at its end, the objective's among them.
+        training_seconds: Run time of the training container, summed over the attempts that ended.
+        would_stop: The first decision of a dry run about it.
+    """
+
+    phase: TrialPhase = TrialPhase.PENDING
+    attempt: int = 1
+    attempt_time: datetime | None = None
+    pod_uid: str | None = None
+    reporter: str | None = None
+    disruptions: int = 0
+    failures: int = 0
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    training_seconds: int = 0
+    curve: Curve = Curve()
+    metrics: Mapping[str, Measurement] = field(default_factory=dict)
+    stop: StopDecision | None = None
+    would_stop: StopDecision | None = None
+    reason: str | None = None
+    message: str | None = None
+
+    def is_tried_again(self, max_attempts: int) -> bool:
+        """Whether another attempt follows when the present one fails."""
+        return self.failures + 1 < max_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A TuningTrial: an immutable assignment of parameters and its status.
+
+    Attributes:
+        source: Where the parameters came from, for example `Model`.
+        source_message: What the suggester said about them.
+        expected_gain: By how much the model expected them to raise the best objective, as a share of the observed
+            range; infinite when no model was asked.
+        deleting: Whether the TuningTrial's deletion has been asked for.
+    """
+
+    name: str
+    number: int
+    parameters: Mapping[str, Value]
+    seed: int
+    source: str = ""
+    source_message: str = ""
+    expected_gain: float = math.inf
+    uid: str = ""
+    resource_version: str = ""
+    deleting: bool = False
+    status: TrialStatus = field(default_factory=TrialStatus)
+
+    @property
+    def pod_name(self) -> str:
+        """The name of the current attempt's Pod, or of its batch Job."""
+        return f"{self.name}-{self.status.attempt}"
+
+    @property
+    def reporter(self) -> str:
+        """The name of the current attempt's Pod that reports."""
+        return self.status.reporter or self.pod_name
+
+    @property
+    def phase(self) -> TrialPhase:
+        """The recorded phase."""
+        return self.status.phase
+
+    @property
+    def curve(self) -> Curve:
+        """The recorded curve."""
+        return self.status.curve
+
+    @property
+    def training_failed(self) -> bool:
+        """Whether its training has failed and its last measurements are being fetched."""
+        return self.phase is TrialPhase.COLLECTING and self.status.reason is not None
+
+    @property
+    def objective(self) -> float | None:
+        """The latest value of a trial that ended with one; None while it runs, or when it failed."""
+        if not self.phase.is_final or self.phase is TrialPhase.FAILED:
+            return None
+        latest = self.curve.latest
+        return latest.value if latest else None

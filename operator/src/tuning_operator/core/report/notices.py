@@ -1,0 +1,92 @@
+"""What users are told as Events: each decision, once, when it has just been made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.conditions import ConditionType
+from tuning_operator.core.model.trial import Trial, TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuning_operator.core.lifecycle.completion import Completion
+    from tuning_operator.core.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that users should see as an Event, on a trial (by name) or on the job (None)."""
+
+    reason: str
+    message: str
+    trial: str | None = None
+    warning: bool = False
+
+
+def notices(
+    snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None, *, failed: bool, stalled: str | None
+) -> Iterator[Notice]:
+    """Events for what has just been decided; what was decided before has been told before."""
+    for before, after in zip(snapshot.trials, trials, strict=True):
+        yield from _trial_notices(before, after, snapshot)
+    told, found = (
+        snapshot.job.conditions.get(ConditionType.PARENTS_READY),
+        snapshot.conditions.get(ConditionType.PARENTS_READY),
+    )
+    if found and found != told:
+        ready = found.status == "True"
+        yield Notice("ParentsReady" if ready else "ParentsNotReady", found.message, warning=not ready)
+    if ending and (snapshot.job.completion_reason is not ending.reason or (failed and not ending.reason.is_failure)):
+        # That a job has failed for want of a result may be known only when the last of its trials has ended.
+        yield Notice(ending.reason, ending.message, warning=failed or ending.reason.is_failure)
+    if stalled and not snapshot.is_condition(ConditionType.STALLED, "True"):
+        yield Notice("Stalled", stalled, warning=True)
+
+
+def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
+    if after.status.stop and not before.status.stop:
+        early = after.status.stop.epoch is not None
+        yield Notice("TrialEarlyStopped" if early else "TrialStopped", after.status.stop.message, after.name)
+    elif after.phase is not before.phase and after.phase in _TOLD:
+        reason, warning = _TOLD[after.phase]
+        yield Notice(reason, _sentence(after), after.name, warning=warning)
+    if after.status.would_stop and not before.status.would_stop:
+        yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after.name)
+    if after.phase is not before.phase and after.phase.is_final and (missing := after.curve.missing()):
+        yield Notice(
+            "EpochsMissing",
+            f"{len(missing)} of {len(missing) + len(after.curve)} epochs are not known, the first is {missing[0]}",
+            after.name,
+            warning=True,
+        )
+    if after.status.attempt != before.status.attempt:
+        failed = after.status.failures != before.status.failures
+        yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after.name, warning=True)
+    reading = snapshot.reading(before)
+    conflicts = before.curve.conflicts(reading.curve) if reading else ()
+    if conflicts:
+        epoch, value = conflicts[0]
+        yield Notice(
+            "MeasurementChanged",
+            f"epoch {epoch} was reported again as {value:.6g}; the first value stays",
+            before.name,
+            warning=True,
+        )
+
+
+_TOLD = {
+    TrialPhase.RUNNING: ("TrialStarted", False),
+    TrialPhase.COMPLETED: ("TrialCompleted", False),
+    TrialPhase.FAILED: ("TrialFailed", True),
+}
+
+
+def _sentence(trial: Trial) -> str:
+    status = trial.status
+    if trial.phase is TrialPhase.RUNNING:
+        return f"attempt {status.attempt} started training"
+    if trial.phase is TrialPhase.COMPLETED:
+        return f"objective {trial.objective:.6g} after {len(status.curve)} epochs, {status.training_seconds} s"
+    return status.message or status.reason or ""

@@ -1,0 +1,134 @@
+"""Sums a job up: counts, the best trial, the bill and the conditions, as `kubectl get tuningjobs` shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.conditions import Condition, ConditionType
+from tuning_operator.core.model.job import JobPhase
+from tuning_operator.core.model.ranking import best_trial, overall_best
+from tuning_operator.core.stopping.savings import savings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tuning_operator.core.decide import Decision
+    from tuning_operator.core.model.job import CompletionReason
+    from tuning_operator.core.model.parent import BestTrial
+    from tuning_operator.core.model.snapshot import Snapshot
+    from tuning_operator.core.model.trial import Trial, TrialPhase
+    from tuning_operator.core.stopping.savings import Savings
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What the status of a HyperparameterTuningJob says.
+
+    Attributes:
+        overall_best: The best of its own and its parents' trials, where these are worth as much as its own.
+        newest: The trial that was suggested last.
+        total_training_seconds: The bill: run time of the training containers of all trials.
+        idle: How long the job had ended before it was resumed.
+    """
+
+    now: datetime
+    observed_generation: int
+    seed: int
+    phase: JobPhase
+    conditions: Mapping[str, Condition]
+    start_time: datetime | None
+    completion_time: datetime | None
+    completion_reason: CompletionReason | None
+    message: str
+    max_trials: int
+    phases: Mapping[TrialPhase, int]
+    without_objective: int
+    best: Trial | None
+    newest: Trial | None
+    total_training_seconds: int
+    idle: timedelta
+    early_stopping: Savings | None
+    overall_best: BestTrial | None = None
+
+    @property
+    def ended(self) -> int:
+        """Number of trials that have ended."""
+        return sum(count for phase, count in self.phases.items() if phase.is_final)
+
+
+def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
+    """Return the job's status after a decision."""
+    job, trials = snapshot.job, decision.trials
+    may_start = snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not snapshot.awaits_parents
+    return JobStatus(
+        now=snapshot.now,
+        observed_generation=job.generation,
+        seed=job.seed,
+        phase=decision.phase,
+        conditions=_conditions(snapshot, decision),
+        start_time=job.start_time or (snapshot.now if may_start else None),
+        completion_time=(job.completion_time or snapshot.now) if decision.phase.is_final else None,
+        completion_reason=decision.completion.reason if decision.completion else None,
+        message=decision.completion.message if decision.completion else "",
+        max_trials=job.spec.limits.max_trials,
+        phases=Counter(trial.phase for trial in trials),
+        without_objective=sum(trial.phase.is_final and trial.objective is None for trial in trials),
+        best=best_trial(job, trials),
+        newest=max(trials, default=None, key=lambda trial: trial.number),
+        total_training_seconds=sum(trial.status.training_seconds for trial in trials),
+        idle=job.idle + _rest(snapshot, decision),
+        early_stopping=savings(job, trials),
+        overall_best=overall_best(job, trials, snapshot.parents),
+    )
+
+
+def _rest(snapshot: Snapshot, decision: Decision) -> timedelta:
+    """How long the job had ended, if it is resumed now."""
+    ended = snapshot.job.completion_time
+    return snapshot.now - ended if ended and not decision.phase.is_final else timedelta()
+
+
+def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
+    conditions = {**snapshot.job.conditions, **snapshot.conditions}
+    if snapshot.job.spec.suspend:
+        conditions[ConditionType.SUSPENDED] = Condition(
+            ConditionType.SUSPENDED, "True", "SuspendedByUser", "spec.suspend is true"
+        )
+    elif ConditionType.SUSPENDED in conditions:
+        conditions[ConditionType.SUSPENDED] = Condition(
+            ConditionType.SUSPENDED, "False", "Resumed", "spec.suspend is false"
+        )
+    if (
+        ConditionType.QUOTA_EXCEEDED in conditions
+        and ConditionType.QUOTA_EXCEEDED not in snapshot.conditions
+        and not decision.create_pods
+    ):
+        conditions[ConditionType.QUOTA_EXCEEDED] = Condition(
+            ConditionType.QUOTA_EXCEEDED, "False", "NoPodWaits", "no Pod waits for quota"
+        )
+    if decision.stalled:
+        conditions[ConditionType.STALLED] = Condition(
+            ConditionType.STALLED, "True", "NoTrialSucceeded", decision.stalled
+        )
+    elif ConditionType.STALLED in conditions:
+        conditions[ConditionType.STALLED] = Condition(
+            ConditionType.STALLED, "False", "NotStalled", "failures hold no trial back any more"
+        )
+    if decision.completion and decision.phase.is_final:
+        kind = _ENDS[decision.phase]
+        conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
+    else:
+        past = [kind for kind in _ENDS.values() if kind in conditions]
+        conditions |= {kind: Condition(kind, "False", "Resumed", "the job goes on after an edit") for kind in past}
+    return conditions
+
+
+_ENDS = {
+    JobPhase.COMPLETED: ConditionType.COMPLETE,
+    JobPhase.STOPPED: ConditionType.STOPPED,
+    JobPhase.FAILED: ConditionType.FAILED,
+}

@@ -1,0 +1,57 @@
+"""Applies the early stopping rule to the running trials: stops them or, in a dry run, records that it would have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.stopping import rule_for
+
+if TYPE_CHECKING:
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import StopDecision, Trial
+
+
+def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
+    """Return the trials with what the rule says now; the first decision about a trial stands."""
+    config = job.spec.hyperband or job.spec.early_stopping
+    dry_run = job.spec.early_stopping.dry_run
+    if all(trial.phase is not TrialPhase.RUNNING for trial in trials):
+        return trials
+    known = tuple(map(_as_if_stopped, trials)) if dry_run else trials
+    rule = rule_for(config, job.spec.objective.goal, known)
+    longest = max((trial.curve.span for trial in known if trial.phase is TrialPhase.COMPLETED), default=math.inf)
+
+    def verdict(trial: Trial) -> Trial:
+        # Stopping would save nothing. How long a trial of Hyperband trains is known, whatever others did.
+        span, hyperband = trial.curve.span, job.spec.hyperband
+        about_to_end = span == hyperband.max_resource if hyperband else span >= longest
+        if trial.phase is not TrialPhase.RUNNING or about_to_end or (dry_run and trial.status.would_stop):
+            return trial
+        stop = rule(trial)
+        if stop is None:
+            return trial
+        return _with_record(trial, stop) if dry_run else with_stop(trial, stop)
+
+    return tuple(map(verdict, trials))
+
+
+def with_stop(trial: Trial, stop: StopDecision) -> Trial:
+    """The trial with the decision to stop it."""
+    status = replace(trial.status, phase=TrialPhase.STOPPING, stop=stop, reason=stop.reason, message=stop.message)
+    return replace(trial, status=status)
+
+
+def _with_record(trial: Trial, would_stop: StopDecision) -> Trial:
+    return replace(trial, status=replace(trial.status, would_stop=would_stop))
+
+
+def _as_if_stopped(trial: Trial) -> Trial:
+    """How the rule would know a trial if it had been stopped, so that a dry run decides as a real one would."""
+    stop = trial.status.would_stop
+    if stop is None or stop.epoch is None:
+        return trial
+    curve = trial.curve.until(stop.epoch)
+    return replace(trial, status=replace(trial.status, phase=TrialPhase.EARLY_STOPPED, curve=curve))

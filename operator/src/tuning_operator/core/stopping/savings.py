@@ -1,0 +1,130 @@
+"""Sums up what early stopping saves, and after a dry run what it would have saved and lost. Estimates, for people.
+
+A stopped trial saves the epochs that it is short of the completed trials' median length (with Hyperband, of what a
+trial spends at most). An epoch costs the seconds
+that it took this trial on average, but no more than it took the completed ones: what is stopped soon has spent much of
+its time on starting.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.early_stopping import EarlyStoppingType
+from tuning_operator.core.model.ranking import best_trial
+from tuning_operator.core.model.trial import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What it saves to stop a number of trials."""
+
+    trials: int
+    epochs: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a dry run shows.
+
+    Attributes:
+        would_miss_best: Whether the best trial so far would have been stopped; None while no trial has ended that
+            would have been.
+    """
+
+    saving: Saving
+    would_miss_best: bool | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What early stopping does for a job; `dry_run` is None for a job that never had one."""
+
+    stopped: Saving
+    dry_run: DryRun | None
+
+
+def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
+    """Return what early stopping saves; None for a job that never had any."""
+    config = job.spec.early_stopping
+    stopped = [trial for trial in trials if trial.phase is TrialPhase.EARLY_STOPPED]
+    tried = [trial for trial in trials if trial.status.would_stop]
+    if config.type is EarlyStoppingType.OFF and not stopped and not tried:
+        return None
+    usual = _Usual.of(job, trials)
+    return Savings(
+        stopped=usual.saving((trial, usual.length - trial.curve.span) for trial in stopped),
+        dry_run=_dry_run(job, trials, tried, usual) if config.dry_run or tried else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """A whole trial's length in epochs, and the completed ones' median seconds an epoch, if there are any."""
+
+    length: float
+    pace: float | None
+
+    @classmethod
+    def of(cls, job: Job, trials: Iterable[Trial]) -> _Usual:
+        completed = [trial for trial in trials if trial.phase is TrialPhase.COMPLETED and trial.curve]
+        length = statistics.median([trial.curve.span for trial in completed] or [0])
+        pace = statistics.median(_pace(trial) for trial in completed) if completed else None
+        return cls(job.spec.hyperband.max_resource if job.spec.hyperband else length, pace)
+
+    def saving(self, parts: Iterable[tuple[Trial, float]]) -> Saving:
+        """Add up what it saves that these trials do not train so many epochs each."""
+        known = [(trial, max(0.0, epochs)) for trial, epochs in parts]
+        return Saving(
+            len(known),
+            round(sum(epochs for _, epochs in known)),
+            round(sum(epochs * self._seconds_per_epoch(trial) for trial, epochs in known)),
+        )
+
+    def _seconds_per_epoch(self, trial: Trial) -> float:
+        """The trial's own, if it has ended, but no more than usual."""
+        own = [_pace(trial)] if trial.phase.is_final else []
+        return min(own if self.pace is None else [*own, self.pace], default=0.0)
+
+
+def _pace(trial: Trial) -> float:
+    return trial.status.training_seconds / max(1, trial.curve.span)
+
+
+def _dry_run(job: Job, trials: Sequence[Trial], tried: Sequence[Trial], usual: _Usual) -> DryRun:
+    saving = usual.saving((trial, _epochs_after_decision(trial, usual)) for trial in tried)
+    told = f"dry run: {len(tried)} of {len(trials)} trials would have been stopped"
+    best = best_trial(job, trials)
+    if best is None or not any(trial.phase.is_final for trial in tried):
+        return DryRun(saving, None, told)
+    kept = best_trial(job, [trial for trial in trials if not trial.status.would_stop])
+    if best.status.would_stop is None or (kept and kept.objective == best.objective):
+        return DryRun(saving, would_miss_best=False, message=f"{told}; the best, {_with_objective(kept)}, would not")
+    return DryRun(
+        saving,
+        would_miss_best=True,
+        message=f"{told}, among them the best, {_with_objective(best)}, at epoch {best.status.would_stop.epoch};"
+        f" the best would have been {_with_objective(kept)}",
+    )
+
+
+def _with_objective(trial: Trial | None) -> str:
+    return f"{trial.name} ({trial.objective:.6g})" if trial else "none"
+
+
+def _epochs_after_decision(trial: Trial, usual: _Usual) -> float:
+    """What a trial has trained since it would have been stopped, or is going to train."""
+    stop = trial.status.would_stop
+    known = trial.curve.until(stop.epoch).span if stop and stop.epoch is not None else trial.curve.span
+    has_run_out = trial.phase.is_final and trial.phase is not TrialPhase.EARLY_STOPPED
+    return (trial.curve.span if has_run_out else max(usual.length, trial.curve.span)) - known

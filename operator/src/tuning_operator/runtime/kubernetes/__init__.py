@@ -1,0 +1,1 @@
+"""The API server: requests, the kinds of its refusals, Events."""

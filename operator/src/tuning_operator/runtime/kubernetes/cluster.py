@@ -1,0 +1,225 @@
+"""Reads and writes of the API server: raw JSON through the official asyncio client, at a bounded rate.
+
+Lists and gets carry no resource version, so that they are never stale.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import aiohttp
+from aiolimiter import AsyncLimiter
+from kubernetes.aio import client, config
+from kubernetes.aio.client.exceptions import ApiException
+
+from tuning_operator.api import names
+from tuning_operator.runtime import metrics
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Body = dict[str, Any]
+
+REQUEST_TIMEOUT = 30.0
+PAGE = 500
+_JSON, _MERGE_PATCH = "application/json", "application/merge-patch+json"
+
+
+async def load_configuration() -> client.Configuration:
+    """Configure the client from the Pod's service account, else from KUBECONFIG."""
+    configuration = client.Configuration()
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        config.load_incluster_config(client_configuration=configuration)
+    else:
+        await config.load_kube_config(client_configuration=configuration)
+    return configuration
+
+
+class Cluster:
+    """The API server, as far as this operator uses it."""
+
+    def __init__(self, configuration: client.Configuration, qps: float, burst: int) -> None:
+        self._client = client.ApiClient(configuration)
+        self._limiter = AsyncLimiter(burst, burst / qps)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def get_job(self, namespace: str, name: str) -> Body:
+        """Read a HyperparameterTuningJob."""
+        return await self._request("GET", _custom(namespace, names.JOB_PLURAL, name))
+
+    async def delete_job(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete a job, and by garbage collection all that belongs to it, if it has not changed since it was read."""
+        await self._delete_as_seen(_custom(namespace, names.JOB_PLURAL, name), uid, version)
+
+    async def list_jobs(self, namespace: str | None) -> list[Body]:
+        """List the jobs of a namespace, or of all."""
+        return await self._list(_custom(namespace, names.JOB_PLURAL), {})
+
+    async def list_trials(self, namespace: str, job: str) -> list[Body]:
+        """List the TuningTrials with a job's label; they may belong to an earlier job of the same name."""
+        return await self._list(_custom(namespace, names.TRIAL_PLURAL), _of_job(job))
+
+    async def list_pods(self, namespace: str, job: str) -> list[Body]:
+        """List the Pods with a job's label."""
+        return await self._list(_pods(namespace), _of_job(job))
+
+    async def get_pod(self, namespace: str, name: str) -> Body:
+        """Read a Pod."""
+        return await self._request("GET", _pods(namespace, name))
+
+    async def list_batch_jobs(self, namespace: str, job: str) -> list[Body]:
+        """List the batch Jobs with a job's label."""
+        return await self._list(_batch_jobs(namespace), _of_job(job))
+
+    async def get_batch_job(self, namespace: str, name: str) -> Body:
+        """Read a batch Job."""
+        return await self._request("GET", _batch_jobs(namespace, name))
+
+    async def create_batch_job(self, namespace: str, body: Body) -> Body:
+        """Create a batch Job; its Pods follow."""
+        return await self._request("POST", _batch_jobs(namespace), query={"fieldValidation": "Strict"}, body=body)
+
+    async def delete_batch_job(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete a batch Job, which stays until its Pods are gone; as `delete_pod` does."""
+        await self._delete_as_seen(_batch_jobs(namespace, name), uid, version, propagationPolicy="Foreground")
+
+    async def get_service(self, namespace: str, name: str) -> Body:
+        """Read a Service."""
+        return await self._request("GET", f"/api/v1/namespaces/{namespace}/services/{name}")
+
+    async def create_service(self, namespace: str, body: Body) -> Body:
+        """Create a Service."""
+        return await self._request("POST", f"/api/v1/namespaces/{namespace}/services", body=body)
+
+    async def get_trial(self, namespace: str, name: str) -> Body:
+        """Read a TuningTrial."""
+        return await self._request("GET", _custom(namespace, names.TRIAL_PLURAL, name))
+
+    async def create_trial(self, namespace: str, body: Body) -> Body:
+        """Create a TuningTrial."""
+        return await self._request("POST", _custom(namespace, names.TRIAL_PLURAL), body=body)
+
+    async def create_pod(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+        """Create a Pod; unknown fields are refused, since a misspelt one would silently do nothing."""
+        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
+        return await self._request("POST", _pods(namespace), query=query, body=body)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete a Pod; one that is gone is what was wanted.
+
+        One that has changed since it was read is a conflict: it may have ended by itself meanwhile.
+        """
+        await self._delete_as_seen(_pods(namespace, name), uid, version)
+
+    async def patch_job_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
+        """Replace fields of a job's status, if the job has not changed since it was read."""
+        return await self._patch_status(_custom(namespace, names.JOB_PLURAL, name), status, version)
+
+    async def patch_trial_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
+        """Replace fields of a trial's status, if the trial has not changed since it was read."""
+        return await self._patch_status(_custom(namespace, names.TRIAL_PLURAL, name), status, version)
+
+    async def create_event(self, namespace: str, body: Body) -> None:
+        """Create an Event; one that exists already says the same."""
+        try:
+            await self._request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
+        except ApiError as error:
+            if error.kind is not ErrorKind.ALREADY_EXISTS:
+                raise
+
+    async def _delete_as_seen(self, path: str, uid: str, version: str, **options: str) -> None:
+        seen = {"uid": uid, "resourceVersion": version}
+        try:
+            await self._request("DELETE", path, body={"preconditions": seen, **options})
+        except ApiError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+
+    async def _patch_status(self, path: str, status: Body, version: str) -> Body:
+        patch = {"metadata": {"resourceVersion": version}, "status": status}
+        return await self._request("PATCH", f"{path}/status", body=patch, content_type=_MERGE_PATCH)
+
+    async def _list(self, path: str, query: Mapping[str, str]) -> list[Body]:
+        items: list[Body] = []
+        page: dict[str, str] = {"limit": str(PAGE)}
+        while True:
+            answer = await self._request("GET", path, query={**query, **page})
+            items += answer["items"]
+            token = answer["metadata"].get("continue")
+            if not token:
+                return items
+            page["continue"] = token
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        content_type: str = _JSON,
+    ) -> Body:
+        """Send one request and return the JSON of the answer.
+
+        Raises:
+            ApiError: The server refused, or did not answer in time.
+        """
+        try:
+            async with self._limiter:
+                return await self._send(method, path, query or {}, body, content_type)
+        except ApiError as error:
+            metrics.API_ERRORS.labels(error.kind).inc()
+            raise
+
+    async def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Body | None, content_type: str
+    ) -> Body:
+        headers = {"Accept": _JSON, "Content-Type": content_type}
+        try:
+            _, url, headers, sent, _ = await self._client.param_serialize(
+                method,
+                f"{path}?{urlencode(query)}",
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._client.call_api(
+                method, url, header_params=headers, body=sent, _request_timeout=REQUEST_TIMEOUT
+            )
+            text = (await response.read()).decode()
+        except RecursionError as error:
+            raise ApiError(ErrorKind.INVALID, "the object is nested too deeply to be sent") from error
+        except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
+            raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: {error!r}") from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise classify(response.status, text)
+        try:
+            answer: Body = json.loads(text)
+        except ValueError as error:
+            raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: the answer is no JSON") from error
+        return answer
+
+
+def _custom(namespace: str | None, plural: str, name: str | None = None) -> str:
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{names.API_VERSION}{scope}/{plural}" + (f"/{name}" if name else "")
+
+
+def _pods(namespace: str, name: str | None = None) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods" + (f"/{name}" if name else "")
+
+
+def _batch_jobs(namespace: str, name: str | None = None) -> str:
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs" + (f"/{name}" if name else "")
+
+
+def _of_job(job: str) -> dict[str, str]:
+    return {"labelSelector": f"{names.LABEL_JOB}={job}"}

@@ -1,0 +1,51 @@
+"""Posts Events, each once. An Event is a courtesy: when it cannot be posted the work goes on."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tuning_operator.api.events import build_events
+from tuning_operator.api.names import JOB_KIND
+from tuning_operator.runtime.kubernetes.errors import ApiError
+
+if TYPE_CHECKING:
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.report.notices import Notice
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 4096
+
+
+class EventRecorder:
+    """Posts the Events of notices and remembers which it has posted."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._instance = socket.gethostname()
+        self._posted: OrderedDict[str, None] = OrderedDict()
+
+    async def record(self, notice: Notice, job: Job, trial: Trial | None) -> None:
+        """Log a notice and post its Events, unless that has been done."""
+        for body in build_events(notice, job, trial, datetime.now(UTC), self._instance):
+            name = body["metadata"]["name"]
+            if name in self._posted:
+                continue
+            try:
+                await self._cluster.create_event(job.namespace, body)
+            except ApiError as error:
+                logger.warning(
+                    "job %s/%s: %s: %s (no Event: %s)", job.namespace, job.name, notice.reason, body["note"], error
+                )
+                continue
+            if body["regarding"]["kind"] == JOB_KIND:
+                logger.info("job %s/%s: %s: %s", job.namespace, job.name, notice.reason, body["note"])
+            self._posted[name] = None
+            if len(self._posted) > REMEMBERED:
+                self._posted.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Prometheus: questions, answers, and what is known from them."""

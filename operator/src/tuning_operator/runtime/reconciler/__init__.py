@@ -1,0 +1,1 @@
+"""A pass over one job: observe, decide, commit, act."""

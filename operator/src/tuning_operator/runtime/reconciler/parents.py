@@ -1,0 +1,82 @@
+"""Reads the jobs that others start from, and keeps what they have found.
+
+A parent's trials are read once, when it has ended. They stay known when it is deleted, as long as this process lives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tuning_operator.api import names
+from tuning_operator.api.job import parse_job
+from tuning_operator.api.jobspec import InvalidJobError
+from tuning_operator.api.trial import InvalidTrialError, parse_trial
+from tuning_operator.core.lifecycle.parents import inherit, missing, obstacle
+from tuning_operator.core.model.parent import Obstacle, Parent
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.queue import JobKey
+
+
+class Parents:
+    """The parents of all jobs that have some."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[JobKey, tuple[str, dict[str, Parent]]] = {}
+
+    async def read(self, key: JobKey, job: Job, trials: Sequence[Trial]) -> tuple[Parent, ...]:
+        """Return a job's parents; they are looked at anew when a trial may be added, which is to learn from them.
+
+        Raises:
+            ApiError: The API server could not be asked.
+        """
+        if not job.spec.parents or (job.phase.is_final and not job.is_edited):
+            self.forget(key)
+            return ()
+        uid, known = self._known.get(key, ("", {}))
+        if uid != job.uid:
+            known = {}
+        if not known or _may_add(job, trials):
+            known = {name: await self._look(job, known.get(name, Parent(name))) for name in job.spec.parents}
+            self._known[key] = job.uid, known
+        return tuple(known.values())
+
+    def forget(self, key: JobKey) -> None:
+        """Drop what is known of a job's parents."""
+        self._known.pop(key, None)
+
+    async def _look(self, job: Job, known: Parent) -> Parent:
+        name = known.name
+        try:
+            parent = parse_job(await self._cluster.get_job(job.namespace, name)).job
+            if parent.deleting:
+                return replace(known, obstacle=missing(name))
+            problem = obstacle(job, parent)
+            if problem:
+                return replace(known, obstacle=problem)
+            if (known.uid, known.ended) == (parent.uid, parent.completion_time):
+                return replace(known, obstacle=None) if known.learned else known
+            bodies = await self._cluster.list_trials(job.namespace, name)
+            own = (body for body in bodies if names.is_owned_by(body, parent.uid))
+            return inherit(job, parent, [parse_trial(body, parent.spec.space) for body in own])
+        except ApiError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            return replace(known, obstacle=missing(name))
+        except (InvalidJobError, InvalidTrialError) as error:
+            cause = f"parent {name} is not understood: {error}"
+            return replace(known, obstacle=Obstacle("ParentInvalid", cause, "create the job anew without this parent"))
+
+
+def _may_add(job: Job, trials: Sequence[Trial]) -> bool:
+    limits = job.spec.limits
+    unfinished = sum(not trial.phase.is_final for trial in trials)
+    return not job.spec.suspend and unfinished < limits.max_parallel_trials and len(trials) < limits.max_trials
