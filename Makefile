@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include tests/cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk examples/demo.mk examples/experiment.mk tests/faults/faults.mk tests/soak/soak.mk
+include cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 
@@ -38,7 +38,7 @@ lint: venv
 	@$(VENV)/bin/ruff check --quiet .
 
 types: venv
-	@$(VENV)/bin/mypy operator/src trainer/src client/src tests examples docs
+	@$(VENV)/bin/mypy operator/src trainer/src client/src cluster benchmarks demo experiment tests docs
 
 imports: venv
 	@$(VENV)/bin/lint-imports

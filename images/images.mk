@@ -4,7 +4,7 @@
 IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer sidecar prometheus))
 
 images: images-build cluster ## build the images and load them into the test cluster, started if need be
-	@$(PYTHON) -m tests.cluster load $(IMAGES)
+	@$(PYTHON) -m cluster load $(IMAGES)
 
 # BASE=IMAGE builds on that image; TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes torch without GPU support.
 images-build: packages

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.cluster import paths
-from tests.cluster.process import environment as clean_environment
+from cluster import paths
+from cluster.process import environment as clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client, config
 
-from tests.cluster.controlplane import ControlPlane
-from tests.waiting import wait_until
-from tests.zygote import Zygote
+from cluster.controlplane import ControlPlane
+from cluster.waiting import wait_until
+from cluster.zygote import Zygote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.controlplane import KubectlError
+from cluster.waiting import wait_until
 from tests.api.chart import CHART, PROMETHEUS, helm, values_flags
 from tests.api.crd_cases import good_job, merge
-from tests.cluster.controlplane import KubectlError
-from tests.waiting import wait_until
 from tuning_operator.api.batchjobs import build_batch_job, build_service
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod
@@ -24,7 +24,7 @@ from tuning_operator.core.suggest import Source, Suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.controlplane import ControlPlane
     from tuning_operator.core.space import Value
 
 pytestmark = pytest.mark.api

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import yaml
 
+from cluster.api import Api
+from cluster.controlplane import ControlPlane, KubectlError
+from cluster.release import PROMETHEUS_MANIFEST
+from cluster.waiting import wait_until
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
 from tests.api.crd_cases import good_job
-from tests.cluster.api import Api
-from tests.cluster.controlplane import ControlPlane, KubectlError
-from tests.cluster.release import PROMETHEUS_MANIFEST
-from tests.waiting import wait_until
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod
 from tuning_operator.core.model.trial import Trial

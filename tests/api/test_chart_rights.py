@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.api import Api
+from cluster.controlplane import ControlPlane
+from cluster.operators import GROUP, METRIC, Cluster, job_manifest, start_operator
+from cluster.played_kubelet import Kubelet, Training
+from cluster.prometheus import Prometheus
+from cluster.waiting import wait_until
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
-from tests.api.operator.harness import GROUP, METRIC, Cluster, job_manifest, start_operator
-from tests.api.operator.kubelet import Kubelet, Training
-from tests.cluster.api import Api
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.prometheus import Prometheus
-from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.zygote import Zygote
+    from cluster.zygote import Zygote
 
 pytestmark = pytest.mark.api
 

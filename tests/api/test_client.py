@@ -24,7 +24,7 @@ from tuning_client import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.controlplane import ControlPlane
 
 pytestmark = pytest.mark.api
 

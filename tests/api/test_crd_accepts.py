@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.controlplane import KubectlError
 from tests.api.crd_cases import good_job, load
-from tests.cluster.controlplane import KubectlError
 from tuning_operator.api.job import parse_job
 
 if TYPE_CHECKING:
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.controlplane import ControlPlane
 
 pytestmark = pytest.mark.api
 

@@ -24,7 +24,7 @@ from tuning_operator.core.stopping.savings import DryRun, Saving, Savings
 from tuning_operator.core.suggest import Source, Suggestion
 
 if TYPE_CHECKING:
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.controlplane import ControlPlane
 
 pytestmark = pytest.mark.api
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.controlplane import KubectlError
 from tests.api.crd_cases import good_job, load
-from tests.cluster.controlplane import KubectlError
 
 if TYPE_CHECKING:
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.controlplane import ControlPlane
 
 pytestmark = pytest.mark.api
 

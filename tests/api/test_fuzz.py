@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.api import Api
+from cluster.operators import GROUP, job_manifest
+from cluster.prometheus import Prometheus
 from tests.api.job_specs import SPECS
-from tests.api.operator.harness import GROUP, job_manifest
-from tests.cluster.api import Api
-from tests.cluster.prometheus import Prometheus
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.pods import build_pod

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from cluster.prometheus import Prometheus, Target
+from cluster.release import PROMETHEUS_MANIFEST
+from cluster.waiting import wait_until
 from tests.api.chart import CHART
-from tests.cluster.prometheus import Prometheus, Target
-from tests.cluster.release import PROMETHEUS_MANIFEST
-from tests.waiting import wait_until
 from tuning_operator.runtime.prometheus.client import Prometheus as Client
 
 if TYPE_CHECKING:

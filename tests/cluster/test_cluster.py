@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster import kubeconfig, paths
+from cluster import kubeconfig, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

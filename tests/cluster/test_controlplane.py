@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.controlplane import ControlPlane, KubectlError
-from tests.cluster.kubeconfig import require_test_context
-from tests.cluster.prometheus import Prometheus, Target
-from tests.waiting import wait_until
+from cluster.controlplane import ControlPlane, KubectlError
+from cluster.kubeconfig import require_test_context
+from cluster.prometheus import Prometheus, Target
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

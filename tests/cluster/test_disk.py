@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster import disk
+from cluster import disk
 
 if TYPE_CHECKING:
     from pathlib import Path

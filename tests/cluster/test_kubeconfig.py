@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster import kubeconfig
+from cluster import kubeconfig
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster import images, layers
+from cluster import images, layers
 
 if TYPE_CHECKING:
     from pathlib import Path

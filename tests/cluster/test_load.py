@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster import images, kubeconfig, layers, paths, runtime, store
+from cluster import images, kubeconfig, layers, paths, runtime, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

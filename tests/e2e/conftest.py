@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster import release
-from tests.cluster.tools import Tools
-from tests.e2e.harness import NAMESPACES, OPERATOR_NAMESPACE, Namespace, Operator
-from tests.e2e.recorder import Recorder
+from cluster import release
+from cluster.jobs import NAMESPACES, OPERATOR_NAMESPACE, Namespace, Operator
+from cluster.recorder import Recorder
+from cluster.tools import Tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

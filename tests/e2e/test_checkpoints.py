@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.cluster.release import ROOT
-from tests.waiting import wait_until
+from cluster.release import ROOT
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cluster.tools import Tools
-    from tests.e2e.harness import Namespace
+    from cluster.jobs import Namespace
+    from cluster.tools import Tools
 
 pytestmark = pytest.mark.e2e
 

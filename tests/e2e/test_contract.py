@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import job_manifest
+from cluster.jobs import job_manifest
 
 if TYPE_CHECKING:
-    from tests.e2e.harness import Namespace
+    from cluster.jobs import Namespace
 
 pytestmark = pytest.mark.e2e
 

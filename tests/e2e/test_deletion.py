@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import job_manifest
-from tests.waiting import wait_until
+from cluster.jobs import job_manifest
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.e2e.harness import Namespace, Operator
-    from tests.e2e.recorder import Recorder
+    from cluster.jobs import Namespace, Operator
+    from cluster.recorder import Recorder
 
 pytestmark = pytest.mark.e2e
 

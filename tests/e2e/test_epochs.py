@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster.release import PROMETHEUS_NAMESPACE
-from tests.e2e.harness import items, job_manifest
-from tests.waiting import wait_until
+from cluster.jobs import items, job_manifest
+from cluster.release import PROMETHEUS_NAMESPACE
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.cluster.tools import Tools
-    from tests.e2e.harness import Namespace
+    from cluster.jobs import Namespace
+    from cluster.tools import Tools
 
 pytestmark = pytest.mark.e2e
 

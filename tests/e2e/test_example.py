@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.cluster.release import ROOT
-from tests.e2e.harness import job_manifest
-from tests.waiting import wait_until
+from cluster.jobs import job_manifest
+from cluster.release import ROOT
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.e2e.harness import Namespace
-    from tests.e2e.recorder import Recorder
+    from cluster.jobs import Namespace
+    from cluster.recorder import Recorder
 
 pytestmark = pytest.mark.e2e
 

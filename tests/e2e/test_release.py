@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster.release import Release
-from tests.e2e.harness import OPERATOR_NAMESPACE, Namespace, job_manifest
-from tests.waiting import wait_until
+from cluster.jobs import OPERATOR_NAMESPACE, Namespace, job_manifest
+from cluster.release import Release
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.cluster.tools import Tools
-    from tests.e2e.harness import Operator
+    from cluster.jobs import Operator
+    from cluster.tools import Tools
 
 pytestmark = pytest.mark.e2e
 

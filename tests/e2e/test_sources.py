@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.cluster.release import ROOT
+from cluster.release import ROOT
 
 if TYPE_CHECKING:
-    from tests.e2e.harness import Namespace
+    from cluster.jobs import Namespace
 
 pytestmark = pytest.mark.e2e
 

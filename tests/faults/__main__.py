@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cluster.controlplane import ControlPlane
+from cluster.controlplane import ControlPlane
 from tests.faults.lab import RECOVERY_SECONDS, Lab, Result, failed
 from tests.faults.scenarios import reference, subset, sweep
 

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from tests.api.operator.harness import GROUP
+from cluster.operators import GROUP
 
 if TYPE_CHECKING:
     from tests.faults.proxy import Call

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from tests.api.operator.harness import METRIC
+from cluster.operators import METRIC
 from tests.faults.server import RefusedError
 
 if TYPE_CHECKING:

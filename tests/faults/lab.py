@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 from aiohttp import web
 
-from tests.api.operator.harness import GROUP
-from tests.cluster import kubeconfig
-from tests.cluster.ports import free_ports
-from tests.cluster.prometheus import Prometheus, Target
+from cluster import kubeconfig
+from cluster.operators import GROUP
+from cluster.ports import free_ports
+from cluster.prometheus import Prometheus, Target
+from cluster.zygote import Zygote
 from tests.faults.faults import Quiet
 from tests.faults.history import History
 from tests.faults.kubelet import NODE, Kubelet
@@ -28,13 +29,12 @@ from tests.faults.operators import Operator
 from tests.faults.proxy import Proxy, kubernetes_call, prometheus_call
 from tests.faults.script import Script, three_jobs
 from tests.faults.server import Server
-from tests.zygote import Zygote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.controlplane import ControlPlane
     from tests.faults.server import Body
 
 RECOVERY_SECONDS = 10.0

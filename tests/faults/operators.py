@@ -8,13 +8,13 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from tests.cluster.ports import free_ports
+from cluster.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.zygote import Child, Zygote
+    from cluster.zygote import Child, Zygote
 
 RESTART_SECONDS = 0.1
 

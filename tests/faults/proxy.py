@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from tests.cluster.ports import free_ports
+from cluster.ports import free_ports
 
 if TYPE_CHECKING:
     import asyncio

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.api.operator.harness import job_manifest
+from cluster.operators import job_manifest
 from tests.faults.kubelet import Training
 
 if TYPE_CHECKING:

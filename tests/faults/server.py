@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
-from tests.api.operator.harness import GROUP
+from cluster.operators import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

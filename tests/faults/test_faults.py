@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.controlplane import ControlPlane
+from cluster.controlplane import ControlPlane
 from tests.faults.__main__ import CRDS, play_all
 from tests.faults.lab import Lab, Result
 from tests.faults.scenarios import reference, subset

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.api.operator.harness import METRIC, Cluster, job_manifest, start_operator
-from tests.api.operator.kubelet import Kubelet, Training
-from tests.cluster.api import Api
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.prometheus import Prometheus
+from cluster.api import Api
+from cluster.controlplane import ControlPlane
+from cluster.operators import METRIC, Cluster, job_manifest, start_operator
+from cluster.played_kubelet import Kubelet, Training
+from cluster.prometheus import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.operator.harness import METRIC, Cluster, operator_process, start_operator
-from tests.api.operator.kubelet import Kubelet, Training
-from tests.cluster.api import Api
-from tests.cluster.prometheus import Prometheus
+from cluster.api import Api
+from cluster.operators import METRIC, Cluster, operator_process, start_operator
+from cluster.played_kubelet import Kubelet, Training
+from cluster.prometheus import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from tests.cluster.controlplane import ControlPlane
-    from tests.cluster.process import Process
-    from tests.zygote import Zygote
+    from cluster.controlplane import ControlPlane
+    from cluster.process import Process
+    from cluster.zygote import Zygote
 
 
 @dataclass

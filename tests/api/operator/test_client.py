@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.operator.harness import METRIC
-from tests.api.operator.kubelet import Training
-from tests.waiting import wait_until
+from cluster.operators import METRIC
+from cluster.played_kubelet import Training
+from cluster.waiting import wait_until
 from tuning_client import ContinuousParameter, Estimator, HyperparameterTuner, Session
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.api.operator.harness import GROUP, METRIC, Cluster, start_operator
-from tests.api.operator.kubelet import Kubelet, Training
-from tests.cluster.prometheus import Prometheus
-from tests.waiting import wait_until
+from cluster.operators import GROUP, METRIC, Cluster, start_operator
+from cluster.played_kubelet import Kubelet, Training
+from cluster.prometheus import Prometheus
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.cluster.controlplane import ControlPlane
-    from tests.zygote import Zygote
+    from cluster.controlplane import ControlPlane
+    from cluster.zygote import Zygote
 
 # One operator for the module, so all of it has to run in one process.
 pytestmark = [pytest.mark.api, pytest.mark.xdist_group("examples")]

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.operator.harness import GROUP, METRIC, Cluster, is_healthy, job_manifest, metrics_page, start_operator
-from tests.api.operator.kubelet import NEVER, Kubelet, Training
-from tests.cluster.api import Api
-from tests.cluster.prometheus import Prometheus
-from tests.waiting import wait_until
+from cluster.api import Api
+from cluster.operators import GROUP, METRIC, Cluster, is_healthy, job_manifest, metrics_page, start_operator
+from cluster.played_kubelet import NEVER, Kubelet, Training
+from cluster.prometheus import Prometheus
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.cluster.controlplane import ControlPlane
-    from tests.cluster.process import Process
-    from tests.zygote import Zygote
+    from cluster.controlplane import ControlPlane
+    from cluster.process import Process
+    from cluster.zygote import Zygote
 
 # One operator for the module, so all of it has to run in one process.
 pytestmark = [pytest.mark.api, pytest.mark.xdist_group("failures")]

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.operator.harness import GROUP, job_manifest
-from tests.api.operator.kubelet import Training
-from tests.waiting import wait_until
+from cluster.operators import GROUP, job_manifest
+from cluster.played_kubelet import Training
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cluster.api import Api
     from tests.api.operator.conftest import Lab
-    from tests.cluster.api import Api
 
 pytestmark = pytest.mark.api
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.operator.harness import job_manifest
-from tests.api.operator.kubelet import Training
-from tests.waiting import wait_until
+from cluster.operators import job_manifest
+from cluster.played_kubelet import Training
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cluster.controlplane import ControlPlane
+    from cluster.process import Process
     from tests.api.operator.conftest import Lab
-    from tests.cluster.controlplane import ControlPlane
-    from tests.cluster.process import Process
 
 pytestmark = pytest.mark.api
 

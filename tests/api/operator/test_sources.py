@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.operator.harness import METRIC, job_manifest
-from tests.api.operator.kubelet import Training
-from tests.waiting import wait_until
+from cluster.operators import METRIC, job_manifest
+from cluster.played_kubelet import Training
+from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.benchmarks.early_stopping import by_rule, measure
-from tests.benchmarks.early_stopping_rules import RULES
-from tests.benchmarks.early_stopping_tasks import OWN, Task, read_tasks
+from benchmarks.early_stopping import by_rule, measure
+from benchmarks.early_stopping_rules import RULES
+from benchmarks.early_stopping_tasks import OWN, Task, read_tasks
 from tuning_operator.core.model.curves import Goal
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.benchmarks.early_stopping_replay import Study, replay, studies
-from tests.benchmarks.early_stopping_rules import LITERAL, auto, median, never, product
-from tests.benchmarks.early_stopping_tasks import Task, read_tasks
+from benchmarks.early_stopping_replay import Study, replay, studies
+from benchmarks.early_stopping_rules import LITERAL, auto, median, never, product
+from benchmarks.early_stopping_tasks import Task, read_tasks
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.benchmarks.early_stopping_replay import Rule
+    from benchmarks.early_stopping_replay import Rule
 
 
 def noisy_task(goal: Goal) -> Task:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.benchmarks.stopped_trials import TOLD
-from tests.benchmarks.virtual_job import VirtualJob
+from benchmarks.stopped_trials import TOLD
+from benchmarks.virtual_job import VirtualJob
 from tests.unit.builders import SPACE, ended
 from tests.unit.core.test_stopping_replay import noisy_task
 from tuning_operator.core.model.curves import Goal
@@ -19,7 +19,7 @@ from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.suggest import SuggestRequest
 
 if TYPE_CHECKING:
-    from tests.benchmarks.early_stopping_tasks import Task
+    from benchmarks.early_stopping_tasks import Task
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster.ports import free_ports
+from cluster.ports import free_ports
 from tests.unit.docs.pages import ROOT, blocks, section
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.pods import build_pod

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from examples.experiment import plots
-from examples.experiment.pairs import pairs
-from examples.experiment.plan import EPOCH_SECONDS, EPOCHS, TRIALS, curves
-from examples.experiment.records import JobRecord, Kind, Stopping, load
-from examples.experiment.tables import with_tables
+from experiment import plots
+from experiment.pairs import pairs
+from experiment.plan import EPOCH_SECONDS, EPOCHS, TRIALS, curves
+from experiment.records import JobRecord, Kind, Stopping, load
+from experiment.tables import with_tables
 from tests.unit.docs.pages import ROOT
 
 DOCS = ROOT / "docs"
@@ -20,7 +20,7 @@ each_job = pytest.mark.parametrize("job", RECORDS, ids=lambda job: job.name)
 
 def test_the_tables_are_what_the_records_give() -> None:
     page = (DOCS / "experiment.md").read_text()
-    assert with_tables(page, RECORDS) == page, "run `python -m examples.experiment report`"
+    assert with_tables(page, RECORDS) == page, "run `python -m experiment report`"
 
 
 def test_at_least_three_seeds_and_all_lengths_were_run_both_ways() -> None:

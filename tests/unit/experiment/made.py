@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from examples.experiment.records import JobRecord, Kind, StopDecision, Stopping, TrialRecord
+from experiment.records import JobRecord, Kind, StopDecision, Stopping, TrialRecord
 
 BEGINNING = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from examples.experiment.pairs import Pair, best_so_far, end_delay, gap, pairs, undelayed
-from examples.experiment.records import Kind, Stopping
+from experiment.pairs import Pair, best_so_far, end_delay, gap, pairs, undelayed
+from experiment.records import Kind, Stopping
 from tests.unit.experiment.made import OFF, both, job, trial
 
 

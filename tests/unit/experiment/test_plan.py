@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from examples.experiment import plots, replay
-from examples.experiment.plan import CONFIG, EXAMPLE, Run, batches, config_map, curves, remaining
-from examples.experiment.records import Kind
+from experiment import plots, replay
+from experiment.plan import CONFIG, EXAMPLE, Run, batches, config_map, curves, remaining
+from experiment.records import Kind
 from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
 from tests.unit.experiment.made import both
 from tuning_operator.api.job import parse_job

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from examples.experiment.records import Kind, Stopping, load, read_record, save
+from experiment.records import Kind, Stopping, load, read_record, save
 from tests.unit.experiment.made import at, both, job, trial
 
 if TYPE_CHECKING:

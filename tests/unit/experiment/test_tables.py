@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from examples.experiment.records import Kind
-from examples.experiment.tables import crossover, reference, with_tables
+from experiment.records import Kind
+from experiment.tables import crossover, reference, with_tables
 from tests.unit.docs.pages import table
 from tests.unit.experiment.made import both
 

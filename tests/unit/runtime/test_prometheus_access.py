@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.cluster.certificates import Authority
+from cluster.certificates import Authority
 from tests.unit.docs.pages import ROOT
 from tests.unit.runtime.fakes import answer
 from tuning_operator.runtime.prometheus.answers import PrometheusError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from examples.experiment.plan import Run, batches
-from examples.experiment.records import Kind
+from experiment.plan import Run, batches
+from experiment.records import Kind
 from tests.unit.docs.test_pages import as_stored
 from tuning_operator.api.job import parse_job
 from tuning_operator.core.model.spec import Strategy

@@ -2,7 +2,7 @@
 
 If its gain from here to the end is drawn like those of `seen` completed trials, of which `sufficient` gained as much as
 it lacks, then the chance that it gains more is at most (sufficient + 1) in (seen + 1): its rank among them is any with
-the same chance. A trial that a rule picks out is not drawn like that; `tests/benchmarks/stop_chance.py` shows
+the same chance. A trial that a rule picks out is not drawn like that; `benchmarks/stop_chance.py` shows
 how the bound fares on recorded curves.
 """
 

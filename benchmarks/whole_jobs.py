@@ -1,0 +1,154 @@
+"""What early stopping does to whole jobs: best value against training cost, and what a stopped trial tells the model.
+
+    python -m benchmarks.whole_jobs [FOLDER …] [--seeds 10] [--json runs.jsonl]
+
+Jobs run in virtual time through the operator's own decisions and suggestions (`virtual_job.py`), on the curves of the
+folders; without any on those that the project has recorded itself. All variants of a job have the same seed. With
+`--json` every finished job is appended to the file, and a job that is in it already is not run again.
+
+regret: what the best objective falls short of the best recorded run, in units of (99th percentile - median of the
+task's last values). cost: epochs trained, in units of one full training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from benchmarks.early_stopping_tasks import OWN, read_tasks
+from benchmarks.stopped_trials import TOLD
+from benchmarks.virtual_job import VirtualJob
+from tuning_operator.core.model.early_stopping import EarlyStoppingType
+from tuning_operator.core.model.spec import Limits, Strategy
+
+if TYPE_CHECKING:
+    from benchmarks.early_stopping_tasks import Task
+
+    Record = dict[str, Any]
+
+OFF = "off"
+RANDOM = "off, random"
+RANDOM_AUTO = "auto, random"
+
+
+def run(task: Task, variant: str, seed: int, trials: int, parallel: int) -> Record:
+    """Run one job; `variant` is a name in TOLD, or without early stopping or model."""
+    job = VirtualJob(
+        task,
+        Limits(trials, parallel),
+        EarlyStoppingType.OFF if variant in {OFF, RANDOM} else EarlyStoppingType.AUTO,
+        seed,
+        told=TOLD.get(variant, TOLD["last value"]),
+        strategy=Strategy.RANDOM if variant in {RANDOM, RANDOM_AUTO} else Strategy.BAYESIAN,
+    )
+    job.run()
+    best, length = float(np.max(task.finals)), task.curves.shape[1]
+    return {
+        "task": task.name,
+        "variant": variant,
+        "seed": seed,
+        "trials": trials,
+        "parallel": parallel,
+        "regret": [(best - step.best) / task.scale for step in job.steps],
+        "cost": [step.epochs / length for step in job.steps],
+        "stopped": job.stopped,
+        "clock": job.clock / length,
+    }
+
+
+def report(records: list[Record]) -> None:
+    """Print, for each variant, the means over the tasks and what differs from the last value, paired by seed."""
+    by: dict[tuple[str, str], dict[int, Record]] = defaultdict(dict)
+    for record in records:
+        by[record["variant"], record["task"]][record["seed"]] = record
+    tasks = sorted({record["task"] for record in records})
+    print("\nvariant            saved  stopped  regret at the end, ± standard error   less what `last value` has")
+    for variant in dict.fromkeys(record["variant"] for record in records):
+        jobs = [job for task in tasks for job in by[variant, task].values()]
+        ends, error = _mean([_end(job) for job in jobs])
+        pairs = [
+            _end(job) - _end(by["last value", task][seed])
+            for task in tasks
+            for seed, job in by[variant, task].items()
+            if seed in by["last value", task]
+        ]
+        more, more_error = _mean(pairs)
+        saved = 1 - np.mean([job["cost"][-1] / job["trials"] for job in jobs])
+        stopped = np.mean([job["stopped"] for job in jobs])
+        print(
+            f"{variant:18} {100 * saved:5.1f}% {stopped:6.1f}   {ends:7.4f} ± {error:.4f}"
+            f"                      {more:+7.4f} ± {more_error:.4f}"
+        )
+    print("\nregret after so many full trainings' cost")
+    budgets = (2, 4, 6, 8, 10, 15, 20)
+    print(f"{'variant':18} " + " ".join(f"{budget:>7}" for budget in budgets))
+    for variant in dict.fromkeys(record["variant"] for record in records):
+        jobs = [job for task in tasks for job in by[variant, task].values()]
+        means = [np.mean([_after(job, budget) for job in jobs]) for budget in budgets]
+        print(f"{variant:18} " + " ".join(f"{mean:7.4f}" for mean in means))
+    print("tasks: " + ", ".join(f"{task} ({len(by[OFF, task])} jobs)" for task in tasks))
+
+
+def _end(job: Record) -> float:
+    return float(job["regret"][-1])
+
+
+def _after(job: Record, budget: float) -> float:
+    """The regret once so many full trainings' epochs were trained; before the first trial's end that of the first."""
+    known = [regret for cost, regret in zip(job["cost"], job["regret"], strict=True) if cost <= budget]
+    return float(known[-1] if known else job["regret"][0])
+
+
+def _mean(values: list[float]) -> tuple[float, float]:
+    if len(values) < 2:
+        return float(np.mean(values)) if values else np.nan, np.nan
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="*", default=[OWN], help="folders with learning curves (.npz)")
+    parser.add_argument("--tasks", nargs="+", help="only these (default: all)")
+    variants = [OFF, *TOLD, RANDOM, RANDOM_AUTO]
+    parser.add_argument("--variants", nargs="+", choices=variants, default=variants)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--parallel", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--checkpoints", type=int, default=30, help="thin longer curves to so many epochs")
+    parser.add_argument("--json", type=Path, help="file of finished jobs, one JSON object a line")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    tasks = [task for folder in arguments.folders for task in read_tasks(folder, arguments.checkpoints)]
+    chosen = [task for task in tasks if not arguments.tasks or task.name in arguments.tasks]
+    if not chosen:
+        parser.error(f"--tasks: none of {', '.join(task.name for task in tasks)}")
+    records = _read(arguments.json)
+    known = {(record["task"], record["variant"], record["seed"]) for record in records}
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        for task in chosen:
+            for variant in arguments.variants:
+                if (task.name, variant, seed) in known:
+                    continue
+                record = run(task, variant, seed, arguments.trials, arguments.parallel)
+                records.append(record)
+                if arguments.json:
+                    with arguments.json.open("a") as file:
+                        file.write(json.dumps(record) + "\n")
+    report(records)
+
+
+def _read(path: Path | None) -> list[Record]:
+    if path is None or not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+if __name__ == "__main__":
+    main()

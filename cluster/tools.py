@@ -1,0 +1,51 @@
+"""kubectl, helm and plain requests on the test cluster, whatever the user's own kubeconfig says."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cluster import paths
+from cluster.api import Api
+from cluster.kubeconfig import require_test_context
+
+_PROGRAMS = Path(__file__).parent
+
+
+class CommandError(RuntimeError):
+    """kubectl or helm failed; the message has its words."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Runs the cluster's own kubectl and helm."""
+
+    kubeconfig: Path
+
+    @classmethod
+    def for_test_cluster(cls) -> Tools:
+        """Raises `WrongContextError` when the kubeconfig is missing or not the test cluster's."""
+        require_test_context(paths.kubeconfig())
+        return cls(paths.kubeconfig())
+
+    @cached_property
+    def api(self) -> Api:
+        """The API server, for what is asked too often for a kubectl each time."""
+        return Api(self.kubeconfig)
+
+    def kubectl(self, *words: str | Path, stdin: str | None = None) -> str:
+        """Run kubectl and give its output; raises `CommandError` with its words when it fails."""
+        return self._run("kubectl", *words, stdin=stdin)
+
+    def helm(self, *words: str | Path) -> str:
+        """Run helm and give its output; raises `CommandError` with its words when it fails."""
+        return self._run("helm", *words)
+
+    def _run(self, program: str, *words: str | Path, stdin: str | None = None) -> str:
+        done = subprocess.run([_PROGRAMS / program, *words], input=stdin, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = done.stderr.strip() or done.stdout.strip()
+            raise CommandError(f"{program} {' '.join(map(str, words))} failed:\n{said}")
+        return done.stdout

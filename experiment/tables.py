@@ -1,0 +1,129 @@
+"""The tables of docs/experiment.md, from the records alone; pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from experiment.pairs import end_delay, gap, pairs, undelayed
+from experiment.records import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from experiment.pairs import Pair
+    from experiment.records import JobRecord
+
+_BLOCK = re.compile(r"(<!-- begin: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
+AWS = [
+    "Amazon SageMaker, 2018",
+    *("0.356", "0.353", "-0.003"),
+    *("168 min", "130 min", "23 %"),
+    *("113 min", "98 min", "13 %"),
+    *("6 of 20", "not told", "", ""),
+]
+"""Of the blog post that the page names; 2 h 48 min and 2 h 10 min, 1 h 53 min and 1 h 38 min in minutes."""
+
+
+def with_tables(page: str, records: Sequence[JobRecord]) -> str:
+    """The page with its tables made anew; each stands between two comments that name it."""
+    tables = {"reference": reference(records), "crossover": crossover(records)}
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{tables[block[2]]}\n{block[3]}", page)
+
+
+def reference(records: Sequence[JobRecord]) -> str:
+    """A row for each seed, their mean, and what AWS has told."""
+    found = pairs(records, Kind.REFERENCE)
+    columns: list[tuple[str, Callable[[Pair], float], str]] = [
+        ("best, Off", lambda pair: pair.off.best_value, ".4f"),
+        ("best, Auto", lambda pair: pair.auto.best_value, ".4f"),
+        ("difference", lambda pair: pair.gained, "+.4f"),
+        *_costs(),
+    ]
+    possible = [undelayed(pair.off) for pair in found]
+    rows = [
+        [f"seed {pair.off.seed}", *_cells(pair, columns), *_ends(pair), _number(rule.saved, ".0%"), f"{rule.lost:.4f}"]
+        for pair, rule in zip(found, possible, strict=True)
+    ]
+    spread = [_spread([value(pair) for pair in found], style) for _, value, style in columns]
+    stopped = _spread([len(pair.auto.stopped) for pair in found], ".1f")
+    trained = _spread([pair.epochs_saved for pair in found], ".0%")
+    saved, lost = _spread([rule.saved for rule in possible], ".0%"), _spread([rule.lost for rule in possible], ".4f")
+    rows += [["**mean**", *spread, stopped, f"{trained} not trained", saved, lost], AWS]
+    head = ["", *(name for name, _, _ in columns), "stopped", "epochs trained", "without delay", "best lost"]
+    return _table(head, rows) + _origin(found)
+
+
+def crossover(records: Sequence[JobRecord]) -> str:
+    """A row for each length of a trial."""
+    found = pairs(records, Kind.CROSSOVER)
+    columns: list[tuple[str, Callable[[Pair], float], str]] = [
+        *_costs(),
+        ("best, Off", lambda pair: pair.off.best_value, ".4f"),
+        ("best, Auto", lambda pair: pair.auto.best_value, ".4f"),
+        ("from decision to end", lambda pair: end_delay(pair.auto), ".1f s"),
+        ("between two trials", lambda pair: gap(pair.off), ".1f s"),
+    ]
+    rows = [
+        [f"{(pair.off.epoch_seconds or 0) * pair.off.epochs:g} s", *_cells(pair, columns), *_ends(pair)]
+        for pair in found
+    ]
+    return _table(["a trial", *(name for name, _, _ in columns), "stopped", "epochs trained"], rows) + _origin(found)
+
+
+def _costs() -> list[tuple[str, Callable[[Pair], float], str]]:
+    """Columns: heading, value and format."""
+    return [
+        ("training, Off", lambda pair: pair.off.training_seconds, ".0f s"),
+        ("training, Auto", lambda pair: pair.auto.training_seconds, ".0f s"),
+        ("saved", lambda pair: pair.training_saved, ".0%"),
+        ("clock, Off", lambda pair: pair.off.clock_seconds, ".0f s"),
+        ("clock, Auto", lambda pair: pair.auto.clock_seconds, ".0f s"),
+        ("saved", lambda pair: pair.clock_saved, ".0%"),
+    ]
+
+
+def _cells(pair: Pair, columns: Iterable[tuple[str, Callable[[Pair], float], str]]) -> list[str]:
+    return [_number(value(pair), style) for _, value, style in columns]
+
+
+def _ends(pair: Pair) -> list[str]:
+    auto = pair.auto
+    return [f"{len(auto.stopped)} of {len(auto.trials)}", f"{auto.epochs_trained} of {auto.epochs_asked}"]
+
+
+def _number(value: float, style: str) -> str:
+    """A number in a format that a unit may follow."""
+    kind, _, unit = style.partition(" ")
+    if math.isnan(value):
+        return "none"
+    return f"{value:{kind}}".replace("%", " %") + f" {unit}" * bool(unit)
+
+
+def _spread(values: Sequence[float], style: str) -> str:
+    """The mean and, of two or more, the standard deviation."""
+    if not values:
+        return ""
+    mean, _, unit = _number(fmean(values), style).partition(" ")
+    if len(values) > 1:
+        mean += f" ± {_number(stdev(values), style.removeprefix('+')).partition(' ')[0]}"
+    return f"{mean} {unit}".rstrip()
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
+
+
+def _origin(found: Sequence[Pair]) -> str:
+    """When and on what the rows were measured."""
+    jobs = [job for pair in found for job in (pair.off, pair.auto)]
+    if not jobs:
+        return ""
+    days = sorted({job.started.date().isoformat() for job in jobs})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    cores = " or ".join(str(count) for count in sorted({job.cores for job in jobs}))
+    scrapes = " or ".join(f"{count} s" for count in sorted({job.scrape_seconds for job in jobs}))
+    return f"\nMeasured on {when}, with {cores} cores and a scrape each {scrapes}.\n"
