@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from benchmarks.early_stopping_tasks import Array, Task
-    from tuning_operator.core.decide import Decision
+    from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.space import Value
     from tuning_operator.core.suggest import SuggestRequest
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.builders import NOW, job, trial
 from tuning_operator.api.events import build_events
-from tuning_operator.core.report.notices import Notice
+from tuning_operator.core.model.notice import Notice
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial

@@ -20,13 +20,13 @@ from tests.unit.builders import (
     trial,
     with_status,
 )
-from tuning_operator.core.decide import Decision, decide
-from tuning_operator.core.lifecycle.completion import Completion
+from tuning_operator.core.decide import decide
+from tuning_operator.core.lifecycle.decision import Decision
 from tuning_operator.core.model.attempt import History, PodFacts, Reading, Waiting
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
-from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
+from tuning_operator.core.model.job import Completion, CompletionReason, Job, JobPhase
 from tuning_operator.core.model.spec import Criteria, Limits, PodCleanup, RunningTrials, SuspendPolicy
 from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.space import Integer, Space

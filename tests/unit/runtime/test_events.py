@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.builders import job, trial
-from tuning_operator.core.report.notices import Notice
+from tuning_operator.core.model.notice import Notice
 from tuning_operator.runtime.kubernetes import events
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.notice import Notice
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.report.notices import Notice
 
 MAX_NOTE = 1024
 CONTROLLER = f"{names.GROUP}/operator"

@@ -5,12 +5,13 @@ Pure: the same snapshot gives the same decision. Nothing here waits, asks, write
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.lifecycle.advance import TrialFacts, advance, next_attempt
-from tuning_operator.core.lifecycle.completion import Completion, completion, final_phase, is_resumed, stall, untried
+from tuning_operator.core.lifecycle.completion import completion, final_phase, is_resumed, stall, untried
+from tuning_operator.core.lifecycle.decision import Decision
 from tuning_operator.core.lifecycle.parents import inherited, related
 from tuning_operator.core.lifecycle.slots import (
     LOOK_AGAIN,
@@ -22,50 +23,22 @@ from tuning_operator.core.lifecycle.slots import (
     wake_after,
 )
 from tuning_operator.core.model.conditions import ConditionType
-from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.job import Completion, CompletionReason, JobPhase
+from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import RunningTrials, SuspendPolicy
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
-from tuning_operator.core.report.notices import Notice, notices
+from tuning_operator.core.report.notices import notices
 from tuning_operator.core.stopping.judging import judged, with_stop
 from tuning_operator.core.suggest import SuggestRequest
 
 if TYPE_CHECKING:
-    from tuning_operator.core.model.attempt import PodFacts
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
 
 MOST_SUGGESTED = 16
 """So many trials are suggested at once: one computation, all of which is random after a time-out. The next pass asks
 for the rest, with these as pending."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What follows from a snapshot.
-
-    Attributes:
-        trials: All trials with their next status.
-        changed: Those of them whose status is to be written.
-        create_pods: Trials whose current attempt gets its Pod now.
-        delete_pods: Pods to delete, each only if it still has this uid.
-        suggest: What to ask the suggester for; None when no trial is to be added.
-        stalled: Why no trial is added before one of those that run has reported an epoch.
-        delete_job: The job has ended for so long that it is deleted, with all that belongs to it.
-        wake_after: Look again after this time even if nothing happens.
-    """
-
-    phase: JobPhase
-    trials: tuple[Trial, ...]
-    changed: tuple[Trial, ...] = ()
-    create_pods: tuple[Trial, ...] = ()
-    delete_pods: tuple[PodFacts, ...] = ()
-    suggest: SuggestRequest | None = None
-    delete_job: bool = False
-    completion: Completion | None = None
-    stalled: str | None = None
-    notices: tuple[Notice, ...] = ()
-    wake_after: timedelta | None = None
 
 
 def decide(snapshot: Snapshot) -> Decision:

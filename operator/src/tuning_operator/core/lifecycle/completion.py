@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.conditions import fitting
-from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.job import Completion, CompletionReason, JobPhase
 from tuning_operator.core.model.ranking import best_trial
 from tuning_operator.core.model.trial import TrialPhase
 
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.observation import Observation
     from tuning_operator.core.model.trial import Trial
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """The end of a job: a reason for machines and a sentence for people."""
-
-    reason: CompletionReason
-    message: str
 
 
 LOW_GAINS = 3

@@ -71,6 +71,14 @@ class CompletionReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """The end of a job: a reason for machines and a sentence for people."""
+
+    reason: CompletionReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A HyperparameterTuningJob: its specification and the recorded facts that decisions depend on.
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.conditions import ConditionType
+from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.trial import Trial, TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuning_operator.core.lifecycle.completion import Completion
+    from tuning_operator.core.model.job import Completion
     from tuning_operator.core.model.snapshot import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that users should see as an Event, on a trial (by name) or on the job (None)."""
-
-    reason: str
-    message: str
-    trial: str | None = None
-    warning: bool = False
 
 
 def notices(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tuning_operator.core.decide import Decision
+    from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import CompletionReason
     from tuning_operator.core.model.parent import BestTrial
     from tuning_operator.core.model.snapshot import Snapshot

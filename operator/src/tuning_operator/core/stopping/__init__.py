@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.model.early_stopping import (
-    EarlyStopping,
-    EarlyStoppingType,
-    Hyperband,
-)
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband
 from tuning_operator.core.stopping.hyperband import BelowRung
 from tuning_operator.core.stopping.median import BelowMedian
 from tuning_operator.core.stopping.reach import OutOfReach

@@ -14,8 +14,8 @@ from tuning_operator.runtime.kubernetes.errors import ApiError
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.notice import Notice
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.report.notices import Notice
     from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from tuning_operator.api import names
 from tuning_operator.api.batchjobs import build_batch_job, build_service
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import new_trial
-from tuning_operator.core.report.notices import Notice
+from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.suggest import Source
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.refusals import REFUSALS
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tuning_operator.api.job import TuningJob
-    from tuning_operator.core.decide import Decision
+    from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import Suggestion

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tuning_operator.api.job import render_status as render_job_status
 from tuning_operator.api.job import with_condition
 from tuning_operator.api.trial import render_status as render_trial_status
-from tuning_operator.core.decide import Decision, decide
+from tuning_operator.core.decide import decide
 from tuning_operator.core.lifecycle.slots import held_slots
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
+from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.sources import Gauges
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.model.trial import Trial, TrialPhase
-from tuning_operator.core.report.notices import Notice
 from tuning_operator.core.report.summary import JobStatus, summarize
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.errors import ApiError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tuning_operator.api.job import TuningJob
+    from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
     from tuning_operator.runtime.kubernetes.cluster import Cluster
