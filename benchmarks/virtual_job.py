@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.curve_spaces import points
 from tuning_operator.core.decide import decide
-from tuning_operator.core.model.attempt import Exit, History, PodFacts, Reading
+from tuning_operator.core.model.attempt import Attempt, Exit, History, Reading
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
@@ -76,7 +76,7 @@ class VirtualJob:
         self.now = BEGINNING
         self.trials: tuple[Trial, ...] = ()
         self.runs: dict[str, int] = {}
-        self._pods: dict[str, PodFacts] = {}
+        self._pods: dict[str, Attempt] = {}
         self._done: dict[str, int] = {}
         self._seconds: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
@@ -115,10 +115,10 @@ class VirtualJob:
     def _act(self, decision: Decision) -> bool:
         before = self.trials
         self.trials = decision.trials
-        for pod in decision.delete_pods:
+        for pod in decision.delete_attempts:
             name = next(name for name, other in self._pods.items() if other.uid == pod.uid)
             self._pods[name] = replace(pod, ended=True, finished=self.now, deletion_requested=self.now)
-        for trial in decision.create_pods:
+        for trial in decision.create_attempts:
             self._start(trial)
         if decision.suggest:
             for suggestion in suggest(self.told(decision.suggest, self.trials)):
@@ -126,7 +126,7 @@ class VirtualJob:
         for old, new in zip(before, decision.trials, strict=False):
             if new.phase.is_final and not old.phase.is_final:
                 self.steps.append(Step(self.epochs, self._best()))
-        return bool(decision.changed or decision.create_pods or decision.delete_pods or decision.suggest)
+        return bool(decision.changed or decision.create_attempts or decision.delete_attempts or decision.suggest)
 
     def _commit(self, number: int, parameters: Mapping[str, Value]) -> None:
         taken = list(self.runs.values())
@@ -138,7 +138,7 @@ class VirtualJob:
         self.trials = (*self.trials, trial)
 
     def _start(self, trial: Trial) -> None:
-        self._pods[trial.name] = PodFacts(trial.pod_name, f"uid-{trial.name}", 1, created=self.now, started=self.now)
+        self._pods[trial.name] = Attempt(trial.attempt_name, f"uid-{trial.name}", 1, created=self.now, started=self.now)
         self._done[trial.name] = 0
         self._seconds[trial.name] = float(self._rng.uniform(*SECONDS))
         heapq.heappush(self._due, (self.clock + self._seconds[trial.name], trial.name))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.core.model.attempt import Exit, PodFacts, Reading
+from tuning_operator.core.model.attempt import Attempt, Exit, Reading
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve, Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping
@@ -50,26 +50,26 @@ def trial(number: int = 1, phase: TrialPhase = TrialPhase.PENDING, *, deleting: 
 
 def ended(number: int, *values: float, phase: TrialPhase = TrialPhase.COMPLETED) -> Trial:
     """A trial that has ended with this curve."""
-    return trial(number, phase, pod_uid=f"pod-uid-{number}-1", curve=curve(*values), completion_time=ago(60))
+    return trial(number, phase, attempt_uid=f"pod-uid-{number}-1", curve=curve(*values), completion_time=ago(60))
 
 
-def pod(number: int = 1, attempt: int = 1, **facts: Any) -> PodFacts:
+def pod(number: int = 1, attempt: int = 1, **facts: Any) -> Attempt:
     """A Pod that waits for its node, unless `facts` say more."""
     known: dict[str, Any] = {
         "name": f"job-{number:04d}-{attempt}",
         "uid": f"pod-uid-{number}-{attempt}",
-        "attempt": attempt,
+        "number": attempt,
         "created": ago(100),
     }
-    return PodFacts(**(known | facts))
+    return Attempt(**(known | facts))
 
 
-def running_pod(number: int = 1, attempt: int = 1, **facts: Any) -> PodFacts:
+def running_pod(number: int = 1, attempt: int = 1, **facts: Any) -> Attempt:
     """A Pod that trains since 90 s."""
     return pod(number, attempt, **({"started": ago(90)} | facts))
 
 
-def ended_pod(number: int = 1, attempt: int = 1, code: int | None = 0, **facts: Any) -> PodFacts:
+def ended_pod(number: int = 1, attempt: int = 1, code: int | None = 0, **facts: Any) -> Attempt:
     """A Pod that trained from 90 s ago to 10 s ago."""
     ending = Exit(code) if code == 0 else Exit(code, f"ExitCode{code}", "it broke")
     return pod(number, attempt, **({"started": ago(90), "finished": ago(10), "exit": ending, "ended": True} | facts))
@@ -139,7 +139,7 @@ def job(
 def snapshot(
     a_job: Job,
     trials: Iterable[Trial] = (),
-    pods: Iterable[PodFacts] = (),
+    pods: Iterable[Attempt] = (),
     readings: Mapping[str, Reading] | None = None,
     **more: Any,
 ) -> Snapshot:
@@ -149,7 +149,7 @@ def snapshot(
     return Snapshot(
         job=a_job,
         trials=trials,
-        pods={item.name: tuple(p for p in pods if p.name.startswith(f"{item.name}-")) for item in trials},
+        attempts={item.name: tuple(p for p in pods if p.name.startswith(f"{item.name}-")) for item in trials},
         readings=readings or {},
         **({"now": NOW} | more),
     )

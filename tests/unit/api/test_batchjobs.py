@@ -8,12 +8,12 @@ import pytest
 
 from tests.unit.api.manifests import pod_body
 from tests.unit.builders import job, trial
-from tuning_operator.api.batchjobs import build_batch_job, build_service, parse_attempts
+from tuning_operator.api.batchjobs import build_batch_job, build_service, parse_batch_jobs
 from tuning_operator.api.pods import build_pod
 from tuning_operator.core.model.trial import Trial
 
 if TYPE_CHECKING:
-    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.attempt import Attempt
 
 JOB = job(nodes=2)
 TEMPLATE = {
@@ -109,13 +109,13 @@ def node(number: int, status: dict[str, Any] | None = None, uid: str = "batch-ui
     return pod_body(status or {"phase": "Pending"}, name=name, uid=f"uid-{number}", labels=labels)
 
 
-def read(jobs: list[Any], pods: list[Any], **recorded: Any) -> dict[str, tuple[PodFacts, ...]]:
-    return parse_attempts(jobs, pods, [trial(1, **recorded)], "train", METRIC)
+def read(jobs: list[Any], pods: list[Any], **recorded: Any) -> dict[str, tuple[Attempt, ...]]:
+    return parse_batch_jobs(jobs, pods, [trial(1, **recorded)], "train", METRIC)
 
 
 def test_an_attempt_is_its_batch_job_and_its_pods() -> None:
     ((found,),) = read([batch_job()], [node(1), node(0)]).values()
-    assert (found.name, found.uid, found.attempt, found.missing) == ("job-0001-2", "batch-uid", 2, 0)
+    assert (found.name, found.uid, found.number, found.missing) == ("job-0001-2", "batch-uid", 2, 0)
     assert (found.reporter, found.ended, found.exit) == ("job-0001-2-0-abcde", False, None)
 
 
@@ -150,7 +150,7 @@ def test_what_no_trial_owns_is_none_of_its_attempts() -> None:
 
 
 def test_pods_outlive_a_batch_job_that_somebody_deleted() -> None:
-    ((owner, (found,)),) = read([], [node(1)], pod_uid="batch-uid").items()
-    assert (owner, found.name, found.attempt) == ("job-0001", "job-0001-2", 2)
+    ((owner, (found,)),) = read([], [node(1)], attempt_uid="batch-uid").items()
+    assert (owner, found.name, found.number) == ("job-0001", "job-0001-2", 2)
     assert (found.deleting, found.ended, bool(found.disruption)) == (True, False, True)
     assert list(read([], [node(1)])) == ["batch-uid"]

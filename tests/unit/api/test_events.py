@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,11 @@ from tuning_operator.core.model.notice import Notice
 if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
-NOTICE = Notice("TrialStarted", "attempt 1 started training", "job-0001")
+NOTICE = Notice("TrialStarted", "attempt 1 started training")
 
 
 def build(notice: Notice, about: Trial | None, later: float = 0) -> list[dict[str, object]]:
-    return list(build_events(notice, job(), about, NOW + timedelta(seconds=later), "operator-abc"))
+    return list(build_events(replace(notice, trial=about), job(), NOW + timedelta(seconds=later), "operator-abc"))
 
 
 def test_a_trials_news_is_told_on_the_trial_and_on_its_job() -> None:
@@ -59,9 +60,9 @@ def test_the_same_news_has_the_same_name_at_any_time() -> None:
 
 def test_other_news_has_another_name() -> None:
     notices = [
-        Notice("TrialStarted", "attempt 1 started training", "job-0001"),
-        Notice("TrialStarted", "attempt 2 started training", "job-0001"),
-        Notice("Disrupted", "attempt 1 started training", "job-0001"),
+        Notice("TrialStarted", "attempt 1 started training"),
+        Notice("TrialStarted", "attempt 2 started training"),
+        Notice("Disrupted", "attempt 1 started training"),
     ]
     named = {name(event) for notice in notices for event in build(notice, trial(1))}
     assert len(named) == 6
@@ -84,5 +85,5 @@ def test_a_note_fits_into_what_the_api_server_takes(message: str) -> None:
 
 
 def test_a_long_instance_is_cut() -> None:
-    (event,) = build_events(Notice("X", "y"), job(), None, NOW, "i" * 500)
+    (event,) = build_events(Notice("X", "y"), job(), NOW, "i" * 500)
     assert len(event["reportingInstance"]) == 128

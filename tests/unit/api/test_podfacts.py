@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.api.manifests import pod_body
 from tuning_operator.api.podfacts import parse_pod
-from tuning_operator.core.model.attempt import Exit, PodFacts, Waiting
+from tuning_operator.core.model.attempt import Attempt, Exit, Waiting
 
 METRIC = "validation:accuracy"
 HISTORY = {"epochs": [1, 2], "metrics": {METRIC: [0.1, 0.2]}, "completed": 2, "thinned": False}
@@ -35,7 +35,7 @@ def containers(train: dict[str, Any], sidecar: dict[str, Any] | None = None) -> 
     return statuses
 
 
-def read(status: dict[str, Any], **metadata: Any) -> PodFacts:
+def read(status: dict[str, Any], **metadata: Any) -> Attempt:
     return parse_pod(pod_body(status, **metadata), 2, "train", METRIC)
 
 
@@ -45,15 +45,15 @@ BOTH_DONE = containers(terminated(0, "Completed", json.dumps(HISTORY)), terminat
 
 
 def test_a_new_pod() -> None:
-    assert read({"phase": "Pending", "qosClass": "BestEffort"}) == PodFacts(
-        name="job-0001-2", uid="pod-uid", attempt=2, created=at(0, 0)
+    assert read({"phase": "Pending", "qosClass": "BestEffort"}) == Attempt(
+        name="job-0001-2", uid="pod-uid", number=2, created=at(0, 0)
     )
 
 
 def test_a_pod_without_a_status_or_an_annotation() -> None:
     body = pod_body({}, annotations=None)
     del body["status"]
-    assert parse_pod(body, 2, "train", METRIC).attempt == 2
+    assert parse_pod(body, 2, "train", METRIC).number == 2
 
 
 @pytest.mark.parametrize(

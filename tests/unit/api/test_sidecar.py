@@ -16,7 +16,7 @@ from tuning_operator.api.sidecar import NAME
 from tuning_operator.core.model.sources import LogFile, MetricDefinition
 
 if TYPE_CHECKING:
-    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.attempt import Attempt
 
 METRIC = "validation:accuracy"
 REGEX = MetricDefinition(METRIC, "Validation-accuracy=([0-9.]+)")
@@ -88,7 +88,7 @@ REPORTED = {
 }
 
 
-def read(phase: str, training: dict[str, Any], sidecar: dict[str, Any]) -> PodFacts:
+def read(phase: str, training: dict[str, Any], sidecar: dict[str, Any]) -> Attempt:
     status = {
         "phase": phase,
         "containerStatuses": [{"name": "train", "state": training}],

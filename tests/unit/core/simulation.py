@@ -305,7 +305,7 @@ class Connection:
     async def list_pods(self, _namespace: str, _job: str) -> list[Body]:
         return await self._request(lambda: [pod.render() for pod in self._world.pods.values()])
 
-    async def get_pod(self, _namespace: str, name: str) -> Body:
+    async def get_attempt(self, _namespace: str, _kind: str, name: str) -> Body:
         return await self._request(lambda: self._found(self._world.pods, name).render())
 
     async def get_trial(self, _namespace: str, name: str) -> Body:
@@ -317,10 +317,10 @@ class Connection:
     async def create_trial(self, _namespace: str, body: Body) -> Body:
         return await self._request(lambda: self._create_trial(copy.deepcopy(body)))
 
-    async def create_pod(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+    async def create_attempt(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
         return await self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
 
-    async def delete_pod(self, _namespace: str, name: str, uid: str, _version: str) -> None:
+    async def delete_attempt(self, _namespace: str, _kind: str, name: str, uid: str, _version: str) -> None:
         await self._request(lambda: self._delete_pod(name, uid))
 
     async def patch_job_status(self, _namespace: str, _name: str, status: Body, version: str) -> Body:
@@ -523,7 +523,7 @@ class SimulatedOperator:
         prometheus = cast("Prometheus", FakePrometheus(world))
         self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
         self._suggester = suggester = Suggester(1, 60.0, lambda _: None)
-        self._reconciler = Reconciler(
+        self.reconciler = Reconciler(
             cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), clock=lambda: world.now
         )
 
@@ -539,12 +539,12 @@ class SimulatedOperator:
     def poll(self) -> None:
         """Ask Prometheus, if any Pod is of interest."""
         if self._poller._interests:
-            self._runner.run(self._poller._poll(KEY.namespace))
+            self._runner.run(self._poller.poll(KEY.namespace))
 
     async def make_pass(self) -> None:
         """One pass, which may fail."""
         try:
-            await self._reconciler.reconcile(KEY)
+            await self.reconciler.reconcile(KEY)
         except ApiError as error:
             gone = error.kind is ErrorKind.NOT_FOUND and self._world.deleted
             if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT} and not gone:

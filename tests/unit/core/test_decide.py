@@ -22,7 +22,7 @@ from tests.unit.builders import (
 )
 from tuning_operator.core.decide import decide
 from tuning_operator.core.lifecycle.decision import Decision
-from tuning_operator.core.model.attempt import History, PodFacts, Reading, Waiting
+from tuning_operator.core.model.attempt import Attempt, History, Reading, Waiting
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
@@ -44,7 +44,7 @@ def running(number: int, *values: float, **status: Any) -> Trial:
     return trial(
         number,
         TrialPhase.RUNNING,
-        pod_uid=f"pod-uid-{number}-1",
+        attempt_uid=f"pod-uid-{number}-1",
         start_time=ago(90),
         curve=curve(*values),
         **status,
@@ -60,7 +60,7 @@ def wanted(decision: Decision) -> tuple[int, ...]:
 
 
 def reasons(decision: Decision) -> list[tuple[str | None, str]]:
-    return [(notice.trial, notice.reason) for notice in decision.notices]
+    return [(notice.trial.name if notice.trial else None, notice.reason) for notice in decision.notices]
 
 
 # Slots and suggestions
@@ -79,7 +79,7 @@ def reasons(decision: Decision) -> list[tuple[str | None, str]]:
         ([ended_pod(1)], 2, (3, 4)),
     ],
 )
-def test_slots_are_free_when_no_pod_holds_them(pods: list[PodFacts], parallel: int, asked: tuple[int, ...]) -> None:
+def test_slots_are_free_when_no_pod_holds_them(pods: list[Attempt], parallel: int, asked: tuple[int, ...]) -> None:
     found = decide(snapshot(job(parallel=parallel), [ended(1, 0.1), ended(2, 0.1)], pods))
     assert wanted(found) == asked
 
@@ -130,13 +130,13 @@ def test_the_seed_of_a_job_without_one_follows_from_its_uid() -> None:
 
 def test_the_intent_comes_first_and_its_pod_in_the_order_of_the_intents() -> None:
     found = decide(snapshot(job(parallel=2), [trial(1), trial(2), trial(3)]))
-    assert numbers(found.create_pods) == [1, 2]
+    assert numbers(found.create_attempts) == [1, 2]
     assert found.suggest is None
 
 
 def test_committed_trials_without_a_pod_take_slots_before_new_ones() -> None:
     found = decide(snapshot(job(parallel=3), [running(1), trial(2)], [running_pod(1)]))
-    assert numbers(found.create_pods) == [2]
+    assert numbers(found.create_attempts) == [2]
     assert wanted(found) == (3,)
 
 
@@ -144,32 +144,32 @@ def test_committed_trials_without_a_pod_take_slots_before_new_ones() -> None:
     "item",
     [
         trial(1, deleting=True),
-        trial(1, pod_uid="pod-uid-1-1"),  # its Pod was there: lost, not missing
+        trial(1, attempt_uid="pod-uid-1-1"),  # its Pod was there: lost, not missing
         trial(1, TrialPhase.COLLECTING),
         ended(1, 0.1),
     ],
 )
 def test_nothing_but_a_committed_trial_gets_a_pod(item: Trial) -> None:
     found = decide(snapshot(job(parallel=1), [item]))
-    assert [made for made in found.create_pods if made.status.attempt == 1] == []
+    assert [made for made in found.create_attempts if made.status.attempt == 1] == []
 
 
 def test_a_pod_that_exists_is_not_created_again() -> None:
     found = decide(snapshot(job(), [trial(1)], [pod(1)]))
-    assert found.create_pods == ()
-    assert found.changed[0].status.pod_uid == "pod-uid-1-1"
+    assert found.create_attempts == ()
+    assert found.changed[0].status.attempt_uid == "pod-uid-1-1"
 
 
 def test_a_lowered_limit_stops_nothing_and_starts_nothing() -> None:
     trials = [running(1, 0.1), running(2, 0.1), trial(3)]
     found = decide(snapshot(job(parallel=1), trials, [running_pod(1), running_pod(2)]))
-    assert (found.create_pods, found.delete_pods, found.suggest) == ((), (), None)
+    assert (found.create_attempts, found.delete_attempts, found.suggest) == ((), (), None)
     assert found.phase is JobPhase.RUNNING
 
 
 def test_a_suspended_job_lets_trials_run_and_starts_none() -> None:
     found = decide(snapshot(job(suspend=True), [running(1, 0.1), trial(2)], [running_pod(1)]))
-    assert (found.create_pods, found.delete_pods, found.suggest) == ((), (), None)
+    assert (found.create_attempts, found.delete_attempts, found.suggest) == ((), (), None)
     assert found.phase is JobPhase.SUSPENDED
     assert [item.phase for item in found.trials] == [TrialPhase.RUNNING, TrialPhase.PENDING]
 
@@ -179,12 +179,17 @@ def test_a_suspended_job_still_completes() -> None:
     assert found.phase is JobPhase.COMPLETED
 
 
-def suspended(trials: Iterable[Trial], pods: Iterable[PodFacts]) -> Decision:
+def suspended(trials: Iterable[Trial], pods: Iterable[Attempt]) -> Decision:
     return decide(snapshot(job(suspend=True, suspend_policy=SuspendPolicy.STOP, parallel=4), trials, pods))
 
 
 def test_a_suspension_that_stops_keeps_what_was_trained_and_what_was_not_begun() -> None:
-    trials = [running(1, 0.1), trial(2, pod_uid="pod-uid-2-1"), trial(3), trial(4, TrialPhase.COLLECTING, pod_uid="x")]
+    trials = [
+        running(1, 0.1),
+        trial(2, attempt_uid="pod-uid-2-1"),
+        trial(3),
+        trial(4, TrialPhase.COLLECTING, attempt_uid="x"),
+    ]
     found = suspended(trials, [running_pod(1), pod(2), ended_pod(4)])
     assert found.phase is JobPhase.SUSPENDED
     assert [item.phase for item in found.trials] == [
@@ -195,13 +200,13 @@ def test_a_suspension_that_stops_keeps_what_was_trained_and_what_was_not_begun()
     ]
     assert [item.status.attempt for item in found.trials] == [1, 2, 1, 1]
     assert [item.status.reason for item in found.changed] == ["JobSuspended", "JobSuspended"]
-    assert [item.name for item in found.delete_pods] == ["job-0001-1", "job-0002-1"]
-    assert (found.create_pods, found.suggest) == ((), None)
+    assert [item.name for item in found.delete_attempts] == ["job-0001-1", "job-0002-1"]
+    assert (found.create_attempts, found.suggest) == ((), None)
     assert reasons(found) == [("job-0001", "TrialStopped"), ("job-0002", "Disrupted")]
     stopped = suspended(found.trials, [ended_pod(1, code=143), ended_pod(4)])
     assert (stopped.trials[0].phase, stopped.trials[0].objective) == (TrialPhase.STOPPED, 0.1)
     resumed = decide(snapshot(job(parallel=4), stopped.trials, [ended_pod(4)]))
-    assert [item.pod_name for item in resumed.create_pods] == ["job-0002-2", "job-0003-1"]
+    assert [item.attempt_name for item in resumed.create_attempts] == ["job-0002-2", "job-0003-1"]
     assert wanted(resumed) == (5, 6)
 
 
@@ -210,17 +215,17 @@ def test_a_suspension_that_stops_keeps_what_was_trained_and_what_was_not_begun()
 
 def test_the_first_retry_follows_in_the_same_pass() -> None:
     found = decide(snapshot(job(parallel=1), [running(1, 0.1)]))
-    assert numbers(found.create_pods) == [1]
-    assert found.create_pods[0].pod_name == "job-0001-2"
-    assert found.changed == found.create_pods
+    assert numbers(found.create_attempts) == [1]
+    assert found.create_attempts[0].attempt_name == "job-0001-2"
+    assert found.changed == found.create_attempts
     assert reasons(found) == [("job-0001", "Disrupted")]
 
 
 def test_a_retry_waits_for_the_slot_that_its_own_dying_pod_holds() -> None:
     dying = running_pod(1, deletion_requested=ago(5))
     between = trial(1, attempt=2, attempt_time=ago(5), disruptions=1)
-    assert decide(snapshot(job(parallel=1), [between], [dying])).create_pods == ()
-    assert numbers(decide(snapshot(job(parallel=2), [between], [dying])).create_pods) == [1]
+    assert decide(snapshot(job(parallel=1), [between], [dying])).create_attempts == ()
+    assert numbers(decide(snapshot(job(parallel=2), [between], [dying])).create_attempts) == [1]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,7 @@ def test_a_retry_waits_for_the_slot_that_its_own_dying_pod_holds() -> None:
 def test_later_retries_wait_and_keep_their_slot(since: float, due: bool, wake: float | None) -> None:
     waiting = trial(1, attempt=4, attempt_time=ago(since), disruptions=3)
     found = decide(snapshot(job(parallel=1), [waiting]))
-    assert numbers(found.create_pods) == ([1] if due else [])
+    assert numbers(found.create_attempts) == ([1] if due else [])
     assert found.suggest is None
     assert found.wake_after == (timedelta(seconds=wake) if wake is not None else None)
 
@@ -274,7 +279,7 @@ def test_a_retry_is_no_new_trial() -> None:
     failed = [trial(number, TrialPhase.FAILED, reason="ExitCode2") for number in range(1, 6)]
     found = decide(snapshot(job(), [*failed, trial(6, attempt=2)]))
     assert found.stalled
-    assert numbers(found.create_pods) == [6]
+    assert numbers(found.create_attempts) == [6]
 
 
 def test_a_job_without_any_result_has_failed_whatever_ended_it() -> None:
@@ -312,13 +317,13 @@ def test_that_nothing_came_of_a_job_is_told_when_it_is_known() -> None:
         (ended(1, 0.1, phase=TrialPhase.EARLY_STOPPED), running_pod(1), True),
         (trial(1, TrialPhase.FAILED), pod(1), True),
         (trial(1, attempt=2), running_pod(1, 1), True),  # of an attempt that was replaced
-        (trial(1, attempt=2, pod_uid="pod-uid-1-2"), pod(1, 2), False),
+        (trial(1, attempt=2, attempt_uid="pod-uid-1-2"), pod(1, 2), False),
         (running(1, 0.1), running_pod(1), False),
         (trial(1, TrialPhase.COLLECTING), ended_pod(1, ended=False), False),
     ],
 )
-def test_pods_that_hold_resources_for_nothing_are_deleted(item: Trial, found: PodFacts, deleted: bool) -> None:
-    assert decide(snapshot(job(), [item], [found])).delete_pods == ((found,) if deleted else ())
+def test_pods_that_hold_resources_for_nothing_are_deleted(item: Trial, found: Attempt, deleted: bool) -> None:
+    assert decide(snapshot(job(), [item], [found])).delete_attempts == ((found,) if deleted else ())
 
 
 def test_a_finished_job_only_cleans_up() -> None:
@@ -326,7 +331,7 @@ def test_a_finished_job_only_cleans_up() -> None:
     trials = [ended(1, 0.1), running(2, 0.1)]
     lingering = ended_pod(1, ended=False)
     found = decide(snapshot(done, trials, [lingering, running_pod(2)], {"job-0002-1": Reading(curve(0.1, 0.2))}))
-    assert found == Decision(JobPhase.COMPLETED, tuple(trials), delete_pods=(lingering,))
+    assert found == Decision(JobPhase.COMPLETED, tuple(trials), delete_attempts=(lingering,))
 
 
 @pytest.mark.parametrize("phase", [JobPhase.RUNNING, JobPhase.COMPLETED])
@@ -337,10 +342,10 @@ def test_pods_that_have_ended_are_deleted_if_the_job_asks_for_it(phase: JobPhase
     for cleanup, deleted in [(PodCleanup.KEEP, []), (PodCleanup.DELETE, [1, 2, 3])]:
         a_job = job(pod_cleanup=cleanup, phase=phase, completion_reason=reason)
         found = decide(snapshot(a_job, trials, pods))
-        assert [item.name for item in found.delete_pods] == [f"job-{number:04d}-1" for number in deleted]
+        assert [item.name for item in found.delete_attempts] == [f"job-{number:04d}-1" for number in deleted]
     just_ended = decide(snapshot(job(pod_cleanup=PodCleanup.DELETE), [running(1)], [ended_pod(1, history=COMPLETE)]))
     assert numbers(just_ended.changed) == [1]
-    assert [item.name for item in just_ended.delete_pods] == ["job-0001-1"]
+    assert [item.name for item in just_ended.delete_attempts] == ["job-0001-1"]
 
 
 @pytest.mark.parametrize(
@@ -371,11 +376,11 @@ def test_an_early_stop_is_recorded_before_its_pod_is_deleted() -> None:
     assert stopped.phase is TrialPhase.STOPPING
     assert stopped.status.stop is not None
     assert (stopped.status.reason, stopped.status.stop.epoch) == ("BelowMedian", 2)
-    assert [item.name for item in found.delete_pods] == ["job-0004-1"]
+    assert [item.name for item in found.delete_attempts] == ["job-0004-1"]
     assert reasons(found) == [("job-0004", "TrialEarlyStopped")]
     again = decide(snapshot(job(early_stopping=MEDIAN), [*COMPLETED, stopped], [running_pod(4)]))
     assert (again.changed, again.notices) == ((), ())
-    assert [item.name for item in again.delete_pods] == ["job-0004-1"]
+    assert [item.name for item in again.delete_attempts] == ["job-0004-1"]
 
 
 def test_a_stop_waits_for_the_epochs_that_prove_it() -> None:
@@ -439,12 +444,12 @@ def test_what_was_just_found_out_counts_more_than_what_is_recorded() -> None:
 # The end of the job
 
 
-def finish(a_job: Job, trials: Iterable[Trial], pods: Iterable[PodFacts] = ()) -> Decision:
+def finish(a_job: Job, trials: Iterable[Trial], pods: Iterable[Attempt] = ()) -> Decision:
     return decide(snapshot(a_job, trials, pods))
 
 
 def test_a_reached_target_stops_what_runs() -> None:
-    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, TrialPhase.COLLECTING, pod_uid="x")]
+    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, TrialPhase.COLLECTING, attempt_uid="x")]
     found = finish(job(target=0.5, parallel=4), trials, [running_pod(2)])
     assert [item.phase for item in found.trials] == [
         TrialPhase.COMPLETED,
@@ -453,8 +458,8 @@ def test_a_reached_target_stops_what_runs() -> None:
         TrialPhase.COLLECTING,
     ]
     assert found.trials[2].status.completion_time == NOW
-    assert (found.phase, found.suggest, found.create_pods) == (JobPhase.STOPPING, None, ())
-    assert [item.name for item in found.delete_pods] == ["job-0002-1"]
+    assert (found.phase, found.suggest, found.create_attempts) == (JobPhase.STOPPING, None, ())
+    assert [item.name for item in found.delete_attempts] == ["job-0002-1"]
     assert reasons(found) == [
         ("job-0002", "TrialStopped"),
         ("job-0003", "TrialStopped"),
@@ -463,7 +468,7 @@ def test_a_reached_target_stops_what_runs() -> None:
 
 
 def test_the_job_ends_when_its_last_trial_has() -> None:
-    stopping = with_status(trial(2, TrialPhase.STOPPING, pod_uid="pod-uid-2-1"), stop=None)
+    stopping = with_status(trial(2, TrialPhase.STOPPING, attempt_uid="pod-uid-2-1"), stop=None)
     found = finish(job(target=0.5), [ended(1, 0.9), stopping], [ended_pod(2, code=143)])
     assert (found.trials[1].phase, found.phase) == (TrialPhase.STOPPED, JobPhase.COMPLETED)
 
@@ -492,15 +497,15 @@ FINISHING = Criteria(running_trials=RunningTrials.FINISH)
 
 
 def test_what_runs_at_the_end_may_finish_and_nothing_begins() -> None:
-    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, pod_uid="pod-uid-4-1")]
+    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, attempt_uid="pod-uid-4-1")]
     a_job = job(target=0.5, parallel=4, completion=FINISHING)
     found = finish(a_job, trials, [running_pod(2), pod(4)])
     assert [item.phase for item in found.trials[1:]] == [TrialPhase.RUNNING, TrialPhase.STOPPED, TrialPhase.STOPPING]
-    assert [item.name for item in found.delete_pods] == ["job-0004-1"]
-    assert (found.phase, found.suggest, found.create_pods) == (JobPhase.STOPPING, None, ())
+    assert [item.name for item in found.delete_attempts] == ["job-0004-1"]
+    assert (found.phase, found.suggest, found.create_attempts) == (JobPhase.STOPPING, None, ())
     ending = job(completion=FINISHING, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET)
     lost = finish(ending, [ended(1, 0.9), running(2, 0.1)])
-    assert (lost.trials[1].phase, lost.phase, lost.create_pods) == (TrialPhase.STOPPED, JobPhase.COMPLETED, ())
+    assert (lost.trials[1].phase, lost.phase, lost.create_attempts) == (TrialPhase.STOPPED, JobPhase.COMPLETED, ())
     done = finish(ending, [ended(1, 0.9), running(2)], [ended_pod(2, history=COMPLETE)])
     assert (done.trials[1].phase, done.phase) == (TrialPhase.COMPLETED, JobPhase.COMPLETED)
 
@@ -511,17 +516,17 @@ def test_what_runs_at_the_end_may_finish_and_nothing_begins() -> None:
 def test_what_may_finish_can_still_be_stopped(spec: dict[str, Any]) -> None:
     a_job = job(completion=FINISHING, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET, **spec)
     found = finish(a_job, [ended(1, 0.9), running(2, 0.1)], [running_pod(2)])
-    assert [item.name for item in found.delete_pods] == ["job-0002-1"]
+    assert [item.name for item in found.delete_attempts] == ["job-0002-1"]
 
 
 @pytest.mark.parametrize("recorded", [None, CompletionReason.TARGET])
 def test_the_users_stop_ends_everything_whatever_was_decided(recorded: CompletionReason | None) -> None:
     phase = JobPhase.STOPPING if recorded else JobPhase.SUSPENDED
     a_job = job(stop=True, suspend=True, phase=phase, completion_reason=recorded)
-    found = finish(a_job, [running(1, 0.1), trial(2), trial(3, pod_uid="pod-uid-3-1")], [running_pod(1), pod(3)])
+    found = finish(a_job, [running(1, 0.1), trial(2), trial(3, attempt_uid="pod-uid-3-1")], [running_pod(1), pod(3)])
     assert [item.phase for item in found.trials] == [TrialPhase.STOPPING, TrialPhase.STOPPED, TrialPhase.STOPPING]
-    assert [item.name for item in found.delete_pods] == ["job-0001-1", "job-0003-1"]
-    assert (found.phase, found.suggest, found.create_pods) == (JobPhase.STOPPING, None, ())
+    assert [item.name for item in found.delete_attempts] == ["job-0001-1", "job-0003-1"]
+    assert (found.phase, found.suggest, found.create_attempts) == (JobPhase.STOPPING, None, ())
     assert reasons(found)[-1] == (None, "StoppedByUser")
     ended_job = job(stop=True, phase=JobPhase.STOPPING, completion_reason=CompletionReason.STOPPED_BY_USER)
     last = finish(ended_job, found.trials, [ended_pod(1, code=143)])
@@ -569,7 +574,7 @@ def test_that_a_job_goes_on_is_recorded_before_anything_follows_from_it(
 )
 def test_only_an_ending_job_settles_without_prometheus(phase: JobPhase, metrics: str | None, settles: bool) -> None:
     ending = job(phase=phase, completion_reason=CompletionReason.TARGET if phase is JobPhase.STOPPING else None)
-    collecting = trial(1, TrialPhase.COLLECTING, pod_uid="x", curve=curve(0.1))
+    collecting = trial(1, TrialPhase.COLLECTING, attempt_uid="x", curve=curve(0.1))
     known = {"MetricsAvailable": Condition("MetricsAvailable", metrics, "x")} if metrics else {}
     found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
     assert (found.trials[0].phase is TrialPhase.COMPLETED) is settles
@@ -615,7 +620,7 @@ def test_an_unchanged_cluster_changes_nothing() -> None:
         (trial(1), pod(1), None),
     ],
 )
-def test_each_change_is_told_once(before: Trial, found: PodFacts, told: tuple[str, bool] | None) -> None:
+def test_each_change_is_told_once(before: Trial, found: Attempt, told: tuple[str, bool] | None) -> None:
     a_job = job(parallel=1, attempts=2 if before.number == 2 else 1)
     first = decide(snapshot(a_job, [before], [found]))
     assert [(notice.reason, notice.warning) for notice in first.notices] == ([told] if told else [])
@@ -640,7 +645,7 @@ def test_a_measurement_that_changed_is_told() -> None:
 def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     image = Waiting("ImagePullBackOff", "", is_image_problem=True)
     a_job = job(duration=timedelta(seconds=1500), parallel=3)
-    waiting = trial(1, pod_uid="pod-uid-1-1")
+    waiting = trial(1, attempt_uid="pod-uid-1-1")
     assert decide(snapshot(a_job, [waiting], [pod(1)])).wake_after == timedelta(seconds=500)
     rested = replace(a_job, idle=timedelta(seconds=50))
     assert decide(snapshot(rested, [waiting], [pod(1)])).wake_after == timedelta(seconds=550)
@@ -651,21 +656,21 @@ def test_look_again_at_the_next_moment_that_changes_anything() -> None:
     retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)
     assert decide(snapshot(a_job, [waiting, retrying], pulling)).wake_after == timedelta(seconds=6)
     silent = job(duration=timedelta(seconds=1500), start_deadline=timedelta(seconds=120))
-    answers = {"MetricsAvailable": Condition("MetricsAvailable", "True", "PrometheusAnswers", since=ago(200))}
+    since = ago(200)
     found = [running_pod(1, started=ago(90))]
-    assert decide(snapshot(silent, [waiting], found, conditions=answers)).wake_after == timedelta(seconds=35)
+    assert decide(snapshot(silent, [waiting], found, metrics_since=since)).wake_after == timedelta(seconds=35)
     overdue = [running_pod(1, created=ago(130), started=ago(125))]  # by an answer that was asked for before
-    assert decide(snapshot(silent, [waiting], overdue, conditions=answers)).wake_after == timedelta(seconds=5)
+    assert decide(snapshot(silent, [waiting], overdue, metrics_since=since)).wake_after == timedelta(seconds=5)
     assert decide(snapshot(silent, [waiting], found)).wake_after == timedelta(seconds=500)
 
 
 def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
     """A wake-up call that comes at the very moment must not find that it is a moment too early."""
     image = Waiting("ImagePullBackOff", "", is_image_problem=True)
-    found = decide(snapshot(job(), [trial(1, pod_uid="x")], [pod(1, waiting=image, created=ago(900))]))
+    found = decide(snapshot(job(), [trial(1, attempt_uid="x")], [pod(1, waiting=image, created=ago(900))]))
     assert found.trials[0].phase is TrialPhase.FAILED
     queued = pod(1, waiting=image, created=ago(9000), due=ago(899))
-    assert decide(snapshot(job(), [trial(1, pod_uid="x")], [queued])).trials[0].phase is TrialPhase.PENDING
+    assert decide(snapshot(job(), [trial(1, attempt_uid="x")], [queued])).trials[0].phase is TrialPhase.PENDING
     assert decide(snapshot(job(duration=timedelta(seconds=1000)))).completion is not None
 
 
@@ -673,7 +678,7 @@ def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
 def test_a_trial_that_will_be_tried_again_keeps_its_place_while_its_end_is_looked_at(
     attempts: int, asked: tuple[int, ...] | None
 ) -> None:
-    failed = trial(1, TrialPhase.RUNNING, pod_uid="pod-uid-1-1", start_time=ago(90))
+    failed = trial(1, TrialPhase.RUNNING, attempt_uid="pod-uid-1-1", start_time=ago(90))
     found = decide(snapshot(job(parallel=1, attempts=attempts), [failed], [ended_pod(code=1)]))
     assert found.trials[0].phase is TrialPhase.COLLECTING
     assert (found.suggest.numbers if found.suggest else None) == asked
@@ -683,4 +688,4 @@ def test_whether_a_slot_has_become_free_is_looked_at_again_soon() -> None:
     """A list of Pods may lag behind: the event that tells of a Pod's end may have come before."""
     trials = [ended(1, 0.5), trial(2)]
     found = decide(snapshot(job(parallel=1), trials, [running_pod(1)]))
-    assert (found.create_pods, found.wake_after) == ((), timedelta(seconds=5))
+    assert (found.create_attempts, found.wake_after) == ((), timedelta(seconds=5))

@@ -103,13 +103,13 @@ def test_a_job_with_hyperband_stops_trials() -> None:
     job = replace(job, spec=replace(job.spec, hyperband=CONFIG))
     values = [0.1, 0.8, 0.9]
     trials = [
-        replace(trial(number, value), status=replace(trial(number, value).status, pod_uid=f"pod-uid-{number}-1"))
+        replace(trial(number, value), status=replace(trial(number, value).status, attempt_uid=f"pod-uid-{number}-1"))
         for number, value in zip(FIRST, values, strict=False)
     ]
     pods = [build.running_pod(each.number) for each in trials]
     decision = decide(build.snapshot(job, trials, pods))
     assert [each.phase for each in decision.trials] == [TrialPhase.STOPPING, TrialPhase.STOPPING, TrialPhase.RUNNING]
-    assert [each.name for each in decision.delete_pods] == [each.pod_name for each in trials[:2]]
+    assert [each.name for each in decision.delete_attempts] == [each.attempt_name for each in trials[:2]]
 
 
 @pytest.mark.parametrize("bounds", [(0, 3, 3), (3, 3, 3), (1, 3, 1)])

@@ -16,7 +16,7 @@ COMPLETED = [ended(number, *[0.5] * 10) for number in (1, 2, 3)]
 def running(number: int, *values: float, would_stop: StopDecision | None = None) -> Trial:
     uid = f"pod-uid-{number}-1"
     known = curve(*values)
-    return trial(number, TrialPhase.RUNNING, pod_uid=uid, start_time=ago(90), curve=known, would_stop=would_stop)
+    return trial(number, TrialPhase.RUNNING, attempt_uid=uid, start_time=ago(90), curve=known, would_stop=would_stop)
 
 
 def decision_about(number: int, trials: list[Trial], config: EarlyStopping) -> StopDecision | None:
@@ -30,9 +30,9 @@ def test_a_dry_run_records_what_it_would_have_decided_and_stops_nothing() -> Non
     (changed,) = found.changed
     assert (changed.phase, changed.status.stop, changed.status.reason) == (TrialPhase.RUNNING, None, None)
     assert changed.status.would_stop == decision_about(4, trials, MEDIAN)
-    assert found.delete_pods == ()
+    assert found.delete_attempts == ()
     (notice,) = found.notices
-    assert (notice.trial, notice.reason) == ("job-0004", "TrialWouldStop")
+    assert (notice.trial and notice.trial.name, notice.reason) == ("job-0004", "TrialWouldStop")
     assert notice.message.startswith("dry run: epoch 2: 0.1 is below 0.5, the median of 3 completed trials")
 
 
@@ -66,6 +66,6 @@ def test_when_the_dry_run_is_over_running_trials_are_judged_anew() -> None:
     assert stopped.phase is TrialPhase.STOPPING
     assert stopped.status.stop is not None
     assert (stopped.status.stop.epoch, stopped.status.would_stop) == (3, tried)
-    assert [item.name for item in found.delete_pods] == ["job-0004-1"]
+    assert [item.name for item in found.delete_attempts] == ["job-0004-1"]
     recovered = running(4, 0.1, 0.1, 0.6, would_stop=tried)
     assert decide(snapshot(job(early_stopping=MEDIAN), [*COMPLETED, recovered], [running_pod(4)])).changed == ()

@@ -13,7 +13,7 @@ from tuning_operator.core.model.curves import Curve, Measurement
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 
 if TYPE_CHECKING:
-    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.trial import TrialStatus
 
 GRACE = timedelta(minutes=15)
@@ -24,13 +24,13 @@ COMPLETE = History(curve(0.1, 0.2), complete=True, metrics=LAST)
 THINNED = History(Curve.of([(2, 0.2)]), complete=False, metrics=LAST)
 
 
-def step(before: Trial, found: PodFacts | None, reading: Reading | None = None, **facts: Any) -> TrialStatus:
+def step(before: Trial, found: Attempt | None, reading: Reading | None = None, **facts: Any) -> TrialStatus:
     return advance(before, TrialFacts(found, reading, NOW, GRACE, **facts))
 
 
 def seen(phase: TrialPhase, **status: Any) -> Trial:
     """A trial whose first Pod is recorded."""
-    return trial(1, phase, **({"pod_uid": "pod-uid-1-1"} | status))
+    return trial(1, phase, **({"attempt_uid": "pod-uid-1-1"} | status))
 
 
 # Waiting for a Pod, and for its start
@@ -43,7 +43,7 @@ def test_a_committed_trial_waits_for_its_pod_to_be_created() -> None:
 
 def test_the_uid_of_the_pod_is_recorded_when_it_is_seen() -> None:
     after = step(trial(), pod())
-    assert (after.phase, after.pod_uid, after.reason) == (TrialPhase.PENDING, "pod-uid-1-1", None)
+    assert (after.phase, after.attempt_uid, after.reason) == (TrialPhase.PENDING, "pod-uid-1-1", None)
 
 
 def test_a_trial_runs_from_the_start_of_its_container() -> None:
@@ -169,7 +169,7 @@ def test_a_trial_without_its_objective_says_which_metrics_there_were() -> None:
     ],
     ids=["exit code 1", "failed without a container's state"],
 )
-def test_a_failed_training_fails_its_trial_and_keeps_its_epochs(found: PodFacts) -> None:
+def test_a_failed_training_fails_its_trial_and_keeps_its_epochs(found: Attempt) -> None:
     after = step(seen(TrialPhase.RUNNING, start_time=ago(90)), found)
     assert after.phase is TrialPhase.FAILED
     assert found.exit is not None
@@ -187,7 +187,7 @@ def test_a_failed_training_collects_before_it_fails() -> None:
 
 def test_a_training_that_was_never_seen_running_still_completes() -> None:
     after = step(trial(), ended_pod(history=COMPLETE))
-    assert (after.phase, after.start_time, after.pod_uid) == (TrialPhase.COMPLETED, ago(90), "pod-uid-1-1")
+    assert (after.phase, after.start_time, after.attempt_uid) == (TrialPhase.COMPLETED, ago(90), "pod-uid-1-1")
 
 
 # Disruptions
@@ -227,7 +227,7 @@ def test_only_what_was_not_the_trainings_fault_is_tried_again(
     after = step(seen(TrialPhase.RUNNING), found)
     if retried:
         assert (after.phase, after.attempt, after.disruptions) == (TrialPhase.PENDING, 2, 1)
-        assert (after.pod_uid, after.start_time, after.attempt_time) == (None, None, NOW)
+        assert (after.attempt_uid, after.start_time, after.attempt_time) == (None, None, NOW)
         assert after.reason == "Disrupted"
         assert (disruption or "deleted") in (after.message or "")
     else:
@@ -246,7 +246,7 @@ def test_a_pod_that_disappeared_is_replaced(phase: TrialPhase) -> None:
     start = ago(90) if phase is TrialPhase.RUNNING else None
     after = step(seen(phase, start_time=start, training_seconds=5), None, Reading(curve(0.1)))
     assert (after.phase, after.attempt, after.disruptions) == (TrialPhase.PENDING, 2, 1)
-    assert (after.reason, after.pod_uid) == ("PodLost", None)
+    assert (after.reason, after.attempt_uid) == ("PodLost", None)
     assert after.training_seconds == (95 if start else 5)
     assert after.curve == curve(0.1)
 
@@ -254,7 +254,7 @@ def test_a_pod_that_disappeared_is_replaced(phase: TrialPhase) -> None:
 def test_training_seconds_add_up_over_attempts() -> None:
     first = step(seen(TrialPhase.RUNNING), ended_pod(code=143, disruption="PreemptionByScheduler"))
     assert first.training_seconds == 80
-    between = trial(1, pod_uid="pod-uid-1-2", attempt=2, training_seconds=80, disruptions=1)
+    between = trial(1, attempt_uid="pod-uid-1-2", attempt=2, training_seconds=80, disruptions=1)
     second = step(between, ended_pod(1, 2, started=ago(30), history=COMPLETE))
     assert (second.phase, second.training_seconds, second.disruptions) == (TrialPhase.COMPLETED, 100, 1)
 
@@ -278,7 +278,7 @@ def test_the_first_retry_is_at_once_and_later_ones_wait_longer(disruptions: int,
 def test_a_training_that_failed_is_tried_again_while_there_are_attempts_left() -> None:
     first = step(seen(TrialPhase.RUNNING, disruptions=1), ended_pod(code=1, history=COMPLETE), max_attempts=2)
     assert (first.phase, first.attempt, first.failures, first.disruptions) == (TrialPhase.PENDING, 2, 1, 1)
-    assert (first.pod_uid, first.start_time, first.completion_time, first.attempt_time) == (None, None, None, NOW)
+    assert (first.attempt_uid, first.start_time, first.completion_time, first.attempt_time) == (None, None, None, NOW)
     assert (first.reason, first.training_seconds, first.curve) == ("AttemptFailed", 80, COMPLETE.curve)
     assert "ExitCode1: it broke" in (first.message or "")
     again = seen(TrialPhase.RUNNING, attempt=2, failures=1)
@@ -306,7 +306,7 @@ def test_the_epochs_of_a_failed_attempt_are_collected_before_the_next_one() -> N
     ],
     ids=["no image", "no metrics"],
 )
-def test_what_would_only_fail_again_is_not_tried_again(found: PodFacts) -> None:
+def test_what_would_only_fail_again_is_not_tried_again(found: Attempt) -> None:
     after = step(trial(), found, max_attempts=5)
     assert (after.phase, after.attempt, after.failures) == (TrialPhase.FAILED, 1, 0)
 
@@ -342,7 +342,7 @@ NOTHING = Reading(Curve(), asked=NOW)
     ],
 )
 def test_a_training_that_reports_nothing_fails_at_its_deadline(
-    found: PodFacts, reading: Reading | None, facts: dict[str, Any], fails: bool
+    found: Attempt, reading: Reading | None, facts: dict[str, Any], fails: bool
 ) -> None:
     after = step(seen(TrialPhase.PENDING), found, reading, **(DEADLINE | facts))
     assert (after.reason == "NoMetricsReported") is fails
@@ -393,7 +393,7 @@ def test_a_nodes_clock_that_is_wrong_does_not_change_the_bill() -> None:
     ],
 )
 def test_a_stop_is_done_once_the_pod_holds_nothing(
-    stop: StopDecision, phase: TrialPhase, found: PodFacts | None, done: bool, at: object, ran: int
+    stop: StopDecision, phase: TrialPhase, found: Attempt | None, done: bool, at: object, ran: int
 ) -> None:
     before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=stop, reason=stop.reason, training_seconds=7)
     after = step(before, found)

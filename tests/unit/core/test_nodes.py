@@ -10,7 +10,7 @@ import pytest
 from tests.unit.builders import NOW, ago, curve, ended_pod, job, pod, running_pod, snapshot, trial
 from tuning_operator.core.decide import decide
 from tuning_operator.core.lifecycle.nodes import BatchJob, lacks_pods, together
-from tuning_operator.core.model.attempt import Exit, History, PodFacts, Reading, Waiting
+from tuning_operator.core.model.attempt import Attempt, Exit, History, Reading, Waiting
 from tuning_operator.core.model.trial import TrialPhase
 
 JOB = BatchJob("job-0001-1", "batch-uid", 1, nodes=2, created=ago(120))
@@ -22,11 +22,11 @@ NO_IMAGE = Waiting("ImagePullBackOff", "not found", is_image_problem=True)
 CREATING = Waiting("ContainerCreating", "its image is being pulled", is_under_way=True)
 
 
-def node(number: int, found: PodFacts) -> PodFacts:
+def node(number: int, found: Attempt) -> Attempt:
     return replace(found, name=f"job-0001-1-{number}-x", uid=f"uid-{number}")
 
 
-def attempt(first: PodFacts | None, second: PodFacts | None, **batch: Any) -> PodFacts:
+def attempt(first: Attempt | None, second: Attempt | None, **batch: Any) -> Attempt:
     found = {number: node(number, each) for number, each in enumerate((first, second)) if each is not None}
     return together(replace(JOB, **batch), found)
 
@@ -50,7 +50,7 @@ def test_it_runs_when_all_nodes_do() -> None:
     ],
 )
 def test_why_it_does_not_run_yet(
-    first: PodFacts | None, second: PodFacts | None, batch: dict[str, Any], reason: str, words: str
+    first: Attempt | None, second: Attempt | None, batch: dict[str, Any], reason: str, words: str
 ) -> None:
     found = attempt(first, second, **batch)
     assert (found.started, found.exit, found.ended) == (None, None, False)
@@ -93,10 +93,10 @@ KILLED = ended_pod(code=143, finished=ago(15), **DELETED)
     ],
 )
 def test_it_is_over_with_the_first_node_that_is(
-    first: PodFacts | None, second: PodFacts | None, batch: dict[str, Any], failed: bool, words: str
+    first: Attempt | None, second: Attempt | None, batch: dict[str, Any], failed: bool, words: str
 ) -> None:
     found = attempt(first, second, **batch)
-    before = trial(1, TrialPhase.RUNNING, pod_uid="batch-uid", start_time=ago(90), reporter="job-0001-1-0-x")
+    before = trial(1, TrialPhase.RUNNING, attempt_uid="batch-uid", start_time=ago(90), reporter="job-0001-1-0-x")
     reading = Reading(curve(0.1), after_end=True)
     after = decide(snapshot(job(attempts=2, nodes=2), [before], [found], {"job-0001-1-0-x": reading})).trials[0].status
     assert (after.phase, after.attempt, after.reporter) == (TrialPhase.PENDING, 2, None)
@@ -107,8 +107,8 @@ def test_it_is_over_with_the_first_node_that_is(
 
 def test_a_pod_that_vanished_unseen_disrupts_what_ran() -> None:
     vanished = attempt(running_pod(), None)
-    ran = trial(1, TrialPhase.RUNNING, pod_uid="batch-uid", start_time=ago(90))
-    starts = trial(1, pod_uid="batch-uid")
+    ran = trial(1, TrialPhase.RUNNING, attempt_uid="batch-uid", start_time=ago(90))
+    starts = trial(1, attempt_uid="batch-uid")
     assert decide(snapshot(job(nodes=2), [ran], [vanished])).trials[0].status.disruptions == 1
     assert decide(snapshot(job(nodes=2), [starts], [vanished])).trials[0].phase is TrialPhase.PENDING
 
@@ -128,25 +128,25 @@ def test_a_pod_that_vanished_unseen_disrupts_what_ran() -> None:
     ],
 )
 def test_its_slot_is_held_until_no_pod_runs_and_none_will(
-    first: PodFacts | None, second: PodFacts | None, batch: dict[str, Any], held: bool
+    first: Attempt | None, second: Attempt | None, batch: dict[str, Any], held: bool
 ) -> None:
     assert attempt(first, second, **batch).ended is not held
 
 
 def test_a_stopped_trial_is_deleted_as_a_whole_and_holds_one_slot_until_all_of_it_is_gone() -> None:
-    stopping = trial(1, TrialPhase.STOPPING, pod_uid="batch-uid", start_time=ago(90))
+    stopping = trial(1, TrialPhase.STOPPING, attempt_uid="batch-uid", start_time=ago(90))
     found = decide(snapshot(job(nodes=2), [stopping, trial(2), trial(3)], [attempt(running_pod(), running_pod())]))
-    assert [item.name for item in found.delete_pods] == ["job-0001-1"]
-    assert [item.name for item in found.create_pods] == ["job-0002"]
+    assert [item.name for item in found.delete_attempts] == ["job-0001-1"]
+    assert [item.name for item in found.create_attempts] == ["job-0002"]
     going = attempt(None, running_pod(**DELETED), deletion_requested=ago(20))
     found = decide(snapshot(job(nodes=2, parallel=1), [stopping, trial(2)], [going]))
-    assert (found.delete_pods, found.create_pods, found.trials[0].phase) == ((), (), TrialPhase.STOPPING)
+    assert (found.delete_attempts, found.create_attempts, found.trials[0].phase) == ((), (), TrialPhase.STOPPING)
 
 
 def test_when_to_ask_why_pods_are_missing() -> None:
     late, early = attempt(None, None), attempt(None, None, created=ago(1))
     assert [lacks_pods(item, NOW) for item in (late, early)] == [True, False]
     assert not lacks_pods(attempt(None, None, suspended=True), NOW), "a queue has not admitted it"
-    found = decide(snapshot(job(nodes=2), [trial(1, pod_uid="batch-uid")], [early]))
+    found = decide(snapshot(job(nodes=2), [trial(1, attempt_uid="batch-uid")], [early]))
     assert found.wake_after is not None
     assert found.wake_after.total_seconds() == 2

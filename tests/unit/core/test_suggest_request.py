@@ -36,7 +36,7 @@ def test_many_free_slots_are_filled_by_one_request_after_the_other() -> None:
     first = decide(snapshot(job(trials=100, parallel=100), [])).suggest
     assert first
     assert first.numbers == tuple(range(1, MOST_SUGGESTED + 1))
-    added = [trial(number, TrialPhase.RUNNING, pod_uid=f"pod-uid-{number}-1") for number in first.numbers]
+    added = [trial(number, TrialPhase.RUNNING, attempt_uid=f"pod-uid-{number}-1") for number in first.numbers]
     pods = [running_pod(number) for number in first.numbers]
     second = decide(snapshot(job(trials=100, parallel=100), added, pods)).suggest
     assert second

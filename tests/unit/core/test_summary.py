@@ -38,7 +38,7 @@ def test_a_job_is_summed_up_after_the_decision() -> None:
         ended(1, 0.2),
         ended(2, 0.3, phase=TrialPhase.EARLY_STOPPED),
         ended(3, phase=TrialPhase.FAILED),
-        trial(4, TrialPhase.RUNNING, pod_uid="pod-uid-4-1", training_seconds=20),
+        trial(4, TrialPhase.RUNNING, attempt_uid="pod-uid-4-1", training_seconds=20),
         trial(5),
     ]
     ending = ended_pod(4, history=History(curve(0.9), complete=True))
@@ -85,7 +85,7 @@ def test_a_failure_has_a_condition_of_its_own() -> None:
 
 
 def test_a_job_that_still_stops_its_trials_has_a_reason_but_no_end() -> None:
-    trials = [ended(1, 0.9), trial(2, TrialPhase.RUNNING, pod_uid="pod-uid-2-1")]
+    trials = [ended(1, 0.9), trial(2, TrialPhase.RUNNING, attempt_uid="pod-uid-2-1")]
     found = summary(snapshot(job(target=0.5), trials, [running_pod(2)]))
     assert (found.phase, found.completion_reason) == (JobPhase.STOPPING, CompletionReason.TARGET)
     assert found.completion_time is None

@@ -129,7 +129,7 @@ def test_rights_are_those_of_the_chart() -> None:
 
 def test_all_ways_to_scrape_leave_out_the_nodes_that_do_not_report() -> None:
     index = "__meta_kubernetes_pod_label_batch_kubernetes_io_job_completion_index"
-    demo = (ROOT / "tests" / "cluster" / "manifests" / "prometheus.yaml").read_text()
+    demo = (ROOT / "cluster" / "manifests" / "prometheus.yaml").read_text()
     for text in (PAGE, demo, (CHART / "templates" / "podmonitor.yaml").read_text()):
         following = text[text.index(index) :].splitlines()[1:3]
         assert {line.strip() for line in following} == {'regex: "[1-9][0-9]*"', "action: drop"}

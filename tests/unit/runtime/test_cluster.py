@@ -82,7 +82,7 @@ async def test_a_write_based_on_what_has_changed_is_a_conflict(write: str) -> No
             elif write == "trial status":
                 await cluster.patch_trial_status("ns", "job-0001", {"phase": "Running"}, "7")
             elif write == "Pod":
-                await cluster.delete_pod("ns", "job-0001-1", "uid", "7")
+                await cluster.delete_attempt("ns", "Pod", "job-0001-1", "uid", "7")
             else:
                 await cluster.delete_job("ns", "job", "uid", "7")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.runtime.kubernetes.cluster import Cluster
 
-STARTED = Notice("TrialStarted", "attempt 1 started training", "job-0001")
+STARTED = Notice("TrialStarted", "attempt 1 started training", trial(1))
 
 
 class FakeCluster:
@@ -38,18 +38,18 @@ def recorder() -> tuple[FakeCluster, EventRecorder]:
 async def test_news_is_posted_once() -> None:
     cluster, it = recorder()
     for _ in range(3):
-        await it.record(STARTED, job(), trial(1))
+        await it.record(STARTED, job())
     assert [body["regarding"]["kind"] for body in cluster.posted] == ["TuningTrial", "HyperparameterTuningJob"]
-    await it.record(Notice("TargetReached", "done"), job(), None)
+    await it.record(Notice("TargetReached", "done"), job())
     assert len(cluster.posted) == 3
 
 
 async def test_news_that_could_not_be_posted_harms_nothing_and_is_posted_the_next_time() -> None:
     cluster, it = recorder()
     cluster.refuses = True
-    await it.record(STARTED, job(), trial(1))
+    await it.record(STARTED, job())
     cluster.refuses = False
-    await it.record(STARTED, job(), trial(1))
+    await it.record(STARTED, job())
     assert len(cluster.posted) == 2
 
 
@@ -57,5 +57,5 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "REMEMBERED", 10)
     _, it = recorder()
     for number in range(50):
-        await it.record(Notice("X", f"{number}"), job(), None)
+        await it.record(Notice("X", f"{number}"), job())
     assert len(it._posted) == 10

@@ -108,9 +108,9 @@ async def test_what_a_gauge_showed_is_remembered_and_an_outage_is_looked_back_ov
     async with bench(running=False) as it:
         it.poller.watch(JOB, interests)
         it.server.says(matrix(gauge("accuracy", {10: 0.1}, split="val"), gauge("epochs", {10: 1})))
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.server.questions[-1]["query"].endswith("[4000000ms]"), "all that a new operator has missed"
         it.server.says(matrix(gauge("accuracy", {20: 0.3}, split="val"), gauge("epochs", {20: 3})))
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.server.questions[-1]["query"].endswith("[300000ms]")
         assert it.poller.readings(JOB) == {POD: Reading(Curve.of([(1, 0.1), (3, 0.3)]))}

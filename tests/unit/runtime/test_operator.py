@@ -44,9 +44,9 @@ class Hanging(Connection):
         await self._hold("patch")
         return await super().patch_trial_status(namespace, name, status, version)
 
-    async def create_pod(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+    async def create_attempt(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
         await self._hold("create Pod")
-        return await super().create_pod(namespace, body, dry_run=dry_run)
+        return await super().create_attempt(namespace, body, dry_run=dry_run)
 
     async def create_trial(self, namespace: str, body: Body) -> Body:
         await self._hold("create trial")

@@ -72,10 +72,10 @@ async def test_nothing_new_wakes_nobody(value: str) -> None:
     async with bench(running=False) as it:
         it.server.says(answer(series(POD, [(1, value)])))
         it.poller.watch(JOB, RUNNING)
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.called
         it.called.clear()
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.called == []
 
 
@@ -96,7 +96,7 @@ async def test_one_question_for_all_jobs_of_a_namespace() -> None:
         it.server.says(answer(series(POD, [(1, "0.1")]), series("other-0001-1", [(1, "5")], metric="loss")))
         it.poller.watch(JOB, RUNNING)
         it.poller.watch(OTHER, {"other-0001-1": Interest("other-0001-1", "loss")})
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert len(it.server.questions) == 1
         assert it.poller.readings(JOB)[POD].curve == Curve.of([(1, 0.1)])
         assert it.poller.readings(OTHER)["other-0001-1"].curve == Curve.of([(1, 5.0)])
@@ -135,9 +135,9 @@ async def test_it_is_known_since_when_prometheus_answers_without_a_break() -> No
         async def since(seconds: float) -> float | None:
             nonlocal now
             now = NOW + timedelta(seconds=seconds)
-            await it.poller._poll(JOB.namespace)
-            known = it.poller.condition(JOB.namespace)
-            return (known.since - NOW).total_seconds() if known and known.since else None
+            await it.poller.poll(JOB.namespace)
+            known = it.poller.answering_since(JOB.namespace)
+            return (known - NOW).total_seconds() if known else None
 
         assert [await since(0), await since(2)] == [0, 0]
         it.server.says("", status=503)
@@ -148,26 +148,26 @@ async def test_it_is_known_since_when_prometheus_answers_without_a_break() -> No
         overdue = it.poller.condition(JOB.namespace)
         assert overdue == Condition("MetricsAvailable", "True", "PrometheusAnswers")
         assert overdue is not None
-        assert overdue.since is None, "the next answer is overdue"
+        assert it.poller.answering_since(JOB.namespace) is None
 
 
 async def test_the_second_answer_after_the_end_is_the_last_one() -> None:
     async with bench(running=False) as it:
         it.server.says(answer(series(POD, [(1, "0.1")])))
         it.poller.watch(JOB, RUNNING)
-        question = asyncio.create_task(it.poller._poll("ns"))
+        question = asyncio.create_task(it.poller.poll("ns"))
         await asyncio.sleep(0)  # the question is on its way
         it.poller.watch(JOB, ended(0))
         await question
         assert it.poller.readings(JOB)[POD].after_end is False
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.poller.readings(JOB)[POD].after_end is False, "the last scrape may still be on its way"
         it.server.says("down", 503)
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.poller.readings(JOB)[POD].after_end is False
         it.server.says(answer(series(POD, [(1, "0.1"), (2, "0.2")])))
         it.called.clear()
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.poller.readings(JOB)[POD] == Reading(Curve.of([(1, 0.1), (2, 0.2)]), after_end=True)
         assert JOB in it.called
 
@@ -176,9 +176,9 @@ async def test_that_a_reading_is_the_last_one_is_new_even_if_its_curve_is_not() 
     async with bench(running=False) as it:
         it.server.says(answer(series(POD, [(1, "0.1")])))
         it.poller.watch(JOB, ended(1))
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         it.called.clear()
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert it.called == [JOB]
 
 
@@ -201,14 +201,14 @@ async def test_that_a_reading_is_the_last_one_is_new_even_if_its_curve_is_not() 
 async def test_how_far_to_look_back(created: datetime | None, finished: datetime | None, window: float) -> None:
     async with bench(running=False) as it:
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, created, finished)})
-        await it.poller._poll("ns")
+        await it.poller.poll("ns")
         assert f"[{round(window * 1000)}ms]" in it.server.questions[0]["query"]
 
 
 async def test_a_job_that_went_during_the_question_leaves_nothing_behind() -> None:
     async with bench(running=False) as it:
         it.poller.watch(JOB, RUNNING)
-        question = asyncio.create_task(it.poller._poll("ns"))
+        question = asyncio.create_task(it.poller.poll("ns"))
         await asyncio.sleep(0)
         it.poller.watch(JOB, {})
         await question

@@ -51,7 +51,7 @@ class Bench:
             assert self.operator.reconcile()
 
     def report(self, message: str) -> None:
-        self.runner.run(self.operator._reconciler.report_failure(KEY, message))
+        self.runner.run(self.operator.reconciler.report_failure(KEY, message))
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
 
     monkeypatch.setattr(it.connection, "list_pods", stale)
     with pytest.raises(ApiError, match="not listed") as conflict:  # to look again soon
-        runner.run(it.operator._reconciler.reconcile(KEY))
+        runner.run(it.operator.reconciler.reconcile(KEY))
     assert conflict.value.kind is ErrorKind.CONFLICT
     monkeypatch.setattr(it.connection, "list_trials", stale)
     it.reconcile(2)
@@ -114,7 +114,7 @@ def test_a_trial_that_has_lost_its_label_is_asked_for_instead_of_proposed_for_ev
 
     async def passes() -> None:
         for _ in range(3):
-            await it.operator._reconciler.reconcile(KEY)
+            await it.operator.reconciler.reconcile(KEY)
             await it.operator.suggested()
 
     monkeypatch.setattr(it.connection, "list_trials", labelled)
@@ -123,7 +123,7 @@ def test_a_trial_that_has_lost_its_label_is_asked_for_instead_of_proposed_for_ev
 
 
 @pytest.mark.parametrize(
-    ("call", "told"), [("delete_pod", ["job-0001", "job-0002"]), ("patch_trial_status", ["job-0001"])]
+    ("call", "told"), [("delete_attempt", ["job-0001", "job-0002"]), ("patch_trial_status", ["job-0001"])]
 )
 def test_what_has_been_committed_is_told_of_though_the_pass_fails(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, call: str, told: list[str]
@@ -133,10 +133,10 @@ def test_what_has_been_committed_is_told_of_though_the_pass_fails(
     it.world.job["spec"]["stop"] = True
     works, events = getattr(it.connection, call), []
 
-    async def changed_meanwhile(namespace: str, name: str, *rest: Any) -> Any:
-        if name.startswith("job-0002"):
-            raise ApiError(ErrorKind.CONFLICT, f"{name} has changed")
-        return await works(namespace, name, *rest)
+    async def changed_meanwhile(*about: Any) -> Any:
+        if any(str(each).startswith("job-0002") for each in about):
+            raise ApiError(ErrorKind.CONFLICT, "job-0002 has changed")
+        return await works(*about)
 
     async def create_event(_namespace: str, body: Body) -> None:
         if body["reason"] == "TrialStopped" and body["regarding"]["kind"] == "TuningTrial":
@@ -145,7 +145,7 @@ def test_what_has_been_committed_is_told_of_though_the_pass_fails(
     monkeypatch.setattr(it.connection, call, changed_meanwhile)
     monkeypatch.setattr(it.connection, "create_event", create_event)
     with pytest.raises(ApiError, match="has changed"):
-        runner.run(it.operator._reconciler.reconcile(KEY))
+        runner.run(it.operator.reconciler.reconcile(KEY))
     assert events == told
     monkeypatch.setattr(it.connection, call, works)
     it.reconcile()
@@ -161,7 +161,7 @@ def test_what_belongs_to_an_earlier_job_of_the_name_is_waited_for(runner: asynci
     it.operator = SimulatedOperator(it.world, runner)
     it.reconcile()
     with pytest.raises(ApiError, match="TuningTrial job-0001 exists and belongs to another owner"):
-        runner.run(it.operator._reconciler.reconcile(KEY))
+        runner.run(it.operator.reconciler.reconcile(KEY))
     assert set(it.world.pods) == old
     it.world.trials.clear()
     it.world.pods.clear()
@@ -200,7 +200,7 @@ def test_a_pod_with_other_parameters_is_not_adopted(runner: asyncio.Runner) -> N
 
     listed.connection.list_pods = none  # type: ignore[assignment, method-assign]
     with pytest.raises(ApiError, match="runs other parameters than its trial has"):
-        runner.run(listed._reconciler.reconcile(KEY))
+        runner.run(listed.reconciler.reconcile(KEY))
 
 
 def test_a_pod_that_pretends_to_be_a_trials_is_not_looked_at(runner: asyncio.Runner) -> None:
@@ -253,7 +253,7 @@ def test_a_pass_that_fails_leaves_no_write_under_way(runner: asyncio.Runner, mon
 
     monkeypatch.setattr(it.connection, "patch_trial_status", patch)
     with pytest.raises(ApiError, match="modified"):
-        runner.run(it.operator._reconciler.reconcile(KEY))
+        runner.run(it.operator.reconciler.reconcile(KEY))
     assert written == ["job-0002"]
 
 
@@ -302,7 +302,7 @@ def test_an_ended_job_is_deleted_when_its_time_is_over(runner: asyncio.Runner) -
     assert it.status["phase"] == "Stopped"
     it.world.now += timedelta(seconds=59)
     it.reconcile(2)
-    assert runner.run(it.operator._reconciler.reconcile(KEY)).wake_after == timedelta(seconds=1)
+    assert runner.run(it.operator.reconciler.reconcile(KEY)).wake_after == timedelta(seconds=1)
     assert not it.world.deleted
     it.world.now += timedelta(seconds=1)
     it.reconcile(2)
@@ -342,11 +342,11 @@ def test_the_api_server_is_asked_about_the_template(
 ) -> None:
     it = Bench(runner)
 
-    async def create_pod(*_: object, dry_run: bool = False) -> Body:
+    async def create_attempt(*_: object, dry_run: bool = False) -> Body:
         assert dry_run
         raise error
 
-    monkeypatch.setattr(it.connection, "create_pod", create_pod)
+    monkeypatch.setattr(it.connection, "create_attempt", create_attempt)
     it.reconcile()
     condition = it.condition("TemplateValid")
     assert condition["status"] == status
@@ -360,12 +360,12 @@ def test_nothing_is_concluded_when_the_api_server_says_nothing_of_the_template(
 ) -> None:
     it = Bench(runner)
 
-    async def create_pod(*_: object, **__: object) -> Body:
+    async def create_attempt(*_: object, **__: object) -> Body:
         raise ApiError(ErrorKind.UNAVAILABLE, "HTTP 503")
 
-    monkeypatch.setattr(it.connection, "create_pod", create_pod)
+    monkeypatch.setattr(it.connection, "create_attempt", create_attempt)
     with pytest.raises(ApiError, match="503"):  # which is tried again within seconds
-        runner.run(it.operator._reconciler.reconcile(KEY))
+        runner.run(it.operator.reconciler.reconcile(KEY))
     assert "status" not in it.world.job
 
 
@@ -389,8 +389,8 @@ def test_a_quota_is_waited_for_with_a_condition(runner: asyncio.Runner, monkeypa
         raise ApiError(ErrorKind.QUOTA, 'pods "job-0001-1" is forbidden: exceeded quota: gpus')
 
     with monkeypatch.context() as patch:
-        patch.setattr(it.connection, "create_pod", full)
-        outcome = runner.run(it.operator._reconciler.reconcile(KEY))
+        patch.setattr(it.connection, "create_attempt", full)
+        outcome = runner.run(it.operator.reconciler.reconcile(KEY))
         assert outcome.wake_after == FIRST_PAUSE
         it.reconcile(2)
         assert it.condition("QuotaExceeded")["status"] == "True"
@@ -410,7 +410,7 @@ def test_a_refused_pod_is_asked_for_ever_more_seldom(
     it = Bench(runner)
     it.reconcile(2)
     asked: list[str] = []
-    create = it.connection.create_pod
+    create = it.connection.create_attempt
 
     async def only_the_first(namespace: str, body: Body, **_: object) -> Body:
         asked.append(body["metadata"]["name"])
@@ -418,7 +418,7 @@ def test_a_refused_pod_is_asked_for_ever_more_seldom(
             raise ApiError(kind, "pods are forbidden: somebody says no")
         return await create(namespace, body)
 
-    monkeypatch.setattr(it.connection, "create_pod", only_the_first)
+    monkeypatch.setattr(it.connection, "create_attempt", only_the_first)
     it.reconcile()
     it.world.befall("start", 0)
     for _ in range(600):

@@ -18,7 +18,7 @@ from tuning_operator.core.model.conditions import MAX_MESSAGE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
 
@@ -68,13 +68,13 @@ def build_service(job: Job) -> dict[str, Any]:
     }
 
 
-def parse_attempts(
+def parse_batch_jobs(
     jobs: Sequence[Mapping[str, Any]],
     pods: Sequence[Mapping[str, Any]],
     trials: Sequence[Trial],
     container: str,
     metric: str,
-) -> dict[str, tuple[PodFacts, ...]]:
+) -> dict[str, tuple[Attempt, ...]]:
     """Read the attempts of a job's trials: from their batch Jobs, and from Pods that outlive theirs.
 
     Args:
@@ -89,7 +89,7 @@ def parse_attempts(
     """
     known = {job["metadata"]["uid"]: _parse(job) for job in jobs}
     owners = {job["metadata"]["uid"]: _owner_of(job, trials) for job in jobs}
-    nodes: defaultdict[str, dict[int, PodFacts]] = defaultdict(dict)
+    nodes: defaultdict[str, dict[int, Attempt]] = defaultdict(dict)
     for pod in pods:
         labels = pod["metadata"].get("labels") or {}
         uid, node = labels.get(_LABEL_UID), labels.get(names.COMPLETION_INDEX, "")
@@ -97,9 +97,9 @@ def parse_attempts(
             continue
         if uid not in known:
             known[uid] = _gone(labels[_LABEL_NAME], uid, pod)
-            owners[uid] = next((trial.name for trial in trials if trial.status.pod_uid == uid), uid)
+            owners[uid] = next((trial.name for trial in trials if trial.status.attempt_uid == uid), uid)
         nodes[uid][int(node)] = parse_pod(pod, known[uid].attempt, container, metric)
-    attempts: defaultdict[str, tuple[PodFacts, ...]] = defaultdict(tuple)
+    attempts: defaultdict[str, tuple[Attempt, ...]] = defaultdict(tuple)
     for uid, job in known.items():
         if (owner := owners[uid]) and job.attempt:
             attempts[owner] += (together(job, nodes[uid]),)

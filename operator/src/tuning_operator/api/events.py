@@ -14,19 +14,17 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.notice import Notice
-    from tuning_operator.core.model.trial import Trial
 
 MAX_NOTE = 1024
 CONTROLLER = f"{names.GROUP}/operator"
 
 
-def build_events(
-    notice: Notice, job: Job, trial: Trial | None, now: datetime, instance: str
-) -> Iterator[dict[str, Any]]:
+def build_events(notice: Notice, job: Job, now: datetime, instance: str) -> Iterator[dict[str, Any]]:
     """Build the Events of a notice: on its trial, if it is about one, and always on the job.
 
     An Event's name follows from what it says, so that saying it again is no second Event.
     """
+    trial = notice.trial
     if trial is not None:
         reference = _reference(names.TRIAL_KIND, trial.name, job.namespace, trial.uid)
         yield _event(reference, notice, notice.message, now, instance)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import sidecar
 from tuning_operator.api.termination import parse_history
 from tuning_operator.api.values import parse_time, printable, time_in
-from tuning_operator.core.model.attempt import Exit, PodFacts, Waiting
+from tuning_operator.core.model.attempt import Attempt, Exit, Waiting
 from tuning_operator.core.model.conditions import MAX_MESSAGE, fitting
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ DISRUPTIONS = frozenset(
 """Reasons of failed Pods for which the node, not the training, is to blame."""
 
 
-def parse_pod(body: Mapping[str, Any], attempt: int, container: str, metric: str) -> PodFacts:
+def parse_pod(body: Mapping[str, Any], number: int, container: str, metric: str) -> Attempt:
     """Read one Pod.
 
     Args:
         body: The Pod as the API server returns it.
-        attempt: Number of the attempt that it runs, or one node of.
+        number: Number of the attempt that it runs, or one node of.
         container: Name of the training container.
         metric: The objective, to be looked up in the termination message.
     """
@@ -69,10 +69,10 @@ def parse_pod(body: Mapping[str, Any], attempt: int, container: str, metric: str
     reported = (_sidecar_end(status) or terminated or {}).get("message") or ""
     history = parse_history(reported, metric) if terminated else None
     words = "" if parse_history(own, metric) else own
-    return PodFacts(
+    return Attempt(
         name=metadata["name"],
         uid=metadata["uid"],
-        attempt=attempt,
+        number=number,
         created=parse_time(metadata["creationTimestamp"]),
         due=_due(status),
         started=time_in(terminated or running or {}, "startedAt"),

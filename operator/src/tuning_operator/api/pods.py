@@ -131,7 +131,7 @@ def _add_rendezvous(spec: dict[str, Any], container: dict[str, Any], job: Job, t
     variables: dict[str, str | dict[str, Any]] = {
         "NNODES": str(job.spec.nodes),
         "NODE_RANK": node,
-        "MASTER_ADDR": f"{trial.pod_name}-0.{spec['subdomain']}",
+        "MASTER_ADDR": f"{trial.attempt_name}-0.{spec['subdomain']}",
         "MASTER_PORT": _MASTER_PORT,
     }
     _add_environment(container, {**variables, **{f"PET_{name}": value for name, value in variables.items()}})
@@ -160,7 +160,7 @@ def _metadata(
     given = template.get("metadata") or {}
     scraping = {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)}
     return {
-        "name": trial.pod_name,
+        "name": trial.attempt_name,
         "namespace": job.namespace,
         "labels": {
             **(given.get("labels") or {}),

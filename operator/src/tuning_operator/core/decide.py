@@ -17,9 +17,9 @@ from tuning_operator.core.lifecycle.slots import (
     LOOK_AGAIN,
     free_slots,
     is_due,
-    leftover_pods,
+    leftover_attempts,
     retries_to_come,
-    trials_without_pod,
+    trials_without_attempt,
     wake_after,
 )
 from tuning_operator.core.model.conditions import ConditionType
@@ -67,15 +67,15 @@ def decide(snapshot: Snapshot) -> Decision:
         ending = replace(ending, message=f"{ending.message}; no trial has a finite objective")
     stalled = None if ending else stall(job, trials)
     may_start = ending is None and not job.spec.suspend and not snapshot.awaits_parents
-    waiting = trials_without_pod(trials, snapshot) if may_start else ()
+    waiting = trials_without_attempt(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
     taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
     return Decision(
         phase=phase,
         trials=trials,
         changed=changed,
-        create_pods=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
-        delete_pods=leftover_pods(snapshot, trials),
+        create_attempts=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
+        delete_attempts=leftover_attempts(snapshot, trials),
         suggest=_suggest_request(snapshot, trials, slots - taken) if may_start and not stalled else None,
         completion=ending,
         stalled=stalled,
@@ -99,7 +99,7 @@ def _over(snapshot: Snapshot) -> Decision:
     return Decision(
         phase=snapshot.job.phase,
         trials=snapshot.trials,
-        delete_pods=leftover_pods(snapshot, snapshot.trials),
+        delete_attempts=leftover_attempts(snapshot, snapshot.trials),
         delete_job=left is not None and left <= timedelta(0),
         wake_after=left,
     )
@@ -122,7 +122,7 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
     if trial.phase.is_final:
         return trial
     facts = TrialFacts(
-        pod=snapshot.pod(trial),
+        attempt=snapshot.attempt(trial),
         reading=snapshot.reading(trial),
         now=snapshot.now,
         image_pull_grace=snapshot.image_pull_grace,
@@ -143,7 +143,7 @@ def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
     if finish and trial.phase is TrialPhase.RUNNING and ending.reason is not CompletionReason.STOPPED_BY_USER:
         return trial
     stopped = with_stop(trial, StopDecision(ending.reason, f"the job ends: {ending.message}"))
-    if snapshot.pod(trial) is not None:
+    if snapshot.attempt(trial) is not None:
         return stopped
     status = replace(stopped.status, phase=TrialPhase.STOPPED, completion_time=snapshot.now)
     return replace(stopped, status=status)
@@ -153,7 +153,7 @@ def _suspended(trial: Trial, snapshot: Snapshot) -> Trial:
     """Take the Pod of a trial away because its job is suspended: a trial that has not begun to train keeps its turn."""
     if trial.phase is TrialPhase.RUNNING:
         return with_stop(trial, StopDecision("JobSuspended", "the job is suspended with suspendPolicy Stop"))
-    if trial.phase is TrialPhase.PENDING and snapshot.pod(trial):
+    if trial.phase is TrialPhase.PENDING and snapshot.attempt(trial):
         return replace(
             trial, status=next_attempt(trial.status, "JobSuspended", "gave way to a suspension", snapshot.now)
         )

@@ -60,7 +60,7 @@ class Operator:
         self._prometheus = Prometheus.configured(settings)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
         self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
-        self._reconciler = Reconciler(
+        self.reconciler = Reconciler(
             cluster,
             self._poller,
             self._suggester,
@@ -91,7 +91,7 @@ class Operator:
     async def stop(self) -> None:
         """Record what passes under way have decided, start nothing, and close everything."""
         self._stopping = True
-        self._reconciler.close()
+        self.reconciler.close()
         if not self.end.done():
             self.end.set_result(False)  # kopf would wait seconds for a flag that stays down
         for _ in range(self._settings.workers):
@@ -138,7 +138,7 @@ class Operator:
         began, result = loop.time(), "ok"
         try:
             async with asyncio.timeout(PASS_SECONDS):
-                outcome = await self._reconciler.reconcile(key)
+                outcome = await self.reconciler.reconcile(key)
         except TimeoutError:
             result = "Timeout"
             await self._fail(key, f"the pass took longer than {PASS_SECONDS:g} s", OUTAGE_BACKOFF)
@@ -167,7 +167,7 @@ class Operator:
     async def _fail(self, key: JobKey, message: str, longest: float = MAX_BACKOFF) -> None:
         delay = self.queue.add_failed(key, longest)
         logger.warning("job %s/%s: %s; again in %.1f s", *key, message, delay)
-        await self._reconciler.report_failure(key, message)
+        await self.reconciler.report_failure(key, message)
 
     async def _require_watches(self) -> None:
         """Run for ever if everything is watched: kopf asks once what there is, and never hears of what comes later.

@@ -16,7 +16,7 @@ from tuning_operator.core.model.trial import TrialPhase
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tuning_operator.core.model.attempt import Exit, PodFacts, Reading
+    from tuning_operator.core.model.attempt import Attempt, Exit, Reading
     from tuning_operator.core.model.trial import Trial, TrialStatus
 
 
@@ -25,7 +25,7 @@ class TrialFacts:
     """Everything that was observed about a trial.
 
     Attributes:
-        pod: The current attempt's Pod; None when there is none.
+        attempt: The current attempt's Pod; None when there is none.
         reading: Prometheus' answer about that Pod; None when it is not known.
         max_attempts: How often the training may fail until its trial has.
         start_deadline: How long a training may run without having reported anything; None for ever.
@@ -33,7 +33,7 @@ class TrialFacts:
         settle: Take the measurements that are known as final (the job ends and Prometheus does not answer).
     """
 
-    pod: PodFacts | None
+    attempt: Attempt | None
     reading: Reading | None
     now: datetime
     image_pull_grace: timedelta
@@ -50,9 +50,9 @@ def advance(trial: Trial, facts: TrialFacts) -> TrialStatus:
         return _stopping(status, facts)
     if status.phase is TrialPhase.COLLECTING:
         return _collecting(status, facts)
-    if facts.pod is None:
-        return _without_pod(status, facts)
-    return _with_pod(status, facts.pod, facts)
+    if facts.attempt is None:
+        return _without_attempt(status, facts)
+    return _with_attempt(status, facts.attempt, facts)
 
 
 def retry_delay(attempts: int) -> timedelta:
@@ -80,7 +80,7 @@ def next_attempt(status: TrialStatus, reason: str, what: str, now: datetime) -> 
         phase=TrialPhase.PENDING,
         attempt=attempt,
         attempt_time=now,
-        pod_uid=None,
+        attempt_uid=None,
         reporter=None,
         start_time=None,
         completion_time=None,
@@ -95,45 +95,49 @@ def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     A Pod that has not been seen yet has measured nothing: what is told of it is about an earlier Pod of its name.
     """
     curve = status.curve
-    if facts.reading and (facts.pod or status.pod_uid):
+    if facts.reading and (facts.attempt or status.attempt_uid):
         curve = curve.merge(facts.reading.curve)
     metrics = status.metrics
-    if facts.pod and facts.pod.history:
-        curve = curve.merge(facts.pod.history.curve)
-        metrics = facts.pod.history.metrics
+    if facts.attempt and facts.attempt.history:
+        curve = curve.merge(facts.attempt.history.curve)
+        metrics = facts.attempt.history.metrics
     if curve is status.curve and metrics == status.metrics:
         return status
     return replace(status, curve=curve, metrics=metrics)
 
 
-def _without_pod(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
-    if status.pod_uid is None:
+def _without_attempt(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
+    if status.attempt_uid is None:
         return status  # committed, its Pod is yet to be created
     return _disrupted(status, "PodLost", "its Pod disappeared", facts)
 
 
-def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialStatus:
+def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> TrialStatus:
     status = replace(
         status,
-        pod_uid=pod.uid,
-        reporter=pod.reporter or status.reporter,
-        start_time=_start_time(status, pod, facts.now),
+        attempt_uid=attempt.uid,
+        reporter=attempt.reporter or status.reporter,
+        start_time=_start_time(status, attempt, facts.now),
     )
-    if pod.exit is not None:
-        return _ended(status, pod, pod.exit, facts)
-    if pod.missing and status.start_time is not None:
+    if attempt.exit is not None:
+        return _ended(status, attempt, attempt.exit, facts)
+    if attempt.missing and status.start_time is not None:
         return _disrupted(status, "PodLost", "a Pod of it disappeared", facts)
-    if pod.started is not None:
+    if attempt.started is not None:
         return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)
-    if pod.waiting and pod.waiting.is_image_problem and facts.now - pod.making_since >= facts.image_pull_grace:
+    if (
+        attempt.waiting
+        and attempt.waiting.is_image_problem
+        and facts.now - attempt.making_since >= facts.image_pull_grace
+    ):
         return replace(
             status,
             phase=TrialPhase.FAILED,
             completion_time=facts.now,
-            reason=pod.waiting.reason,
-            message=f"the container could not be made for {facts.image_pull_grace}: {pod.waiting.message}",
+            reason=attempt.waiting.reason,
+            message=f"the container could not be made for {facts.image_pull_grace}: {attempt.waiting.message}",
         )
-    waiting = pod.waiting
+    waiting = attempt.waiting
     return replace(
         status,
         phase=TrialPhase.PENDING,
@@ -142,14 +146,14 @@ def _with_pod(status: TrialStatus, pod: PodFacts, facts: TrialFacts) -> TrialSta
     )
 
 
-def _ended(status: TrialStatus, pod: PodFacts, ending: Exit, facts: TrialFacts) -> TrialStatus:
+def _ended(status: TrialStatus, attempt: Attempt, ending: Exit, facts: TrialFacts) -> TrialStatus:
     """The training container has ended: by itself, by its own fault, or by the cluster's."""
-    if pod.cut_short or (pod.disruption and not ending.succeeded):
-        return _disrupted(status, "Disrupted", pod.disruption or "somebody deleted its Pod", facts)
+    if attempt.cut_short or (attempt.disruption and not ending.succeeded):
+        return _disrupted(status, "Disrupted", attempt.disruption or "somebody deleted its Pod", facts)
     collecting = replace(
         status,
         phase=TrialPhase.COLLECTING,
-        completion_time=pod.finished or facts.now,
+        completion_time=attempt.finished or facts.now,
         training_seconds=status.training_seconds + _run_time(status, facts),
         reason=None if ending.succeeded else ending.reason,
         message=None if ending.succeeded else ending.message,
@@ -179,7 +183,7 @@ def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
     """Give up a training that has reported nothing by its deadline; None while there is hope, or no telling."""
     due = report_due(status, facts.metrics_since, facts.start_deadline)
     asked = facts.reading.asked if facts.reading else None
-    deleting = facts.pod is not None and facts.pod.deleting
+    deleting = facts.attempt is not None and facts.attempt.deleting
     if due is None or asked is None or asked < due or status.curve or deleting:
         return None
     seconds = status.training_seconds + _run_time(status, facts)
@@ -194,7 +198,7 @@ def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
 
 def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     """Finish once nothing can follow: the complete history, or an answer that was asked for after the end."""
-    history = facts.pod.history if facts.pod else None
+    history = facts.attempt.history if facts.attempt else None
     known = (history is not None and history.complete) or (facts.reading is not None and facts.reading.after_end)
     if not known and not facts.settle:
         return status
@@ -212,30 +216,30 @@ def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 
 def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     """A stop is recorded: it is done once the Pod holds nothing any more."""
-    pod = facts.pod
-    if pod is not None and not pod.ended:
+    attempt = facts.attempt
+    if attempt is not None and not attempt.ended:
         return status
-    early = status.stop is not None and status.stop.epoch is not None
+    early = status.stop is not None and status.stop.early
     return replace(
         status,
         phase=TrialPhase.EARLY_STOPPED if early else TrialPhase.STOPPED,
-        completion_time=pod.finished if pod and pod.finished else facts.now,
+        completion_time=attempt.finished if attempt and attempt.finished else facts.now,
         training_seconds=status.training_seconds + _run_time(status, facts),
     )
 
 
-def _start_time(status: TrialStatus, pod: PodFacts, now: datetime) -> datetime | None:
+def _start_time(status: TrialStatus, attempt: Attempt, now: datetime) -> datetime | None:
     """When the training started: by its node's clock, as far as the API server's clock and ours can believe it."""
-    if status.start_time or pod.started is None:
+    if status.start_time or attempt.started is None:
         return status.start_time
-    return max(pod.created, min(pod.started, now))
+    return max(attempt.created, min(attempt.started, now))
 
 
 def _run_time(status: TrialStatus, facts: TrialFacts) -> int:
     """Seconds that the current attempt trained; up to now when its end was not seen (its node or its Pod is gone)."""
-    pod = facts.pod
-    if pod and pod.started and pod.finished:  # two times of the same clock
-        began, end = pod.started, pod.finished
+    attempt = facts.attempt
+    if attempt and attempt.started and attempt.finished:  # two times of the same clock
+        began, end = attempt.started, attempt.finished
     elif status.start_time:
         began, end = status.start_time, facts.now
     else:

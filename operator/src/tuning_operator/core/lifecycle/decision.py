@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Completion, JobPhase
     from tuning_operator.core.model.notice import Notice
     from tuning_operator.core.model.trial import Trial
@@ -22,8 +22,8 @@ class Decision:
     Attributes:
         trials: All trials with their next status.
         changed: Those of them whose status is to be written.
-        create_pods: Trials whose current attempt gets its Pod now.
-        delete_pods: Pods to delete, each only if it still has this uid.
+        create_attempts: Trials whose current attempt gets its Pod now.
+        delete_attempts: Pods to delete, each only if it still has this uid.
         suggest: What to ask the suggester for; None when no trial is to be added.
         stalled: Why no trial is added before one of those that run has reported an epoch.
         delete_job: The job has ended for so long that it is deleted, with all that belongs to it.
@@ -33,8 +33,8 @@ class Decision:
     phase: JobPhase
     trials: tuple[Trial, ...]
     changed: tuple[Trial, ...] = ()
-    create_pods: tuple[Trial, ...] = ()
-    delete_pods: tuple[PodFacts, ...] = ()
+    create_attempts: tuple[Trial, ...] = ()
+    delete_attempts: tuple[Attempt, ...] = ()
     suggest: SuggestRequest | None = None
     delete_job: bool = False
     completion: Completion | None = None

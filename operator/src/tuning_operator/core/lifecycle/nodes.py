@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.model.attempt import Exit, PodFacts, Waiting
+from tuning_operator.core.model.attempt import Attempt, Exit, Waiting
 from tuning_operator.core.model.conditions import fitting
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class BatchJob:
         return self.succeeded or self.failed or self.deletion_requested is not None
 
 
-def together(job: BatchJob, pods: Mapping[int, PodFacts]) -> PodFacts:
+def together(job: BatchJob, pods: Mapping[int, Attempt]) -> Attempt:
     """Return the attempt as if one Pod ran it.
 
     Args:
@@ -63,10 +63,10 @@ def together(job: BatchJob, pods: Mapping[int, PodFacts]) -> PodFacts:
     first, every = pods.get(0), tuple(pods.values())
     complete = len(every) == job.nodes
     starts = [pod.started for pod in every if pod.started]
-    summary = PodFacts(
+    summary = Attempt(
         name=job.name,
         uid=job.uid,
-        attempt=job.attempt,
+        number=job.attempt,
         created=min((pod.created for pod in every), default=job.created),
         due=max((pod.making_since for pod in every), default=None),
         started=max(starts) if starts and len(starts) == job.nodes else None,
@@ -93,13 +93,13 @@ def together(job: BatchJob, pods: Mapping[int, PodFacts]) -> PodFacts:
     return summary
 
 
-def lacks_pods(pod: PodFacts, now: datetime) -> bool:
+def lacks_pods(pod: Attempt, now: datetime) -> bool:
     """Whether the Job controller ought to have made Pods that are not there."""
     queued = pod.waiting is not None and pod.waiting.reason == _SUSPENDED
     return pod.missing > 0 and not queued and now - pod.created >= MAKING
 
 
-def _failed(pods: Mapping[int, PodFacts]) -> tuple[int, PodFacts, Exit] | None:
+def _failed(pods: Mapping[int, Attempt]) -> tuple[int, Attempt, Exit] | None:
     """The node that failed first, of those that did so by themselves."""
     failures = [
         (pod.finished is None, pod.finished or pod.created, node, pod, pod.exit)
@@ -112,15 +112,15 @@ def _failed(pods: Mapping[int, PodFacts]) -> tuple[int, PodFacts, Exit] | None:
     return node, pod, ending
 
 
-def _told(node: int, pod: PodFacts, message: str) -> str:
+def _told(node: int, pod: Attempt, message: str) -> str:
     return fitting(f"node {node} (Pod {pod.name}): ", message)
 
 
-def _latest(pods: Sequence[PodFacts]) -> datetime | None:
+def _latest(pods: Sequence[Attempt]) -> datetime | None:
     return max((pod.finished for pod in pods if pod.finished), default=None)
 
 
-def _waiting(job: BatchJob, pods: Mapping[int, PodFacts]) -> Waiting | None:
+def _waiting(job: BatchJob, pods: Mapping[int, Attempt]) -> Waiting | None:
     """Why not all nodes run: what may end the trial comes first, what is under way last."""
     waiting = [
         replace(pod.waiting, message=_told(node, pod, pod.waiting.message))

@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.lifecycle.advance import report_due, retry_delay
 from tuning_operator.core.lifecycle.nodes import MAKING
+from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.spec import PodCleanup
 from tuning_operator.core.model.trial import Trial, TrialPhase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from tuning_operator.core.model.attempt import PodFacts
+    from tuning_operator.core.model.attempt import Attempt
+    from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
 
 LOOK_AGAIN = timedelta(seconds=5)
 """After this time what nothing announces is looked for."""
 
+_NAMED = 10
+"""As many Pods are named in a message."""
+
 
 def held_slots(snapshot: Snapshot) -> int:
     """Slots that Pods hold: a Pod holds its GPU until its containers have ended, also while it is being deleted."""
-    return sum(not pod.ended for pods in snapshot.pods.values() for pod in pods)
+    return sum(not attempt.ended for attempts in snapshot.attempts.values() for attempt in attempts)
 
 
 def free_slots(snapshot: Snapshot) -> int:
@@ -30,15 +36,15 @@ def free_slots(snapshot: Snapshot) -> int:
     return max(0, snapshot.job.spec.limits.max_parallel_trials - held_slots(snapshot))
 
 
-def trials_without_pod(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[Trial, ...]:
+def trials_without_attempt(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[Trial, ...]:
     """Trials that are committed and wait for the Pod of their current attempt to be created."""
     return tuple(
         trial
         for trial in trials
         if trial.phase is TrialPhase.PENDING
-        and trial.status.pod_uid is None
+        and trial.status.attempt_uid is None
         and not trial.deleting
-        and snapshot.pod(trial) is None
+        and snapshot.attempt(trial) is None
     )
 
 
@@ -53,19 +59,19 @@ def is_due(trial: Trial, now: datetime) -> bool:
     return since is None or now - since >= retry_delay(trial.status.attempt - 1)
 
 
-def leftover_pods(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[PodFacts, ...]:
+def leftover_attempts(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[Attempt, ...]:
     """Pods of a stopping or ended trial, or of an attempt that has been replaced.
 
     While their containers run they hold resources for nothing; afterwards only logs, which the job may not want.
     """
     also_ended = snapshot.job.spec.pod_cleanup is PodCleanup.DELETE
     return tuple(
-        pod
+        attempt
         for trial in trials
-        for pod in snapshot.pods.get(trial.name, ())
-        if (also_ended or not pod.ended)
-        and not pod.deleting
-        and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or pod.attempt != trial.status.attempt)
+        for attempt in snapshot.attempts.get(trial.name, ())
+        if (also_ended or not attempt.ended)
+        and not attempt.deleting
+        and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or attempt.number != trial.status.attempt)
     )
 
 
@@ -81,18 +87,47 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
         if trial.phase is TrialPhase.PENDING and trial.status.attempt_time
     ]
     moments += [
-        pod.making_since + snapshot.image_pull_grace
-        for pods in snapshot.pods.values()
-        for pod in pods
-        if pod.waiting and pod.waiting.is_image_problem and not pod.started
+        attempt.making_since + snapshot.image_pull_grace
+        for attempts in snapshot.attempts.values()
+        for attempt in attempts
+        if attempt.waiting and attempt.waiting.is_image_problem and not attempt.started
     ]
-    moments += [pod.created + MAKING for pods in snapshot.pods.values() for pod in pods if pod.missing]
+    moments += [
+        attempt.created + MAKING for attempts in snapshot.attempts.values() for attempt in attempts if attempt.missing
+    ]
     silent = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING and not trial.curve)
     dues = (report_due(status, snapshot.metrics_since, job.spec.start_deadline) for status in silent)
     moments += [max(due, now) + LOOK_AGAIN for due in dues if due]  # the answer that decides is asked for meanwhile
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]
-    if len(trials_without_pod(trials, snapshot)) > free_slots(snapshot):
+    if len(trials_without_attempt(trials, snapshot)) > free_slots(snapshot):
         ahead.append(LOOK_AGAIN)
     return min(ahead, default=None)
+
+
+def may_add(job: Job, trials: Sequence[Trial]) -> bool:
+    """Whether a trial may be added as far as the job's limits tell."""
+    limits = job.spec.limits
+    unfinished = sum(not trial.phase.is_final for trial in trials)
+    return not job.spec.suspend and unfinished < limits.max_parallel_trials and len(trials) < limits.max_trials
+
+
+def held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Attempt]]) -> Condition | None:
+    """Say which Pods of trials that are not the job's hold slots, and nobody has asked for their deletion.
+
+    Of a trial that was deleted, and of an earlier job of this name, the garbage collector deletes the Pods. But if a
+    job is deleted and created anew while the collector's watch is interrupted, as an edit of the CRD does it, the
+    collector does not learn that the first one is gone.
+    """
+    own = {trial.name for trial in trials}
+    others = (attempt for owner, those in attempts.items() if owner not in own for attempt in those)
+    running = sorted(attempt.name for attempt in others if not attempt.ended and not attempt.deleting)
+    if not running:
+        return None
+    told = f"{', '.join(running[:_NAMED])}{' and others' if len(running) > _NAMED else ''}"
+    remedy = (
+        "if the garbage collector does not do so within a minute, delete their TuningTrials, or the Pods themselves"
+    )
+    message = f"slots are held by Pods of trials that are not this job's, and that nobody deletes: {told}; {remedy}"
+    return Condition(ConditionType.RECONCILED, "False", "SlotsHeld", message)

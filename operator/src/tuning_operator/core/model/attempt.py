@@ -57,7 +57,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class PodFacts:
+class Attempt:
     """One attempt, as its Pod shows it, or as all Pods of its batch Job show it together (`core/lifecycle/nodes.py`).
 
     Attributes:
@@ -75,7 +75,7 @@ class PodFacts:
 
     name: str
     uid: str
-    attempt: int
+    number: int
     created: datetime
     due: datetime | None = None
     started: datetime | None = None

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class ConditionType(StrEnum):
@@ -37,14 +33,9 @@ def fitting(head: str, words: str, limit: int = MAX_MESSAGE) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A `metav1.Condition`; when it last changed is kept by whoever writes it.
-
-    Attributes:
-        since: From when on it is known to have held without a break; None when that is not known.
-    """
+    """A `metav1.Condition`; when it last changed is kept by whoever writes it."""
 
     type: str
     status: str  # "True", "False" or "Unknown"
     reason: str
     message: str = ""
-    since: datetime | None = field(default=None, compare=False)

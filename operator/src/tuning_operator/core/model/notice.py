@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tuning_operator.core.model.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that users should see as an Event, on a trial (by name) or on the job (None)."""
+    """Something that users should see as an Event, on a trial or, with None, on the job."""
 
     reason: str
     message: str
-    trial: str | None = None
+    trial: Trial | None = None
     warning: bool = False

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tuning_operator.core.model.attempt import PodFacts, Reading
+    from tuning_operator.core.model.attempt import Attempt, Reading
     from tuning_operator.core.model.conditions import Condition
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.parent import Parent
@@ -25,17 +25,19 @@ class Snapshot:
 
     Attributes:
         trials: All trials of the job, ascending by number.
-        pods: The Pods of each trial, by the trial's name; by its uid when the trial itself is gone.
+        attempts: The attempts of each trial, by the trial's name; by its uid when the trial itself is gone.
         readings: Prometheus' answers by Pod name; a Pod without an entry is unknown, not silent.
+        metrics_since: From when on Prometheus has answered every question; None while it does not, or not that we know.
         conditions: What the runtime found out beside the objects (template, quota, metrics), by type.
         parents: The jobs that this one starts from, as far as they are known.
     """
 
     job: Job
     trials: tuple[Trial, ...]
-    pods: Mapping[str, tuple[PodFacts, ...]]
+    attempts: Mapping[str, tuple[Attempt, ...]]
     readings: Mapping[str, Reading]
     now: datetime
+    metrics_since: datetime | None = None
     image_pull_grace: timedelta = timedelta(minutes=15)
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     parents: tuple[Parent, ...] = ()
@@ -54,16 +56,10 @@ class Snapshot:
         """Whether the job has not started yet because a parent is not as it should be."""
         return not self.trials and self.is_condition(ConditionType.PARENTS_READY, "False")
 
-    @property
-    def metrics_since(self) -> datetime | None:
-        """From when on Prometheus has answered every question; None while it does not, or not that we know."""
-        condition = self.condition(ConditionType.METRICS_AVAILABLE)
-        return condition.since if condition and condition.status == "True" else None
-
-    def pod(self, trial: Trial) -> PodFacts | None:
-        """The Pod of the trial's current attempt; None when there is none."""
-        pods = self.pods.get(trial.name, ())
-        return next((pod for pod in pods if pod.attempt == trial.status.attempt), None)
+    def attempt(self, trial: Trial) -> Attempt | None:
+        """The trial's current attempt; None when nothing of it exists."""
+        attempts = self.attempts.get(trial.name, ())
+        return next((attempt for attempt in attempts if attempt.number == trial.status.attempt), None)
 
     def reading(self, trial: Trial) -> Reading | None:
         """Prometheus' answer about that Pod; None when it is not known."""

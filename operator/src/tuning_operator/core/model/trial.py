@@ -56,6 +56,11 @@ class StopDecision:
     value: float | None = None
     threshold: float | None = None
 
+    @property
+    def early(self) -> bool:
+        """Whether an early stopping rule judged the trial; False when it was stopped for another's sake."""
+        return self.epoch is not None
+
 
 @dataclass(frozen=True, slots=True)
 class TrialStatus:
@@ -65,7 +70,7 @@ class TrialStatus:
         attempt: Number of the current Pod, from 1.
         attempt_time: When a later attempt was decided; None for the first.
         start_time: When the current attempt's training container started.
-        pod_uid: Uid of the current attempt's Pod (with several nodes: of its batch Job), once it has been seen: one
+        attempt_uid: Uid of the current attempt's Pod (with several nodes: of its batch Job), once it has been seen: one
             that is missing although its uid is recorded has been lost, one without a recorded uid has not been
             created yet.
         reporter: Name of the Pod that reports, in an attempt of several nodes, once it has been seen.
@@ -79,7 +84,7 @@ class TrialStatus:
     phase: TrialPhase = TrialPhase.PENDING
     attempt: int = 1
     attempt_time: datetime | None = None
-    pod_uid: str | None = None
+    attempt_uid: str | None = None
     reporter: str | None = None
     disruptions: int = 0
     failures: int = 0
@@ -123,14 +128,14 @@ class Trial:
     status: TrialStatus = field(default_factory=TrialStatus)
 
     @property
-    def pod_name(self) -> str:
+    def attempt_name(self) -> str:
         """The name of the current attempt's Pod, or of its batch Job."""
         return f"{self.name}-{self.status.attempt}"
 
     @property
     def reporter(self) -> str:
         """The name of the current attempt's Pod that reports."""
-        return self.status.reporter or self.pod_name
+        return self.status.reporter or self.attempt_name
 
     @property
     def phase(self) -> TrialPhase:

@@ -37,23 +37,24 @@ def notices(
 
 def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
     if after.status.stop and not before.status.stop:
-        early = after.status.stop.epoch is not None
-        yield Notice("TrialEarlyStopped" if early else "TrialStopped", after.status.stop.message, after.name)
+        yield Notice(
+            "TrialEarlyStopped" if after.status.stop.early else "TrialStopped", after.status.stop.message, after
+        )
     elif after.phase is not before.phase and after.phase in _TOLD:
         reason, warning = _TOLD[after.phase]
-        yield Notice(reason, _sentence(after), after.name, warning=warning)
+        yield Notice(reason, _sentence(after), after, warning=warning)
     if after.status.would_stop and not before.status.would_stop:
-        yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after.name)
+        yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after)
     if after.phase is not before.phase and after.phase.is_final and (missing := after.curve.missing()):
         yield Notice(
             "EpochsMissing",
             f"{len(missing)} of {len(missing) + len(after.curve)} epochs are not known, the first is {missing[0]}",
-            after.name,
+            after,
             warning=True,
         )
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
-        yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after.name, warning=True)
+        yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)
     reading = snapshot.reading(before)
     conflicts = before.curve.conflicts(reading.curve) if reading else ()
     if conflicts:
@@ -61,7 +62,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         yield Notice(
             "MeasurementChanged",
             f"epoch {epoch} was reported again as {value:.6g}; the first value stays",
-            before.name,
+            before,
             warning=True,
         )
 

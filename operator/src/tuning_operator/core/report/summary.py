@@ -105,7 +105,7 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
     if (
         ConditionType.QUOTA_EXCEEDED in conditions
         and ConditionType.QUOTA_EXCEEDED not in snapshot.conditions
-        and not decision.create_pods
+        and not decision.create_attempts
     ):
         conditions[ConditionType.QUOTA_EXCEEDED] = Condition(
             ConditionType.QUOTA_EXCEEDED, "False", "NoPodWaits", "no Pod waits for quota"

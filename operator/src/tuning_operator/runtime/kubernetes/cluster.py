@@ -71,25 +71,29 @@ class Cluster:
         """List the Pods with a job's label."""
         return await self._list(_pods(namespace), _of_job(job))
 
-    async def get_pod(self, namespace: str, name: str) -> Body:
-        """Read a Pod."""
-        return await self._request("GET", _pods(namespace, name))
-
     async def list_batch_jobs(self, namespace: str, job: str) -> list[Body]:
         """List the batch Jobs with a job's label."""
         return await self._list(_batch_jobs(namespace), _of_job(job))
 
-    async def get_batch_job(self, namespace: str, name: str) -> Body:
-        """Read a batch Job."""
-        return await self._request("GET", _batch_jobs(namespace, name))
+    async def get_attempt(self, namespace: str, kind: str, name: str) -> Body:
+        """Read an attempt: a Pod or a batch Job."""
+        return await self._request("GET", _ATTEMPTS[kind](namespace, name))
 
-    async def create_batch_job(self, namespace: str, body: Body) -> Body:
-        """Create a batch Job; its Pods follow."""
-        return await self._request("POST", _batch_jobs(namespace), query={"fieldValidation": "Strict"}, body=body)
+    async def create_attempt(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+        """Create a Pod, or a batch Job, whose Pods follow.
 
-    async def delete_batch_job(self, namespace: str, name: str, uid: str, version: str) -> None:
-        """Delete a batch Job, which stays until its Pods are gone; as `delete_pod` does."""
-        await self._delete_as_seen(_batch_jobs(namespace, name), uid, version, propagationPolicy="Foreground")
+        Unknown fields are refused, since a misspelt one would silently do nothing.
+        """
+        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
+        return await self._request("POST", _ATTEMPTS[body["kind"]](namespace), query=query, body=body)
+
+    async def delete_attempt(self, namespace: str, kind: str, name: str, uid: str, version: str) -> None:
+        """Delete a Pod, or a batch Job, which stays until its Pods are gone; one that is gone is what was wanted.
+
+        One that has changed since it was read is a conflict: it may have ended by itself meanwhile.
+        """
+        options = {} if kind == "Pod" else {"propagationPolicy": "Foreground"}
+        await self._delete_as_seen(_ATTEMPTS[kind](namespace, name), uid, version, **options)
 
     async def get_service(self, namespace: str, name: str) -> Body:
         """Read a Service."""
@@ -106,18 +110,6 @@ class Cluster:
     async def create_trial(self, namespace: str, body: Body) -> Body:
         """Create a TuningTrial."""
         return await self._request("POST", _custom(namespace, names.TRIAL_PLURAL), body=body)
-
-    async def create_pod(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
-        """Create a Pod; unknown fields are refused, since a misspelt one would silently do nothing."""
-        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
-        return await self._request("POST", _pods(namespace), query=query, body=body)
-
-    async def delete_pod(self, namespace: str, name: str, uid: str, version: str) -> None:
-        """Delete a Pod; one that is gone is what was wanted.
-
-        One that has changed since it was read is a conflict: it may have ended by itself meanwhile.
-        """
-        await self._delete_as_seen(_pods(namespace, name), uid, version)
 
     async def patch_job_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
         """Replace fields of a job's status, if the job has not changed since it was read."""
@@ -223,3 +215,6 @@ def _batch_jobs(namespace: str, name: str | None = None) -> str:
 
 def _of_job(job: str) -> dict[str, str]:
     return {"labelSelector": f"{names.LABEL_JOB}={job}"}
+
+
+_ATTEMPTS = {"Pod": _pods, "Job": _batch_jobs}

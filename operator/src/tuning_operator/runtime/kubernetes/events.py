@@ -15,7 +15,6 @@ from tuning_operator.runtime.kubernetes.errors import ApiError
 if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.notice import Notice
-    from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 logger = logging.getLogger(__name__)
@@ -31,9 +30,9 @@ class EventRecorder:
         self._instance = socket.gethostname()
         self._posted: OrderedDict[str, None] = OrderedDict()
 
-    async def record(self, notice: Notice, job: Job, trial: Trial | None) -> None:
+    async def record(self, notice: Notice, job: Job) -> None:
         """Log a notice and post its Events, unless that has been done."""
-        for body in build_events(notice, job, trial, datetime.now(UTC), self._instance):
+        for body in build_events(notice, job, datetime.now(UTC), self._instance):
             name = body["metadata"]["name"]
             if name in self._posted:
                 continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,7 @@ class MetricsPoller:
         self._readings: dict[JobKey, dict[str, Reading]] = {}
         self._conditions: dict[str, Condition] = {}
         self._answered: dict[str, datetime] = {}
+        self._answering_since: dict[str, datetime] = {}
         self._over: dict[JobKey, set[str]] = {}
 
     def watch(self, job: JobKey, interests: Mapping[str, Interest]) -> None:
@@ -102,39 +103,37 @@ class MetricsPoller:
         return self._readings.get(job, {})
 
     def condition(self, namespace: str) -> Condition | None:
-        """Whether Prometheus answered the last question about this namespace; None when there was none.
+        """Whether Prometheus answered the last question about this namespace; None when there was none."""
+        return self._conditions.get(namespace)
 
-        While the next answer is overdue it is not known any more since when it answers.
-        """
-        known = self._conditions.get(namespace)
-        if known is None or known.since is None or self._clock() - self._answered[namespace] <= self._overdue:
-            return known
-        return replace(known, since=None)
+    def answering_since(self, namespace: str) -> datetime | None:
+        """From when on Prometheus has answered every question; None while it does not, or is overdue."""
+        since = self._answering_since.get(namespace)
+        return since if since and self._clock() - self._answered[namespace] <= self._overdue else None
 
     async def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """Poll for ever; `progress` is called once a round."""
         while True:
             progress()
             namespaces = {job.namespace for job in self._interests}
-            await asyncio.gather(*(self._poll(namespace) for namespace in sorted(namespaces)))
+            await asyncio.gather(*(self.poll(namespace) for namespace in sorted(namespaces)))
             await asyncio.sleep(self._interval)
 
-    async def _poll(self, namespace: str) -> None:
+    async def poll(self, namespace: str) -> None:
+        """Ask about all Pods of interest in a namespace, once."""
         asked = {job: dict(pods) for job, pods in self._interests.items() if job.namespace == namespace}
         now = self._clock()
         try:
             curves = await self._curves(namespace, asked, now)
         except PrometheusError as error:
+            self._answering_since.pop(namespace, None)
             self._set_condition(
                 namespace, asked, Condition(ConditionType.METRICS_AVAILABLE, "False", "PrometheusError", str(error))
             )
             return
-        before = self._conditions.get(namespace)
-        since = before.since if before and before.status == "True" else now
+        self._answering_since.setdefault(namespace, now)
         self._answered[namespace] = now
-        self._set_condition(
-            namespace, asked, Condition(ConditionType.METRICS_AVAILABLE, "True", "PrometheusAnswers", since=since)
-        )
+        self._set_condition(namespace, asked, Condition(ConditionType.METRICS_AVAILABLE, "True", "PrometheusAnswers"))
         for job, pods in asked.items():
             if job not in self._interests:
                 continue

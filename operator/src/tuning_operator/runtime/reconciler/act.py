@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
-from tuning_operator.api.batchjobs import build_batch_job, build_service
-from tuning_operator.api.pods import build_pod
+from tuning_operator.api.attempts import attempt_kind, build_attempt
+from tuning_operator.api.batchjobs import build_service
 from tuning_operator.api.trial import new_trial
 from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.suggest import Source
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def delete_pods(cluster: Cluster, key: JobKey, job: Job, decision: Decision) -> None:
+async def delete_attempts(cluster: Cluster, key: JobKey, job: Job, decision: Decision) -> None:
     """Delete the Pods that hold resources for nothing; those of several nodes go with their batch Job."""
-    delete, kind = (cluster.delete_pod, "Pod") if job.spec.nodes == 1 else (cluster.delete_batch_job, "batch Job")
-    for pod in decision.delete_pods:
-        await delete(key.namespace, pod.name, pod.uid, pod.resource_version)
-        logger.info("job %s/%s: deleted %s %s", *key, kind, pod.name)
+    kind = attempt_kind(job)
+    for attempt in decision.delete_attempts:
+        await cluster.delete_attempt(key.namespace, kind, attempt.name, attempt.uid, attempt.resource_version)
+        logger.info("job %s/%s: deleted %s %s", *key, kind, attempt.name)
 
 
-async def create_pods(
+async def create_attempts(
     cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], sidecar_image: str
 ) -> tuple[int, ApiError | None]:
     """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
@@ -47,26 +47,20 @@ async def create_pods(
         ApiError: Conflict, when a Pod is there already: the list of them was out of date.
     """
     job = tuning_job.job
-    several = job.spec.nodes > 1
-    create, get = (
-        (cluster.create_batch_job, cluster.get_batch_job) if several else (cluster.create_pod, cluster.get_pod)
-    )
     created = 0
     for trial in trials:
-        body = build_pod(job, tuning_job.template, trial, sidecar_image)
-        if several:
-            body = build_batch_job(job, body)
+        body = build_attempt(tuning_job, trial, sidecar_image)
         name, kind = body["metadata"]["name"], body["kind"]
         try:
-            if several:
+            if kind == "Job":
                 await _see_to_service(cluster, job)
-            await create(key.namespace, body)
+            await cluster.create_attempt(key.namespace, body)
         except ApiError as error:
             if error.kind in REFUSALS:
                 return created, error
             if error.kind is not ErrorKind.ALREADY_EXISTS:
                 raise
-            _check_owner(await get(key.namespace, name), trial.uid, body)
+            _check_owner(await cluster.get_attempt(key.namespace, kind, name), trial.uid, body)
             raise ApiError(ErrorKind.CONFLICT, f"{kind} {name} was not listed, and exists") from error
         created += 1
         logger.info("job %s/%s: created %s %s", *key, kind, name)

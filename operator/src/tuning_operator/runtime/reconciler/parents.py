@@ -13,6 +13,7 @@ from tuning_operator.api.job import parse_job
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.trial import InvalidTrialError, parse_trial
 from tuning_operator.core.lifecycle.parents import inherit, missing, obstacle
+from tuning_operator.core.lifecycle.slots import may_add
 from tuning_operator.core.model.parent import Obstacle, Parent
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
@@ -44,7 +45,7 @@ class Parents:
         uid, known = self._known.get(key, ("", {}))
         if uid != job.uid:
             known = {}
-        if not known or _may_add(job, trials):
+        if not known or may_add(job, trials):
             known = {name: await self._look(job, known.get(name, Parent(name))) for name in job.spec.parents}
             self._known[key] = job.uid, known
         return tuple(known.values())
@@ -74,9 +75,3 @@ class Parents:
         except (InvalidJobError, InvalidTrialError) as error:
             cause = f"parent {name} is not understood: {error}"
             return replace(known, obstacle=Obstacle("ParentInvalid", cause, "create the job anew without this parent"))
-
-
-def _may_add(job: Job, trials: Sequence[Trial]) -> bool:
-    limits = job.spec.limits
-    unfinished = sum(not trial.phase.is_final for trial in trials)
-    return not job.spec.suspend and unfinished < limits.max_parallel_trials and len(trials) < limits.max_trials

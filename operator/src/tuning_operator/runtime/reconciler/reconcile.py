@@ -23,12 +23,12 @@ from tuning_operator.core.model.job import JobPhase
 from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.sources import Gauges
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.model.trial import Trial, TrialPhase
+from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.report.summary import JobStatus, summarize
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.errors import ApiError
 from tuning_operator.runtime.prometheus.poller import Interest
-from tuning_operator.runtime.reconciler.act import create_pods, create_trial, delete_pods
+from tuning_operator.runtime.reconciler.act import create_attempts, create_trial, delete_attempts
 from tuning_operator.runtime.reconciler.observe import Observed, observe
 from tuning_operator.runtime.reconciler.parents import Parents
 from tuning_operator.runtime.reconciler.refusals import Refusals
@@ -103,6 +103,7 @@ class Reconciler:
             key,
             self._poller.readings(key),
             self._conditions(key),
+            self._poller.answering_since(key.namespace),
             self._clock(),
             self._image_pull_grace,
             self._sidecar_image,
@@ -124,20 +125,20 @@ class Reconciler:
             return await self._act(key, observed, decision)
         except ApiError:
             # What has been committed of trials stands, and the next pass will not tell of it again.
-            told = (notice for notice in decision.notices if notice.trial and notice.trial not in failures)
-            await self._tell(tuning_job.job, tuple(told), decision.trials)
+            told = (notice for notice in decision.notices if notice.trial and notice.trial.name not in failures)
+            await self._tell(tuning_job.job, tuple(told))
             raise
 
     async def _act(self, key: JobKey, observed: Observed, decision: Decision) -> Outcome:
         """Carry out what has been committed, and tell of it."""
         tuning_job, snapshot = observed.tuning_job, observed.snapshot
-        await delete_pods(self._cluster, key, snapshot.job, decision)
+        await delete_attempts(self._cluster, key, snapshot.job, decision)
         if self._closing:
             return Outcome()
         pause, refused = await self._create_pods(key, observed, decision)
         added = await self._add_trials(key, tuning_job, decision)
         self._watch_metrics(key, snapshot, decision)
-        await self._tell(tuning_job.job, (*decision.notices, *refused, *added), decision.trials)
+        await self._tell(tuning_job.job, (*decision.notices, *refused, *added))
         await self._write_job_status(key, observed, decision)
         waits = [wait for wait in (decision.wake_after, pause) if wait is not None]
         return Outcome(again=bool(added), wake_after=min(waits, default=None))
@@ -210,7 +211,7 @@ class Reconciler:
                 failures[trial.name] = result
                 continue
             known, status = before[trial.name].status, trial.status
-            if status.stop and status.stop.epoch is not None and not known.stop:
+            if status.stop and status.stop.early and not known.stop:
                 metrics.EARLY_STOPS.labels(status.stop.reason).inc()
             if status.would_stop and not known.would_stop:
                 metrics.DRY_RUN_STOPS.labels(status.would_stop.reason).inc()
@@ -221,22 +222,22 @@ class Reconciler:
     ) -> tuple[timedelta | None, tuple[Notice, ...]]:
         """Create the Pods that are due; returns how long to wait with one that was refused, and what to tell of it."""
         snapshot = observed.snapshot
-        if not decision.create_pods:
+        if not decision.create_attempts:
             self._refusals.forget(key)
             return None, ()
         held = held_slots(snapshot)
         pause = self._refusals.pause(key, held, snapshot.now)
         if pause is not None:
             return pause, ()
-        created, refusal = await create_pods(
-            self._cluster, key, observed.tuning_job, self._while_open(decision.create_pods), self._sidecar_image
+        created, refusal = await create_attempts(
+            self._cluster, key, observed.tuning_job, self._while_open(decision.create_attempts), self._sidecar_image
         )
         if refusal is None:
             self._refusals.forget(key)
             return None, ()
         self._refusals.record(key, refusal, held + created, snapshot.now)
-        trial = decision.create_pods[created]
-        notice = Notice("PodRefused", refusal.message, trial.name, warning=True)
+        trial = decision.create_attempts[created]
+        notice = Notice("PodRefused", refusal.message, trial, warning=True)
         return self._refusals.pause(key, held + created, snapshot.now), (notice,)
 
     async def _add_trials(self, key: JobKey, tuning_job: TuningJob, decision: Decision) -> tuple[Notice, ...]:
@@ -257,7 +258,7 @@ class Reconciler:
         interests = {}
         for trial in decision.trials:
             if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
-                name, pod = trial.reporter, snapshot.pod(trial)
+                name, pod = trial.reporter, snapshot.attempt(trial)
                 created = pod.created if pod else trial.status.start_time
                 interests[name] = Interest(name, metric, created, trial.status.completion_time, gauges)
         self._poller.watch(key, interests)
@@ -282,10 +283,9 @@ class Reconciler:
         if changes:
             await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
 
-    async def _tell(self, job: Job, notices: tuple[Notice, ...], trials: tuple[Trial, ...]) -> None:
-        by_name = {trial.name: trial for trial in trials}
+    async def _tell(self, job: Job, notices: tuple[Notice, ...]) -> None:
         for notice in notices:
-            await self._recorder.record(notice, job, by_name.get(notice.trial or ""))
+            await self._recorder.record(notice, job)
 
 
 def _texts(tuning_job: TuningJob, summary: JobStatus) -> dict[str, str]:
