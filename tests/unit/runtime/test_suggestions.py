@@ -102,19 +102,28 @@ async def test_what_needs_no_model_is_computed_in_a_thread(
 
     model(noted)
     with bench() as it:
-        monkeypatch.setattr(it.suggester._pool, "schedule", pytest.fail)
+        monkeypatch.setattr(suggestions._Process, "schedule", pytest.fail)
         assert await it.take(request) == suggest(request)
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
 
 
-async def test_the_model_is_loaded_ahead_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_model_is_loaded_ahead_once_and_given_up_when_no_job_needs_it(
+    model: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process holds half a gigabyte."""
+    model(answer)
+    monkeypatch.setattr(suggestions, "IDLE_SECONDS", 0.2)
     with bench() as it:
-        asked: list[object] = []
-        monkeypatch.setattr(it.suggester._pool, "schedule", lambda function, **_: asked.append(function))
+        assert [process.runs for process in it.suggester._processes] == [False]
         it.suggester.warm_up()
+        pool = it.suggester._processes[-1]._pool
         it.suggester.warm_up()
-        assert asked == [suggest]
+        assert it.suggester._processes[-1]._pool is pool
+        async with asyncio.timeout(60):
+            while it.suggester._processes[-1].runs:  # noqa: ASYNC110 - what is waited for is state of the code under test
+                await asyncio.sleep(0.01)
+        assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
 async def test_a_result_is_taken_once() -> None:
@@ -165,7 +174,7 @@ async def test_numbers_beyond_a_small_space_get_what_is_left_of_it() -> None:
 async def test_forgetting_a_job_ends_its_computation() -> None:
     with bench() as it:
         assert it.suggester.take(JOB, REQUEST) is None
-        it.suggester.forget(JOB)
+        it.suggester.drop(JOB)
         it.suggester.forget(JOB)
         assert it.suggester.take(JOB, REQUEST) is None
 
@@ -201,7 +210,11 @@ async def test_a_model_that_hangs_or_dies_is_replaced_by_chance_and_the_next_one
 async def test_a_pool_that_broke_is_replaced(model: Callable[[Callable[..., object]], None]) -> None:
     model(answer)
     with bench() as it:
-        it.suggester.close()
+        await it.take(BAYESIAN)
+        pool = it.suggester._processes[0]._pool
+        assert pool is not None
+        pool.stop()
+        pool.join()
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
@@ -224,3 +237,29 @@ async def test_a_mistake_in_the_model_is_told_and_does_not_stop_the_job(
         assert threads[0] is not threading.main_thread()
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
+
+
+async def test_a_model_that_is_always_too_slow_is_given_up_for_a_while(
+    model: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job costs the others two time limits, not one for each suggestion."""
+    model(dream)
+    scheduled: list[SuggestRequest] = []
+    schedule = suggestions._Process.schedule
+
+    def noted(self: suggestions._Process, request: SuggestRequest, seconds: float | None = None) -> object:
+        scheduled.append(request)
+        return schedule(self, request, seconds)
+
+    monkeypatch.setattr(suggestions._Process, "schedule", noted)
+    with bench(timeout=0.2) as it:
+        for _ in range(5):
+            found = await it.take(BAYESIAN)
+            assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
+        assert len(scheduled) == suggestions.OVERRUNS
+        assert "2 times in a row" in found[0].message
+        it.suggester._overruns[JOB].until = 0.0  # the respite is over
+        model(answer)
+        it.suggester._timeout = 60.0
+        assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
+        assert JOB not in it.suggester._overruns

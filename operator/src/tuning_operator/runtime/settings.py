@@ -37,7 +37,7 @@ class Settings:
     metrics_window: float = 300.0
     resync_interval: float = 60.0
     workers: int = 4
-    suggestion_workers: int = 1
+    suggestion_workers: int = 2
     suggestion_timeout: float = 60.0
     api_qps: float = 50.0
     api_burst: int = 100

@@ -113,28 +113,32 @@ class MixedMatern(Kernel):
     def __init__(self, space: Space, relatives: int, **kwargs: Any) -> None:
         super().__init__(ard_num_dims=len(space.parameters) + relatives, **kwargs)
         self._width = len(space.parameters)
-        # A category of two values needs no columns of its own: 0 and 1 are at distance 1 already.
-        self._corners = {
-            place: parameter.levels
+        # A category of two values is a number: 0 and 1 are at distance 1 already.
+        self._categories = [
+            place
             for place, parameter in enumerate(space.parameters)
             if isinstance(parameter, Categorical) and parameter.levels > 2  # noqa: PLR2004
-        }
-        self._plain = [place for place in range(self._width + relatives) if place not in self._corners]
+        ]
+        self._numbers = [place for place in range(self._width + relatives) if place not in self._categories]
 
     def forward(self, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, **params: Any) -> torch.Tensor:
         """Return the covariance of rows, without regard to what a category's number is."""
-        distance = self.covar_dist(self._scaled(x1), self._scaled(x2), diag=diag, **params)
-        root = 5**0.5 * distance
+        root = 5**0.5 * self._distance(x1, x2, diag=diag, **params)
         matern: torch.Tensor = (1 + root + root.square() / 3) * torch.exp(-root)
         one, other = x1[..., self._width :], x2[..., self._width :]
         return matern + ((one * other).sum(-1) if diag else one @ other.transpose(-1, -2))
 
-    def _scaled(self, x: torch.Tensor) -> torch.Tensor:
-        columns = [x[..., self._plain] / self.lengthscale[..., self._plain]]
-        for place, levels in self._corners.items():
-            corner = torch.nn.functional.one_hot(x[..., place].round().long(), levels).to(x) / 2**0.5
-            columns.append(corner / self.lengthscale[..., place, None])
-        return torch.cat(columns, dim=-1)
+    def _distance(self, x1: torch.Tensor, x2: torch.Tensor, diag: bool, **params: Any) -> torch.Tensor:
+        """Return distances in length scales; two different categories are one length scale apart."""
+        scales = self.lengthscale[..., self._numbers]
+        one, other = x1[..., self._numbers] / scales, x2[..., self._numbers] / scales
+        square: torch.Tensor = self.covar_dist(one, other, diag=diag, square_dist=True, **params)
+        for place in self._categories:
+            first, second, scale = x1[..., place], x2[..., place], self.lengthscale[..., place]
+            if not diag:
+                first, second, scale = first[..., :, None], second[..., None, :], scale[..., None]
+            square = square + (first != second) / scale.square()
+        return square.clamp_min(1e-30).sqrt()
 
 
 def fit(space: Space, history: History) -> SingleTaskGP:

@@ -243,7 +243,7 @@ class Reconciler:
     async def _add_trials(self, key: JobKey, tuning_job: TuningJob, decision: Decision) -> tuple[Notice, ...]:
         """Commit the next suggestions, if they are computed; one notice for each trial that was added."""
         if decision.suggest is None:
-            self._suggester.forget(key)
+            self._suggester.drop(key)
             return ()
         suggestions = self._while_open(self._suggester.take(key, decision.suggest) or ())
         return tuple([await create_trial(self._cluster, tuning_job.job, item) for item in suggestions])

@@ -1,0 +1,110 @@
+"""Shares a few places among many jobs: whoever has used least of them lately is next.
+
+A namespace is charged for all its jobs, so that more jobs get it no more turns. Where there are several places, one of
+them is always kept for the other namespaces: what holds a place cannot be asked to leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Hashable, Iterable
+
+    from tuning_operator.runtime.queue import JobKey
+
+Place = TypeVar("Place")
+
+HALF_LIFE = 300.0
+"""Seconds after which half of what somebody has used is forgotten."""
+_NEGLIGIBLE = 0.01  # seconds of use that are no longer remembered
+
+
+@dataclass(slots=True)
+class _Usage:
+    """Seconds of use by job and by namespace, forgotten exponentially."""
+
+    seconds: dict[Hashable, float] = field(default_factory=dict)
+    at: float = 0.0
+
+    def of(self, user: Hashable) -> float:
+        return self.seconds.get(user, 0.0)  # all are forgotten at the same rate, so that their order stays
+
+    def charge(self, users: Iterable[Hashable], seconds: float, now: float) -> None:
+        left = 0.5 ** ((now - self.at) / HALF_LIFE)
+        self.at = now
+        used = {user: before * left for user, before in self.seconds.items()}
+        used |= {user: used.get(user, 0.0) + seconds for user in users}
+        self.seconds = {user: amount for user, amount in used.items() if amount > _NEGLIGIBLE}
+
+
+@dataclass(slots=True)
+class _Waiter(Generic[Place]):
+    job: JobKey
+    number: int
+    place: asyncio.Future[Place]
+
+
+class Turns(Generic[Place]):
+    """Hands out places, each to one job at a time.
+
+    Args:
+        places: What is handed out, at least one.
+    """
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._free = list(places)
+        self._most = max(1, len(self._free) - 1)  # places for one namespace
+        self._held: Counter[str] = Counter()
+        self._waiting: list[_Waiter[Place]] = []
+        self._arrivals = 0
+        self._usage = _Usage()
+
+    @asynccontextmanager
+    async def turn(self, job: JobKey) -> AsyncIterator[Place]:
+        """Wait for a place and hold it; its user is charged for the time."""
+        clock = asyncio.get_running_loop().time
+        place = await self._wait(job)
+        began = clock()
+        try:
+            yield place
+        finally:
+            self._usage.charge((job.namespace, job), clock() - began, clock())
+            self._give_back(job, place)
+
+    async def _wait(self, job: JobKey) -> Place:
+        self._arrivals += 1
+        waiter = _Waiter(job, self._arrivals, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        self._hand_out()
+        try:
+            return await waiter.place
+        except asyncio.CancelledError:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.place.cancelled():  # it was handed a place at the same moment
+                self._give_back(job, waiter.place.result())
+            raise
+
+    def _give_back(self, job: JobKey, place: Place) -> None:
+        self._held[job.namespace] -= 1
+        self._free.append(place)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._free:
+            able = [waiter for waiter in self._waiting if self._held[waiter.job.namespace] < self._most]
+            if not able:
+                return
+            waiter = min(able, key=self._order)
+            self._waiting.remove(waiter)
+            if not waiter.place.done():
+                self._held[waiter.job.namespace] += 1
+                waiter.place.set_result(self._free.pop())
+
+    def _order(self, waiter: _Waiter[Place]) -> tuple[float, float, int]:
+        return self._usage.of(waiter.job.namespace), self._usage.of(waiter.job), waiter.number
