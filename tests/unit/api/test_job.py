@@ -240,7 +240,13 @@ def test_a_status_says_everything() -> None:
             }
         ],
         "startTime": "2026-05-04T11:43:20Z",
-        "bestTrial": {"name": "job-0002", "objective": "0.75", "epoch": 2, "parameters": {"lr": "0.0002"}},
+        "bestTrial": {
+            "name": "job-0002",
+            "objective": "0.75",
+            "display": "0.75",
+            "epoch": 2,
+            "parameters": {"lr": "0.0002"},
+        },
         "earlyStopping": {"stopped": 1, "epochsSaved": 0, "secondsSaved": 0},
         "suggestion": {"trial": 6, "source": "Model", "message": "expected improvement 0.1", "expectedGain": "0.0123"},
     }
@@ -310,7 +316,7 @@ def test_what_is_rendered_is_read_back() -> None:
     assert (again.phase, again.start_time, again.completion_time) == (JobPhase.COMPLETED, ago(100), NOW)
     assert again.completion_reason is CompletionReason.MAX_TRIALS
     assert again.idle == timedelta(seconds=90)
-    assert set(again.conditions) == {"TemplateValid", "Complete"}
+    assert set(again.conditions) == {"TemplateValid", "Complete", "Finished"}
 
 
 @pytest.mark.parametrize(

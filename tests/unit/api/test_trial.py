@@ -80,6 +80,7 @@ def test_every_field_without_a_value_is_removed() -> None:
         "startTime",
         "completionTime",
         "objective",
+        "display",
         "stopDecision",
         "wouldStop",
         "reason",

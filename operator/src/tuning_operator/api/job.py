@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tuning_operator.api.jobspec import InvalidJobError, Spec
-from tuning_operator.api.values import render_number, render_time, time_in
+from tuning_operator.api.values import display_number, render_number, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition
 from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.model.trial import TrialPhase
@@ -97,7 +97,7 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
         "observedGeneration": summary.observed_generation,
         "seed": summary.seed,
         "phase": summary.phase,
-        "progress": f"{summary.ended}/{summary.max_trials}",
+        "progress": f"{summary.ended}/{max(summary.max_trials, sum(summary.phases.values()))}",
         "trialCounts": _trial_counts(summary),
         "objectiveCounts": {
             "succeeded": summary.ended - summary.without_objective,
@@ -120,6 +120,7 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
         status["bestTrial"] = {
             "name": summary.best.name,
             "objective": render_number(latest.value),
+            "display": display_number(latest.value),
             "epoch": latest.epoch,
             "parameters": dict(trial_texts),
         }

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.values import parse_number, render_number, render_time, time_in
+from tuning_operator.api.values import display_number, parse_number, render_number, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE
 from tuning_operator.core.model.curves import Curve, Measurement
 from tuning_operator.core.model.job import stable_hash
@@ -97,6 +97,7 @@ def render_status(trial: Trial) -> dict[str, Any]:
         "completionTime": render_time(status.completion_time) if status.completion_time else None,
         "trainingSeconds": status.training_seconds,
         "objective": render_number(latest.value) if latest else None,
+        "display": display_number(latest.value) if latest else None,
         "objectiveStatus": _objective_status(trial),
         "epochs": len(status.curve),
         "curve": {

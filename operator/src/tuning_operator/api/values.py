@@ -61,6 +61,11 @@ def render_number(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
+def display_number(value: float) -> str:
+    """Render a measured value for tables: six significant digits."""
+    return f"{value:.6g}" if math.isfinite(value) else render_number(value)
+
+
 def printable(text: str, limit: int) -> str:
     """As much of a text from outside as may be shown to people: no longer, and nothing that a terminal would obey."""
     return "".join(map(_shown, text[:limit]))

@@ -29,6 +29,7 @@ from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import RunningTrials, SuspendPolicy
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 from tuning_operator.core.report.notices import notices
+from tuning_operator.core.report.waiting import PATIENCE, waiting_since
 from tuning_operator.core.stopping.judging import judged, with_stop
 from tuning_operator.core.suggest import SuggestRequest
 
@@ -70,7 +71,7 @@ def decide(snapshot: Snapshot) -> Decision:
     waiting = trials_without_attempt(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
     taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
-    return Decision(
+    decision = Decision(
         phase=phase,
         trials=trials,
         changed=changed,
@@ -82,6 +83,16 @@ def decide(snapshot: Snapshot) -> Decision:
         notices=tuple(notices(snapshot, trials, ending, failed=phase is JobPhase.FAILED, stalled=stalled)),
         wake_after=LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials),
     )
+    return _to_tell_of_waiting(snapshot, decision)
+
+
+def _to_tell_of_waiting(snapshot: Snapshot, decision: Decision) -> Decision:
+    """Look again when a pause has become long enough to be told of."""
+    since = waiting_since(snapshot, decision)
+    left = since + PATIENCE - snapshot.now if since else timedelta(0)
+    if left <= timedelta(0):
+        return decision
+    return replace(decision, wake_after=min(left, decision.wake_after or left))
 
 
 def _resumed(snapshot: Snapshot) -> Decision:

@@ -15,10 +15,12 @@ class ConditionType(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     RECONCILED = "Reconciled"
     STALLED = "Stalled"
+    WAITING = "Waiting"
     SUSPENDED = "Suspended"
     COMPLETE = "Complete"
     STOPPED = "Stopped"
     FAILED = "Failed"
+    FINISHED = "Finished"
 
 
 MAX_MESSAGE = 1024

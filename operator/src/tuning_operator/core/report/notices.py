@@ -28,11 +28,25 @@ def notices(
     if found and found != told:
         ready = found.status == "True"
         yield Notice("ParentsReady" if ready else "ParentsNotReady", found.message, warning=not ready)
+    yield from _metrics_notices(snapshot)
     if ending and (snapshot.job.completion_reason is not ending.reason or (failed and not ending.reason.is_failure)):
         # That a job has failed for want of a result may be known only when the last of its trials has ended.
         yield Notice(ending.reason, ending.message, warning=failed or ending.reason.is_failure)
     if stalled and not snapshot.is_condition(ConditionType.STALLED, "True"):
         yield Notice("Stalled", stalled, warning=True)
+
+
+def _metrics_notices(snapshot: Snapshot) -> Iterator[Notice]:
+    """Events when Prometheus stops to answer, and when it answers again."""
+    kind = ConditionType.METRICS_AVAILABLE
+    known, found = snapshot.job.conditions.get(kind), snapshot.conditions.get(kind)
+    before = known.status if known else "True"
+    if found is None or found.status == before or snapshot.job.phase.is_final:
+        return
+    if found.status == "False":
+        yield Notice("MetricsUnavailable", f"{found.message}; trials go on, and none is stopped early", warning=True)
+    else:
+        yield Notice("MetricsAvailable", "Prometheus answers again")
 
 
 def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:

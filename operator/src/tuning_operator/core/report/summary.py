@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
 from tuning_operator.core.model.ranking import best_trial, overall_best
+from tuning_operator.core.report.waiting import waiting
 from tuning_operator.core.stopping.savings import savings
 
 if TYPE_CHECKING:
@@ -118,11 +119,16 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
         conditions[ConditionType.STALLED] = Condition(
             ConditionType.STALLED, "False", "NotStalled", "failures hold no trial back any more"
         )
+    waits = waiting(snapshot, decision)
+    if waits:
+        conditions[waits.type] = waits
+    elif ConditionType.WAITING in conditions:
+        conditions[ConditionType.WAITING] = Condition(ConditionType.WAITING, "False", "NotWaiting", "nothing waits")
     if decision.completion and decision.phase.is_final:
-        kind = _ENDS[decision.phase]
-        conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
+        for kind in (_ENDS[decision.phase], ConditionType.FINISHED):
+            conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
     else:
-        past = [kind for kind in _ENDS.values() if kind in conditions]
+        past = [kind for kind in (*_ENDS.values(), ConditionType.FINISHED) if kind in conditions]
         conditions |= {kind: Condition(kind, "False", "Resumed", "the job goes on after an edit") for kind in past}
     return conditions
 
