@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -32,7 +33,7 @@ STYLES = {
 }
 WIDE = 118
 """Columns from which there is room for reasons and for long bars."""
-OTHER_LINES = 9
+OTHER_LINES = 11
 """Lines of the view beside the trials' rows."""
 TOP = 5
 
@@ -86,10 +87,10 @@ def _trial_table(story: Story, trials: Iterable[Trial], now: datetime, *, wide: 
     table.add_column("VALUE", min_width=6, justify="right", no_wrap=True)
     table.add_column("", min_width=1, no_wrap=True)
     for name in _parameter_names(story):
-        table.add_column(name, max_width=None if wide else 8, justify="right", no_wrap=True)
+        table.add_column(_heading(name), justify="right", no_wrap=True)
     table.add_column("TIME", min_width=5, justify="right", no_wrap=True)
     if wide:
-        table.add_column("WHY", min_width=12, no_wrap=True, overflow="ellipsis")
+        table.add_column("WHY", ratio=1, no_wrap=True, overflow="ellipsis")
     for trial in trials:
         table.add_row(*_cells(trial, story, now, wide=wide), style="bold" if trial.name == story.best else "")
     return table
@@ -108,7 +109,7 @@ def _cells(trial: Trial, story: Story, now: datetime, *, wide: bool) -> list[Ren
         *(parameter_text(trial.parameters.get(name, "")) for name in _parameter_names(story)),
         f"{trial.seconds(now):.0f} s",
     ]
-    return [*cells, Text(trial.reason, style=style)] if wide else cells
+    return [*cells, Text(trial.message or trial.reason, style=style)] if wide else cells
 
 
 def _summary(story: Story) -> RenderableType:
@@ -125,13 +126,14 @@ def _summary(story: Story) -> RenderableType:
 
 def top_trials(story: Story) -> RenderableType:
     """Draw the best trials with their hyperparameters."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"The best of {len(story.trials)} trials", title_justify="left")
+    title = f"The best of {len(story.trials)} trials"
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("TRIAL", no_wrap=True)
-    table.add_column(story.metric, justify="right", overflow="fold")
+    table.add_column(_heading(story.metric), justify="right", overflow="fold")
     for name in _parameter_names(story):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(_heading(name), justify="right", overflow="fold")
     table.add_column("EPOCHS", justify="right", no_wrap=True)
-    table.add_column("TRAINING SECONDS", justify="right", min_width=8)
+    table.add_column("TRAINING\nSECONDS", justify="right", no_wrap=True)
     for trial in story.ranking()[:TOP]:
         values = (parameter_text(trial.parameters.get(name, "")) for name in _parameter_names(story))
         objective = number(trial.value) if trial.value is not None else ""
@@ -154,6 +156,11 @@ def closing_lines(story: Story, now: datetime) -> list[str]:
 
 def _parameter_names(story: Story) -> list[str]:
     return list(story.trials[0].parameters) if story.trials else []
+
+
+def _heading(name: str) -> str:
+    """A name as the heading of a narrow column: broken at its joints, and not in the middle of a word."""
+    return re.sub(r"(?<=[_:.-])(?=\w)", "\n", name)
 
 
 def clock(seconds: float) -> str:

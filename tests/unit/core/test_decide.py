@@ -229,7 +229,8 @@ def test_a_retry_waits_for_the_slot_that_its_own_dying_pod_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "due", "wake"), [(0, False, 15), (5, False, 10), (16, False, 4), (19, False, 1), (20, True, None), (100, True, None)]
+    ("since", "due", "wake"),
+    [(0, False, 15), (5, False, 10), (16, False, 4), (19, False, 1), (20, True, None), (100, True, None)],
 )
 def test_later_retries_wait_and_keep_their_slot(since: float, due: bool, wake: float | None) -> None:
     waiting = trial(1, attempt=4, attempt_time=ago(since), disruptions=3)

@@ -90,12 +90,12 @@ def test_every_trial_has_a_row_with_its_state_epoch_value_and_reason(story: Stor
     ]
     assert row(text, "0002").split()[5:7] == ["0.8", "★"]
     assert "stopped early" in row(text, "0003")
-    assert "BelowMedian" in row(text, "0003")
+    assert "0.1 is below 0.3" in row(text, "0003")
     assert "training" in row(text, "0004")
     assert "1/10" in row(text, "0004")
     assert "10 s" in row(text, "0004"), "a running trial's time goes on"
-    assert "Unschedulable" in row(text, "0005")
-    assert "OOMKilled" in row(text, "0006")
+    assert "Insufficient nvidia.com/gpu" in row(text, "0005")
+    assert "the training container" in row(text, "0006")
 
 
 def test_the_summary_counts_what_has_ended_and_what_was_spared(story: Story) -> None:
@@ -121,6 +121,9 @@ def test_eighty_columns_are_enough(story: Story) -> None:
     text = drawn(progress_view(story, NOW, 80), width=80)
     cells = ["0002", "completed", "╸", "2/10", "0.8", "★", "0.0223", "32", "adam", "20", "s"]
     assert row(text, "0002").split()[1:-1] == cells
+    for view in (text, drawn(top_trials(story), width=80)):
+        words = set(view.split())
+        assert {"learning_", "rate", "optimizer"} <= words, "headings are broken at their joints only"
 
 
 def test_a_job_without_trials_or_status_can_be_drawn() -> None:
