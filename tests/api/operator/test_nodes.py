@@ -73,6 +73,11 @@ def pods_of(cluster: Cluster, prefix: str) -> list[dict[str, Any]]:
     return [pod for pod in cluster.pods() if pod["metadata"]["name"].startswith(prefix)]
 
 
+def holds_a_gpu(pod: dict[str, Any]) -> bool:
+    """Whether a container of it may still run; a Pod that has ended stays for a moment until it is deleted."""
+    return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+
+
 def trial_of(cluster: Cluster, job: str) -> dict[str, Any]:
     return next((each.get("status", {}) for each in cluster.trials() if each["metadata"]["name"] == f"{job}-0001"), {})
 
@@ -104,7 +109,8 @@ def test_what_befalls_a_node_befalls_the_attempt(start_lab: Callable[..., Lab]) 
         cluster.wait_for_phase("Completed", name=name)
         assert trial_of(cluster, name)["objective"] == "0.3", "the first node reports, by its termination message"
     assert cluster.wait_for_phase("Stopped", name="stops")["status"]["trialCounts"]["stopped"] == 1
-    assert pods_of(cluster, "stops-") == []
+    assert [pod["metadata"]["name"] for pod in pods_of(cluster, "stops-") if holds_a_gpu(pod)] == []
+    wait_until(lambda: pods_of(cluster, "stops-") == [], "the Pods, whose containers have ended, are deleted")
     wait_until(
         lambda: is_tidy(batch_jobs(cluster)),
         "what was cut short is over, and what has ended by itself is kept",

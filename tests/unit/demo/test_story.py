@@ -107,14 +107,14 @@ def test_the_summary_counts_what_has_ended_and_what_was_spared(story: Story) -> 
 
 
 def test_a_low_terminal_shows_the_running_trials_the_best_and_the_newest(story: Story) -> None:
-    text = drawn(progress_view(story, NOW, 122, height=13))
+    text = drawn(progress_view(story, NOW, 122, height=15))
     assert [name for name in ("0001", "0002", "0003", "0004", "0005", "0006") if f" {name} " in text] == [
         "0002",
         "0004",
         "0005",
         "0006",
     ]
-    assert len(text.splitlines()) <= 13
+    assert len(text.splitlines()) <= 15
 
 
 def test_eighty_columns_are_enough(story: Story) -> None:
