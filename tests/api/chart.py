@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHART = Path(__file__).parents[2] / "charts" / "tuning-operator"
 PROMETHEUS = {"prometheus": {"url": "http://prometheus.monitoring:9090"}}
-NAMESPACE = "tuning"
+NAMESPACE = "tuning-system"
 
 Object = dict[str, Any]
 

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.controlplane import KubectlError
 from cluster.waiting import wait_until
-from tests.api.chart import CHART, PROMETHEUS, helm, values_flags
-from tests.api.crd_cases import good_job, merge
-from tuning_operator.api.batchjobs import build_batch_job, build_service
-from tuning_operator.api.job import parse_job
-from tuning_operator.api.pods import build_pod
-from tuning_operator.api.trial import new_trial
-from tuning_operator.core.model.trial import Trial
-from tuning_operator.core.suggest import Source, Suggestion
+from tests.api.admission import Watched, container, job, pod, release, service, spread, trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cluster.controlplane import ControlPlane
-    from tuning_operator.core.space import Value
 
 pytestmark = pytest.mark.api
 
@@ -41,123 +29,15 @@ RULES = {
     },
 }
 USERS = {"ana": ("jobs", "pods", "accounts"), "pat": ("jobs", "pods"), "joe": ("jobs",)}
-POINT: dict[str, Value] = {"learning_rate": 0.1, "mini_batch_size": 32, "optimizer": "sgd"}
-
-
-@dataclass(frozen=True)
-class Namespace:
-    """A namespace with a release in it."""
-
-    server: ControlPlane
-    name: str
-
-    def tries(self, user: str, *words: str, body: dict[str, Any] | None = None) -> str:
-        """What the API server says to a user's request; empty when it would be done."""
-        stdin = json.dumps(body) if body else None
-        try:
-            self.server.kubectl(*words, "-n", self.name, "--dry-run=server", f"--as={user}", stdin=stdin)
-        except KubectlError as error:
-            return str(error)
-        return ""
-
-    def creates(self, user: str, body: dict[str, Any]) -> str:
-        return self.tries(user, "create", "-f=-", body=body)
-
-    def stores(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Create an object as administrator."""
-        stored: dict[str, Any] = json.loads(
-            self.server.kubectl("create", "-n", self.name, "-f=-", "-o=json", stdin=json.dumps(body))
-        )
-        return stored
-
-    @property
-    def operator(self) -> str:
-        return f"system:serviceaccount:{self.name}:tuning-operator"
 
 
 @pytest.fixture(scope="module")
-def here(control_plane: ControlPlane) -> Iterator[Namespace]:
-    namespace = Namespace(control_plane, control_plane.create_namespace("admission"))
-    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
-    for name, rule in RULES.items():
-        body = {**role, "metadata": {"name": name, "namespace": namespace.name}, "rules": [rule]}
-        namespace.stores(body)
-        users = [f"--user={user}" for user, names in USERS.items() if name in names]
-        control_plane.kubectl("create", "rolebinding", name, f"--role={name}", *users, "-n", namespace.name)
-    namespace.stores(good_job())
-    flags = values_flags(PROMETHEUS | {"crds": {"install": False}, "rbac": {"userRoles": False}})
-    where = f"--namespace={namespace.name}"
-    helm("install", "tuning-operator", CHART, where, *flags, kubeconfig=control_plane.kubeconfig)
-    try:
-        # The API server takes up new policies within a second or two.
-        wait_until(lambda: "denied request" in namespace.creates("joe", job()), "users' rights are looked at", 30)
-        wait_until(
-            lambda: "denied request" in namespace.creates(namespace.operator, pod(kind="Job")), "its Pods are", 30
-        )
-        wait_until(
-            lambda: "denied request" in namespace.creates(namespace.operator, trial(kind="Job")), "its trials", 30
-        )
-        wait_until(
-            lambda: "denied request" in namespace.creates(namespace.operator, service("web")), "its Services", 30
-        )
-        for body in (pod(), trial(), spread(), service()):
-            refused = functools.partial(namespace.creates, namespace.operator, body)
-            wait_until(lambda: not refused(), f"the operator may create a {body['kind']}", 30, refused)  # noqa: B023
-        yield namespace
-    finally:
-        helm("uninstall", "tuning-operator", where, kubeconfig=control_plane.kubeconfig)
-
-
-def job(**pod_spec: Any) -> dict[str, Any]:
-    return good_job({"metadata": {"name": "another"}, "spec": {"template": {"spec": pod_spec}}})
-
-
-def parsed() -> Any:
-    body = good_job()
-    body["metadata"] |= {"namespace": "admission", "uid": "1"}
-    return parse_job(body)
-
-
-def pod(labels: dict[str, Any] | None = None, kind: str = "TuningTrial", name: str = "", **spec: Any) -> dict[str, Any]:
-    """The Pod of a trial as the operator makes it, but for what is said here."""
-    made = build_pod(parsed().job, parsed().template, Trial("fashion-0001", 1, POINT, seed=1, uid="2"))
-    made["metadata"]["ownerReferences"][0]["kind"] = kind
-    metadata = {"labels": labels or {}} | ({"name": name} if name else {})
-    changed: dict[str, Any] = merge(made, {"metadata": metadata, "spec": spec})
-    return changed
-
-
-def spread(name: str = "", template: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """The batch Job of a trial of several nodes, but for what is said here."""
-    made = build_batch_job(several(), pod())
-    metadata = {"name": name} if name else {}
-    changed: dict[str, Any] = merge(
-        made, {"metadata": metadata, "spec": {**spec, "template": {"spec": template or {}}}}
-    )
-    return changed
-
-
-def several() -> Any:
-    body = good_job({"spec": {"nodes": 2}})
-    body["metadata"] |= {"namespace": "admission", "uid": "1"}
-    return parse_job(body).job
-
-
-def service(name: str = "nodes-fashion", **spec: Any) -> dict[str, Any]:
-    changed: dict[str, Any] = merge(build_service(several()), {"metadata": {"name": name}, "spec": spec})
-    return changed
-
-
-def trial(kind: str = "HyperparameterTuningJob", name: str = "fashion-0001") -> dict[str, Any]:
-    made = new_trial(parsed().job, Suggestion(1, POINT, Source.RANDOM, ""))
-    made["metadata"]["ownerReferences"][0]["kind"] = kind
-    made["metadata"]["name"] = name
-    return made
-
-
-def container(**fields: Any) -> dict[str, Any]:
-    made: dict[str, Any] = copy.deepcopy(pod()["spec"]["containers"][0])
-    return made | fields
+def here(control_plane: ControlPlane) -> Iterator[Watched]:
+    with release(control_plane, "admission") as watched:
+        for name, rule in RULES.items():
+            watched.grants(name, [rule], *(user for user, names in USERS.items() if name in names))
+        wait_until(lambda: not watched.creates("ana", job(serviceAccountName="trainer")), "users' rights hold", 30)
+        yield watched
 
 
 @pytest.mark.parametrize(
@@ -175,7 +55,7 @@ def container(**fields: Any) -> dict[str, Any]:
         ("pat", {"serviceAccountName": ["trainer"]}, "denied request"),
     ],
 )
-def test_who_may_create_a_job(here: Namespace, user: str, pod_spec: dict[str, Any], words: str) -> None:
+def test_who_may_create_a_job(here: Watched, user: str, pod_spec: dict[str, Any], words: str) -> None:
     said = here.creates(user, job(**pod_spec))
     assert words in said if words else said == "", said
 
@@ -189,7 +69,7 @@ def test_who_may_create_a_job(here: Namespace, user: str, pod_spec: dict[str, An
     ],
 )
 def test_an_edit_needs_the_same_rights_unless_it_starts_nothing(
-    here: Namespace, user: str, patch: dict[str, Any], words: str
+    here: Watched, user: str, patch: dict[str, Any], words: str
 ) -> None:
     said = here.tries(user, "patch", "tuningjob", "fashion", "--type=merge", f"--patch={json.dumps(patch)}")
     assert words in said if words else said == "", said
@@ -198,7 +78,7 @@ def test_an_edit_needs_the_same_rights_unless_it_starts_nothing(
 OURS = "belong to a TuningTrial"
 LABELLED = "with the labels of their trial"
 SERVICE = "only the headless Service"
-NODE = "trainings get no access to the node"
+NODE = "trainings get no access to their node"
 MANAGED = {"app.kubernetes.io/managed-by": "tuning-operator"}
 PRIVILEGED = {"securityContext": {"privileged": True}}
 
@@ -235,13 +115,13 @@ PRIVILEGED = {"securityContext": {"privileged": True}}
         (trial(name="other-0001"), "belong to a HyperparameterTuningJob"),
     ],
 )
-def test_what_the_operator_may_create(here: Namespace, body: dict[str, Any], words: str) -> None:
+def test_what_the_operator_may_create(here: Watched, body: dict[str, Any], words: str) -> None:
     said = here.creates(here.operator, body)
     # Whether there is one of that name already is asked after the policies.
     assert words in said if words else said == "" or "AlreadyExists" in said, said
 
 
-def test_the_operator_deletes_no_pod_but_a_trials(here: Namespace) -> None:
+def test_the_operator_deletes_no_pod_but_a_trials(here: Watched) -> None:
     foreign = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": pod()["spec"]}
     here.stores(foreign)
     owner = json.loads(here.server.kubectl("get", "tuningjob", "fashion", "-n", here.name, "-o=json"))
@@ -252,5 +132,5 @@ def test_the_operator_deletes_no_pod_but_a_trials(here: Namespace) -> None:
     assert here.tries(here.operator, "delete", "pod", "fashion-0001-1") == ""
 
 
-def test_nobody_else_is_pinned(here: Namespace) -> None:
+def test_nobody_else_is_pinned(here: Watched) -> None:
     assert here.creates("ana", {**pod(), "metadata": {"name": "mine"}}) == ""

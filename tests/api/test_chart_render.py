@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from tests.api.chart import (
     of_kind,
     operator_container,
     render,
+    values_flags,
 )
 from tests.api.conftest import CRDS
 from tuning_operator.runtime.settings import Settings, parse_settings
@@ -63,9 +65,9 @@ def test_defaults_create_this_and_nothing_else(defaults: list[dict[str, Any]]) -
         ("Service", "tuning-operator"),
         ("ServiceAccount", "tuning-operator"),
         *(
-            (kind, f"{subject}.tuning-operator.tuning")
+            (kind, f"{subject}.tuning-operator.{NAMESPACE}")
             for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-            for subject in ("pods", "services", "trials", "users")
+            for subject in ("identity", "pods", "services", "templates", "trials", "users")
         ),
     ]
 
@@ -75,7 +77,7 @@ def test_whoever_has_one_namespace_alone_can_install_what_belongs_to_it() -> Non
         {
             "crds": {"install": False},
             "rbac": {"userRoles": False},
-            "admissionPolicies": {"users": False, "operator": False},
+            "admissionPolicies": {"users": False, "operator": False, "identity": False},
         }
     )
     assert {body["metadata"].get("namespace") for body in objects} == {NAMESPACE}
@@ -92,6 +94,53 @@ def test_every_setting_reaches_the_operator() -> None:
     fixed = {"namespaces", "prometheus_url", "metrics_port", "health_port"}
     access = {"prometheus_ca_file", "prometheus_token_file", "prometheus_header"}
     assert {field.name for field in fields(Settings)} == snake.keys() | fixed | access
+
+
+def test_the_sidecar_and_the_last_words_reach_the_operator(defaults: list[dict[str, Any]]) -> None:
+    told = environment(defaults)
+    assert told["TUNING_OPERATOR_LAST_WORDS"] == "true"
+    limits, requests = {"cpu": "500m", "memory": "256Mi"}, {"cpu": "10m", "memory": "64Mi"}
+    assert json.loads(told["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == {"limits": limits, "requests": requests}
+    settings = {"lastWords": False, "sidecarResources": {"limits": {"cpu": None, "memory": "1Gi"}}}
+    told = environment(render({"settings": settings}))
+    assert told["TUNING_OPERATOR_LAST_WORDS"] == "false"
+    changed = {"limits": {"memory": "1Gi"}, "requests": requests}
+    assert json.loads(told["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == changed
+
+
+@pytest.mark.parametrize(
+    ("values", "selector"),
+    [
+        ({"watchNamespaces": ["team-a", "team-b"]}, {"operator": "In", "values": ["team-a", "team-b"]}),
+        ({"clusterWide": True}, {"operator": "NotIn", "values": ["kube-system"]}),
+    ],
+)
+def test_policies_about_everybody_hold_where_the_operator_watches(
+    values: dict[str, Any], selector: dict[str, Any]
+) -> None:
+    """Where it does not, another release may, with another account."""
+    policies = of_kind(render(values), "ValidatingAdmissionPolicy")
+    named = {policy["metadata"]["name"].partition(".")[0]: policy["spec"]["matchConstraints"] for policy in policies}
+    wanted = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", **selector}]}
+    assert {name: named[name]["namespaceSelector"] for name in ("identity", "templates")} == dict.fromkeys(
+        ("identity", "templates"), wanted
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "WARNING: this release watches its own namespace, here."),
+        ({"watchNamespaces": ["team", "here"]}, "WARNING: this release watches its own namespace, here."),
+        ({"watchNamespaces": ["team"]}, "Keep users out of the namespace here:"),
+        ({"clusterWide": True}, "Keep users out of the namespace here:"),
+    ],
+)
+def test_the_notes_say_who_may_use_the_operators_account(values: dict[str, Any], words: str) -> None:
+    flags = values_flags(PROMETHEUS | values)
+    notes = helm("install", "release", CHART, "--namespace=here", "--dry-run=client", *flags).partition("NOTES:")[2]
+    assert words in notes
+    assert "hoever may create Pods there can use the operator" in " ".join(notes.split())
 
 
 SECRET = {"url": URL, "existingSecret": "access"}
@@ -329,6 +378,9 @@ def test_trainings_are_reached_by_prometheus_alone_where_they_run() -> None:
         ({"settings": {"logLevel": "verbose"}}, "'/settings/logLevel'.*'debug', 'info', 'warning'"),
         ({"settings": {"workers": 0}}, "'/settings/workers'.*minimum"),
         ({"settings": {"pollIntervall": 1}}, "'/settings'.*'pollIntervall' not allowed"),
+        ({"settings": {"lastWords": "no"}}, "'/settings/lastWords'.*want boolean"),
+        ({"settings": {"sidecarResources": {"limits": {"cpu": "much"}}}}, "limits/cpu'.*does not match pattern"),
+        ({"settings": {"sidecarResources": {"limit": {}}}}, "'limit' not allowed"),
         ({"image": {"repository": "x", "digest": "latest"}}, "'/image/digest'.*does not match pattern"),
         ({"podMonitor": {"interval": 5}}, "'/podMonitor/interval'.*want string"),
         ({"replicas": 2}, "additional properties 'replicas' not allowed"),
@@ -357,9 +409,9 @@ def default_values() -> dict[str, Any]:
 
 
 def _names(values: dict[str, Any], above: str = "") -> Any:
-    """Names of all values, in order; `resources` and other structures that are passed on count as one."""
+    """Names of all values, in order; resources and other structures that are passed on count as one."""
     for name, value in values.items():
-        if isinstance(value, dict) and value and name != "resources":
+        if isinstance(value, dict) and value and not name.lower().endswith("resources"):
             yield from _names(value, f"{above}{name}.")
         else:
             yield f"{above}{name}"

@@ -71,12 +71,12 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
     tmp_path: Path, zygote: Zygote, values: dict[str, Any], namespaces: list[str]
 ) -> None:
     with ControlPlane(tmp_path / "control-plane", audit=True) as server:
-        for namespace in ("tuning", "team"):
+        for namespace in ("tuning-system", "team"):
             server.create_namespace(namespace)
         flags = values_flags(PROMETHEUS | values)
-        helm("install", "tuning-operator", CHART, "--namespace=tuning", *flags, kubeconfig=server.kubeconfig)
+        helm("install", "tuning-operator", CHART, "--namespace=tuning-system", *flags, kubeconfig=server.kubeconfig)
         server.kubectl("wait", "--for=condition=Established", "crd/tuningjobs.tuning-operator.dev", "--timeout=20s")
-        account = server.kubeconfig_for_service_account("tuning", "tuning-operator")
+        account = server.kubeconfig_for_service_account("tuning-system", "tuning-operator")
         cluster = Cluster(server.kubeconfig, "team")
         with (
             Kubelet(Api(server.kubeconfig), "team", worse_and_worse, METRIC) as kubelet,
@@ -93,7 +93,7 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
             finally:
                 operator.stop()
         assert status["trialCounts"]["earlyStopped"] == 2
-        requests = requests_of(server, "system:serviceaccount:tuning:tuning-operator")
+        requests = requests_of(server, "system:serviceaccount:tuning-system:tuning-operator")
     assert [entry["requestURI"] for entry in requests if entry["responseStatus"]["code"] == 403] == []
     assert rights_used(requests) == rights_granted(values)
 

@@ -50,6 +50,26 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- dict "namespaces" $namespaces | toJson }}
 {{- end }}
 
+{{/* Which namespaces a policy about the watched ones holds for. Where all are watched it leaves kube-system alone: only
+administrators act there, and a cluster heals itself by its Pods. */}}
+{{- define "tuning-operator.watchedSelector" -}}
+{{- $namespaces := (include "tuning-operator.watched" . | fromJson).namespaces -}}
+matchExpressions:
+- key: kubernetes.io/metadata.name
+  operator: {{ if $namespaces }}In{{ else }}NotIn{{ end }}
+  values: {{ default (list "kube-system") $namespaces | toJson }}
+{{- end }}
+
+{{/* The user that the operator is to the API server. */}}
+{{- define "tuning-operator.username" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "tuning-operator.serviceAccountName" . }}
+{{- end }}
+
+{{/* The name of objects that belong to the cluster as a whole: it says which release they are of. */}}
+{{- define "tuning-operator.clusterName" -}}
+{{ include "tuning-operator.fullname" . }}.{{ .Release.Namespace }}
+{{- end }}
+
 {{/* What the operator has to be told: where it watches, and how Prometheus is asked. */}}
 {{- define "tuning-operator.env" -}}
 - name: TUNING_OPERATOR_NAMESPACES

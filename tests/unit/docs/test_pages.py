@@ -65,7 +65,8 @@ def test_the_readmes_first_job_is_an_example_with_an_image_that_was_pushed() -> 
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, text=True, capture_output=True, check=True)
     (container,) = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]["containers"]
     assert f"docker push {container['image']}\n" in text
-    assert f"helm install tuning-operator charts/tuning-operator --namespace {where} " in text
+    assert f"--set 'watchNamespaces={{{where}}}'" in text
+    assert f"kubectl create namespace {where} " in text
     for path in (ROOT / "examples").glob("*.yaml"):
         assert "localhost/tuning-operator/trainer:dev" in path.read_text()
 
