@@ -20,7 +20,6 @@ from tests.api.chart import (
     of_kind,
     operator_container,
     render,
-    values_flags,
 )
 from tests.api.conftest import CRDS
 from tuning_operator.runtime.settings import Settings, parse_settings
@@ -106,41 +105,6 @@ def test_the_sidecar_and_the_last_words_reach_the_operator(defaults: list[dict[s
     assert told["TUNING_OPERATOR_LAST_WORDS"] == "false"
     changed = {"limits": {"memory": "1Gi"}, "requests": requests}
     assert json.loads(told["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == changed
-
-
-@pytest.mark.parametrize(
-    ("values", "selector"),
-    [
-        ({"watchNamespaces": ["team-a", "team-b"]}, {"operator": "In", "values": ["team-a", "team-b"]}),
-        ({"clusterWide": True}, {"operator": "NotIn", "values": ["kube-system"]}),
-    ],
-)
-def test_policies_about_everybody_hold_where_the_operator_watches(
-    values: dict[str, Any], selector: dict[str, Any]
-) -> None:
-    """Where it does not, another release may, with another account."""
-    policies = of_kind(render(values), "ValidatingAdmissionPolicy")
-    named = {policy["metadata"]["name"].partition(".")[0]: policy["spec"]["matchConstraints"] for policy in policies}
-    wanted = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", **selector}]}
-    assert {name: named[name]["namespaceSelector"] for name in ("identity", "templates")} == dict.fromkeys(
-        ("identity", "templates"), wanted
-    )
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({}, "WARNING: this release watches its own namespace, here."),
-        ({"watchNamespaces": ["team", "here"]}, "WARNING: this release watches its own namespace, here."),
-        ({"watchNamespaces": ["team"]}, "Keep users out of the namespace here:"),
-        ({"clusterWide": True}, "Keep users out of the namespace here:"),
-    ],
-)
-def test_the_notes_say_who_may_use_the_operators_account(values: dict[str, Any], words: str) -> None:
-    flags = values_flags(PROMETHEUS | values)
-    notes = helm("install", "release", CHART, "--namespace=here", "--dry-run=client", *flags).partition("NOTES:")[2]
-    assert words in notes
-    assert "hoever may create Pods there can use the operator" in " ".join(notes.split())
 
 
 SECRET = {"url": URL, "existingSecret": "access"}
