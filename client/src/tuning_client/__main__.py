@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from tuning_client.convert import ConversionError, convert
+from tuning_client.convert.files import read, write
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,9 +19,11 @@ def main(arguments: list[str] | None = None) -> int:
         "convert",
         help="turn a manifest of SageMaker or Katib into a HyperparameterTuningJob",
         description=(
-            "Writes the HyperparameterTuningJob to standard output, and what has no counterpart or another meaning to "
+            "Writes HyperparameterTuningJobs to standard output, and what has no counterpart or another meaning to "
             "standard error. Takes SageMaker's CreateHyperParameterTuningJob request, the HyperParameterTuningJob of "
-            "ACK or of AWS's older operator, and Katib's Experiment, as YAML or JSON."
+            "ACK or of AWS's older operator, and Katib's Experiment, as YAML or JSON; also several documents, lists, "
+            "and what `kubectl get -o yaml` prints. Exits with 1 where one of them could not be converted; the others "
+            "are written all the same."
         ),
     )
     command.add_argument("file", help="the file, or - for standard input")
@@ -31,18 +33,35 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _convert(name: str) -> int:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text()
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-        converted = [convert(document) for document in documents]
-    except (OSError, yaml.YAMLError, ConversionError) as error:
-        sys.stderr.write(f"{name}: {error}\n")
+        documents, notes, errors = read(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
+    except (OSError, ConversionError) as error:
+        _say(f"{name}: {error}")
         return 1
-    jobs = [job for result in converted for job in result.jobs]
-    yaml.safe_dump_all(jobs, sys.stdout, sort_keys=False, width=120, allow_unicode=True)
-    for result in converted:
-        for note in result.notes:
-            sys.stderr.write(f"- {note}\n")
-    return 0
+    _say(*(f"- {note}" for note in notes))
+    jobs: list[dict[str, Any]] = []
+    for number, document in enumerate(documents, start=1):
+        where = f"document {number}: " if len(documents) > 1 else ""
+        try:
+            converted = convert(document, among_others=bool(where))
+        except ConversionError as error:
+            errors.append(f"{where}{error}")
+            continue
+        jobs += converted.jobs
+        errors += [f"{where}{error}" for error in converted.errors]
+        _say(*([where.strip()] if where and converted.notes else []), *(f"- {note}" for note in converted.notes))
+    if jobs:
+        sys.stdout.buffer.write(write(jobs).encode())
+        sys.stdout.buffer.flush()
+    elif not errors:
+        errors.append("has nothing to convert")
+    _say(*(f"{name}: {error}" for error in errors))
+    return 1 if errors else 0
+
+
+def _say(*lines: str) -> None:
+    """Write lines to standard error, without what a terminal would obey."""
+    for line in lines:
+        sys.stderr.write("".join(letter if letter.isprintable() else " " for letter in line) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ import re
 import secrets
 from datetime import UTC, datetime
 
-MAX_JOB_NAME = 40
+MAX_JOB_NAME, MAX_PARAMETER_NAME, MAX_LABEL = 40, 63, 63
+MAX_LABEL_PREFIX = 253
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _RANDOM_LETTERS = "bcdfghjklmnpqrstvwxz0123456789"  # no vowels: no words
 
 
@@ -25,3 +28,17 @@ def dns_label(text: str, length: int = MAX_JOB_NAME) -> str:
 def image_name(uri: str) -> str:
     """The last part of an image's name, without tag and digest."""
     return re.split(r"[:@]", uri.rpartition("/")[2])[0]
+
+
+def parameter_name(given: str) -> str:
+    """A hyperparameter's name as a part of an environment variable's, for example batch_size for batch-size."""
+    name = re.sub(r"[^A-Za-z0-9_]", "_", given)
+    return (f"_{name}" if name[:1].isdigit() else name)[:MAX_PARAMETER_NAME]
+
+
+def is_label(key: str, value: str) -> bool:
+    """Whether Kubernetes takes this as a label: names of at most 63 letters, digits, hyphens, underscores and dots."""
+    prefix, slash, name = key.rpartition("/")
+    fits = bool(_LABEL.fullmatch(name)) and (not value or bool(_LABEL.fullmatch(value)))
+    prefixed = len(prefix) <= MAX_LABEL_PREFIX and bool(_LABEL_PREFIX.fullmatch(prefix)) if slash else True
+    return fits and prefixed and max(len(name), len(value)) <= MAX_LABEL

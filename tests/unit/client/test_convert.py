@@ -13,6 +13,7 @@ import yaml
 from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
 from tuning_client.__main__ import main
 from tuning_client.convert import ConversionError, Converted, convert
+from tuning_client.logs import NUMBER, shown_and_kept
 from tuning_operator.api.job import parse_job
 from tuning_trainer.follow import from_regexes
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATA = Path(__file__).parent / "data"
-KATIBS_FILTER = r"(?<![\w|-]){}\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
+KATIBS_FILTER = r"(?:^|[^\w|-]){}\s*=\s*" + NUMBER
 EXAMPLES = sorted(path.name for path in DATA.iterdir() if path.suffix in {".yaml", ".json"})
 
 
@@ -116,7 +117,7 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
         "earlyStopping": {"type": "Off"},
         "nodes": 2,
         "retry": {"maxAttempts": 4},
-        "metrics": from_log(("validation:accuracy", "acc=([0-9.]+)")),
+        "metrics": from_log(("validation:accuracy", f"acc={NUMBER}")),
         "template": {
             "spec": {
                 "containers": [
@@ -195,9 +196,9 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
         ],
         "limits": {"maxTrials": 12, "maxParallelTrials": 3, "maxFailedTrials": 4},
         "earlyStopping": {"type": "Off"},
-        "podCleanup": "Delete",
+        "podCleanup": "Keep",
         "metrics": from_log(
-            *((name, KATIBS_FILTER.format(name)) for name in (r"Validation\-accuracy", r"Train\-accuracy"))
+            *((name, KATIBS_FILTER.replace("{}", name)) for name in (r"Validation\-accuracy", r"Train\-accuracy"))
         ),
         "template": {
             "spec": {
@@ -208,14 +209,15 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
                         "command": [
                             "sh",
                             "-c",
-                            'exec "$0" "$@" >> /var/log/tuning/training.log 2>&1',
-                            "python3",
+                            *shown_and_kept(["python3"])[2:],
                             "/opt/mxnet-mnist/mnist.py",
                             "--batch-size=64",
                             "--lr=$(HP_lr)",
                             "--num-layers=$(HP_num_layers)",
                             "--optimizer=$(HP_optimizer)",
                         ],
+                        "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}],
+                        "terminationMessagePolicy": "FallbackToLogsOnError",
                     }
                 ],
                 "restartPolicy": "Never",
@@ -276,7 +278,7 @@ def test_definitions_that_a_job_cannot_have_are_mentioned() -> None:
     algorithm["MetricDefinitions"] += [{"Name": "a", "Regex": "a=[0-9]"}, {"Name": "b", "Regex": "b=(["}]
     result = convert(document)
     assert "the regular expression of a was left out: it has no group" in said(result)
-    assert "the regular expression of b was left out: it is none of Python's" in said(result)
+    assert "the regular expression of b was left out: it is no regular expression of RE2" in said(result)
     algorithm["MetricDefinitions"][0]["Name"] = "other"
     assert "metrics" not in convert(document).jobs[0]["spec"]
     assert "have none for the objective, validation:accuracy" in said(convert(document))
@@ -298,17 +300,20 @@ def test_katibs_strategies_steps_and_early_stopping() -> None:
     assert scales == ["Linear", "Linear", "Log", "Log"]
 
 
-def test_a_training_job_of_kubeflow_gives_the_template_of_its_master() -> None:
+def test_a_training_job_of_kubeflow_gives_the_template_of_its_master_and_its_nodes() -> None:
     result = convert(load("katib-pytorchjob-mnist.yaml"))
     (job,) = result.jobs
-    assert job["spec"]["template"]["spec"]["containers"][0]["command"][-1] == "--momentum=$(HP_momentum)"
-    assert "pytorchReplicaSpecs.Worker: a trial is one Pod: the others were left out" in said(result)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-1] == "--momentum=$(HP_momentum)"
+    assert job["spec"]["nodes"] == 2
+    assert {"name": "WORLD_SIZE", "value": "$(NNODES)"} in container["env"]
+    assert "pytorchReplicaSpecs: became spec.nodes 2" in said(result)
 
 
 def test_a_placeholder_that_kubernetes_does_not_expand_is_mentioned() -> None:
     document = load("katib-median-stop.yaml")
     pod = document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]
-    pod["metadata"] = {"labels": {"lr": "${trialParameters.learningRate}"}, "name": "x"}
+    pod["metadata"] = {"annotations": {"lr": "${trialParameters.learningRate}"}, "name": "x"}
     pod["spec"]["restartPolicy"] = "OnFailure"
     result = convert(document)
     assert "${trialParameters.learningRate} cannot be filled in" in said(result)

@@ -5,50 +5,114 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuning_client.convert.katib import convert_experiment
+from tuning_client.convert.plain import UnboundedError, plain
 from tuning_client.convert.sagemaker import convert_request, convert_resource
-from tuning_client.convert.source import ConversionError, Note, Source
+from tuning_client.convert.source import ConversionError, Note, Source, spelled
 from tuning_client.session import JOB_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
+
+    from tuning_client.convert.source import Path
 
 __all__ = ["ConversionError", "Converted", "Note", "convert"]
 
 _AWS = ("sagemaker.services.k8s.aws/v1alpha1", "sagemaker.aws.amazon.com/v1")
 _KATIB = "kubeflow.org/v1beta1"
 _TAKEN = (
-    f"a CreateHyperParameterTuningJob request, a HyperParameterTuningJob of {' or '.join(_AWS)}, or an Experiment of "
-    f"{_KATIB}"
+    f"a CreateHyperParameterTuningJob request, a HyperParameterTuningJob of {' or '.join(_AWS)}, an Experiment of "
+    f"{_KATIB}, or a list of these"
 )
+_MAX_LISTS = 5
 
 
 class Converted(NamedTuple):
-    """The manifests that a document became, and what to know about its values."""
+    """The manifests that a document became, what to know about its values, and parts that could not be converted."""
 
     jobs: list[dict[str, Any]]
     notes: list[Note]
+    errors: list[ConversionError]
 
 
-def convert(document: Mapping[str, Any]) -> Converted:
-    """Convert a document, as it was read from YAML or JSON.
+def convert(document: object, *, among_others: bool = False) -> Converted:
+    """Convert a document, as it was read from YAML or JSON: one manifest, or a list of some.
 
-    Every value of the document is used in the manifests or mentioned in a note.
+    Every value of the document is used in the manifests or mentioned in a note. What cannot be used is left out, with a
+    note that names it. Of a list, items that are no tuning jobs are mentioned as well; those that are, and cannot be
+    converted, are `errors`.
+
+    Args:
+        document: plain mappings, lists, texts and numbers.
+        among_others: the document is one of several of a file, which may have objects of other kinds.
 
     Raises:
-        ConversionError: it is none that can be converted, or lacks what a job needs.
+        ConversionError: nothing can be converted: it is none of what is known, or lacks what a job needs.
     """
-    source = Source(document)
+    try:
+        copied = plain(document)
+    except UnboundedError as error:
+        raise ConversionError(f"the document {error}") from None
+    jobs: list[dict[str, Any]] = []
+    notes: list[Note] = []
+    errors: list[ConversionError] = []
+    for path, item in _items(copied, ()):
+        source = Source(item, path)
+        try:
+            made = _convert_one(source, alone=not (path or among_others))
+        except ConversionError as error:
+            if path:
+                errors.append(error)
+                continue
+            raise
+        jobs += made
+        if made:
+            source.note_leftovers()
+        else:
+            source.root.mention(f"is {_name(item)}, which was left out")
+        notes += source.notes
+    if not jobs:
+        raise (
+            errors[0] if errors else ConversionError(f"there is nothing to convert; what can be converted is {_TAKEN}")
+        )
+    return Converted(jobs, list(dict.fromkeys(notes)), errors)
+
+
+def _items(document: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """The manifests of a document: itself, or the items of a list, such as that of `kubectl get -o yaml`."""
+    if isinstance(document, list) and len(path) < _MAX_LISTS:
+        for index, item in enumerate(document):
+            yield from _items(item, (*path, index))
+    elif isinstance(document, dict) and _is_list(document) and len(path) < _MAX_LISTS:
+        yield from _items(document["items"], (*path, "items"))
+    elif document is not None or not path:
+        yield path, document
+
+
+def _is_list(document: dict[str, Any]) -> bool:
+    return str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list)
+
+
+def _convert_one(source: Source, *, alone: bool) -> list[dict[str, Any]]:
+    """The jobs of one manifest; none where it is an object of another kind among others."""
+    document = source.document
     if not isinstance(document, dict):
-        raise ConversionError(f"this is no manifest; what can be converted is {_TAKEN}")
+        raise ConversionError(f"{spelled(source.at)} is no manifest; what can be converted is {_TAKEN}")
     version, kind = str(document.get("apiVersion", "")), str(document.get("kind", ""))
     if version == _KATIB and kind == "Experiment":
-        jobs = convert_experiment(source)
-    elif version in _AWS and kind.lower() == JOB_KIND.lower():
-        jobs = convert_resource(source)
-    elif not kind and not source.root["HyperParameterTuningJobConfig"].is_empty():
-        jobs = convert_request(source)
-    else:
-        found = f"{version} {kind}" if kind else "neither kind nor HyperParameterTuningJobConfig"
-        raise ConversionError(f"this is {found}; what can be converted is {_TAKEN}")
-    source.note_leftovers()
-    return Converted(jobs, list(dict.fromkeys(source.notes)))
+        return convert_experiment(source)
+    if version in _AWS and kind.lower() == JOB_KIND.lower():
+        return convert_resource(source)
+    if not kind and not source.root["HyperParameterTuningJobConfig"].is_empty():
+        return convert_request(source)
+    if not alone and kind and kind != "Experiment" and kind.lower() != JOB_KIND.lower():
+        return []
+    raise ConversionError(f"{_this(source)} is {_name(document)}; what can be converted is {_TAKEN}")
+
+
+def _this(source: Source) -> str:
+    return spelled(source.at) if source.at else "this"
+
+
+def _name(document: dict[str, Any]) -> str:
+    version, kind = document.get("apiVersion", ""), document.get("kind", "")
+    return f"{version} {kind}" if kind else "neither kind nor HyperParameterTuningJobConfig"

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
+
+import re2
+
+from tuning_client.convert.logfile import moved
+from tuning_client.logs import (
+    MAX_DEFINITIONS,
+    NUMBER,
+    OUTPUT,
+    UNBUFFERED,
+    groups,
+    refusal,
+    shown_and_kept,
+    source,
+    with_control_characters,
+    with_every_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tuning_client.convert.source import Field
 
-MAX_DEFINITIONS, MAX_NAME, MAX_REGEX = 40, 128, 500
-OUTPUT = "/var/log/tuning/training.log"
-"""Where a training's standard output is put, which is not read itself."""
-_REDIRECTED = 'exec "$0" "$@" >> ' + OUTPUT + " 2>&1"
-"""The training stays the container's process: signals and exit code are its own."""
 _KATIBS_FILE = "/var/log/katib/metrics.log"
 _KATIBS_FILTER = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
 """What Katib looks for, and where, unless it is told."""
-_PARENTHESIS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]")
-"""Parentheses of a regular expression, and what only looks like one: in a character class, or after a backslash."""
+_STANDARD_OUTPUT = ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2", "/proc/self/fd/1", "/proc/self/fd/2")
 _REPORT = "let the training report each epoch, or see spec.metrics.source (docs/metrics-contract.md)"
 
 
 def sagemaker_source(definitions: Field, objective: str) -> dict[str, Any] | None:
     """SageMaker's `MetricDefinitions` of an algorithm, if the objective is among them."""
-    given = [(item, item["Name"].text(), item["Regex"].text()) for item in definitions.children()]
+    given = []
+    for item in definitions.children():
+        with item.or_left_out("the metric was left out"):
+            given.append((item["Regex"], item["Name"].text(), item["Regex"].text()))
     found = _kept(given)
     if objective not in found:
         definitions.note(f"have none for the objective, {objective}: {_REPORT}")
@@ -34,11 +48,11 @@ def sagemaker_source(definitions: Field, objective: str) -> dict[str, Any] | Non
         f"standard output is not read: let the training write it to {OUTPUT} as well, for example by tee, or report "
         "each epoch itself and remove spec.metrics.source (docs/metrics-contract.md)"
     )
-    return _file(OUTPUT, found)
+    return source(OUTPUT, found)
 
 
 def katib_source(
-    spec: Field, objective: str, others: Sequence[str], container: dict[str, Any]
+    spec: Field, objective: str, others: Sequence[str], body: dict[str, Any], name: str
 ) -> dict[str, Any] | None:
     """Katib's `metricsCollectorSpec`; what it reads from standard output is put into a file by the container's command.
 
@@ -46,113 +60,117 @@ def katib_source(
         spec: the collector's specification; where nothing is said standard output is read.
         objective: the objective metric.
         others: Katib's additional metrics.
-        container: the training container, whose command may be changed.
+        body: the Pod template, whose training container may be changed.
+        name: the training container's name.
     """
-    kind, source = spec["collector"]["kind"].text("StdOut"), spec["source"]
-    names = (objective, *others)
-    if kind == "PrometheusMetric":
-        _leave_out(spec, f"tells no epochs, for which a source of type Gauge needs a second gauge: {_REPORT}")
-        return None
+    kind, origin = spec["collector"]["kind"].text("StdOut"), spec["source"]
     if kind not in {"StdOut", "File"}:
-        _leave_out(spec, f"{kind} has no counterpart: {_REPORT}")
-        return None
-    file = source["fileSystemPath"]
-    path = OUTPUT if kind == "StdOut" else _one_of(file["path"], _KATIBS_FILE)
-    _one_of(file["kind"], "File", "File")
-    if _one_of(file["format"], "TEXT", "TEXT", "JSON") == "JSON":
-        # The numbers in Katib's files are texts, which the format JSONLines leaves alone.
-        found = _kept((file, name, rf'"{re.escape(name)}"\s*:\s*"?([^",}}\s]+)') for name in names)
-    else:
-        found = _filtered(source["filter"]["metricsFormat"], names)
+        return _leave_out(spec, kind)
+    file = origin["fileSystemPath"]
+    path = OUTPUT if kind == "StdOut" else file["path"].text(_KATIBS_FILE)
+    if not file["kind"].is_empty() and file["kind"].text() != "File":
+        raise file["kind"].error(f"must be File, not {file['kind'].text()!r}")
+    form = file["format"].text("TEXT")
+    if form not in {"TEXT", "JSON"}:
+        raise file["format"].error(f"must be TEXT or JSON, not {form!r}")
+    found = (
+        _of_json(file, (objective, *others)) if form == "JSON" else _filtered(origin["filter"], (objective, *others))
+    )
     if objective not in found:
-        _leave_out(spec, f"finds no {objective}: {_REPORT}")
+        spec.mention(f"finds no {objective}: {_REPORT}")
+        spec.take()
         return None
-    if kind == "StdOut":
-        how = "the container's command writes it" if _redirect(container) else "let the training write it"
-        spec.mention(
-            f"standard output is not read: {how} to {OUTPUT}, which a sidecar follows (docs/metrics-contract.md)"
-        )
-    return _file(path, found)
+    container = next(item for item in body["spec"]["containers"] if item["name"] == name)
+    if path in (OUTPUT, *_STANDARD_OUTPUT):
+        path = _keep_output(spec, container)
+    else:
+        path = moved(path, file["path"], container)
+    return source(path, found)
 
 
-def _leave_out(spec: Field, words: str) -> None:
+def _leave_out(spec: Field, kind: str) -> None:
+    if kind == "PrometheusMetric":
+        words = f"tells no epochs, for which a source of type Gauge needs a second gauge: {_REPORT}"
+    elif kind == "None":
+        words = f"reads nothing, since the training pushes its metrics to Katib: {_REPORT}"
+    else:
+        words = f"{kind} has no counterpart: {_REPORT}"
     spec.mention(words)
     spec.take()
 
 
-def _one_of(place: Field, default: str, *known: str) -> str:
-    given = place.text(default)
-    if known and given not in known:
-        raise place.error(f"must be {' or '.join(known)}, not {given!r}")
-    return given
+def _keep_output(spec: Field, container: dict[str, Any]) -> str:
+    """Let the container write what it prints to a file as well; returns the file."""
+    command, variables = container.get("command"), container.setdefault("env", [])
+    if isinstance(variables, list) and not any(
+        isinstance(item, dict) and item.get("name") == UNBUFFERED["name"] for item in variables
+    ):
+        variables.append(dict(UNBUFFERED))
+    if isinstance(command, list) and command and all(isinstance(word, str) for word in command):
+        container["command"] = shown_and_kept(command)
+        how = "the container's command writes it to {} as well, by sh, mkfifo and tee, which the image must have; "
+    else:
+        how = (
+            "the image's own entry point is not known here, so let it write to {} as well, or write it as command, as "
+            'in ["sh", "-c", "python -u train.py 2>&1 | tee {}"]; '
+        )
+    spec.mention(how.format(OUTPUT, OUTPUT) + "a sidecar follows that file (docs/metrics-contract.md)")
+    return OUTPUT
 
 
-def _filtered(formats: Field, names: Sequence[str]) -> dict[str, str]:
+def _of_json(file: Field, names: Sequence[str]) -> dict[str, str]:
+    # The numbers in Katib's files are texts, which the format JSONLines leaves alone.
+    return _kept((file, name, rf'{re.escape(json.dumps(name))}\s*:\s*"?([^",}}\s]+)') for name in names)
+
+
+def _filtered(filters: Field, names: Sequence[str]) -> dict[str, str]:
     """Katib's filters have two groups, for the name and for the value; here each metric has a regex of its own."""
-    first, *more = [item.text() for item in formats.children()] or [_KATIBS_FILTER]
-    if more:
-        formats.mention(f"only the first is kept, since a metric has one regular expression: {', '.join(more)}")
-    return _kept((formats, name, _of_metric(first, name)) for name in names)
+    formats, given = filters["metricsFormat"], []
+    for item in formats.children():
+        with item.or_left_out("the filter was left out"):
+            given.append(item.text())
+    if not given:
+        return _kept((formats, name, _of_metric(_KATIBS_FILTER, name)) for name in names)
+    if len(given) > 1:
+        formats.mention("a metric has one regular expression here: the first that can find its name was taken")
+    found = ((name, next(filter(None, (_of_metric(regex, name) for regex in given)), "")) for name in names)
+    return _kept((formats, name, regex) for name, regex in found)
 
 
 def _of_metric(regex: str, name: str) -> str:
     """The regex with a name in place of its first group; empty where that group could not match it."""
-    start, depth = -1, 0
-    for match in _PARENTHESIS.finditer(regex):
-        if match.group() == "(" and (depth or not regex.startswith("(?", match.start())):
-            start, depth = start if depth else match.start(), depth + 1
-        elif match.group() == ")" and depth:
-            depth -= 1
-            if not depth:
-                before, group, after = regex[:start], regex[start + 1 : match.start()], regex[match.end() :]
-                # As the group would have taken all of a longer name, of which this is the end.
-                whole = "" if before else r"(?<![\w|-])"
-                return f"{before}{whole}{re.escape(name)}{after}" if _matches(group, name) else ""
-    return ""
+    found = groups(regex)
+    if len(found) < 2 or found[1][0] < found[0][1]:  # noqa: PLR2004 - the name and the value, one after the other
+        return ""
+    (start, end), (value_start, value_end) = found[:2]
+    if not _matches(regex[start:end], name):
+        return ""
+    # The group would have taken all of a longer name, of which this is the end.
+    whole = regex[:start] or r"(?:^|[^\w|-])"
+    value = with_every_number(regex[value_start:value_end])
+    return f"{whole}{re.escape(name)}{regex[end:value_start]}{value}{regex[value_end:]}"
 
 
 def _matches(regex: str, text: str) -> bool:
-    try:
-        return re.fullmatch(regex, text) is not None
-    except re.error:
-        return False
+    return not refusal("", regex) and re2.fullmatch(regex, text) is not None
 
 
 def _kept(definitions: Iterable[tuple[Field, str, str]]) -> dict[str, str]:
-    """Regular expressions by name; those that a job cannot have are mentioned at their places."""
+    """Regular expressions by name, which find every number; those that a job cannot have are mentioned."""
     found: dict[str, str] = {}
-    for place, name, regex in definitions:
-        reason = _refusal(name, regex)
+    for place, name, given in definitions:
+        regex = with_every_number(with_control_characters(given))
+        reason = refusal(name, regex)
         if name in found:
             reason = "it has one already"
         elif len(found) == MAX_DEFINITIONS:
             reason = f"a job has at most {MAX_DEFINITIONS}"
         if reason:
             place.mention(f"the regular expression of {name} was left out: {reason}")
-        else:
-            found[name] = regex
+            continue
+        found[name] = regex
+        if with_control_characters(given) != given:
+            place.mention(f"{name}: rsyslog's #0 escapes of control characters match these characters, too")
+        if regex != with_control_characters(given):
+            place.mention(f"{name}: the value's group was made to take signs, exponents, nan and inf: {NUMBER}")
     return found
-
-
-def _refusal(name: str, regex: str) -> str:
-    """Why a definition cannot be kept; empty if it can."""
-    if len(name) > MAX_NAME or len(regex) > MAX_REGEX:
-        return f"a name has at most {MAX_NAME} characters, a regular expression {MAX_REGEX}"
-    try:
-        groups = re.compile(regex).groups
-    except re.error as error:
-        return f"it is none of Python's ({error})"
-    return "" if groups else "it has no group, in parentheses, for the value of that name"
-
-
-def _redirect(container: dict[str, Any]) -> bool:
-    """Let the command write its output to the file; False where there is none, but the image's own."""
-    if not container.get("command"):
-        return False
-    container["command"] = ["sh", "-c", _REDIRECTED, *container["command"]]
-    return True
-
-
-def _file(path: str, definitions: dict[str, str]) -> dict[str, Any]:
-    listed = [{"name": name, "regex": regex} for name, regex in definitions.items()]
-    return {"source": {"type": "File", "file": {"path": path, "format": "Regex", "metricDefinitions": listed}}}

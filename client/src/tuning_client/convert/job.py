@@ -1,21 +1,28 @@
-"""What conversions from all sources have in common: names, metadata, ranges, limits, and the manifest they end in."""
+"""What conversions from all sources have in common: names, metadata, numbers, limits, and the manifest they end in."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuning_client.names import MAX_JOB_NAME, dns_label
+from tuning_client.names import MAX_JOB_NAME, dns_label, is_label
 from tuning_client.session import API_VERSION, JOB_KIND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuning_client.convert.search import Search
     from tuning_client.convert.source import Field
 
 MAX_TRIALS, MAX_GRID, MAX_PARALLEL_TRIALS = 1000, 10_000, 100
+MAX_SEED, MAX_RESOURCE, MAX_SECONDS = 2**31 - 1, 1_000_000, 10**9
+MAX_NODES, MAX_ATTEMPTS, MAX_METRIC = 64, 30, 128
+GOALS = {"maximize": "Maximize", "minimize": "Minimize"}
 PLACEHOLDER_TRIALS = 20
 PLACEHOLDER_RUNGS = {"minResource": 1, "maxResource": 27}
 PLACEHOLDER_IMAGE = "registry.example.com/training:1.0"
+LEFT_OUT = "it was left out"
+LABELS = "Kubernetes takes at most 63 letters, digits, hyphens, underscores and dots"
+_RESERVED = ("HP_", "TUNING_", "HYPERPARAMETERS")
 _LIVE_METADATA = (
     "uid",
     "resourceVersion",
@@ -31,47 +38,59 @@ _LIVE_METADATA = (
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass
-class Search:
-    """The hyperparameters of a job under construction: those with a range, and those without."""
-
-    parameters: list[dict[str, Any]] = field(default_factory=list)
-    static: dict[str, str] = field(default_factory=dict)
-
-    def add_number(self, name: str, kind: str, place: Field, **bounds: Any) -> None:
-        """Add a continuous or integer hyperparameter; one whose bounds are equal does not vary."""
-        if bounds["min"] == bounds["max"]:
-            self.static[name] = str(bounds["min"])
-            place.note(f"has equal bounds: it does not vary, and stands in spec.staticParameters as {name}")
-        else:
-            self.parameters.append({"name": name, kind: bounds})
-
-    def add_choice(self, name: str, values: list[str]) -> None:
-        """Add a categorical hyperparameter."""
-        self.parameters.append({"name": name, "categorical": {"values": list(dict.fromkeys(values))}})
-
-
-def metadata(place: Field, name: str) -> dict[str, Any]:
-    """Namespace, labels and annotations of a Kubernetes object; what belongs to the live object is mentioned."""
-    result: dict[str, Any] = {"name": name}
-    for kept in ("namespace", "labels"):
-        if not place[kept].is_empty():
-            result[kept] = place[kept].take()
-    annotations = {item.path[-1]: item for item in place["annotations"].children()}
-    if _LAST_APPLIED in annotations:
-        annotations.pop(_LAST_APPLIED).note("belongs to the object that was applied")
-    if annotations:
-        result["annotations"] = {key: item.take() for key, item in annotations.items()}
+def metadata(place: Field) -> dict[str, Any]:
+    """Name, namespace, labels and annotations of a Kubernetes object; what belongs to the live object is mentioned."""
+    named = place["generateName"] if place["name"].is_empty() else place["name"]
+    result: dict[str, Any] = {"name": job_name(named)}
+    if not place["namespace"].is_empty():
+        with place["namespace"].or_left_out(LEFT_OUT):
+            result["namespace"] = place["namespace"].text()
+    place["annotations"][_LAST_APPLIED].note("belongs to the object that was applied")
+    result |= kept_metadata(place)
     for live in _LIVE_METADATA:
         place[live].note("belongs to the live object")
     return result
 
 
+def kept_metadata(place: Field) -> dict[str, dict[str, str]]:
+    """Labels and annotations, as texts."""
+    result = {}
+    for kind in ("labels", "annotations"):
+        found = {}
+        for name, value in pairs(place[kind]):
+            if name == _LAST_APPLIED:
+                continue
+            with value.or_left_out(LEFT_OUT):
+                found[name] = "" if value.value in (None, "") else value.text()
+                value.take()
+                if kind == "labels" and not is_label(name, found[name]):
+                    del found[name]
+                    value.note(f"cannot be a label: {LABELS}")
+        if found:
+            result[kind] = found
+    return result
+
+
+def pairs(place: Field) -> Iterator[tuple[str, Field]]:
+    """Names and values, which some dialects write as a mapping and others as a list of names, or keys, and values."""
+    for item in place.children():
+        if isinstance(place.value, dict):
+            yield item.name, item
+            continue
+        name = ""
+        with item.or_left_out(f"{LEFT_OUT}: write a name and a value"):
+            name = (item["key"] if item["name"].is_empty() else item["name"]).text()
+        if name:
+            yield name, item["value"]
+
+
 def job_name(place: Field) -> str:
     """A job's name made of another one; most are fine as they are."""
-    given = place.text("job")
+    given = ""
+    with place.or_left_out("the name is job: choose your own"):
+        given = place.text()
     name = dns_label(given)
-    if name != given:
+    if given and name != given:
         place.note(
             f"became {name}: a name is at most {MAX_JOB_NAME} lower-case letters, digits and hyphens, since Pods are "
             "named after it"
@@ -79,43 +98,92 @@ def job_name(place: Field) -> str:
     return name
 
 
-def parameter_name(place: Field, given: str) -> str:
-    """A hyperparameter's name as part of an environment variable's."""
-    name = re.sub(r"[^A-Za-z0-9_]", "_", given)[:63]
-    if name[:1].isdigit():
-        name = f"_{name}"[:63]
-    if name != given:
-        place.note(f"{given} is called {name} here, because the training finds it as HP_{name} in its environment")
-    return name
+def environment(place: Field) -> list[dict[str, str]]:
+    """Variables of a container, without those that the operator sets."""
+    found: dict[str, str] = {}
+    for name, value in pairs(place):
+        with value.or_left_out(LEFT_OUT):
+            if reserved(name):
+                raise value.error(f"is {name}, which the operator sets itself")
+            found[name] = "" if value.value in (None, "") else value.text()
+            value.take()
+    return [{"name": name, "value": value} for name, value in found.items()]
+
+
+def reserved(variable: str) -> bool:
+    """Whether the operator sets this variable, so that a template must not."""
+    return variable.startswith(_RESERVED)
+
+
+def bounded(place: Field, low: int, high: int) -> int | None:
+    """A whole number, moved to where a job can have it; None where nothing is said that can be used."""
+    if place.is_empty():
+        return None
+    with place.or_left_out(LEFT_OUT):
+        wanted = place.number(int)
+        used: int = min(max(wanted, low), high)
+        if used != wanted:
+            place.note(
+                f"was {'lowered' if used < wanted else 'raised'} from {wanted} to {used}: {low} to {high} it can be"
+            )
+        return used
+    return None
+
+
+def one_of(place: Field, known: dict[str, str], default: str) -> str:
+    """One of some words, by whatever letter case; the default, with a note, where it is none of them."""
+    if place.is_empty():
+        return default
+    with place.or_left_out(f"it is {default} here"):
+        given = place.text()
+        word = next((ours for theirs, ours in known.items() if theirs.lower() == given.lower()), None)
+        if word is None:
+            raise place.error(f"must be one of {', '.join(known)}, not {given!r}")
+        return word
+    return default
+
+
+def objective(name: Field, goal: Field, target: Field) -> dict[str, Any]:
+    """What a job optimises; nobody can guess the metric, and which way is better."""
+    metric = name.text()
+    if len(metric) > MAX_METRIC or metric != metric.strip() or not metric.isprintable():
+        raise name.error(f"must be at most {MAX_METRIC} characters, without spaces around it: rename the metric")
+    if goal.text().lower() not in GOALS:
+        raise goal.error(f"must be Maximize or Minimize, not {goal.text()!r}")
+    result: dict[str, Any] = {"metric": metric, "goal": GOALS[goal.text().lower()]}
+    if not target.is_empty():
+        with target.or_left_out("the job has no target"):
+            result["target"] = target.number(float)
+    return result
 
 
 def limits(trials: Field, parallel: Field, *, grid: bool, default_parallel: int) -> dict[str, Any]:
     """Numbers of trials, within what a job can have; a grid needs none."""
     result: dict[str, Any] = {}
-    most = MAX_GRID if grid else MAX_TRIALS
-    if not trials.is_empty():
-        wanted = trials.number(int)
-        result["maxTrials"] = min(wanted, most)
-        if wanted > most:
-            trials.note(f"was lowered from {wanted} to {most}, the most that a job can have")
+    wanted = bounded(trials, 1, MAX_GRID if grid else MAX_TRIALS)
+    if wanted is not None:
+        result["maxTrials"] = wanted
     elif not grid:
         result["maxTrials"] = PLACEHOLDER_TRIALS
-        trials.mention(f"is not given; spec.limits.maxTrials is {PLACEHOLDER_TRIALS}: choose your own number")
-    at_once = default_parallel if parallel.is_empty() else parallel.number(int)
+        trials.mention(f"says no number; spec.limits.maxTrials is {PLACEHOLDER_TRIALS}: choose your own")
     allowed = min(MAX_PARALLEL_TRIALS, result.get("maxTrials", MAX_PARALLEL_TRIALS))
-    if at_once > allowed:
-        parallel.note(f"was lowered from {at_once} to {allowed}: at most {MAX_PARALLEL_TRIALS}, and at most all trials")
-    result["maxParallelTrials"] = min(at_once, allowed)
+    at_once = bounded(parallel, 1, allowed)
+    result["maxParallelTrials"] = min(default_parallel, allowed) if at_once is None else at_once
     return result
 
 
-def hyperband(place: Field, **given: int) -> dict[str, int]:
+def hyperband(place: Field, **given: int | None) -> dict[str, int]:
     """The settings of strategy Hyperband, completed."""
-    missing = {name: value for name, value in PLACEHOLDER_RUNGS.items() if name not in given}
+    known = {name: value for name, value in given.items() if value is not None}
+    missing = {name: value for name, value in PLACEHOLDER_RUNGS.items() if name not in known}
+    rungs = {**missing, **known}
+    if rungs["maxResource"] <= rungs["minResource"]:
+        missing |= {"maxResource": min(MAX_RESOURCE, rungs["minResource"] * 27)}
+        rungs |= {"minResource": min(rungs["minResource"], MAX_RESOURCE - 1), "maxResource": missing["maxResource"]}
     if missing:
         said = ", ".join(f"{name} {value}" for name, value in missing.items())
         place.mention(f"does not say {said}, which was put in: choose your own numbers")
-    return {**missing, **given}
+    return rungs
 
 
 def manifest(meta: dict[str, Any], search: Search, spec: dict[str, Any]) -> dict[str, Any]:

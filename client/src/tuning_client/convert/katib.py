@@ -5,19 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuning_client.convert.collectors import katib_source
-from tuning_client.convert.job import Search, hyperband, job_name, limits, manifest, metadata, parameter_name
+from tuning_client.convert.job import (
+    MAX_RESOURCE,
+    MAX_SEED,
+    bounded,
+    hyperband,
+    limits,
+    manifest,
+    metadata,
+    objective,
+    pairs,
+)
 from tuning_client.convert.source import note_all
-from tuning_client.convert.template import pod_template, training_container
+from tuning_client.convert.space import add_parameters
+from tuning_client.convert.template import trial_workload
+from tuning_client.names import parameter_name
 
 if TYPE_CHECKING:
+    from tuning_client.convert.search import Search
     from tuning_client.convert.source import Field, Source
 
+MAX_FAILED, MAX_COMPLETED, MAX_FACTOR = 1000, 1000, 10
 _STRATEGIES = {"random": "Random", "bayesianoptimization": "Bayesian", "grid": "Grid", "hyperband": "Hyperband"}
 _CLOSEST = dict.fromkeys(("tpe", "multivariate-tpe", "cmaes", "pbt"), "Bayesian") | {"sobol": "Random"}
+_ARCHITECTURE_SEARCH = ("darts", "enas")
 _SEEDS = ("random_state", "random_seed", "seed")
-_SCALES = {"uniform": "Linear", "normal": "Linear", "logUniform": "Log", "logNormal": "Log"}
-_CLEANUP = {True: "Keep", False: "Delete"}
-"""By whether Katib retains what it has created for a trial; by default it does not."""
 _PARALLEL_TRIALS = 3
 """Katib's default of parallelTrialCount."""
 
@@ -35,141 +47,135 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
         )
     algorithm = spec["algorithm"]
     strategy = _strategy(algorithm["algorithmName"])
-    settings = {item["name"].text(): item["value"] for item in algorithm["algorithmSettings"].children()}
-    search, names = Search(), {}
-    for parameter in spec["parameters"].children():
-        name = parameter_name(parameter["name"], parameter["name"].text())
-        names[parameter["name"].text()] = name
-        _add(search, name, parameter, grid=strategy == "Grid")
-    bounds = limits(
-        spec["maxTrialCount"],
-        spec["parallelTrialCount"],
-        grid=strategy == "Grid",
-        default_parallel=_PARALLEL_TRIALS,
-    )
-    failed = spec["maxFailedTrialCount"]
-    if not failed.is_empty():
-        # Katib fails with more than that many, the operator with that many.
-        bounds["maxFailedTrials"] = failed.number(int) + 1
+    settings = _settings(algorithm["algorithmSettings"])
+    search, names = add_parameters(spec["parameters"], grid=strategy == "Grid")
+    bounds = _limits(spec, grid=strategy == "Grid")
     rungs = _rungs(algorithm["algorithmSettings"], settings, names, search) if strategy == "Hyperband" else None
+    if not search.parameters:
+        raise spec["parameters"].error("has no hyperparameter that can be searched: give one at least two values")
     seed = next((settings[name] for name in _SEEDS if name in settings), None)
     spec["resumePolicy"].note("has no counterpart: a job's state is in its objects, and its limits can be edited")
-    objective = _objective(spec["objective"])
-    others = [item.text() for item in spec["objective"]["additionalMetricNames"].children()]
-    template = pod_template(spec["trialTemplate"], names)
-    metrics = katib_source(spec["metricsCollectorSpec"], objective["metric"], others, training_container(template))
-    if metrics is None:
-        spec["objective"]["additionalMetricNames"].note("are not needed to tune")
+    goal = _objective(spec["objective"])
+    found, container = trial_workload(spec["trialTemplate"], names)
+    _keep_pods(spec["trialTemplate"]["retain"])
+    metrics = _metrics(spec, goal["metric"], found.body, container)
     return [
         manifest(
-            metadata(root["metadata"], job_name(root["metadata"]["name"])),
+            metadata(root["metadata"]),
             search,
             {
                 "strategy": strategy,
                 "hyperband": rungs,
-                "seed": seed.number(int) if seed else None,
-                "objective": objective,
+                "seed": bounded(seed, 0, MAX_SEED) if seed else None,
+                "objective": goal,
                 "limits": bounds,
-                "earlyStopping": _early_stopping(spec["earlyStopping"]),
-                "podCleanup": _CLEANUP[bool(spec["trialTemplate"]["retain"].take())],
+                "earlyStopping": _early_stopping(spec["earlyStopping"], strategy),
+                "retry": None if found.attempts is None else {"maxAttempts": found.attempts},
+                "nodes": found.nodes if found.nodes > 1 else None,
+                "podCleanup": "Keep",
                 "metrics": metrics,
-                "template": template,
+                "template": found.body,
             },
         )
     ]
 
 
 def _strategy(place: Field) -> str:
-    given = place.text("random")
+    given = "random"
+    with place.or_left_out("the strategy is Random"):
+        given = place.text(given)
+    if given in _ARCHITECTURE_SEARCH:
+        known = ", ".join(sorted({*_STRATEGIES, *_CLOSEST}))
+        raise place.error(f"{given!r} has no counterpart: use one of {known}")
     if given in _STRATEGIES:
         return _STRATEGIES[given]
-    if given in _CLOSEST:
-        place.note(f"{given} has no counterpart; {_CLOSEST[given]} is the closest")
-        return _CLOSEST[given]
-    known = ", ".join(sorted({*_STRATEGIES, *_CLOSEST}))
-    raise place.error(f"{given!r} has no counterpart: use one of {known}")
+    closest = _CLOSEST.get(given, "Bayesian")
+    place.note(f"{given} has no counterpart; {closest} is the closest")
+    return closest
 
 
-def _objective(objective: Field) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "metric": objective["objectiveMetricName"].text(),
-        "goal": objective["type"].text().capitalize(),
-    }
-    if not objective["goal"].is_empty():
-        result["target"] = objective["goal"].number(float)
-    strategies = {item["name"].text(): item for item in objective["metricStrategies"].children()}
+def _settings(place: Field) -> dict[str, Field]:
+    return {name: value for name, value in pairs(place) if not value.is_empty()}
+
+
+def _limits(spec: Field, *, grid: bool) -> dict[str, Any]:
+    bounds = limits(spec["maxTrialCount"], spec["parallelTrialCount"], grid=grid, default_parallel=_PARALLEL_TRIALS)
+    failed = bounded(spec["maxFailedTrialCount"], 0, MAX_FAILED - 1)
+    # Katib fails with more than that many, the operator with that many.
+    return bounds if failed is None else {**bounds, "maxFailedTrials": failed + 1}
+
+
+def _objective(place: Field) -> dict[str, Any]:
+    result = objective(place["objectiveMetricName"], place["type"], place["goal"])
+    strategies = dict(pairs(place["metricStrategies"]))
     own = strategies.pop(result["metric"], None)
-    if own is None or own["value"].text() != "latest":
-        (own["value"] if own else objective["metricStrategies"]).mention(
-            "the objective of a trial is the metric's last value; Katib's, unless it is told otherwise, the best one"
+    if own is None or own.take() != "latest":
+        (own or place["metricStrategies"]).mention(
+            "the objective of a trial is the metric's last value; Katib's, unless it says otherwise, the best one"
         )
     note_all([*strategies.values()], "are not needed to tune: of other metrics the last value is recorded")
     return result
 
 
-def _add(search: Search, name: str, parameter: Field, *, grid: bool) -> None:
-    kind, space = parameter["parameterType"].text(), parameter["feasibleSpace"]
-    step, distribution = space["step"], space["distribution"]
-    if kind in {"categorical", "discrete"}:
-        search.add_choice(name, [value.text() for value in space["list"].children()])
-        if kind == "discrete":
-            parameter["parameterType"].note(
-                "discrete became categorical: the model does not know that values are numbers"
+def _keep_pods(retain: Field) -> None:
+    with retain.or_left_out("Pods are kept: see spec.podCleanup"):
+        if not retain.flag():
+            retain.mention(
+                "Katib deletes the Pods of trials that have ended, unless it is true; here they are kept with their "
+                "logs, until the job is deleted: see spec.podCleanup"
             )
-    elif kind == "int":
-        bounds = {"min": space["min"].number(int), "max": space["max"].number(int), "scale": _scale(distribution)}
-        if not step.is_empty():
-            bounds["step"] = step.number(int)
-        search.add_number(name, "integer", parameter, **bounds)
-    elif kind == "double" and grid and not step.is_empty():
-        search.add_choice(name, _steps(space))
-    elif kind == "double":
-        step.note("has no counterpart in a continuous range")
-        low, high = space["min"].number(float), space["max"].number(float)
-        search.add_number(name, "continuous", parameter, min=low, max=high, scale=_scale(distribution))
-    else:
-        raise parameter["parameterType"].error(f"must be double, int, discrete or categorical, not {kind!r}")
 
 
-def _scale(distribution: Field) -> str:
-    given = distribution.text("uniform")
-    if given not in _SCALES:
-        raise distribution.error(f"must be one of {', '.join(_SCALES)}, not {given!r}")
-    if given in {"normal", "logNormal"}:
-        distribution.note(
-            f"{given} prefers the middle of the range, which has no counterpart; the scale is {_SCALES[given]}"
-        )
-    return _SCALES[given]
-
-
-def _steps(space: Field) -> list[str]:
-    """The points of a range with a step, written as short as they can be."""
-    low, high, step = (space[name].number(float) for name in ("min", "max", "step"))
-    count = int((high - low) / step * (1 + 1e-9)) + 1
-    return [f"{low + number * step:.12g}" for number in range(count)]
+def _metrics(spec: Field, metric: str, body: dict[str, Any], container: str) -> dict[str, Any] | None:
+    others = spec["objective"]["additionalMetricNames"]
+    names = []
+    for item in others.children():
+        with item.or_left_out("the metric was left out"):
+            names.append(item.text())
+    metrics = None
+    with spec["metricsCollectorSpec"].or_left_out("the collector was left out: see spec.metrics.source"):
+        metrics = katib_source(spec["metricsCollectorSpec"], metric, names, body, container)
+    if metrics is None:
+        others.note("are not needed to tune")
+    return metrics
 
 
 def _rungs(place: Field, settings: dict[str, Field], names: dict[str, str], search: Search) -> dict[str, int]:
     """Katib lets a trial's resource be a parameter; here a trial always has all of it, and is stopped before."""
-    ours = {"maxResource": "r_l", "reductionFactor": "eta"}
-    given = {name: settings[theirs].number(int) for name, theirs in ours.items() if theirs in settings}
-    rungs = hyperband(place, minResource=1, **given)
+    highest = bounded(settings["r_l"], 2, MAX_RESOURCE) if "r_l" in settings else None
+    rungs = hyperband(place, minResource=1, maxResource=highest)
+    factor = bounded(settings["eta"], 2, MAX_FACTOR) if "eta" in settings else None
+    if factor is not None:
+        rungs["reductionFactor"] = factor
     if "resource_name" in settings:
         resource = settings["resource_name"]
-        name, longest = names.get(resource.text(), resource.text()), rungs["maxResource"]
-        search.parameters[:] = [parameter for parameter in search.parameters if parameter["name"] != name]
-        search.static[name] = str(longest)
-        resource.note(f"every trial gets {name}={longest}, and is stopped before it has used that up")
+        with resource.or_left_out("no hyperparameter got the resource"):
+            name, longest = names.get(resource.text(), parameter_name(resource.text())), rungs["maxResource"]
+            search.parameters[:] = [parameter for parameter in search.parameters if parameter["name"] != name]
+            search.add_static(name, str(longest), resource)
+            resource.note(f"every trial gets {name}={longest}, and is stopped before it has used that up")
     return rungs
 
 
-def _early_stopping(place: Field) -> dict[str, Any]:
+def _early_stopping(place: Field, strategy: str) -> dict[str, Any]:
+    off = {"type": "Off"}
     if place.is_empty():
-        return {"type": "Off"}
-    name = place["algorithmName"]
-    if name.text() != "medianstop":
-        raise name.error(f"{name.value!r} has no counterpart: use medianstop, or leave earlyStopping out")
-    settings = {item["name"].text(): item["value"] for item in place["algorithmSettings"].children()}
-    knobs = {"min_trials_required": "minCompletedTrials", "start_step": "minEpochs"}
-    median = {ours: max(1, settings[theirs].number(int)) for theirs, ours in knobs.items() if theirs in settings}
-    return {"type": "Median", "median": median}
+        return off
+    if strategy == "Hyperband":
+        place.note("is Off here: strategy Hyperband stops trials itself")
+        return off
+    with place.or_left_out("early stopping is Off: see spec.earlyStopping"):
+        name = place["algorithmName"].text()
+        if name != "medianstop":
+            raise place["algorithmName"].error(f"{name!r} has no counterpart: use medianstop, or type Auto here")
+        settings, median = _settings(place["algorithmSettings"]), {}
+        knobs = {
+            "min_trials_required": ("minCompletedTrials", MAX_COMPLETED),
+            "start_step": ("minEpochs", MAX_RESOURCE),
+        }
+        for theirs, (ours, most) in knobs.items():
+            value = bounded(settings[theirs], 1, most) if theirs in settings else None
+            if value is not None:
+                median[ours] = value
+        return {"type": "Median", "median": median} if median else {"type": "Median"}
+    return off

@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from tuning_client.convert.collectors import sagemaker_source
-from tuning_client.convert.instances import gpus
 from tuning_client.convert.job import (
-    PLACEHOLDER_IMAGE,
-    Search,
+    LABELS,
+    LEFT_OUT,
+    MAX_ATTEMPTS,
+    MAX_RESOURCE,
+    MAX_SECONDS,
+    MAX_SEED,
+    bounded,
     hyperband,
     job_name,
     limits,
     manifest,
     metadata,
-    parameter_name,
+    objective,
+    one_of,
+    pairs,
 )
-from tuning_client.convert.source import note_all
+from tuning_client.convert.search import Search
+from tuning_client.convert.training import nodes, template
+from tuning_client.names import MAX_JOB_NAME, is_label
 from tuning_client.parameters import SCALES
 
 if TYPE_CHECKING:
     from tuning_client.convert.source import Field, Source
 
-MAX_ATTEMPTS = 30
-FEWEST_STALLED = 3
-STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
-_LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_NO_COUNTERPART = {
-    "RoleArn": "has no counterpart: what a Pod may do comes from its serviceAccountName in spec.template.spec",
-    "InputDataConfig": "no data is fetched: mount a volume that has it, or fetch it by an init container",
-    "OutputDataConfig": "nothing is uploaded: let the training write to a volume or a bucket of its own",
-    "VpcConfig": "has no counterpart: Pods are in the cluster's network; restrict them by a NetworkPolicy",
-    "CheckpointConfig": (
-        "nothing is copied: mount a volume, a folder for each trial (subPathExpr: $(TUNING_TRIAL)-$(TUNING_SEED))"
-    ),
-    "DefinitionName": "has no counterpart: a job has one template, which needs no name",
-}
-_SWITCHES = {
-    "EnableNetworkIsolation": "has no counterpart: restrict the Pods by a NetworkPolicy",
-    "EnableInterContainerTrafficEncryption": "has no counterpart: encryption is the cluster network's business",
-    "EnableManagedSpotTraining": (
-        "has no counterpart: let spec.template.spec tolerate and select spot nodes; attempts that lose their node are "
-        "repeated"
-    ),
-}
-"""Switches that are off here; their being off is no loss."""
-MAX_NODES = 64
+FEWEST_STALLED, MOST_STALLED, MAX_PARENTS = 3, 1000, 5
+STRATEGIES = {name: name for name in ("Bayesian", "Random", "Grid", "Hyperband")}
+_SWITCH = {"Off": "Off", "Auto": "Auto"}
+_WARM_STARTS = {name: name for name in ("IdenticalDataAndAlgorithm", "TransferLearning")}
 
 
 def convert_resource(source: Source) -> list[dict[str, Any]]:
@@ -61,7 +48,7 @@ def convert_resource(source: Source) -> list[dict[str, Any]]:
         named.note(f"is {named.value} with SageMaker; the job is named after metadata.name")
     for aws in ("Region", "SageMakerEndpoint"):
         spec[aws].note("has no counterpart: the job runs in the cluster that it is applied to")
-    return _jobs(spec, metadata(root["metadata"], job_name(root["metadata"]["name"])))
+    return _jobs(spec, metadata(root["metadata"]))
 
 
 def convert_request(source: Source) -> list[dict[str, Any]]:
@@ -75,32 +62,32 @@ def _jobs(request: Field, meta: dict[str, Any]) -> list[dict[str, Any]]:
     definitions = several if single.is_empty() else [single]
     if not definitions:
         raise request["TrainingJobDefinition"].error("is missing: it says what a trial runs")
-    if len(definitions) > 1:
-        request["TrainingJobDefinitions"].mention(
-            f"a job has one template, so {len(definitions)} jobs were made, each with all of the limits"
-        )
     labels = _labels(request["Tags"])
     if labels:
         meta = {**meta, "labels": {**labels, **meta.get("labels", {})}}
     request["Autotune"].note("has no counterpart: give ranges and limits yourself")
-    jobs = [_job(request, definition, meta) for definition in definitions]
-    for number, job in enumerate(jobs[1:], start=2):
-        job["metadata"] = {**meta, "name": f"{meta['name'][:37]}-{number}"}
+    jobs = []
+    for definition in definitions:
+        name = f"{meta['name'][: MAX_JOB_NAME - 3]}-{len(jobs) + 1}" if jobs else meta["name"]
+        if len(definitions) == 1:
+            jobs.append(_job(request, definition, meta))
+        else:
+            # A definition that cannot be used does not cost the others.
+            with definition.or_left_out("no job was made of this definition"):
+                jobs.append(_job(request, definition, {**meta, "name": name}))
+    if len(definitions) > 1:
+        request["TrainingJobDefinitions"].mention(
+            f"a job has one template, so {len(jobs)} jobs were made, each with all of the limits"
+        )
+    if not jobs:
+        raise request["TrainingJobDefinitions"].error("has none that can be converted")
     return jobs
 
 
 def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, Any]:
     config = request["HyperParameterTuningJobConfig"]
-    strategy = config["Strategy"].text("Bayesian")
-    if strategy not in STRATEGIES:
-        raise config["Strategy"].error(f"must be one of {', '.join(STRATEGIES)}, not {strategy!r}")
-    search = Search()
-    for ranges in (config["ParameterRanges"], definition["HyperParameterRanges"]):
-        _add_ranges(search, ranges)
-    for static in definition["StaticHyperParameters"].children():
-        # AWS's operator writes a list of names and values, the others a mapping.
-        name, value = (static["name"].text(), static["value"]) if static["name"].value else (static.path[-1], static)
-        search.static[parameter_name(static, str(name))] = value.text()
+    strategy = one_of(config["Strategy"], STRATEGIES, "Bayesian")
+    search = _search(config, definition)
     resources = config["ResourceLimits"]
     bounds = limits(
         resources["MaxNumberOfTrainingJobs"],
@@ -108,10 +95,10 @@ def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, A
         grid=strategy == "Grid",
         default_parallel=1,
     )
-    if not resources["MaxRuntimeInSeconds"].is_empty():
-        bounds["maxDuration"] = f"{resources['MaxRuntimeInSeconds'].number(int)}s"
-    seed = config["RandomSeed"]
-    objective = _objective(config, definition)
+    longest = bounded(resources["MaxRuntimeInSeconds"], 1, MAX_SECONDS)
+    if longest is not None:
+        bounds["maxDuration"] = f"{longest}s"
+    goal = _objective(config, definition)
     definitions = definition["AlgorithmSpecification"]["MetricDefinitions"]
     return manifest(
         meta,
@@ -119,43 +106,60 @@ def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, A
         {
             "strategy": strategy,
             "hyperband": _rungs(config["StrategyConfig"]["HyperbandStrategyConfig"], strategy),
-            "seed": None if seed.is_empty() else seed.number(int),
-            "objective": objective,
+            "seed": bounded(config["RandomSeed"], 0, MAX_SEED),
+            "objective": goal,
             "limits": bounds,
             "completion": _completion(config["TuningJobCompletionCriteria"], strategy),
-            "earlyStopping": {"type": config["TrainingJobEarlyStoppingType"].text("Off").capitalize()},
+            "earlyStopping": _early_stopping(config["TrainingJobEarlyStoppingType"], strategy),
             "warmStart": _warm_start(request["WarmStartConfig"], strategy),
-            "nodes": _nodes(definition),
+            "nodes": nodes(definition),
             "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
-            "metrics": None if definitions.is_empty() else sagemaker_source(definitions, objective["metric"]),
-            "template": _template(definition),
+            "metrics": None if definitions.is_empty() else sagemaker_source(definitions, goal["metric"]),
+            "template": template(definition),
         },
     )
 
 
+def _search(config: Field, definition: Field) -> Search:
+    search = Search()
+    for ranges in (config["ParameterRanges"], definition["HyperParameterRanges"]):
+        _add_ranges(search, ranges)
+    if not search.parameters:
+        raise config["ParameterRanges"].error(
+            "has no hyperparameter that can be searched: give one at least two values"
+        )
+    own = []
+    for given, value in pairs(definition["StaticHyperParameters"]):
+        with value.or_left_out(LEFT_OUT):
+            name = search.name(value, given)
+            search.add_static(name, search.text(value), value)
+            own += [given] if given.startswith("sagemaker_") else []
+    if own:
+        definition["StaticHyperParameters"].mention(
+            f"{', '.join(own)} {'is' if len(own) == 1 else 'are'} read by SageMaker's own containers: here the "
+            "container's command and args say which program runs"
+        )
+    search.tell()
+    return search
+
+
 def _objective(config: Field, definition: Field) -> dict[str, Any]:
-    objective = config["HyperParameterTuningJobObjective"]
+    given = config["HyperParameterTuningJobObjective"]
     if not definition["TuningObjective"].is_empty():
-        objective.note("gives way to the definition's TuningObjective")
-        objective = definition["TuningObjective"]
-    result = {"metric": objective["MetricName"].text(), "goal": objective["Type"].text()}
-    criteria = config["TuningJobCompletionCriteria"]
-    target = criteria["TargetObjectiveMetricValue"]
-    if not target.is_empty():
-        result["target"] = target.number(float)
-    return result
+        given.note("gives way to the definition's TuningObjective")
+        given = definition["TuningObjective"]
+    target = config["TuningJobCompletionCriteria"]["TargetObjectiveMetricValue"]
+    return objective(given["MetricName"], given["Type"], target)
 
 
 def _completion(criteria: Field, strategy: str) -> dict[str, Any] | None:
     completion: dict[str, Any] = {}
     stalled = criteria["BestObjectiveNotImproving"]["MaxNumberOfTrainingJobsNotImproving"]
-    if not stalled.is_empty():
-        wanted = stalled.number(int)
-        completion["maxTrialsWithoutImprovement"] = max(FEWEST_STALLED, wanted)
-        if wanted < FEWEST_STALLED:
-            stalled.note(f"was raised to {FEWEST_STALLED}, the fewest that tell anything")
+    wanted = bounded(stalled, FEWEST_STALLED, MOST_STALLED)
+    if wanted is not None:
+        completion["maxTrialsWithoutImprovement"] = wanted
     converged = criteria["ConvergenceDetected"]["CompleteOnConvergence"]
-    if converged.text("Disabled") == "Enabled":
+    if one_of(converged, {"Disabled": "Disabled", "Enabled": "Enabled"}, "Disabled") == "Enabled":
         if strategy == "Bayesian":
             completion["onConvergence"] = {}
         else:
@@ -163,25 +167,45 @@ def _completion(criteria: Field, strategy: str) -> dict[str, Any] | None:
     return completion or None
 
 
+def _early_stopping(place: Field, strategy: str) -> dict[str, str]:
+    kind = one_of(place, _SWITCH, "Off")
+    if kind != "Off" and strategy == "Hyperband":
+        place.note("is Off here: strategy Hyperband stops trials itself")
+        return {"type": "Off"}
+    return {"type": kind}
+
+
 def _warm_start(config: Field, strategy: str) -> dict[str, Any] | None:
     if config.is_empty():
         return None
-    kind = config["WarmStartType"].text()
     if strategy != "Bayesian":
         config.note(f"has no counterpart with strategy {strategy}, which does not learn from results")
         return None
-    parents = [
-        job_name(parent["HyperParameterTuningJobName"])
-        for parent in config["ParentHyperParameterTuningJobs"].children()
-    ]
-    return {"type": kind, "parents": list(dict.fromkeys(parents))}
+    with config.or_left_out("the job has no warm start"):
+        kind = config["WarmStartType"].text()
+        if kind not in _WARM_STARTS:
+            raise config["WarmStartType"].error(f"must be one of {', '.join(_WARM_STARTS)}, not {kind!r}")
+        place = config["ParentHyperParameterTuningJobs"]
+        parents = []
+        for parent in place.children():
+            named = parent["HyperParameterTuningJobName"]
+            with parent.or_left_out("the parent was left out"):
+                named.text()
+                parents.append(job_name(named))
+        names = list(dict.fromkeys(parents))
+        if not names:
+            raise place.error("names no job to learn from")
+        if len(names) > MAX_PARENTS:
+            place.mention(f"has {len(names)} jobs, of which the first {MAX_PARENTS} were kept")
+        return {"type": kind, "parents": names[:MAX_PARENTS]}
+    return None
 
 
 def _retry(again: Field) -> dict[str, int] | None:
-    if again.is_empty():
+    wanted = bounded(again, 0, MAX_ATTEMPTS - 1)
+    if wanted is None:
         return None
-    wanted = again.number(int) + 1  # SageMaker does not count the first attempt
-    attempts = min(wanted, MAX_ATTEMPTS)
+    attempts = wanted + 1  # SageMaker does not count the first attempt
     again.note(
         f"became {attempts} attempts of a training that fails; attempts that the cluster ended are repeated in any case"
     )
@@ -191,104 +215,45 @@ def _retry(again: Field) -> dict[str, int] | None:
 def _rungs(config: Field, strategy: str) -> dict[str, int] | None:
     if strategy != "Hyperband":
         return None
-    names = {"minResource": config["MinResource"], "maxResource": config["MaxResource"]}
-    return hyperband(config, **{name: place.number(int) for name, place in names.items() if not place.is_empty()})
+    low, high = bounded(config["MinResource"], 1, MAX_RESOURCE), bounded(config["MaxResource"], 2, MAX_RESOURCE)
+    return hyperband(config, minResource=low, maxResource=high)
 
 
 def _add_ranges(search: Search, ranges: Field) -> None:
     kinds: tuple[tuple[str, type[int | float]], ...] = (("integer", int), ("continuous", float))
     for kind, number in kinds:
         for item in ranges[f"{kind}ParameterRanges"].children():
-            search.add_number(
-                parameter_name(item["Name"], item["Name"].text()),
-                kind,
-                item,
-                min=item["MinValue"].number(number),
-                max=item["MaxValue"].number(number),
-                scale=_scale(item["ScalingType"], kind),
-            )
+            with item.or_left_out(f"the hyperparameter {LEFT_OUT[3:]}"):
+                search.add_number(
+                    search.name(item["Name"], item["Name"].text()),
+                    kind,
+                    item,
+                    min=item["MinValue"].number(number),
+                    max=item["MaxValue"].number(number),
+                    scale=_scale(item["ScalingType"], kind),
+                )
     for item in ranges["CategoricalParameterRanges"].children():
-        search.add_choice(
-            parameter_name(item["Name"], item["Name"].text()), [v.text() for v in item["Values"].children()]
-        )
+        with item.or_left_out(f"the hyperparameter {LEFT_OUT[3:]}"):
+            search.add_choice(search.name(item["Name"], item["Name"].text()), item["Values"])
     ranges["AutoParameters"].note("has no counterpart: give these hyperparameters ranges in spec.parameters")
 
 
 def _scale(place: Field, kind: str) -> str:
-    given = place.text("Auto")
-    if given not in SCALES:
-        raise place.error(f"must be one of {', '.join(SCALES)}, not {given!r}")
-    if kind == "integer" and given == "ReverseLogarithmic":
+    given = one_of(place, SCALES, "Auto")
+    if kind == "integer" and given == "ReverseLog":
         place.note("is for continuous ranges alone; the scale is Linear")
         return "Linear"
-    return SCALES[given]
+    return given
 
 
 def _labels(tags: Field) -> dict[str, str]:
     """Tags as labels, where Kubernetes takes them."""
     labels = {}
-    for tag in tags.children():
-        key, value = tag["Key"].text(), tag["Value"].text("")
-        if re.fullmatch(_LABEL, key) and re.fullmatch(_LABEL, value) and key and max(len(key), len(value)) <= 63:  # noqa: PLR2004 - Kubernetes' limit
-            labels[key] = value
-        else:
-            tag.note("cannot be a label of Kubernetes, which has letters, digits, hyphens, underscores and dots")
+    for key, value in pairs(tags):
+        with value.or_left_out("the tag was left out"):
+            text = "" if value.value in (None, "") else value.text()
+            value.take()
+            if not is_label(key, text):
+                raise value.error(f"cannot be a label with key {key!r}: {LABELS}")
+            labels[key] = text
     return labels
-
-
-def _template(definition: Field) -> dict[str, Any]:
-    algorithm = definition["AlgorithmSpecification"]
-    image = algorithm["TrainingImage"]
-    note_all(
-        [image if not image.is_empty() else algorithm["AlgorithmName"]],
-        "an image made for SageMaker looks for hyperparameters and data in /opt/ml; here hyperparameters are in its "
-        "environment (HP_<name>, and all in HYPERPARAMETERS), data in the volumes that you mount, and it has to report "
-        "each epoch (docs/metrics-contract.md)",
-    )
-    algorithm["TrainingInputMode"].note("has no counterpart: data is in volumes that you mount")
-    container: dict[str, Any] = {"name": "training", "image": image.text(PLACEHOLDER_IMAGE)}
-    environment = definition["Environment"].children()
-    if environment:
-        container["env"] = [{"name": str(item.path[-1]), "value": item.text("")} for item in environment]
-    count = _resources(definition)
-    if count:
-        container["resources"] = {"limits": {"nvidia.com/gpu": count}}
-    spec: dict[str, Any] = {"containers": [container]}
-    longest = definition["StoppingCondition"]["MaxRuntimeInSeconds"]
-    if not longest.is_empty():
-        spec["activeDeadlineSeconds"] = longest.number(int)
-        longest.note(
-            "is activeDeadlineSeconds of the Pod: a trial that takes longer fails, while SageMaker keeps its result"
-        )
-    for name, words in _NO_COUNTERPART.items():
-        definition[name].note(words)
-    for name, words in _SWITCHES.items():
-        if definition[name].take():
-            definition[name].note(words)
-    return {"spec": spec}
-
-
-def _nodes(definition: Field) -> int | None:
-    """Nodes of a trial; None for one."""
-    nodes = 1
-    for name in ("ResourceConfig", "HyperParameterTuningResourceConfig"):
-        count = definition[name]["InstanceCount"]
-        if not count.is_empty():
-            wanted = count.number(int)
-            nodes = min(wanted, MAX_NODES)
-            if wanted > nodes:
-                count.note(f"was lowered from {wanted}, since a trial has at most {MAX_NODES} nodes")
-    return nodes if nodes > 1 else None
-
-
-def _resources(definition: Field) -> int:
-    """GPUs of a trial, by the instance type."""
-    found = 0
-    for name in ("ResourceConfig", "HyperParameterTuningResourceConfig"):
-        instance = definition[name]["InstanceType"]
-        if not instance.is_empty():
-            found = gpus(instance.text())
-            wanted = f"asks for {found} GPU" if found else "asks for no GPU"
-            instance.note(f"{instance.value}: the container {wanted}; set its requests of cpu and memory yourself")
-        definition[name]["VolumeSizeInGB"].note("has no counterpart: request ephemeral-storage, or mount a volume")
-    return found

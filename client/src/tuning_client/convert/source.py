@@ -1,11 +1,14 @@
 """A document to convert, and what became of each of its values: used, mentioned in a note, or left over.
 
-What is left over when the conversion is done gets a note of its own, so that nothing is dropped silently.
+What is left over when the conversion is done gets a note of its own, so that nothing is dropped silently. A value that
+cannot be read costs what is made of it, and no more: `Field.or_left_out` turns the error into a note.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +17,21 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 NO_COUNTERPART = "has no counterpart"
+_SHOWN = 80
+"""Characters of a value that a message repeats."""
 
 
 class ConversionError(ValueError):
     """A document that cannot be converted; the message names the field and what to do."""
+
+
+class FieldError(ConversionError):
+    """A value that cannot be used: which, and why."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{spelled(path)} {problem}")
+        self.path = path
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -34,16 +48,22 @@ class Note:
 
 @dataclass
 class Source:
-    """A document with its bookkeeping."""
+    """A document with its bookkeeping.
+
+    Attributes:
+        document: plain mappings, lists, texts and numbers.
+        at: where it stands in the document that it is a part of.
+    """
 
     document: Any
+    at: Path = ()
     notes: list[Note] = field(default_factory=list)
     _accounted: set[Path] = field(default_factory=set)
 
     @property
     def root(self) -> Field:
         """The document as a field."""
-        return Field(self, (), self.document)
+        return Field(self, self.at, self.document)
 
     def account(self, path: Path) -> None:
         """Take down that everything at and below this path has been used or mentioned."""
@@ -51,18 +71,18 @@ class Source:
 
     def note_leftovers(self) -> None:
         """Add a note for each value that has been neither used nor mentioned; whole branches get one."""
-        for leftover in self._leftovers(self.root):
-            leftover.note(NO_COUNTERPART if leftover.children() else f"{leftover.value!r} {NO_COUNTERPART}")
+        above = {path[:length] for path in self._accounted for length in range(len(path))}
+        for leftover in self._leftovers(self.root, above):
+            leftover.note(NO_COUNTERPART if leftover.children() else f"{shown(leftover.value)} {NO_COUNTERPART}")
 
-    def _leftovers(self, branch: Field) -> Iterator[Field]:
-        if branch.is_empty() or any(branch.path[:length] in self._accounted for length in range(len(branch.path) + 1)):
+    def _leftovers(self, branch: Field, above: set[Path]) -> Iterator[Field]:
+        if branch.is_empty() or branch.path in self._accounted:
             return
-        below = len(branch.path)
-        if not any(path[:below] == branch.path for path in self._accounted):
+        if branch.path not in above:
             yield branch
         else:
             for child in branch.children():
-                yield from self._leftovers(child)
+                yield from self._leftovers(child, above)
 
 
 @dataclass(frozen=True)
@@ -76,10 +96,17 @@ class Field:
     def __getitem__(self, name: str) -> Field:
         """The field of this name. Letter case and underscores do not count: in those the dialects differ."""
         if isinstance(self.value, dict):
+            if name in self.value:
+                return Field(self.source, (*self.path, name), self.value[name])
             for key, value in self.value.items():
                 if _plain(key) == _plain(name):
                     return Field(self.source, (*self.path, key), value)
         return Field(self.source, (*self.path, name), None)
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return str(self.path[-1])
 
     def children(self) -> list[Field]:
         """The fields of a mapping, or the items of a list."""
@@ -99,19 +126,42 @@ class Field:
         return self.value
 
     def text(self, default: str | None = None) -> str:
-        """The value as text; raises `ConversionError` when it is missing and there is no default."""
+        """The value as text, never empty; without a default it has to be there."""
         if self.value is None and default is not None:
             return default
-        if isinstance(self.value, bool) or not isinstance(self.value, str | int | float) or self.value == "":
-            raise self.error(f"must be a text, not {self.value!r}")
-        return str(self.take())
+        if self.value is None or self.value == "":
+            raise self.error("is missing" if self.value is None else "is empty")
+        if isinstance(self.value, dict | list):
+            raise self.error(f"must be a text, not {shown(self.value)}")
+        return str(self.value).lower() if isinstance(self.take(), bool) else str(self.value)
 
     def number(self, kind: type[int | float]) -> Any:
         """The value as a number, also where it stands as text, as SageMaker and Katib write it."""
+        text = self.text()
         try:
-            return kind(self.text())
+            number: int | float = int(text)
         except ValueError:
-            raise self.error(f"must be a {'whole ' if kind is int else ''}number, not {self.value!r}") from None
+            number = _float(text)
+        whole = kind is not int or isinstance(number, int) or number.is_integer()
+        if not math.isfinite(number) or not whole:
+            raise self.error(f"must be a {'whole ' if kind is int else ''}number, not {shown(self.value)}")
+        return kind(number)
+
+    def flag(self) -> bool:
+        """The value as a switch, also where it stands as text; off where nothing is said."""
+        given = self.text("false").lower()
+        if given not in {"true", "false"}:
+            raise self.error(f"must be true or false, not {shown(self.value)}")
+        return given == "true"
+
+    @contextmanager
+    def or_left_out(self, consequence: str) -> Iterator[None]:
+        """Note what cannot be used in the block, and what follows from that, instead of giving up the document."""
+        try:
+            yield
+        except FieldError as error:
+            self.source.notes.append(Note((error.path,), f"{error.problem}; {consequence}"))
+            self.source.account(self.path)
 
     def note(self, message: str) -> None:
         """Mention the value and everything below it; nothing happens where nothing is said."""
@@ -121,9 +171,9 @@ class Field:
         """Add a note that does not account for the values below, and also where nothing is said."""
         self.source.notes.append(Note((self.path,), message))
 
-    def error(self, message: str) -> ConversionError:
+    def error(self, problem: str) -> FieldError:
         """An error that names this place."""
-        return ConversionError(f"{spelled(self.path)} {message}")
+        return FieldError(self.path, problem)
 
 
 def note_all(fields: list[Field], message: str) -> None:
@@ -142,5 +192,20 @@ def spelled(path: Path, *, any_index: bool = False) -> str:
     return text.removeprefix(".") or "the document"
 
 
+def shown(value: Any) -> str:
+    """A value in a message: what it is, not all of it."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def _plain(name: object) -> str:
     return re.sub(r"_", "", str(name)).lower()
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import TYPE_CHECKING, Any
 
+from tuning_client.convert.job import PLACEHOLDER_IMAGE, reserved
 from tuning_client.convert.source import note_all
+from tuning_client.convert.workload import Workload, workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,99 +16,117 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _METADATA = {"${trialSpec.Name}": "$(TUNING_TRIAL)"}
-_REPLICAS = {"PyTorchJob": "pytorchReplicaSpecs", "TFJob": "tfReplicaSpecs", "XGBoostJob": "xgbReplicaSpecs"}
-_PRIMARY_REPLICAS = ("Master", "Chief", "Worker")
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+_LAST_WORDS = "FallbackToLogsOnError"
 
 
-def pod_template(template: Field, names: Mapping[str, str]) -> dict[str, Any]:
-    """Make the Pod template of the primary Pod.
+def trial_workload(template: Field, names: Mapping[str, str]) -> tuple[Workload, str]:
+    """What a trial runs, with the operator's variables for Katib's placeholders; and the container that trains.
 
     Args:
         template: `spec.trialTemplate`.
         names: the tuned hyperparameters' names here, by Katib's.
     """
-    pod = _pod(template)
-    body = _body(pod)
-    containers = {container["name"]: container for container in body["spec"]["containers"]}
-    primary = template["primaryContainerName"]
-    name = primary.text(next(iter(containers)))
-    if name not in containers:
-        raise primary.error(f"{name!r} is none of the template's containers: {', '.join(containers)}")
-    if len(containers) > 1:
-        body.setdefault("metadata", {}).setdefault("annotations", {})[_DEFAULT_CONTAINER] = name
-    _expand(containers[name], _variables(template["trialParameters"], names))
-    left = sorted(set(_left(body)))
+    found = workload(template["trialSpec"])
+    containers = _containers(found)
+    container = _primary(template["primaryContainerName"], found, containers)
+    _fit(found, container)
+    _expand(container, _variables(template["trialParameters"], names))
+    left = sorted(set(_left(found.body)))
     if left:
-        pod.mention(
+        found.pod.mention(
             f"{', '.join(left)} cannot be filled in: hyperparameters are variables in the environment of the "
             "training container, which Kubernetes expands in its command, args and env alone"
         )
     note_all([item["description"] for item in template["trialParameters"].children()], "is not kept")
     for condition in ("successCondition", "failureCondition"):
         template[condition].note("has no counterpart: a trial has succeeded when its training container exits with 0")
-    template["primaryPodLabels"].note("has no counterpart: a trial is one Pod")
-    return body
+    template["primaryPodLabels"].note("is not needed: the first node of a trial reports (docs/nodes.md)")
+    return found, container["name"]
 
 
-def training_container(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The container of a converted template that reports."""
-    containers: list[dict[str, Any]] = template["spec"]["containers"]
-    named = template.get("metadata", {}).get("annotations", {}).get(_DEFAULT_CONTAINER, containers[0]["name"])
-    return next(container for container in containers if container["name"] == named)
+def _containers(found: Workload) -> list[dict[str, Any]]:
+    """The containers, each with a name and an image."""
+    place = found.pod["spec"]["containers"]
+    given = found.body["spec"]["containers"]
+    if not isinstance(given, list):
+        raise place.error("must be a list of containers")
+    kept = [item for item in given if isinstance(item, dict)]
+    if not kept:
+        raise place.error("has none that is a mapping: write name and image")
+    if len(kept) < len(given):
+        place.mention("has items that are no mappings, which were left out")
+    names: set[str] = set()
+    for number, container in enumerate(kept, start=1):
+        defaults = {"name": f"container-{number}", "image": PLACEHOLDER_IMAGE}
+        for key, default in defaults.items():
+            value = container.get(key)
+            if not isinstance(value, str) or not value or (key == "name" and value in names):
+                place.mention(f"has one without a {key} that can be used: it is {default} here, choose your own")
+                container[key] = default
+        names.add(container["name"])
+        for key in ("restartPolicy", "restartPolicyRules"):
+            if container.pop(key, None) not in (None, "Never", []):
+                place.mention(f"{key} of {container['name']} was left out: see spec.retry")
+    found.body["spec"]["containers"] = kept
+    return kept
 
 
-def _pod(template: Field) -> Field:
-    """The Pod template in the object that Katib would create for a trial."""
-    trial = template["trialSpec"]
-    if trial.is_empty():
-        raise trial.error("is missing: put the template there, also one that lies in a ConfigMap")
-    version, kind = trial["apiVersion"].text(), trial["kind"].text()
-    if (version, kind) == ("batch/v1", "Job"):
-        pod = trial["spec"]["template"]
-    elif version == "kubeflow.org/v1" and kind in _REPLICAS:
-        pod = _primary_replica(trial["spec"][_REPLICAS[kind]])
-    else:
-        raise trial.error(f"of kind {kind} ({version}) has no counterpart: write it as a Job of batch/v1")
-    if pod["spec"]["containers"].is_empty():
-        raise pod["spec"]["containers"].error("is missing: it says what a trial runs")
-    return pod
+def _primary(place: Field, found: Workload, containers: list[dict[str, Any]]) -> dict[str, Any]:
+    chosen = containers[0]
+    with place.or_left_out(f"{chosen['name']} is the container that trains"):
+        name = place.text(chosen["name"])
+        named = next((container for container in containers if container["name"] == name), None)
+        if named is None:
+            raise place.error(f"{name!r} is none of the template's containers")
+        chosen = named
+    if len(containers) > 1:
+        annotations = found.body.setdefault("metadata", {}).setdefault("annotations", {})
+        annotations[_DEFAULT_CONTAINER] = chosen["name"]
+    return chosen
 
 
-def _primary_replica(replicas: Field) -> Field:
-    """The template of the Pod that reports, of a training job of Kubeflow's operator."""
-    role = next((replicas[name] for name in _PRIMARY_REPLICAS if not replicas[name].is_empty()), replicas)
-    others = [item for item in replicas.children() if item.path != role.path]
-    note_all(others, "a trial is one Pod: the others were left out")
-    if not role["replicas"].is_empty() and role["replicas"].number(int) > 1:
-        role["replicas"].note("a trial is one Pod")
-    role["restartPolicy"].note("is Never here: a failed Pod is a trial's result")
-    return role["template"]
-
-
-def _body(pod: Field) -> dict[str, Any]:
-    """The Pod template as the operator takes it."""
-    spec = copy.deepcopy(pod["spec"].take())
-    if spec.get("restartPolicy", "Never") != "Never":
-        pod["spec"]["restartPolicy"].note("is Never here: a failed Pod is a trial's result")
+def _fit(found: Workload, container: dict[str, Any]) -> None:
+    """Change what the operator does not take, or does itself."""
+    spec, place = found.body["spec"], found.pod["spec"]
+    if spec.get("restartPolicy") not in (None, "Never"):
+        place["restartPolicy"].note("is Never here: a failed Pod is a trial's result, see spec.retry")
         spec["restartPolicy"] = "Never"
-    kept = {key: pod["metadata"][key] for key in ("labels", "annotations")}
-    metadata = {key: copy.deepcopy(field.take()) for key, field in kept.items() if not field.is_empty()}
-    return {"metadata": metadata, "spec": spec} if metadata else {"spec": spec}
+    if found.deadline is not None and not isinstance(spec.get("activeDeadlineSeconds"), int):
+        spec["activeDeadlineSeconds"] = found.deadline
+    for name in ("hostname", "subdomain") if found.nodes > 1 else ():
+        if spec.pop(name, None) is not None:
+            place[name].note("was left out: with several nodes these are the operator's")
+    if container.get("terminationMessagePolicy") not in (None, _LAST_WORDS):
+        place.mention(f"terminationMessagePolicy is {_LAST_WORDS}, so that a failed trial has its last words")
+    container["terminationMessagePolicy"] = _LAST_WORDS
+    variables = container.get("env", [])
+    if not isinstance(variables, list):
+        place.mention("env of the training container is no list: write name and value of each variable")
+        return
+    taken = {item.get("name") for item in variables if isinstance(item, dict)}
+    own = [name for name in taken if isinstance(name, str) and reserved(name)]
+    if own:
+        place.mention(f"{', '.join(sorted(own))} in env was left out: the operator sets variables of these names")
+    kept = [item for item in variables if not (isinstance(item, dict) and item.get("name") in own)]
+    kept += [variable for variable in found.variables if variable["name"] not in taken]
+    container.pop("env", None)
+    if kept:
+        container["env"] = kept
 
 
 def _variables(parameters: Field, names: Mapping[str, str]) -> dict[str, str]:
     """What stands here for each placeholder."""
     result = {}
     for item in parameters.children():
-        reference = item["reference"].text()
-        placeholder = f"${{trialParameters.{item['name'].text()}}}"
-        if reference in names:
-            result[placeholder] = f"$(HP_{names[reference]})"
-        elif reference in _METADATA:
-            result[placeholder] = _METADATA[reference]
-        else:
-            item["reference"].note(f"{reference} is no hyperparameter, and has no counterpart")
+        with item.or_left_out("its placeholder is not filled in"):
+            placeholder, reference = f"${{trialParameters.{item['name'].text()}}}", item["reference"].text()
+            if reference in names:
+                result[placeholder] = f"$(HP_{names[reference]})"
+            elif reference in _METADATA:
+                result[placeholder] = _METADATA[reference]
+            else:
+                item["reference"].note(f"{reference} is no hyperparameter of this job, and has no counterpart")
     return result
 
 
@@ -122,10 +141,10 @@ def _expand(container: dict[str, Any], variables: Mapping[str, str]) -> None:
         )
 
     for words in ("command", "args"):
-        if words in container:
+        if isinstance(container.get(words), list):
             container[words] = [expanded(word) for word in container[words]]
-    for variable in container.get("env") or ():
-        if "value" in variable:
+    for variable in container["env"] if isinstance(container.get("env"), list) else ():
+        if isinstance(variable, dict) and "value" in variable:
             variable["value"] = expanded(variable["value"])
 
 
