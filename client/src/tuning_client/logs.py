@@ -23,7 +23,7 @@ UNBUFFERED = {"name": "PYTHONUNBUFFERED", "value": "1"}
 # keeps the pipe open holds the container for ten seconds at most.
 _SCRIPT = f"""\
 mkdir -p {FOLDER} && rm -f {FOLDER}/output && mkfifo {FOLDER}/output || exit 1
-tee -a {OUTPUT} < {FOLDER}/output &
+(umask 022; exec tee -a {OUTPUT}) < {FOLDER}/output &
 tee=$!
 "$0" "$@" > {FOLDER}/output 2>&1 &
 training=$!

@@ -24,7 +24,7 @@ _MARKS = (
 )
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _TEXT = re.compile(r"\S")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_/][A-Za-z0-9]+)*")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_./][A-Za-z0-9]+)*")
 _OTHER_MEANING = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"))
 """Words that some reader of YAML takes for a boolean, nothing, or a number."""
 

@@ -55,12 +55,19 @@ def _scalar(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int(value) if abs(value) < _LARGEST else math.copysign(math.inf, value)
+        return int(value) if abs(value) < _LARGEST else _text_of_large(value)
     if isinstance(value, float):
-        return float(value)
+        return float(value) if math.isfinite(value) else str(value)  # JSON has no number for it
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     # A surrogate without its other half, which JSON may name, is no text that can be written.
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text_of_large(value: int) -> str:
+    try:
+        return str(float(value))
+    except OverflowError:
+        return "inf" if value > 0 else "-inf"

@@ -96,7 +96,7 @@ class Search:
 
     def tell(self) -> None:
         """Note what is true of several values, once."""
-        note_all(self._encoded, "was JSON-encoded, as SageMaker's SDK does it: the training gets it without the quotes")
+        note_all(self._encoded, "JSON-encoded, as SageMaker's SDK writes it: the training gets it without the quotes")
 
     def _choice(self, value: Field) -> str:
         text = self.text(value)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _METADATA = {"${trialSpec.Name}": "$(TUNING_TRIAL)"}
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+_NODE_VARIABLES = ("NNODES", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 _LAST_WORDS = "FallbackToLogsOnError"
 
 
@@ -32,6 +33,7 @@ def trial_workload(template: Field, names: Mapping[str, str]) -> tuple[Workload,
     container = _primary(template["primaryContainerName"], found, containers)
     _fit(found, container)
     _expand(container, _variables(template["trialParameters"], names))
+    _keep_for_the_shell(container)
     left = sorted(set(_left(found.body)))
     if left:
         found.pod.mention(
@@ -146,6 +148,24 @@ def _expand(container: dict[str, Any], variables: Mapping[str, str]) -> None:
     for variable in container["env"] if isinstance(container.get("env"), list) else ():
         if isinstance(variable, dict) and "value" in variable:
             variable["value"] = expanded(variable["value"])
+
+
+def _keep_for_the_shell(container: dict[str, Any]) -> None:
+    """Write `$$(…)` where the shell is meant, which Kubernetes hands on as `$(…)`; others are taken for misspelt."""
+    if container.get("envFrom"):
+        return
+    variables = container["env"] if isinstance(container.get("env"), list) else []
+    known = [str(item.get("name")) for item in variables if isinstance(item, dict)]
+    own = "|".join(map(re.escape, (*known, *_NODE_VARIABLES)))
+    pattern = re.compile(rf"\$\$|\$\((?:(?:HP_|TUNING_)\w+|HYPERPARAMETERS|{own})\)|\$\(")
+    for words in ("command", "args"):
+        if isinstance(container.get(words), list):
+            container[words] = [
+                pattern.sub(lambda match: "$$(" if match.group() == "$(" else match.group(), word)
+                if isinstance(word, str)
+                else word
+                for word in container[words]
+            ]
 
 
 def _left(value: Any) -> Iterator[str]:

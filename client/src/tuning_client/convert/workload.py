@@ -124,6 +124,8 @@ def _kubeflow_job(spec: Field, kind: str) -> Workload:
             role["template"].take()
         else:
             role["template"].note(f"gives way to that of {first.name}, which all nodes of a trial have")
+    if kind == "MPIJob":
+        _add_resources(found, replicas)
     if found.nodes > 1:
         others = _RENDEZVOUS.get(kind, "the variables RANK and WORLD_SIZE are set as well")
         replicas.mention(
@@ -133,6 +135,17 @@ def _kubeflow_job(spec: Field, kind: str) -> Workload:
     for name in ("nprocPerNode", "slotsPerWorker"):
         _per_node(found, spec[name])
     return found
+
+
+def _add_resources(found: Workload, replicas: Field) -> None:
+    """The launcher, whose template all nodes have, asks for what the workers ask for, unless it asks itself."""
+    replicas["Launcher"]["replicas"].take()
+    containers = found.body["spec"]["containers"]
+    place = next(iter(replicas["Worker"]["template"]["spec"]["containers"].children()), None)
+    first = containers[0] if isinstance(containers, list) else None
+    if isinstance(first, dict) and not first.get("resources") and place and not place["resources"].is_empty():
+        first["resources"] = copy.deepcopy(place["resources"].take())
+        place["resources"].mention("are those of all nodes")
 
 
 def _train_job(spec: Field) -> Workload:
