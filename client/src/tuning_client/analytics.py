@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tuning_client.describe import describe_job, summarize_trial
+from tuning_client.elsewhere import ANALYTICS, refuse
 from tuning_client.session import Session
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class HyperparameterTuningJobAnalytics:
         session: where; default: the current context and its namespace.
     """
 
-    def __init__(self, hyperparameter_tuning_job_name: str, session: Session | None = None) -> None:
+    def __init__(self, hyperparameter_tuning_job_name: str, session: Session | None = None, **other: Any) -> None:
+        refuse("HyperparameterTuningJobAnalytics", other, ANALYTICS)
         self.name = hyperparameter_tuning_job_name
         self._session = session or Session()
         self._read: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
@@ -47,7 +49,7 @@ class HyperparameterTuningJobAnalytics:
         """The HyperparameterTuningJob."""
         return self._fetch()[0]
 
-    def dataframe(self, *, force_refresh: bool = False) -> pd.DataFrame:
+    def dataframe(self, force_refresh: bool = False) -> pd.DataFrame:
         """One row a trial: a column for each hyperparameter, then SageMaker's.
 
         `FinalObjectiveValue` is the metric's value at the trial's last epoch; NaN while it runs, after a failure, and
@@ -65,7 +67,11 @@ class HyperparameterTuningJobAnalytics:
         times = dict.fromkeys(("TrainingStartTime", "TrainingEndTime"), "datetime64[ns, UTC]")
         return frame.astype({**types, **numbers, **times})
 
-    def curves(self, *, force_refresh: bool = False) -> pd.DataFrame:
+    def export_csv(self, filename: str) -> None:
+        """Write the table of trials to a file."""
+        self.dataframe().to_csv(filename)
+
+    def curves(self, force_refresh: bool = False) -> pd.DataFrame:
         """One row an epoch of each trial: its number and the metric's value."""
         job, trials = self._fetch(force_refresh)
         rows = [
@@ -77,12 +83,12 @@ class HyperparameterTuningJobAnalytics:
         frame = pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
         return frame.astype({"Epoch": "int64", "ObjectiveValue": "float64"})
 
-    def training_job_summaries(self, *, force_refresh: bool = False) -> list[dict[str, Any]]:
+    def training_job_summaries(self, force_refresh: bool = False) -> list[dict[str, Any]]:
         """The trials in the words of SageMaker's ListTrainingJobsForHyperParameterTuningJob."""
         job, trials = self._fetch(force_refresh)
         return [summarize_trial(trial, job) for trial in trials]
 
-    def description(self, *, force_refresh: bool = False) -> dict[str, Any]:
+    def description(self, force_refresh: bool = False) -> dict[str, Any]:
         """The job in the words of SageMaker's DescribeHyperParameterTuningJob."""
         job, trials = self._fetch(force_refresh)
         best = ((job.get("status") or {}).get("bestTrial") or {}).get("name")

@@ -131,7 +131,7 @@ def _config(spec: Body) -> dict[str, Any]:
                 **({"MaxNumberOfTrainingJobs": limits["maxTrials"]} if "maxTrials" in limits else {}),
                 "MaxParallelTrainingJobs": limits.get("maxParallelTrials", 1),
             },
-            "ParameterRanges": _ranges(spec["parameters"]),
+            "ParameterRanges": parameter_ranges(spec["parameters"]),
             "TrainingJobEarlyStoppingType": _early_stopping(spec),
             "TuningJobCompletionCriteria": _criteria(spec),
             "RandomSeed": spec.get("seed"),
@@ -190,7 +190,7 @@ def _early_stopping(spec: Body) -> str:
     return "Off" if kind == "Off" else "Auto"
 
 
-def _ranges(parameters: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def parameter_ranges(parameters: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The search space; bounds are texts, as with SageMaker."""
     ranges: dict[str, list[dict[str, Any]]] = {
         "IntegerParameterRanges": [],

@@ -27,6 +27,11 @@ class TuningJob:
     def __repr__(self) -> str:
         return f"TuningJob({self.name!r}, {self.session!r})"
 
+    @property
+    def job_name(self) -> str:
+        """The job's name, as SageMaker's SDK calls it."""
+        return self.name
+
     def resource(self) -> dict[str, Any]:
         """The HyperparameterTuningJob as the API server has it."""
         return self.session.job(self.name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 MAX_JOB_NAME, MAX_PARAMETER_NAME, MAX_LABEL = 40, 63, 63
 MAX_LABEL_PREFIX = 253
@@ -42,3 +44,26 @@ def is_label(key: str, value: str) -> bool:
     fits = bool(_LABEL.fullmatch(name)) and (not value or bool(_LABEL.fullmatch(value)))
     prefixed = len(prefix) <= MAX_LABEL_PREFIX and bool(_LABEL_PREFIX.fullmatch(prefix)) if slash else True
     return fits and prefixed and max(len(name), len(value)) <= MAX_LABEL
+
+
+def labels(tags: Any) -> dict[str, str]:
+    """Tags, as SageMaker's list of keys and values or as a mapping, as labels of Kubernetes.
+
+    Raises:
+        ValueError: Kubernetes does not take one.
+        TypeError: they are neither list nor mapping.
+    """
+    if isinstance(tags, Mapping):
+        given = [(tags["Key"], tags["Value"])] if set(tags) == {"Key", "Value"} else list(tags.items())
+    elif isinstance(tags, str) or not all(isinstance(tag, Mapping) and "Key" in tag for tag in tags or ()):
+        raise TypeError(f"tags must be [{{'Key': …, 'Value': …}}] or a mapping, not {tags!r}")
+    else:
+        given = [(tag["Key"], tag.get("Value", "")) for tag in tags or ()]
+    result = {str(key): str(value) for key, value in given}
+    for key, value in result.items():
+        if not is_label(key, value):
+            raise ValueError(
+                f"tags: {key}={value} cannot be a label: Kubernetes takes at most {MAX_LABEL} letters, digits, "
+                "hyphens, underscores and dots"
+            )
+    return result

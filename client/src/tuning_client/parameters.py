@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+from typing import Any
 
 SCALES = {"Auto": "Auto", "Linear": "Linear", "Logarithmic": "Log", "ReverseLogarithmic": "ReverseLog"}
 """SageMaker's names of scales, and the operator's."""
@@ -27,7 +26,10 @@ class ContinuousParameter:
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
-        return {"continuous": _bounds(self, float)}
+        low, high = (
+            real(getattr(self, name), f"{name} of a ContinuousParameter") for name in ("min_value", "max_value")
+        )
+        return {"continuous": {"min": low, "max": high, "scale": _scale(self.scaling_type)}}
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,22 @@ class IntegerParameter:
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
-        return {"integer": {**_bounds(self, int), "step": self.step}}
+        named = {"min": "min_value", "max": "max_value", "step": "step"}
+        bounds = {
+            ours: whole(getattr(self, name), f"{name} of an IntegerParameter", "; ContinuousParameter takes others")
+            for ours, name in named.items()
+        }
+        return {"integer": {**bounds, "scale": _scale(self.scaling_type)}}
 
 
 @dataclass(frozen=True, init=False)
 class CategoricalParameter:
-    """One of several values, in no order; a training gets it as text."""
+    """One of several values, in no order; a training gets it as text. A single value stands for itself."""
 
     values: tuple[str, ...]
 
-    def __init__(self, values: Iterable[object]) -> None:
-        object.__setattr__(self, "values", tuple(str(value) for value in values))
+    def __init__(self, values: Iterable[object] | object) -> None:
+        object.__setattr__(self, "values", tuple(str(value) for value in several(values, "values")))
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
@@ -77,7 +84,8 @@ class HyperbandStrategyConfig:
 
     def render(self) -> dict[str, Any]:
         """The settings as they stand in `spec.hyperband`."""
-        return {"minResource": self.min_resource, "maxResource": self.max_resource}
+        named = {"minResource": "min_resource", "maxResource": "max_resource"}
+        return {ours: whole(getattr(self, name), f"{name} of HyperbandStrategyConfig") for ours, name in named.items()}
 
 
 @dataclass(frozen=True)
@@ -103,9 +111,15 @@ class TuningJobCompletionCriteriaConfig:
 
     def render(self) -> dict[str, Any]:
         """The criteria as they stand in `spec.completion`; the target stands in `spec.objective`."""
-        trials = self.max_number_of_training_jobs_not_improving
-        without = {} if trials is None else {"maxTrialsWithoutImprovement": trials}
+        name = "max_number_of_training_jobs_not_improving"
+        trials = getattr(self, name)
+        without = {} if trials is None else {"maxTrialsWithoutImprovement": whole(trials, name)}
         return {**without, "onConvergence": {}} if self.complete_on_convergence else without
+
+    def target(self) -> float | None:
+        """The target as it stands in `spec.objective`."""
+        name = "target_objective_metric_value"
+        return None if self.target_objective_metric_value is None else real(self.target_objective_metric_value, name)
 
 
 class WarmStartTypes(StrEnum):
@@ -125,23 +139,49 @@ class WarmStartConfig:
     """
 
     warm_start_type: WarmStartTypes | str
-    parents: Collection[str]
+    parents: Iterable[str] | str
 
     def render(self) -> dict[str, Any]:
         """The settings as they stand in `spec.warmStart`."""
-        return {"type": str(self.warm_start_type), "parents": sorted(self.parents)}
+        parents = sorted({str(name) for name in several(self.parents, "parents of WarmStartConfig")})
+        return {"type": str(self.warm_start_type), "parents": parents}
 
 
 ParameterRange = ContinuousParameter | IntegerParameter | CategoricalParameter
 
 
-def _bounds(parameter: ContinuousParameter | IntegerParameter, number: type[float | int]) -> dict[str, Any]:
-    if parameter.scaling_type not in SCALES:
-        raise ValueError(f"scaling_type must be one of {', '.join(SCALES)}, not {parameter.scaling_type!r}")
-    bounds = {"min": parameter.min_value, "max": parameter.max_value}
-    for name, value in bounds.items():
-        if number(value) != value:
-            raise ValueError(
-                f"{name}_value of an IntegerParameter must be whole, not {value!r}: use ContinuousParameter"
-            )
-    return {**{name: number(value) for name, value in bounds.items()}, "scale": SCALES[parameter.scaling_type]}
+def several(given: Iterable[object] | object, what: str) -> list[object]:
+    """The items of a list or anything like it; a text or a number is one item, as with SageMaker."""
+    if isinstance(given, Mapping):
+        raise TypeError(f"{what} must be a list, not {given!r}")
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        return [given]
+    try:
+        return list(given)
+    except TypeError:  # an array of NumPy without a dimension
+        return [given]
+
+
+def whole(value: Any, what: str, remedy: str = "") -> int:
+    """A whole number, also one of NumPy's or one that stands as text."""
+    number = real(value, what)
+    if number != int(number):
+        raise ValueError(f"{what} must be whole, not {value!r}{remedy}")
+    return int(value) if not isinstance(value, str) else int(number)
+
+
+def real(value: Any, what: str) -> float:
+    """A number, also one of NumPy's or one that stands as text."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{what} must be a finite number, not {value!r}")
+    return number
+
+
+def _scale(scaling_type: str) -> str:
+    if scaling_type not in SCALES:
+        raise ValueError(f"scaling_type must be one of {', '.join(SCALES)}, not {scaling_type!r}")
+    return SCALES[scaling_type]

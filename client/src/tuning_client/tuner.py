@@ -6,10 +6,12 @@ import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from tuning_client.analytics import HyperparameterTuningJobAnalytics
+from tuning_client.describe import parameter_ranges
+from tuning_client.elsewhere import ATTACH, FIT, TUNER, TUNER_METHODS, missing, refuse
 from tuning_client.errors import TuningError
 from tuning_client.estimator import Estimator
 from tuning_client.job import TuningJob
-from tuning_client.names import image_name, unique_job_name
+from tuning_client.names import image_name, labels, unique_job_name
 from tuning_client.parameters import (
     CategoricalParameter,
     ContinuousParameter,
@@ -20,11 +22,14 @@ from tuning_client.parameters import (
     TuningJobCompletionCriteriaConfig,
     WarmStartConfig,
     WarmStartTypes,
+    several,
+    whole,
 )
+from tuning_client.render import from_output, plain_numbers, render_space, with_estimator
 from tuning_client.session import API_VERSION, JOB_KIND, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "CategoricalParameter",
@@ -44,23 +49,29 @@ class HyperparameterTuner:
     """Searches the hyperparameters with which a training reaches the best value of a metric.
 
     What the values may be is checked by the API server when the job is created; its refusals name field and remedy.
+    Arguments stand in SageMaker's order; those that mean nothing here are refused with a word about what to write.
 
     Args:
         estimator: the training.
         objective_metric_name: the metric, as the training reports it after each epoch.
-        hyperparameter_ranges: what is searched, by name.
+        hyperparameter_ranges: what is searched, by name. A name such as batch-size becomes batch_size, since the
+            training finds the value in its environment.
+        metric_definitions: how metrics are found in what the training prints, as
+            `[{"Name": "loss", "Regex": "loss=([0-9.]+)"}]`: by regular expressions of RE2, whose first group is the
+            value. Default: those of the estimator, and without any the training reports its metrics itself.
         strategy: how: Bayesian, Random, Grid or Hyperband.
-        strategy_config: the settings of Hyperband.
         objective_type: Maximize or Minimize.
         max_jobs: how many trials are run; default: 1, and with strategy Grid all combinations.
         max_parallel_jobs: how many of them at the same time.
         max_runtime_in_seconds: the longest the whole job may take.
+        tags: labels of the job: SageMaker's list of keys and values, or a mapping.
+        base_tuning_job_name: what names of jobs begin with; default: the estimator's base_job_name, or its image.
+        warm_start_config: the earlier jobs whose trials are learned from.
+        strategy_config: the settings of Hyperband.
         completion_criteria_config: what ends the job before its limits.
         early_stopping_type: Off or Auto.
-        warm_start_config: the earlier jobs whose trials are learned from.
+        estimator_name: not taken, as a job has one template.
         random_seed: makes the search repeatable.
-        base_tuning_job_name: what names of jobs begin with; default: the image's name.
-        tags: labels of the job.
         spec: fields of the job's spec for which SageMaker has no name, merged in last, for example
             `{"limits": {"maxFailedTrials": 3}}`.
         session: where; default: the current context and its namespace.
@@ -76,57 +87,63 @@ class HyperparameterTuner:
         estimator: Estimator,
         objective_metric_name: str,
         hyperparameter_ranges: Mapping[str, ParameterRange],
-        *,
+        metric_definitions: Sequence[Mapping[str, str]] | None = None,
         strategy: str = "Bayesian",
-        strategy_config: StrategyConfig | None = None,
         objective_type: str = "Maximize",
         max_jobs: int | None = None,
         max_parallel_jobs: int = 1,
         max_runtime_in_seconds: int | None = None,
+        tags: Sequence[Mapping[str, str]] | Mapping[str, str] | None = None,
+        base_tuning_job_name: str | None = None,
+        warm_start_config: WarmStartConfig | None = None,
+        strategy_config: StrategyConfig | None = None,
         completion_criteria_config: TuningJobCompletionCriteriaConfig | None = None,
         early_stopping_type: str = "Off",
-        warm_start_config: WarmStartConfig | None = None,
+        estimator_name: None = None,
         random_seed: int | None = None,
-        base_tuning_job_name: str | None = None,
-        tags: Mapping[str, str] | None = None,
+        *,
         spec: Mapping[str, Any] | None = None,
         session: Session | None = None,
+        **other: Any,
     ) -> None:
+        refuse("HyperparameterTuner", {"estimator_name": estimator_name, **other}, TUNER)
         if not isinstance(estimator, Estimator):
             raise TypeError(
                 f"estimator must be an Estimator, not {estimator!r}: Estimator.from_template takes Pod templates"
             )
         criteria = completion_criteria_config or TuningJobCompletionCriteriaConfig()
-        static = {name: text for name, text in estimator.hyperparameters().items() if name not in hyperparameter_ranges}
+        template = estimator.template()
+        trials = 1 if max_jobs is None and strategy != "Grid" else max_jobs
         named = {
             "strategy": strategy,
             "hyperband": strategy_config and strategy_config.hyperband_strategy_config.render(),
-            "seed": random_seed,
-            "objective": {
-                "metric": objective_metric_name,
-                "goal": objective_type,
-                "target": criteria.target_objective_metric_value,
-            },
-            "parameters": [_parameter(name, range_) for name, range_ in hyperparameter_ranges.items()],
-            "staticParameters": static or None,
+            "seed": _whole(random_seed, "random_seed"),
+            "objective": {"metric": objective_metric_name, "goal": objective_type, "target": criteria.target()},
+            **render_space(hyperparameter_ranges, estimator.hyperparameters()),
             "limits": {
-                "maxTrials": max_jobs or (None if strategy == "Grid" else 1),
-                "maxParallelTrials": max_parallel_jobs,
-                "maxDuration": None if max_runtime_in_seconds is None else f"{max_runtime_in_seconds}s",
+                "maxTrials": _whole(trials, "max_jobs"),
+                "maxParallelTrials": _whole(max_parallel_jobs, "max_parallel_jobs"),
+                "maxDuration": _seconds(max_runtime_in_seconds),
             },
             "earlyStopping": {"type": early_stopping_type},
             "completion": criteria.render() or None,
             "warmStart": warm_start_config and warm_start_config.render(),
-            "template": estimator.template(),
+            **estimator.spec(),
+            "metrics": from_output(metric_definitions or estimator.metric_definitions, objective_metric_name, template),
+            "template": template,
         }
         self._spec = _merged(_merged({}, named), spec or {})
-        self._labels = dict(tags or {})
-        self._base_name = base_tuning_job_name or image_name(estimator.image_uri)
+        self._labels = labels(tags)
+        self._base_name = base_tuning_job_name or estimator.base_job_name or image_name(estimator.image_uri)
         self._session = session
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing(self, name, TUNER_METHODS)
+
     @classmethod
-    def attach(cls, tuning_job_name: str, session: Session | None = None) -> Self:
+    def attach(cls, tuning_job_name: str, session: Session | None = None, **other: Any) -> Self:
         """Take up a job that exists; `fit` then starts another one like it."""
+        refuse("HyperparameterTuner.attach", other, ATTACH)
         session = session or Session()
         job = session.job(tuning_job_name)
         spec = job["spec"]
@@ -157,17 +174,31 @@ class HyperparameterTuner:
             metadata["labels"] = dict(self._labels)
         return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": copy.deepcopy(self._spec)}
 
-    def fit(self, *, job_name: str | None = None, wait: bool = True) -> None:
+    def fit(
+        self,
+        inputs: None = None,
+        job_name: str | None = None,
+        include_cls_metadata: bool = False,
+        estimator_kwargs: None = None,
+        wait: bool = True,
+        **other: Any,
+    ) -> None:
         """Start a tuning job.
 
         Args:
+            inputs: not taken, since no data is fetched: mount it by `volumes` of the estimator.
             job_name: its name, at most 40 lower-case letters, digits and hyphens; default: `base_tuning_job_name` with
                 the time and a few random letters.
+            include_cls_metadata: not taken: there is no class to find again.
+            estimator_kwargs: not taken, as a job has one template.
             wait: whether to return only when the job has ended.
+            other: not taken.
 
         Raises:
             TuningError: the API server refuses the job; in its words.
         """
+        given = {"inputs": inputs, "estimator_kwargs": estimator_kwargs, "include_cls_metadata": include_cls_metadata}
+        refuse("fit", {**given, **other}, FIT)
         created = self.session.create_job(self.manifest(job_name))
         self.latest_tuning_job = TuningJob(created["metadata"]["name"], self.session)
         if wait:
@@ -193,6 +224,31 @@ class HyperparameterTuner:
         """The job's trials as tables."""
         return HyperparameterTuningJobAnalytics(self._job.name, self.session)
 
+    def hyperparameter_ranges(self) -> dict[str, list[dict[str, Any]]]:
+        """What is searched, in SageMaker's form."""
+        return parameter_ranges(self._spec["parameters"])
+
+    def transfer_learning_tuner(
+        self, additional_parents: Iterable[str] | str | None = None, estimator: Estimator | None = None
+    ) -> Self:
+        """A tuner of another task that learns from this one's latest job, and maybe others."""
+        return self._warm_started(WarmStartTypes.TRANSFER_LEARNING, additional_parents, estimator)
+
+    def identical_dataset_and_algorithm_tuner(self, additional_parents: Iterable[str] | str | None = None) -> Self:
+        """A tuner of the same task that goes on from this one's latest job, and maybe others."""
+        return self._warm_started(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, additional_parents, None)
+
+    def _warm_started(
+        self, kind: WarmStartTypes, additional: Iterable[str] | str | None, estimator: Estimator | None
+    ) -> Self:
+        others = [] if additional is None else several(additional, "additional_parents")
+        parents = WarmStartConfig(kind, [self._job.name, *map(str, others)])
+        result = copy.copy(self)
+        result.latest_tuning_job = None
+        spec = {**copy.deepcopy(self._spec), "warmStart": parents.render()}
+        result._spec = spec if estimator is None else with_estimator(spec, estimator)  # noqa: SLF001 - its own class
+        return result
+
     @property
     def _job(self) -> TuningJob:
         if self.latest_tuning_job is None:
@@ -200,16 +256,12 @@ class HyperparameterTuner:
         return self.latest_tuning_job
 
 
-def _parameter(name: str, range_: ParameterRange) -> dict[str, Any]:
-    if not isinstance(range_, ParameterRange):
-        raise TypeError(
-            f"hyperparameter_ranges[{name!r}] must be a ContinuousParameter, an IntegerParameter or a "
-            f"CategoricalParameter, not {range_!r}"
-        )
-    try:
-        return {"name": name, **range_.render()}
-    except ValueError as error:
-        raise ValueError(f"hyperparameter_ranges[{name!r}]: {error}") from None
+def _whole(value: Any, what: str) -> int | None:
+    return None if value is None else whole(value, what)
+
+
+def _seconds(value: Any) -> str | None:
+    return None if value is None else f"{whole(value, 'max_runtime_in_seconds')}s"
 
 
 def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,5 +273,5 @@ def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
         elif hasattr(value, "keys"):
             result[key] = _merged(result.get(key) or {}, value)
         else:
-            result[key] = value
+            result[key] = plain_numbers(value)
     return result

@@ -65,7 +65,8 @@ def katib_source(
     """
     kind, origin = spec["collector"]["kind"].text("StdOut"), spec["source"]
     if kind not in {"StdOut", "File"}:
-        return _leave_out(spec, kind)
+        _leave_out(spec, kind)
+        return None
     file = origin["fileSystemPath"]
     path = OUTPUT if kind == "StdOut" else file["path"].text(_KATIBS_FILE)
     if not file["kind"].is_empty() and file["kind"].text() != "File":

@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -40,11 +40,6 @@ class Read(NamedTuple):
 class _Reader(yaml.SafeLoader):
     """Reads as kubectl does: no dates, no numbers with colons; of a name that stands twice the last value counts."""
 
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.notes: list[str] = []
@@ -64,6 +59,10 @@ class _Reader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Reader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Reader.add_constructor("tag:yaml.org,2002:int", _Reader.construct_yaml_int)
 _Reader.add_constructor("tag:yaml.org,2002:float", _Reader.construct_yaml_float)
 
@@ -132,7 +131,7 @@ def _yaml(parts: list[str]) -> Read:
     for number, part in enumerate(parts, start=1):
         try:
             reader = _Reader(part)
-            while reader.check_data():
+            while reader.check_data():  # type: ignore[no-untyped-call]  # the stubs leave its type out
                 result.documents.append(reader.get_data())
             result.notes.extend(reader.notes)
         except RecursionError:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_TRIALS, MAX_GRID, MAX_PARALLEL_TRIALS = 1000, 10_000, 100
 MAX_SEED, MAX_RESOURCE, MAX_SECONDS = 2**31 - 1, 1_000_000, 10**9
 MAX_NODES, MAX_ATTEMPTS, MAX_METRIC = 64, 30, 128
-GOALS = {"maximize": "Maximize", "minimize": "Minimize"}
+GOALS = {"max": "Maximize", "min": "Minimize"}
 PLACEHOLDER_TRIALS = 20
 PLACEHOLDER_RUNGS = {"minResource": 1, "maxResource": 27}
 PLACEHOLDER_IMAGE = "registry.example.com/training:1.0"
@@ -148,9 +148,12 @@ def objective(name: Field, goal: Field, target: Field) -> dict[str, Any]:
     metric = name.text()
     if len(metric) > MAX_METRIC or metric != metric.strip() or not metric.isprintable():
         raise name.error(f"must be at most {MAX_METRIC} characters, without spaces around it: rename the metric")
-    if goal.text().lower() not in GOALS:
+    direction = GOALS.get(goal.text().lower()[:3])
+    if direction is None:
         raise goal.error(f"must be Maximize or Minimize, not {goal.text()!r}")
-    result: dict[str, Any] = {"metric": metric, "goal": GOALS[goal.text().lower()]}
+    if goal.text().lower() != direction.lower():
+        goal.mention(f"{goal.text()!r} was taken for {direction}")
+    result: dict[str, Any] = {"metric": metric, "goal": direction}
     if not target.is_empty():
         with target.or_left_out("the job has no target"):
             result["target"] = target.number(float)

@@ -51,8 +51,7 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
     search, names = add_parameters(spec["parameters"], grid=strategy == "Grid")
     bounds = _limits(spec, grid=strategy == "Grid")
     rungs = _rungs(algorithm["algorithmSettings"], settings, names, search) if strategy == "Hyperband" else None
-    if not search.parameters:
-        raise spec["parameters"].error("has no hyperparameter that can be searched: give one at least two values")
+    search.require(spec["parameters"])
     seed = next((settings[name] for name in _SEEDS if name in settings), None)
     spec["resumePolicy"].note("has no counterpart: a job's state is in its objects, and its limits can be edited")
     goal = _objective(spec["objective"])

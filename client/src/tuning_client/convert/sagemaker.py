@@ -66,7 +66,7 @@ def _jobs(request: Field, meta: dict[str, Any]) -> list[dict[str, Any]]:
     if labels:
         meta = {**meta, "labels": {**labels, **meta.get("labels", {})}}
     request["Autotune"].note("has no counterpart: give ranges and limits yourself")
-    jobs = []
+    jobs: list[dict[str, Any]] = []
     for definition in definitions:
         name = f"{meta['name'][: MAX_JOB_NAME - 3]}-{len(jobs) + 1}" if jobs else meta["name"]
         if len(definitions) == 1:
@@ -124,10 +124,7 @@ def _search(config: Field, definition: Field) -> Search:
     search = Search()
     for ranges in (config["ParameterRanges"], definition["HyperParameterRanges"]):
         _add_ranges(search, ranges)
-    if not search.parameters:
-        raise config["ParameterRanges"].error(
-            "has no hyperparameter that can be searched: give one at least two values"
-        )
+    search.require(config["ParameterRanges"])
     own = []
     for given, value in pairs(definition["StaticHyperParameters"]):
         with value.or_left_out(LEFT_OUT):

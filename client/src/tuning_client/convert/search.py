@@ -94,6 +94,13 @@ class Search:
             return text
         return str(value)
 
+    def require(self, place: Field) -> None:
+        """Raise an error where nothing is left to search, with the first reason for that."""
+        if not self.parameters:
+            own = (note for note in place.source.notes if note.paths[0][: len(place.path)] == place.path)
+            reason = next(map(str, own), "give one at least two values")
+            raise place.error(f"has no hyperparameter that can be searched: {reason}")
+
     def tell(self) -> None:
         """Note what is true of several values, once."""
         note_all(self._encoded, "JSON-encoded, as SageMaker's SDK writes it: the training gets it without the quotes")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 Path = tuple[str | int, ...]
 NO_COUNTERPART = "has no counterpart"
@@ -137,13 +138,8 @@ class Field:
 
     def number(self, kind: type[int | float]) -> Any:
         """The value as a number, also where it stands as text, as SageMaker and Katib write it."""
-        text = self.text()
-        try:
-            number: int | float = int(text)
-        except ValueError:
-            number = _float(text)
-        whole = kind is not int or isinstance(number, int) or number.is_integer()
-        if not math.isfinite(number) or not whole:
+        number = _number(self.text())
+        if not math.isfinite(number) or (kind is int and number != int(number)):
             raise self.error(f"must be a {'whole ' if kind is int else ''}number, not {shown(self.value)}")
         return kind(number)
 
@@ -154,14 +150,9 @@ class Field:
             raise self.error(f"must be true or false, not {shown(self.value)}")
         return given == "true"
 
-    @contextmanager
-    def or_left_out(self, consequence: str) -> Iterator[None]:
+    def or_left_out(self, consequence: str) -> AbstractContextManager[None, bool]:
         """Note what cannot be used in the block, and what follows from that, instead of giving up the document."""
-        try:
-            yield
-        except FieldError as error:
-            self.source.notes.append(Note((error.path,), f"{error.problem}; {consequence}"))
-            self.source.account(self.path)
+        return _LeftOut(self, consequence)
 
     def note(self, message: str) -> None:
         """Mention the value and everything below it; nothing happens where nothing is said."""
@@ -174,6 +165,22 @@ class Field:
     def error(self, problem: str) -> FieldError:
         """An error that names this place."""
         return FieldError(self.path, problem)
+
+
+@dataclass(frozen=True)
+class _LeftOut(AbstractContextManager[None, bool]):
+    place: Field
+    consequence: str
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, FieldError):
+            return False
+        source = self.place.source
+        source.notes.append(Note((error.path,), f"{error.problem}; {self.consequence}"))
+        source.account(self.place.path)
+        return True
 
 
 def note_all(fields: list[Field], message: str) -> None:
@@ -204,8 +211,13 @@ def _plain(name: object) -> str:
     return re.sub(r"_", "", str(name)).lower()
 
 
-def _float(text: str) -> float:
+def _number(text: str) -> int | float:
+    """The number that a text is, exactly if it is a whole one; NaN for any other text."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return math.nan
+    try:
+        return int(text) if math.isfinite(number) else number
+    except ValueError:
+        return number

@@ -91,7 +91,9 @@ def _primary(place: Field, found: Workload, containers: list[dict[str, Any]]) ->
 def _fit(found: Workload, container: dict[str, Any]) -> None:
     """Change what the operator does not take, or does itself."""
     spec, place = found.body["spec"], found.pod["spec"]
-    if spec.get("restartPolicy") not in (None, "Never"):
+    if spec.get("restartPolicy") is None:
+        spec.pop("restartPolicy", None)
+    elif spec["restartPolicy"] != "Never":
         place["restartPolicy"].note("is Never here: a failed Pod is a trial's result, see spec.retry")
         spec["restartPolicy"] = "Never"
     if found.deadline is not None and not isinstance(spec.get("activeDeadlineSeconds"), int):
@@ -106,8 +108,8 @@ def _fit(found: Workload, container: dict[str, Any]) -> None:
     if not isinstance(variables, list):
         place.mention("env of the training container is no list: write name and value of each variable")
         return
-    taken = {item.get("name") for item in variables if isinstance(item, dict)}
-    own = [name for name in taken if isinstance(name, str) and reserved(name)]
+    taken = {str(item.get("name")) for item in variables if isinstance(item, dict)}
+    own = [name for name in taken if reserved(name)]
     if own:
         place.mention(f"{', '.join(sorted(own))} in env was left out: the operator sets variables of these names")
     kept = [item for item in variables if not (isinstance(item, dict) and item.get("name") in own)]
