@@ -70,10 +70,9 @@ def convert(document: object, *, among_others: bool = False) -> Converted:
         else:
             source.root.mention(f"is {_name(item)}, which was left out")
         notes += source.notes
-    if not jobs:
-        raise (
-            errors[0] if errors else ConversionError(f"there is nothing to convert; what can be converted is {_TAKEN}")
-        )
+    if not jobs and not among_others:
+        said = "; ".join(map(str, errors)) or f"there is nothing to convert; what can be converted is {_TAKEN}"
+        raise ConversionError(said)
     return Converted(jobs, list(dict.fromkeys(notes)), errors)
 
 
