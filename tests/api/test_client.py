@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.client.test_convert import EXAMPLES, converted
+from tests.unit.client.test_convert_files import ODD_TEXTS
 from tuning_client import (
     CategoricalParameter,
     ContinuousParameter,
@@ -20,6 +21,8 @@ from tuning_client import (
     TuningJobCompletionCriteriaConfig,
     UnavailableError,
 )
+from tuning_client.convert.files import write
+from tuning_client.names import is_label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +109,18 @@ def test_converted_manifests_are_accepted(control_plane: ControlPlane, namespace
     jobs = [converted(name) for name in EXAMPLES]
     for number, job in enumerate(jobs):
         job["metadata"] = {**job["metadata"], "namespace": namespace, "name": f"job-{number}"}
-    manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs})
-    created = control_plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f=-", stdin=manifests)
+    created = control_plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f=-", stdin=write(jobs))
     assert created.count("created (server dry run)") == len(EXAMPLES)
+
+
+def test_kubectl_reads_every_text_as_it_was_written(control_plane: ControlPlane, namespace: str) -> None:
+    values = [text for text in ODD_TEXTS if text and text.isprintable()]
+    names = [text for text in ODD_TEXTS if is_label(text, "")]
+    job = converted("katib-grid.yaml")
+    job["metadata"] = {"namespace": namespace, "name": "odd", "annotations": {name: name for name in names}}
+    job["spec"] |= {"strategy": "Random", "parameters": [{"name": "x", "categorical": {"values": values}}]}
+    job["spec"]["staticParameters"] = {"y": "n", "n": "1e-3", "on": "", "x0": "0o17"}
+    stored = json.loads(control_plane.kubectl("create", "--validate=strict", "-o=json", "-f=-", stdin=write([job])))
+    assert stored["spec"]["parameters"][0]["categorical"]["values"] == values
+    assert stored["spec"]["staticParameters"] == job["spec"]["staticParameters"]
+    assert stored["metadata"]["annotations"].items() >= job["metadata"]["annotations"].items()
