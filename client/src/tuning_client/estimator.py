@@ -13,7 +13,7 @@ import yaml
 from tuning_client.convert.instances import described, gpus
 from tuning_client.elsewhere import ESTIMATOR, ESTIMATOR_METHODS, missing, refuse
 from tuning_client.names import labels
-from tuning_client.parameters import whole
+from tuning_client.parameters import Whole, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,8 @@ class Estimator:
     def __init__(
         self,
         image_uri: str,
-        role: None = None,
-        instance_count: int | None = None,
+        role: str | None = None,
+        instance_count: Whole | None = None,
         instance_type: str | None = None,
         *,
         command: Sequence[str] | None = None,
@@ -66,8 +66,8 @@ class Estimator:
         container: Mapping[str, Any] | None = None,
         pod: Mapping[str, Any] | None = None,
         hyperparameters: Mapping[str, object] | None = None,
-        max_run: int | None = None,
-        max_retry_attempts: int | None = None,
+        max_run: Whole | None = None,
+        max_retry_attempts: Whole | None = None,
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
         tags: Sequence[Mapping[str, str]] | Mapping[str, str] | None = None,
         base_job_name: str | None = None,

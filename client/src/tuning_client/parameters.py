@@ -6,7 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
+
+Real = SupportsFloat | str
+Whole = SupportsIndex | str
+"""Numbers of Python's or NumPy's, or texts that are numbers, as SageMaker's SDK takes them."""
 
 SCALES = {"Auto": "Auto", "Linear": "Linear", "Logarithmic": "Log", "ReverseLogarithmic": "ReverseLog"}
 """SageMaker's names of scales, and the operator's."""
@@ -20,8 +24,8 @@ class ContinuousParameter:
         scaling_type: Auto, Linear, Logarithmic (above 0) or ReverseLogarithmic (in [0, 1)).
     """
 
-    min_value: float
-    max_value: float
+    min_value: Real
+    max_value: Real
     scaling_type: str = "Auto"
 
     def render(self) -> dict[str, Any]:
@@ -41,10 +45,10 @@ class IntegerParameter:
         step: only every step-th number is tried, from the lower bound on.
     """
 
-    min_value: int
-    max_value: int
+    min_value: Whole
+    max_value: Whole
     scaling_type: str = "Auto"
-    step: int = 1
+    step: Whole = 1
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
@@ -79,8 +83,8 @@ class HyperbandStrategyConfig:
         min_resource: epochs after which trials are compared for the first time.
     """
 
-    max_resource: int
-    min_resource: int
+    max_resource: Whole
+    min_resource: Whole
 
     def render(self) -> dict[str, Any]:
         """The settings as they stand in `spec.hyperband`."""
@@ -105,9 +109,9 @@ class TuningJobCompletionCriteriaConfig:
         target_objective_metric_value: that a trial has ended with this value.
     """
 
-    max_number_of_training_jobs_not_improving: int | None = None
+    max_number_of_training_jobs_not_improving: Whole | None = None
     complete_on_convergence: bool | None = None
-    target_objective_metric_value: float | None = None
+    target_objective_metric_value: Real | None = None
 
     def render(self) -> dict[str, Any]:
         """The criteria as they stand in `spec.completion`; the target stands in `spec.objective`."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 try:
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 except ImportError as error:
     raise ImportError("plots need matplotlib: pip install 'tuning-client[plots]'") from error
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from tuning_client.analytics import HyperparameterTuningJobAnalytics
 
@@ -27,16 +29,25 @@ def learning_curves(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None
     """The objective after each epoch, a line a trial; a cross where a trial was stopped, the best trial on top."""
     ax = ax or _new_axes()
     curves, best = analytics.curves(), _best_name(analytics)
+    kinds: dict[str, Line2D] = {}
     for trial, curve in curves.groupby("TrainingJobName"):
         epochs, values, is_best = curve["Epoch"], curve["ObjectiveValue"], trial == best
         stopped = (curve["TrainingJobStatus"] == "Stopped").all()
         colour = "C3" if is_best else "C7" if stopped else "C0"
-        label = f"best: {best}" if is_best else None
-        ax.plot(epochs, values, color=colour, linewidth=2 if is_best else 1, zorder=3 if is_best else 2, label=label)
-        if stopped:
-            ax.plot(epochs.iloc[-1:], values.iloc[-1:], "x", color=colour)
-    if best:
-        ax.legend()
+        kind = f"best: {best}" if is_best else "stopped" if stopped else "other trials"
+        (line,) = ax.plot(
+            epochs,
+            values,
+            color=colour,
+            linewidth=2 if is_best else 1,
+            zorder=3 if is_best else 2,
+            marker="x" if stopped else "." if len(curve) == 1 else "",
+            markevery=[len(curve) - 1],
+        )
+        kinds.setdefault(kind, line)
+    if kinds:
+        ax.legend(kinds.values(), kinds.keys())
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel=_metric(analytics), title=analytics.name)
     return ax
 

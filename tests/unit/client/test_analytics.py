@@ -190,7 +190,13 @@ def test_the_pictures_show_every_trial_that_they_should() -> None:
     from tuning_client import plots  # noqa: PLC0415 - needs a backend
 
     curves = plots.learning_curves(analytics())
-    assert [len(points(line)) for line in curves.lines] == [3, 2, 1, 3]  # one of them the cross of the stopped one
+    assert [len(points(line)) for line in curves.lines] == [3, 2, 3]
+    assert [line.get_marker() for line in curves.lines] == ["", "x", ""]
+    legend = curves.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["best: resnet-0001", "stopped", "other trials"]
+    assert [line.get_marker() for line in legend.get_lines()] == ["", "x", ""]
+    assert all(float(tick).is_integer() for tick in curves.get_xticks()), "no half epochs"
     bought = plots.best_so_far(analytics(), analytics())
     assert points(bought.lines[0])[:2] == [[25 / 60, 0.4], [50 / 60, 0.4]]
     parallel = plots.parallel_coordinates(analytics())

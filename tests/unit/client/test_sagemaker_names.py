@@ -97,7 +97,7 @@ def test_numbers_of_numpy_and_numbers_as_texts_are_numbers() -> None:
         ranges={
             "a": ContinuousParameter(np.float32(0.5), np.float64(2)),
             "b": IntegerParameter(np.int64(1), np.int32(9), step=np.int64(2)),
-            "c": IntegerParameter("1", "64"),  # type: ignore[arg-type]
+            "c": IntegerParameter("1", "64"),
         },
         max_jobs=np.int64(20),
         max_parallel_jobs=np.int64(2),
@@ -123,10 +123,10 @@ def test_numbers_of_numpy_and_numbers_as_texts_are_numbers() -> None:
 @pytest.mark.parametrize(
     ("range_", "says"),
     [
-        (ContinuousParameter("a", 1), "min_value of a ContinuousParameter must be a finite number, not 'a'"),  # type: ignore[arg-type]
+        (ContinuousParameter("a", 1), "min_value of a ContinuousParameter must be a finite number, not 'a'"),
         (ContinuousParameter(0, float("nan")), "max_value of a ContinuousParameter must be a finite number"),
-        (IntegerParameter(1, 2.5), "max_value of an IntegerParameter must be whole, not 2.5; ContinuousParameter"),  # type: ignore[arg-type]
-        (IntegerParameter(None, 2), "min_value of an IntegerParameter must be a finite number, not None"),  # type: ignore[arg-type]
+        (IntegerParameter(1, 2.5), "max_value of an IntegerParameter must be whole, not 2.5; ContinuousParameter"),
+        (IntegerParameter(None, 2), "min_value of an IntegerParameter must be a finite number, not None"),
     ],
 )
 def test_messages_name_the_right_class(range_: Any, says: str) -> None:
@@ -235,13 +235,13 @@ def test_an_estimator_takes_what_has_a_counterpart() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: Estimator("a", "arn:aws:iam::1:role/x"), "does not take role: .*serviceAccountName"),  # type: ignore[arg-type]
+        (lambda: Estimator("a", "arn:aws:iam::1:role/x"), "does not take role: .*serviceAccountName"),
         (lambda: training(entry_point="train.py"), "does not take entry_point: no code is uploaded"),
         (lambda: training(colour="red"), "has no argument 'colour'"),
         (lambda: spec(autotune=True), "does not take autotune: ranges and limits are not guessed"),
         (lambda: spec(sagemaker_session=object()), r"write session=tuning_client\.Session"),
-        (lambda: HyperparameterTuner(training(), "loss", X).fit("s3://bucket"), "does not take inputs: no data"),  # type: ignore[arg-type]
-        (lambda: HyperparameterTuner(training(), "loss", X).fit({"train": "s3://b"}), "mount it, as in"),  # type: ignore[arg-type]
+        (lambda: HyperparameterTuner(training(), "loss", X).fit("s3://bucket"), "does not take inputs: no data"),
+        (lambda: HyperparameterTuner(training(), "loss", X).fit({"train": "s3://b"}), "mount it, as in"),
         (lambda: HyperparameterTuningJobAnalytics("x", sagemaker_session=1), "write session="),
     ],
 )
@@ -269,7 +269,7 @@ def test_methods_that_are_not_there_say_what_to_write() -> None:
 def test_a_tuner_begets_tuners_that_learn_from_it() -> None:
     session = FakeSession(job())
     tuner = HyperparameterTuner(training(), "loss", X, session=cast("Session", session))
-    tuner.fit({}, "first", wait=False)  # type: ignore[arg-type]
+    tuner.fit({}, "first", wait=False)
     assert tuner.latest_tuning_job is not None
     assert tuner.latest_tuning_job.job_name == "first"
     same = tuner.identical_dataset_and_algorithm_tuner("older")
