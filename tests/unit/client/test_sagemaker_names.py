@@ -125,8 +125,8 @@ def test_numbers_of_numpy_and_numbers_as_texts_are_numbers() -> None:
     [
         (ContinuousParameter("a", 1), "min_value of a ContinuousParameter must be a finite number, not 'a'"),
         (ContinuousParameter(0, float("nan")), "max_value of a ContinuousParameter must be a finite number"),
-        (IntegerParameter(1, 2.5), "max_value of an IntegerParameter must be whole, not 2.5; ContinuousParameter"),
-        (IntegerParameter(None, 2), "min_value of an IntegerParameter must be a finite number, not None"),
+        (IntegerParameter(1, 2.5), "max_value of an IntegerParameter must be whole, not 2.5; ContinuousParameter"),  # type: ignore[arg-type]
+        (IntegerParameter(None, 2), "min_value of an IntegerParameter must be a finite number, not None"),  # type: ignore[arg-type]
     ],
 )
 def test_messages_name_the_right_class(range_: Any, says: str) -> None:

@@ -136,7 +136,7 @@ def test_a_pod_template_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
     ("range_", "kind", "says"),
     [
         (ContinuousParameter(0.1, 1, scaling_type="log"), ValueError, "scaling_type must be one of Auto, Linear, Log"),
-        (IntegerParameter(1, 2.5), ValueError, r"max_value .* must be whole, not 2\.5"),
+        (IntegerParameter(1, 2.5), ValueError, r"max_value .* must be whole, not 2\.5"),  # type: ignore[arg-type]
         ((0.1, 1), TypeError, r"must be a ContinuousParameter, .*, not \(0\.1, 1\)"),
     ],
 )

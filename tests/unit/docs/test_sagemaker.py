@@ -48,3 +48,14 @@ def test_every_yes_is_shown_by_a_test_and_every_no_is_none(operation: str) -> No
         if not good:
             wrong.append((sagemaker, here, shown))
     assert wrong == []
+
+
+def test_every_name_of_the_sdk_has_a_row() -> None:
+    text = section(PAGE.read_text(), "## The names of the Python SDK")
+    said = {name.removesuffix("()") for name in re.findall(r"`([^`]+)`", text)}
+    lines = (Path(__file__).parent / "sagemaker_sdk.txt").read_text().splitlines()
+    wanted: set[str] = set()
+    for name, *arguments in (line.split() for line in lines if line[0] != "#"):
+        each = name in {"Estimator", "HyperparameterTuner", "HyperparameterTuner.fit", "HyperparameterTuner.attach"}
+        wanted |= {f"{name}({argument}=)" for argument in arguments} if each else {name}
+    assert wanted - said == set()
