@@ -129,8 +129,10 @@ def _filtered(filters: Field, names: Sequence[str]) -> dict[str, str]:
     formats, given = filters["metricsFormat"], []
     for item in formats.children():
         with item.or_left_out("the filter was left out"):
+            if reason := refusal("", item.text()):
+                raise item.error(f"cannot be used: {reason}")
             given.append(item.text())
-    if not given:
+    if formats.is_empty():
         return _kept((formats, name, _of_metric(_KATIBS_FILTER, name)) for name in names)
     if len(given) > 1:
         formats.mention("a metric has one regular expression here: the first that can find its name was taken")

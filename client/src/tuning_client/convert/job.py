@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuning_client.convert.search import MAX_GRID, Search
 from tuning_client.names import MAX_JOB_NAME, dns_label, is_label
 from tuning_client.session import API_VERSION, JOB_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuning_client.convert.search import Search
     from tuning_client.convert.source import Field
 
-MAX_TRIALS, MAX_GRID, MAX_PARALLEL_TRIALS = 1000, 10_000, 100
+MAX_TRIALS, MAX_PARALLEL_TRIALS = 1000, 100
 MAX_SEED, MAX_RESOURCE, MAX_SECONDS = 2**31 - 1, 1_000_000, 10**9
 MAX_NODES, MAX_ATTEMPTS, MAX_METRIC = 64, 30, 128
 GOALS = {"max": "Maximize", "min": "Minimize"}

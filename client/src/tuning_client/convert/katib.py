@@ -49,6 +49,7 @@ def convert_experiment(source: Source) -> list[dict[str, Any]]:
     strategy = _strategy(algorithm["algorithmName"])
     settings = _settings(algorithm["algorithmSettings"])
     search, names = add_parameters(spec["parameters"], grid=strategy == "Grid")
+    strategy = search.strategy(strategy, algorithm["algorithmName"])
     bounds = _limits(spec, grid=strategy == "Grid")
     rungs = _rungs(algorithm["algorithmSettings"], settings, names, search) if strategy == "Hyperband" else None
     search.require(spec["parameters"])

@@ -86,8 +86,8 @@ def _jobs(request: Field, meta: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, Any]:
     config = request["HyperParameterTuningJobConfig"]
-    strategy = one_of(config["Strategy"], STRATEGIES, "Bayesian")
     search = _search(config, definition)
+    strategy = search.strategy(one_of(config["Strategy"], STRATEGIES, "Bayesian"), config["Strategy"])
     resources = config["ResourceLimits"]
     bounds = limits(
         resources["MaxNumberOfTrainingJobs"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tuning_client.convert.source import Field
 
 MAX_PARAMETERS, MAX_STATIC, MAX_STATIC_TEXT, MAX_VALUES, MAX_VALUE = 64, 64, 1024, 128, 128
+MAX_GRID = 10_000
 _LARGEST = {"continuous": 1e18, "integer": 2**53}
 _LEAST_SPREAD = 1e-9
 
@@ -101,6 +103,19 @@ class Search:
             reason = next(map(str, own), "give one at least two values")
             raise place.error(f"has no hyperparameter that can be searched: {reason}")
 
+    def strategy(self, wanted: str, place: Field) -> str:
+        """The strategy, unless it is Grid and cannot try all combinations."""
+        if wanted != "Grid":
+            return wanted
+        combinations = math.prod(map(_choices, self.parameters))
+        if combinations <= MAX_GRID:
+            return wanted
+        place.mention(
+            f"Grid tries at most {MAX_GRID} combinations, and no continuous ranges; the strategy is Random: write "
+            "integers with a step, or categorical values, to try them all"
+        )
+        return "Random"
+
     def tell(self) -> None:
         """Note what is true of several values, once."""
         note_all(self._encoded, "JSON-encoded, as SageMaker's SDK writes it: the training gets it without the quotes")
@@ -127,6 +142,16 @@ class Search:
         if len(self.parameters) == MAX_PARAMETERS:
             raise place.error(f"is one more than the {MAX_PARAMETERS} that a job can search: give it a fixed value")
         self.parameters.append(parameter)
+
+
+def _choices(parameter: dict[str, Any]) -> float:
+    """How many values there are."""
+    if "categorical" in parameter:
+        return len(parameter["categorical"]["values"])
+    if "continuous" in parameter:
+        return math.inf
+    bounds = parameter["integer"]
+    return int((bounds["max"] - bounds["min"]) // bounds.get("step", 1)) + 1
 
 
 def _possible(scale: str, low: float, high: float, place: Field) -> str:

@@ -45,8 +45,6 @@ def _add(search: Search, name: str, parameter: Field, *, grid: bool) -> None:
         search.add_texts(name, parameter, _steps(space))
     elif kind == "double":
         step.note("has no counterpart in a continuous range")
-        if grid:
-            step.mention("is missing: strategy Grid takes no continuous range; write a categorical one with the values")
         low, high = space["min"].number(float), space["max"].number(float)
         search.add_number(name, "continuous", parameter, min=low, max=high, scale=scale)
     else:

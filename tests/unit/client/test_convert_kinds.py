@@ -1,0 +1,345 @@
+"""One bad value costs itself; what has a counterpart gets it; and what a trial prints stays visible."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+import re2
+
+from tests.unit.client.test_convert import load, said
+from tuning_client.convert import ConversionError, Converted, convert
+from tuning_client.logs import NUMBER, OUTPUT, shown_and_kept
+
+
+def sagemaker(**definition: Any) -> dict[str, Any]:
+    """A small request, with these fields of its TrainingJobDefinition."""
+    return {
+        "HyperParameterTuningJobName": "small",
+        "HyperParameterTuningJobConfig": {
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {
+                "ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.001", "MaxValue": "0.1"}],
+                "CategoricalParameterRanges": [{"Name": "optimizer", "Values": ["sgd", "adam"]}],
+            },
+        },
+        "TrainingJobDefinition": {"AlgorithmSpecification": {"TrainingImage": "example.com/a:1"}, **definition},
+    }
+
+
+def katib(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A small Experiment, with these fields of its training container and its spec."""
+    document = copy.deepcopy(load("katib-file-metrics-collector.yaml"))
+    del document["spec"]["metricsCollectorSpec"]
+    training(document).update(container or {})
+    document["spec"].update(spec)
+    return document
+
+
+def training(document: dict[str, Any]) -> dict[str, Any]:
+    trial = document["spec"]["trialTemplate"]["trialSpec"]["spec"]
+    found: dict[str, Any] = trial["template"]["spec"]["containers"][0]
+    return found
+
+
+def made(result: Converted) -> dict[str, Any]:
+    (job,) = result.jobs
+    found: dict[str, Any] = job["spec"]
+    return found
+
+
+def container_of(result: Converted) -> dict[str, Any]:
+    found: dict[str, Any] = made(result)["template"]["spec"]["containers"][0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes", "says"),
+    [
+        ("", "", ""),
+        (None, "", "is no text: the training gets ''"),
+        (3, "3", ""),
+        (True, "true", "is no text: the training gets 'true'"),
+        ([1, "a"], '[1, "a"]', "is no text"),
+        ({"a": None}, '{"a": null}', "is no text"),
+        ('"sgd"', "sgd", "JSON-encoded, as SageMaker's SDK writes it"),
+        ('"', '"', ""),
+        ('""', "", "JSON-encoded"),
+        ('"a" "b"', '"a" "b"', ""),
+        ("1e-3", "1e-3", ""),
+    ],
+)
+def test_a_static_hyperparameter_may_be_anything(value: Any, becomes: str, says: str) -> None:
+    for static in ({"x": value, "good": "1"}, [{"Name": "x", "Value": value}, {"Name": "good", "Value": "1"}]):
+        result = convert(sagemaker(StaticHyperParameters=static))
+        assert made(result)["staticParameters"] == {"x": becomes, "good": "1"}
+        assert says in said(result)
+
+
+def test_the_environment_may_be_anything_but_what_the_operator_sets() -> None:
+    given = {
+        "EMPTY": "",
+        "NONE": None,
+        "N": 1,
+        "ON": True,
+        "LIST": [],
+        "MAP": {"a": 1},
+        "HP_lr": "1",
+        "TUNING_JOB": "x",
+    }
+    result = convert(sagemaker(Environment=given))
+    wanted = {"EMPTY": "", "NONE": "", "N": "1", "ON": "true"}
+    assert container_of(result)["env"] == [{"name": name, "value": value} for name, value in wanted.items()]
+    for name in ("LIST", "MAP", "HP_lr", "TUNING_JOB"):
+        assert f"TrainingJobDefinition.Environment.{name}: " in said(result)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{"team": "vision", "empty": None}, [{"Key": "team", "Value": "vision"}, {"key": "empty"}, {"Value": "x"}, 3]],
+)
+def test_tags_may_be_a_mapping_or_a_list(tags: Any) -> None:
+    (job,) = convert({**sagemaker(), "Tags": tags}).jobs
+    assert job["metadata"]["labels"] == {"team": "vision", "empty": ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("ResourceConfig.InstanceCount", "many", "InstanceCount: must be a whole number, not 'many'; it was left out"),
+        (
+            "ResourceConfig.InstanceType",
+            ["ml.m5.large"],
+            "InstanceType: must be a text, not a list; the container asks",
+        ),
+        ("StoppingCondition.MaxRuntimeInSeconds", {}, ""),
+        ("StoppingCondition.MaxRuntimeInSeconds", -5, "was raised from -5 to 1"),
+        ("AlgorithmSpecification.TrainingImage", {"a": 1}, "must be a text, not a mapping; the image is registry"),
+        ("EnableManagedSpotTraining", "maybe", "must be true or false, not 'maybe'"),
+        ("RetryStrategy", "often", "'often' has no counterpart"),
+        ("StaticHyperParameters", "x=1", "'x=1' has no counterpart"),
+        ("AlgorithmSpecification.MetricDefinitions", [3, {"Name": "loss"}], "MetricDefinitions[0].Name: is missing"),
+    ],
+)
+def test_a_field_of_another_type_costs_itself(path: str, value: Any, says: str) -> None:
+    request = sagemaker()
+    place = request["TrainingJobDefinition"]
+    *above, last = path.split(".")
+    for name in above:
+        place = place.setdefault(name, {})
+    place[last] = value
+    result = convert(request)
+    assert made(result)["limits"] == {"maxTrials": 4, "maxParallelTrials": 2}
+    assert says in said(result)
+
+
+def test_a_hyperparameter_that_cannot_be_searched_does_not_cost_the_others() -> None:
+    request = sagemaker()
+    ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    ranges["ContinuousParameterRanges"] += [
+        {"Name": "a", "MinValue": "low", "MaxValue": "1"},
+        {"Name": "b", "MinValue": "2", "MaxValue": "1"},
+        {"Name": "c", "MinValue": "nan", "MaxValue": "1"},
+        {"Name": "optimizer", "MinValue": "0", "MaxValue": "1"},
+        {"Name": "d", "MinValue": "0", "MaxValue": "1", "ScalingType": "Logarithmic"},
+        {"MinValue": "0", "MaxValue": "1"},
+        "e",
+    ]
+    ranges["CategoricalParameterRanges"] += [
+        {"Name": "f", "Values": ["", "x" * 200, None, '"y"', "y", 3]},
+        {"Name": "g", "Values": []},
+        {"Name": "lr", "Values": ["a"]},
+    ]
+    result = convert(request)
+    assert [parameter["name"] for parameter in made(result)["parameters"]] == ["lr", "optimizer", "d", "f"]
+    assert made(result)["parameters"][2]["continuous"]["scale"] == "Linear"
+    assert made(result)["parameters"][3]["categorical"]["values"] == ["y", "3"]
+    for place in (f"ContinuousParameterRanges[{number}]" for number in (1, 2, 3, 6, 7)):
+        assert place in said(result)
+    assert "CategoricalParameterRanges[0].Name: optimizer is HP_optimizer in the training's environment" in said(result)
+
+
+def test_a_definition_that_cannot_be_converted_does_not_cost_the_others() -> None:
+    request = sagemaker()
+    good = request.pop("TrainingJobDefinition")
+    request["TrainingJobDefinitions"] = [{**good, "TuningObjective": {"Type": "?", "MetricName": "x"}}, good]
+    result = convert(request)
+    assert [job["metadata"]["name"] for job in result.jobs] == ["small"]
+    assert "must be Maximize or Minimize, not '?'; no job was made of this definition" in said(result)
+
+
+def test_what_a_job_cannot_do_without_is_named() -> None:
+    request = sagemaker()
+    request["HyperParameterTuningJobConfig"]["ParameterRanges"] = {
+        "IntegerParameterRanges": [{"Name": "n", "MinValue": "1", "MaxValue": "many"}]
+    }
+    with pytest.raises(ConversionError, match="MaxValue: must be a whole number, not 'many'"):
+        convert(request)
+
+
+@pytest.mark.parametrize(
+    ("given", "nodes", "env"),
+    [
+        ("own-katib-indexed-job.yaml", 4, {"RUN"}),
+        ("own-katib-mpijob.yaml", 3, {"PET_NPROC_PER_NODE", "PYTHONUNBUFFERED"}),
+        ("own-katib-tfjob.yaml", 3, set()),
+        ("own-katib-trainjob.yaml", 2, {"PET_NPROC_PER_NODE", "PYTHONUNBUFFERED"}),
+        ("katib-pytorchjob-mnist.yaml", 2, {"WORLD_SIZE", "RANK", "PYTHONUNBUFFERED"}),
+    ],
+)
+def test_workers_are_nodes(given: str, nodes: int, env: set[str]) -> None:
+    result = convert(load(given))
+    assert made(result)["nodes"] == nodes
+    assert {variable["name"] for variable in container_of(result).get("env", [])} == env
+    assert f"became spec.nodes {nodes}" in said(result)
+    assert "a trial is one Pod" not in said(result)
+
+
+def test_the_launchers_nodes_ask_for_what_the_workers_asked_for() -> None:
+    assert container_of(convert(load("own-katib-mpijob.yaml")))["resources"] == {"limits": {"nvidia.com/gpu": 2}}
+
+
+def test_limits_of_a_batch_job_are_those_of_a_trial() -> None:
+    result = convert(load("own-katib-indexed-job.yaml"))
+    assert made(result)["retry"] == {"maxAttempts": 3}
+    assert made(result)["template"]["spec"]["activeDeadlineSeconds"] == 3600
+    assert "backoffLimit: is not said: a Job is tried 7 times then, a trial once" in said(convert(katib()))
+
+
+@pytest.mark.parametrize("counts", [{"parallelism": 2}, {"completions": 3, "completionMode": "NonIndexed"}])
+def test_pods_without_numbers_are_no_nodes(counts: dict[str, Any]) -> None:
+    document = katib()
+    document["spec"]["trialTemplate"]["trialSpec"]["spec"] |= counts
+    result = convert(document)
+    assert "nodes" not in made(result)
+    assert "those of a Job that is not Indexed have no numbers; see spec.nodes" in said(result)
+
+
+@pytest.mark.parametrize(
+    ("instance", "gpus", "says"),
+    [
+        ("ml.p3.8xlarge", 4, "the container asks for 4 GPU"),
+        ("ml.m5.large", None, "the container asks for no GPU"),
+        ("ml.p9.48xlarge", None, "it is no instance type whose GPUs are known here"),
+        ("ml.g5.1xlarge", None, "it is no instance type whose GPUs are known here"),
+        ("ml.trn1.32xlarge", None, "it has Trainium chips, which the resource aws.amazon.com/neuron counts"),
+        ("local_gpu", None, "it is no instance type whose GPUs are known here"),
+    ],
+)
+def test_an_instance_type_says_what_became_of_its_gpus(instance: str, gpus: int | None, says: str) -> None:
+    result = convert(sagemaker(ResourceConfig={"InstanceType": instance, "InstanceCount": 1}))
+    assert container_of(result).get("resources") == (gpus and {"limits": {"nvidia.com/gpu": gpus}})
+    assert says in said(result)
+    choice = {"InstanceConfigs": [{"InstanceType": instance, "InstanceCount": 2}]}
+    result = convert(sagemaker(HyperParameterTuningResourceConfig=choice))
+    assert made(result)["nodes"] == 2
+    assert container_of(result).get("resources") == (gpus and {"limits": {"nvidia.com/gpu": gpus}})
+
+
+def test_a_grid_that_cannot_be_tried_is_a_random_search() -> None:
+    request = sagemaker()
+    request["HyperParameterTuningJobConfig"]["Strategy"] = "grid"
+    result = convert(request)
+    assert made(result)["strategy"] == "Random"
+    assert "HyperParameterTuningJobConfig.Strategy: Grid tries at most 10000 combinations" in said(result)
+    del request["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"]
+    assert made(convert(request))["strategy"] == "Grid"
+
+
+def test_whole_numbers_at_equal_distances_are_a_range() -> None:
+    def discrete(*values: str) -> dict[str, Any]:
+        space = {"name": "n", "parameterType": "discrete", "feasibleSpace": {"list": list(values)}}
+        (parameter,) = made(convert(katib(parameters=[space])))["parameters"]
+        found: dict[str, Any] = parameter
+        return found
+
+    assert discrete("48", "16", "32")["integer"] == {"min": 16, "max": 48, "scale": "Linear", "step": 16}
+    assert discrete("16", "64", "256")["categorical"] == {"values": ["16", "64", "256"]}
+    assert discrete("0.5", "1.0")["categorical"] == {"values": ["0.5", "1.0"]}
+
+
+def test_what_a_converted_trial_prints_stays_visible() -> None:
+    result = convert(katib())
+    container = container_of(result)
+    assert container["command"][:3] == shown_and_kept([])
+    assert container["command"][3] == "python3"
+    assert {"name": "PYTHONUNBUFFERED", "value": "1"} in container["env"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    assert made(result)["podCleanup"] == "Keep"
+    assert "by sh, mkfifo and tee, which the image must have" in said(result)
+    assert "spec.trialTemplate.retain: Katib deletes the Pods of trials that have ended" in said(result)
+    own = [{"name": "PYTHONUNBUFFERED", "value": "0"}]
+    assert container_of(convert(katib({"env": own})))["env"] == own
+
+
+def test_an_image_whose_program_is_not_known_keeps_it() -> None:
+    document = katib()
+    words = training(document).pop("command")
+    training(document)["args"] = words
+    result = convert(document)
+    assert "command" not in container_of(result)
+    assert "the image's own entry point is not known here, so let it write to" in said(result)
+
+
+def test_the_shells_own_expansions_stay_the_shells() -> None:
+    script = "echo $(date) $$ $(HP_lr) $(RUN) $$(x) $(cat $(pwd)/y) ${HOME}"
+    result = convert(katib({"command": ["sh", "-c", script], "env": [{"name": "RUN", "value": "1"}]}))
+    assert container_of(result)["command"][5] == ("echo $$(date) $$ $(HP_lr) $(RUN) $$(x) $$(cat $$(pwd)/y) ${HOME}")
+
+
+@pytest.mark.parametrize(
+    ("path", "container", "becomes", "says"),
+    [
+        ("/metrics.log", {}, "/var/log/tuning/metrics.log", "is in /, where the volume for it would hide"),
+        ("/opt/metrics.log", {}, "/var/log/tuning/metrics.log", "is in /opt"),
+        ("/opt/pytorch-mnist/m.log", {}, "/var/log/tuning/m.log", "would hide /opt/pytorch-mnist/mnist.py"),
+        ("/usr/local/app/m.log", {}, "/var/log/tuning/m.log", "is in /usr/local/app"),
+        ("m.log", {}, "/var/log/tuning/m.log", "is in a folder that only the image knows"),
+        ("m.log", {"workingDir": "/work"}, "/var/log/tuning/m.log", "would hide /work"),
+        ("/work/logs/../m.log", {"workingDir": "/work/src"}, "/var/log/tuning/m.log", "would hide /work/src"),
+        ("/katib/./m.log", {}, "/katib/m.log", "is written /katib/m.log here"),
+        ("/katib/m.log", {}, "/katib/m.log", "an empty volume is mounted at /katib"),
+        ("/katib/m.log", {"volumeMounts": [{"name": "x", "mountPath": "/katib/"}]}, "/katib/m.log", ""),
+        ("/dev/stdout", {}, OUTPUT, "the container's command writes it to"),
+    ],
+)
+def test_a_log_file_is_where_a_volume_may_be(path: str, container: dict[str, Any], becomes: str, says: str) -> None:
+    source = {"collector": {"kind": "File"}, "source": {"fileSystemPath": {"path": path, "kind": "File"}}}
+    words = ["python3", "/opt/pytorch-mnist/mnist.py", f"--log={path}", f"--other={path}.old"]
+    result = convert(katib({"command": words, **container}, metricsCollectorSpec=source))
+    assert made(result)["metrics"]["source"]["file"]["path"] == becomes
+    assert says in said(result)
+    if path != "/dev/stdout":
+        assert container_of(result)["command"][2:] == [f"--log={becomes}", f"--other={path}.old"]
+
+
+def test_patterns_find_what_a_training_that_diverges_prints() -> None:
+    definitions = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+    result = convert(sagemaker(AlgorithmSpecification={"MetricDefinitions": definitions}))
+    (definition,) = made(result)["metrics"]["source"]["file"]["metricDefinitions"]
+    assert definition["regex"] == f"loss={NUMBER}"
+    assert "the value's group was made to take signs, exponents, nan and inf" in said(result)
+    for document in (katib(), load("katib-file-metrics-collector.yaml")):
+        for item in made(convert(document))["metrics"]["source"]["file"]["metricDefinitions"]:
+            for number in ("nan", "-inf", "2.5e-05", "1"):
+                line = f"{item['name']}={number} {{metricName: {item['name']}, metricValue: {number}}}"
+                assert [match.group(1) for match in re2.finditer(item["regex"], line)] == [number]
+                assert [match.group(1) for match in re.finditer(item["regex"], line)] == [number]
+
+
+def test_each_metric_has_the_first_filter_that_can_name_it() -> None:
+    formats = ["(loss): ([0-9.]+)", "([a-z]+) is ([0-9.]+)"]
+    source = {"source": {"filter": {"metricsFormat": formats}}}
+    result = convert(katib(metricsCollectorSpec=source))
+    found = {item["name"]: item["regex"] for item in made(result)["metrics"]["source"]["file"]["metricDefinitions"]}
+    assert found == {"accuracy": rf"(?:^|[^\w|-])accuracy is {NUMBER}", "loss": rf"(?:^|[^\w|-])loss: {NUMBER}"}
+
+
+def test_a_filter_that_is_none_of_re2s_is_mentioned() -> None:
+    source = {"source": {"filter": {"metricsFormat": [r"(?<=x)(accuracy)=([0-9.]+)"]}}}
+    result = convert(katib(metricsCollectorSpec=source))
+    assert "metrics" not in made(result)
+    assert "neither lookaround nor backreferences" in said(result)
