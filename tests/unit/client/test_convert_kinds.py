@@ -80,7 +80,7 @@ def test_a_static_hyperparameter_may_be_anything(value: Any, becomes: str, says:
 
 
 def test_the_environment_may_be_anything_but_what_the_operator_sets() -> None:
-    given = {
+    given: dict[str, Any] = {
         "EMPTY": "",
         "NONE": None,
         "N": 1,
