@@ -10,7 +10,7 @@ from typing import Any
 
 import re2
 
-MAX_DEFINITIONS, MAX_NAME, MAX_REGEX = 40, 128, 1000
+MAX_DEFINITIONS, MAX_NAME, MAX_REGEX = 40, 128, 500
 NUMBER = r"([-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:nan|inf(?:inity)?)\b))"
 """A number as programs print it: with sign and exponent, and what a training that diverges prints instead of one."""
 FOLDER = "/var/log/tuning"

@@ -10,7 +10,10 @@ import pytest
 import re2
 
 from tests.unit.client.test_convert import load, said
-from tuning_client.convert import ConversionError, Converted, convert
+from tests.unit.docs.test_pages import job_schema
+from tuning_client import logs
+from tuning_client.convert import ConversionError, Converted, convert, logfile, search
+from tuning_client.convert import job as limits_of
 from tuning_client.logs import NUMBER, OUTPUT, shown_and_kept
 
 
@@ -316,6 +319,20 @@ def test_a_log_file_is_where_a_volume_may_be(path: str, container: dict[str, Any
         assert container_of(result)["command"][2:] == [f"--log={becomes}", f"--other={path}.old"]
 
 
+def test_a_log_that_may_be_beside_the_program_is_moved_if_the_command_names_it() -> None:
+    source = {"collector": {"kind": "File"}, "source": {"fileSystemPath": {"path": "/app/m.log", "kind": "File"}}}
+
+    def path(*command: str) -> str:
+        result = convert(katib({"command": [*command]}, metricsCollectorSpec=source))
+        found: str = made(result)["metrics"]["source"]["file"]["path"]
+        assert "the volume for it would hide the program" in said(result) or found == "/app/m.log"
+        return found
+
+    assert path("python", "train.py", "--log=/app/m.log") == "/var/log/tuning/m.log"
+    assert path("python", "train.py") == "/app/m.log"
+    assert path("python", "/opt/train.py", "--log=/app/m.log") == "/app/m.log"
+
+
 def test_patterns_find_what_a_training_that_diverges_prints() -> None:
     definitions = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
     result = convert(sagemaker(AlgorithmSpecification={"MetricDefinitions": definitions}))
@@ -343,3 +360,29 @@ def test_a_filter_that_is_none_of_re2s_is_mentioned() -> None:
     result = convert(katib(metricsCollectorSpec=source))
     assert "metrics" not in made(result)
     assert "neither lookaround nor backreferences" in said(result)
+
+
+def test_limits_are_those_of_the_definition() -> None:
+    spec = job_schema()["properties"]["spec"]["properties"]
+    file = spec["metrics"]["properties"]["source"]["properties"]["file"]["properties"]
+    definition = file["metricDefinitions"]["items"]["properties"]
+    parameter = spec["parameters"]["items"]["properties"]
+    values = parameter["categorical"]["properties"]["values"]
+    static = spec["staticParameters"]
+    limits = spec["limits"]["properties"]
+    assert (
+        file["metricDefinitions"]["maxItems"],
+        definition["name"]["maxLength"],
+        definition["regex"]["maxLength"],
+    ) == (logs.MAX_DEFINITIONS, logs.MAX_NAME, logs.MAX_REGEX)
+    assert file["path"]["maxLength"] == logfile.MAX_PATH
+    assert (spec["parameters"]["maxItems"], static["maxProperties"]) == (search.MAX_PARAMETERS, search.MAX_STATIC)
+    assert static["additionalProperties"]["maxLength"] == search.MAX_STATIC_TEXT
+    assert (values["maxItems"], values["items"]["maxLength"]) == (search.MAX_VALUES, search.MAX_VALUE)
+    assert limits["maxTrials"]["maximum"] == search.MAX_GRID
+    assert limits["maxParallelTrials"]["maximum"] == limits_of.MAX_PARALLEL_TRIALS
+    assert spec["nodes"]["maximum"] == limits_of.MAX_NODES
+    assert spec["retry"]["properties"]["maxAttempts"]["maximum"] == limits_of.MAX_ATTEMPTS
+    assert spec["seed"]["maximum"] == limits_of.MAX_SEED
+    assert spec["objective"]["properties"]["metric"]["maxLength"] == limits_of.MAX_METRIC
+    assert spec["hyperband"]["properties"]["maxResource"]["maximum"] == limits_of.MAX_RESOURCE

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_TRIALS, MAX_PARALLEL_TRIALS = 1000, 100
 MAX_SEED, MAX_RESOURCE, MAX_SECONDS = 2**31 - 1, 1_000_000, 10**9
-MAX_NODES, MAX_ATTEMPTS, MAX_METRIC = 64, 30, 128
+MAX_NODES, MAX_ATTEMPTS, MAX_METRIC, MAX_ANNOTATION = 64, 30, 128, 8192
 GOALS = {"max": "Maximize", "min": "Minimize"}
 PLACEHOLDER_TRIALS = 20
 PLACEHOLDER_RUNGS = {"minResource": 1, "maxResource": 27}
@@ -61,11 +61,13 @@ def kept_metadata(place: Field) -> dict[str, dict[str, str]]:
             if name == _LAST_APPLIED:
                 continue
             with value.or_left_out(LEFT_OUT):
-                found[name] = "" if value.value in (None, "") else value.text()
+                text = "" if value.value in (None, "") else value.text()
+                if len(text) > MAX_ANNOTATION:
+                    raise value.error(f"has more than {MAX_ANNOTATION} characters")
+                if kind == "labels" and not is_label(name, text):
+                    raise value.error(f"cannot be a label: {LABELS}")
+                found[name] = text
                 value.take()
-                if kind == "labels" and not is_label(name, found[name]):
-                    del found[name]
-                    value.note(f"cannot be a label: {LABELS}")
         if found:
             result[kind] = found
     return result

@@ -33,6 +33,8 @@ def moved(path: str, place: Field, container: dict[str, Any]) -> str:
         reason = f"is in {folder}, where the volume for it would hide what the image needs"
     elif hidden := next(_programs(folder, container), None):
         reason = f"is in {folder}, where the volume for it would hide {hidden}"
+    elif _starts_somewhere(container) and _named(path).search(" ".join(_words(container))):
+        reason = f"is in {folder}, where the volume for it would hide the program, should it be there"
     else:
         reason = ""
     if len(whole) > MAX_PATH or whole.endswith("/"):
@@ -70,6 +72,17 @@ def _programs(folder: str, container: dict[str, Any]) -> Iterator[str]:
                 yield path
 
 
+def _starts_somewhere(container: dict[str, Any]) -> bool:
+    """Whether the program is found by a relative path, in a folder that only the image knows."""
+    relative = any(_PROGRAM.search(word) and not word.startswith("/") for word in _words(container))
+    return relative and not _text(container.get("workingDir"))
+
+
+def _named(path: str) -> re.Pattern[str]:
+    """What finds a path in a text, as a whole."""
+    return re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)")
+
+
 def _words(container: dict[str, Any]) -> Iterator[str]:
     for kind in ("command", "args"):
         words = container.get(kind)
@@ -78,7 +91,7 @@ def _words(container: dict[str, Any]) -> Iterator[str]:
 
 def _replace(path: str, target: str, container: dict[str, Any]) -> bool:
     """Put another path wherever the container's words name this one; whether any does."""
-    pattern, found = re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)"), 0
+    pattern, found = _named(path), 0
 
     def other(text: Any) -> Any:
         nonlocal found

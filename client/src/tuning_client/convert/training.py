@@ -25,8 +25,8 @@ _SWITCHES = {
     "EnableNetworkIsolation": "has no counterpart: restrict the Pods by a NetworkPolicy",
     "EnableInterContainerTrafficEncryption": "has no counterpart: encryption is the cluster network's business",
     "EnableManagedSpotTraining": (
-        "has no counterpart: let spec.template.spec tolerate and select spot nodes; attempts that lose their node are "
-        "repeated"
+        "is for the template to say: let spec.template.spec tolerate and select spot nodes; attempts that lose their "
+        "node are repeated"
     ),
 }
 """Switches that are off here; their being off is no loss."""
@@ -101,6 +101,10 @@ def _gpus(definition: Field) -> int:
 
 
 def _mention_the_rest(definition: Field) -> None:
+    for name in ("MaxWaitTimeInSeconds", "MaxPendingTimeInSeconds"):
+        definition["StoppingCondition"][name].note(
+            "has no counterpart: a trial waits for a node as long as it takes; spec.limits.maxDuration bounds the job"
+        )
     for name, words in _NO_COUNTERPART.items():
         definition[name].note(words)
     for name, words in _SWITCHES.items():
