@@ -12,7 +12,7 @@ _DATA = (
     "or fetch it in an init container, as in pod={'initContainers': […]}"
 )
 _CODE = "no code is uploaded: put it into the image, and write the program as command=['python', 'train.py']"
-_UPLOAD = "nothing is uploaded: let the training write to a volume (volumes=) or a bucket of its own"
+_UPLOAD = "nothing is uploaded: let the training write to a volume (volumes=) or a bucket"
 _SESSION = "write session=tuning_client.Session(namespace=…, context=…)"
 _NETWORK = "Pods are in the cluster's network: restrict them by a NetworkPolicy"
 _NO_PROFILER = "there is no debugger and no profiler here: let the training run its own"

@@ -17,7 +17,7 @@ FOLDER = "/var/log/tuning"
 OUTPUT = f"{FOLDER}/training.log"
 """Where a training's output is put as well: the operator's sidecar reads files alone."""
 UNBUFFERED = {"name": "PYTHONUNBUFFERED", "value": "1"}
-"""Python keeps back what it writes to a pipe, unless it is told not to."""
+"""By default Python holds back what it writes to a pipe."""
 # A training's own signals and exit code: the shell is the container's first process, which passes SIGTERM on and waits.
 # Output goes by a named pipe, since a pipeline's exit code is that of tee. A process that outlives the training and
 # keeps the pipe open holds the container for ten seconds at most.

@@ -236,7 +236,7 @@ class HyperparameterTuner:
         return self._warm_started(WarmStartTypes.TRANSFER_LEARNING, additional_parents, estimator)
 
     def identical_dataset_and_algorithm_tuner(self, additional_parents: Iterable[str] | str | None = None) -> Self:
-        """A tuner of the same task that goes on from this one's latest job, and maybe others."""
+        """A tuner of the same task that starts from this one's latest job, and maybe others."""
         return self._warm_started(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, additional_parents, None)
 
     def _warm_started(

@@ -116,7 +116,7 @@ def test_the_last_line_is_kept_however_much_comes_before(tmp_path: Path) -> None
     assert (tmp_path / "training.log").read_text() == shown
 
 
-def test_the_training_is_told_of_an_early_stop_and_may_take_its_time(tmp_path: Path) -> None:
+def test_an_early_stop_reaches_the_training_which_may_take_its_time(tmp_path: Path) -> None:
     training = "trap 'echo stopping; sleep 0.2; echo stopped; exit 143' TERM; echo ready; while :; do sleep 0.1; done"
     process = run(tmp_path, "sh", "-c", training)
     wait_for(tmp_path / "training.log", "ready")

@@ -178,7 +178,7 @@ def test_metric_definitions_are_found_in_what_the_command_prints() -> None:
         spec([{"Name": "loss", "Regex": "(?<=loss=)(.*)"}])
 
 
-def test_an_image_whose_program_is_not_known_is_told_where_to_write(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_image_whose_program_is_not_known_is_named_with_the_file_to_write(caplog: pytest.LogCaptureFixture) -> None:
     assert "metrics" in spec([{"Name": "loss", "Regex": "loss=([0-9.]+)"}])
     assert "let it write what it prints to /var/log/tuning/training.log as well" in caplog.text
 
@@ -266,7 +266,7 @@ def test_methods_that_are_not_there_say_what_to_write() -> None:
         _ = tuner.colour
 
 
-def test_a_tuner_begets_tuners_that_learn_from_it() -> None:
+def test_a_tuner_makes_tuners_that_learn_from_it() -> None:
     session = FakeSession(job())
     tuner = HyperparameterTuner(training(), "loss", X, session=cast("Session", session))
     tuner.fit({}, "first", wait=False)

@@ -1,6 +1,6 @@
 """A document to convert, and what became of each of its values: used, mentioned in a note, or left over.
 
-What is left over when the conversion is done gets a note of its own, so that nothing is dropped silently. A value that
+What is left over when the conversion is done gets its own note, so that nothing is dropped silently. A value that
 cannot be read costs what is made of it, and no more: `Field.or_left_out` turns the error into a note.
 """
 

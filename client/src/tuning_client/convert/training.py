@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NO_COUNTERPART = {
     "RoleArn": "has no counterpart: what a Pod may do comes from its serviceAccountName in spec.template.spec",
     "InputDataConfig": "no data is fetched: mount a volume that has it, or fetch it by an init container",
-    "OutputDataConfig": "nothing is uploaded: let the training write to a volume or a bucket of its own",
+    "OutputDataConfig": "nothing is uploaded: let the training write to a volume or a bucket",
     "VpcConfig": "has no counterpart: Pods are in the cluster's network; restrict them by a NetworkPolicy",
     "CheckpointConfig": (
         "nothing is copied: mount a volume, a folder for each trial (subPathExpr: $(TUNING_TRIAL)-$(TUNING_SEED))"
