@@ -6,6 +6,7 @@ YAML has more than that: names that are numbers, dates, sets, bytes, and anchors
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -37,7 +38,7 @@ class _Copy:
                 f"is nested more than {MAX_DEPTH} deep, or has more than {MAX_VALUES} values: look for an anchor that "
                 "holds itself, or split the file"
             )
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             return {name_text(key): self.of(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.of(item, depth + 1) for item in value]
