@@ -13,19 +13,28 @@ if TYPE_CHECKING:
 
 MAX_METRIC_LENGTH = 128
 MAX_METRICS = 64
+MAX_EPOCH = 39_999
+"""The last epoch that a tuner takes."""
+_DECIMALS = 6
 
 
 class History:
-    """Epochs in ascending order without gaps, each with the values of its metrics."""
+    """Epochs in ascending order, each with the values of its metrics.
+
+    `add` holds a training to consecutive epochs; `place` takes the epochs that a log states.
+    """
 
     def __init__(self) -> None:
-        self._epochs: dict[int, dict[str, float]] = {}
+        self._epochs: dict[float, dict[str, float]] = {}
+        self._names: set[str] = set()
+        self._sorted = True
 
     def __len__(self) -> int:
         return len(self._epochs)
 
-    def __iter__(self) -> Iterator[tuple[int, dict[str, float]]]:
-        return iter(self._epochs.items())
+    def __iter__(self) -> Iterator[tuple[float, dict[str, float]]]:
+        items = list(self._epochs.items())
+        return iter(items if self._sorted else sorted(items, key=lambda item: item[0]))
 
     def add(
         self, epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]
@@ -53,15 +62,42 @@ class History:
                     f"{values[name]!r} now: a reported value is final; report an epoch once, when it is over"
                 )
         new = {name: value for name, value in values.items() if name not in known}
-        if len(self.names() | new.keys()) > MAX_METRICS:
+        if len(self._names | new.keys()) > MAX_METRICS:
             raise ValueError(f"more than {MAX_METRICS} metrics: report those that a tuner or a reader needs")
-        # Replaced, not changed: a signal handler may be reading.
-        self._epochs[epoch] = known | new
+        self._enter(epoch, known | new)
         return epoch, new
 
-    def names(self) -> set[str]:
-        """The metrics reported in any epoch."""
-        return {name for metrics in list(self._epochs.values()) for name in metrics}
+    def place(self, epoch: float, metrics: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+        """Enter what a log says of an epoch, wherever that is; return the epoch with what is new.
+
+        What is known stays: another value for it is left out. So are metrics beyond the first 64, and names that are
+        out of bounds; the objective has to come first.
+
+        Raises:
+            ValueError: the epoch is out of bounds, or there are too many.
+        """
+        epoch = placed_epoch(epoch)
+        known = self._epochs.get(epoch, {})
+        if not known and len(self._epochs) > MAX_EPOCH:
+            raise ValueError(f"epoch {epoch_text(epoch)} is one more than the {MAX_EPOCH + 1} epochs that are kept")
+        new = {}
+        for name, value in metrics.items():
+            fits = name in self._names or (len(self._names | new.keys()) < MAX_METRICS and _is_name(name))
+            if name not in known and fits:
+                new[name] = value
+        if new:
+            self._enter(epoch, known | new)
+        return epoch, new
+
+    def value(self, epoch: float, metric: str) -> float | None:
+        """What is known of a metric at an epoch."""
+        return self._epochs.get(epoch, {}).get(metric)
+
+    def _enter(self, epoch: float, metrics: dict[str, float]) -> None:
+        self._sorted = self._sorted and (not self._epochs or epoch in self._epochs or epoch > next(reversed(self._epochs)))
+        # Replaced, not changed: a signal handler may be reading.
+        self._epochs[epoch] = metrics
+        self._names |= metrics.keys()
 
     def _check_next(self, epoch: int) -> None:
         if not self._epochs:
@@ -86,6 +122,23 @@ def checked_epoch(epoch: SupportsIndex) -> int:
     return epoch.__index__()
 
 
+def placed_epoch(epoch: float) -> float:
+    """The epoch with six decimals, and as an integer where it is whole.
+
+    Raises:
+        ValueError: it is out of bounds.
+    """
+    if not 0 <= epoch <= MAX_EPOCH:
+        raise ValueError(f"epoch {epoch:g} is out of bounds: 0 to {MAX_EPOCH} are kept")
+    rounded = round(epoch, _DECIMALS)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def epoch_text(epoch: float) -> str:
+    """The epoch in decimals, as short as can be: never 3.0, never 1e-06."""
+    return str(epoch) if isinstance(epoch, int) else f"{epoch:.{_DECIMALS}f}".rstrip("0").rstrip(".")
+
+
 def checked_name(name: str) -> str:
     """The metric's name, if it can be a label's value and an entry of a resource."""
     if not isinstance(name, str):
@@ -95,6 +148,10 @@ def checked_name(name: str) -> str:
     if not name.isprintable():
         raise ValueError(f"metric name {name!r} has characters that cannot be printed: leave them out")
     return name
+
+
+def _is_name(name: str) -> bool:
+    return 1 <= len(name) <= MAX_METRIC_LENGTH and name.isprintable()
 
 
 def checked_value(name: str, value: SupportsFloat | SupportsIndex) -> float:

@@ -1,9 +1,9 @@
 """The metrics page: an HTTP server in a process of its own, which answers while training is busy.
 
-It is started by `reporting.py` and run as a file: it imports nothing of its own package. It reads JSON lines,
-`{"epoch": 1, "metrics": {"validation:accuracy": 0.5}}` and last `{"finish": {"cap": 30, "expected": true}}`,
-says `{"port": 9464}` when it serves, and ends when its input does, or when the finished page was fetched or
-nobody is likely to fetch it any more.
+It is started by `reporting.py`, whose process may be busy for minutes. It reads JSON lines,
+`{"epoch": "1", "metrics": {"validation:accuracy": 0.5}}` and last `{"finish": {"cap": 30, "expected": true}}`,
+says `{"port": 9464}` when it serves, and ends when its input does, or when everybody who fetched the page has the
+finished one (`scrapers.py`), or is unlikely to fetch it any more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
@@ -24,8 +23,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from tuning_trainer.scrapers import Scrapers
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 # How long a client may take to close its end after the page was sent; only then is it known to have it.
 CLOSE_SECONDS = 5.0
@@ -36,29 +37,16 @@ class Page(Collector):
 
     def __init__(self) -> None:
         self.finished = False
-        self.final_fetched = threading.Event()
-        self.fetches: list[float] = []
+        self.scrapers = Scrapers()
         self._lock = threading.Lock()
         self._samples: list[tuple[str, str, float]] = []
-        self._epochs: set[int] = set()
+        self._epochs: set[str] = set()
 
-    def add(self, epoch: int, metrics: Mapping[str, float]) -> None:
+    def add(self, epoch: str, metrics: Mapping[str, float]) -> None:
         """Expose the metrics of an epoch, for good."""
         with self._lock:
             self._epochs.add(epoch)
-            self._samples += [(name, str(epoch), value) for name, value in metrics.items()]
-
-    def fetched(self, began: float, *, final: bool) -> None:
-        """Note that a client has the page.
-
-        Args:
-            began: when it asked, seconds on the monotonic clock.
-            final: whether training had finished before the page was rendered.
-        """
-        with self._lock:
-            self.fetches.append(began)
-        if final:
-            self.final_fetched.set()
+            self._samples += [(name, epoch, value) for name, value in metrics.items()]
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Render the three metric families of the contract."""
@@ -76,23 +64,6 @@ class Page(Collector):
         yield GaugeMetricFamily(
             "tuning_finished", "1 when training is over and this page is final.", value=int(self.finished)
         )
-
-
-def patience(fetches: Sequence[float], cap: float, *, expected: bool) -> float:
-    """How long to wait for the finished page to be fetched, in seconds.
-
-    Whoever fetched at an interval will be back after one; two and a second allow for a restart. Whoever came
-    once may be back any time. Where nobody came, the run was shorter than the interval, or nobody is there.
-
-    Args:
-        fetches: when the page was fetched so far.
-        cap: the longest to wait.
-        expected: somebody is known to fetch the page.
-    """
-    gaps = [later - earlier for earlier, later in pairwise(sorted(fetches))]
-    if gaps:
-        return min(cap, 2 * max(gaps) + 1)
-    return cap if fetches or expected else 0.0
 
 
 class Server(ThreadingHTTPServer):
@@ -149,7 +120,8 @@ class Handler(BaseHTTPRequestHandler):
         # A kubelet's probe takes the page and keeps nothing of it.
         probe = self.headers.get("User-Agent", "").startswith("kube-probe/")
         if self.connection.recv(1) == b"" and not probe:
-            self.server.page.fetched(began, final=final)
+            who = f"{self.client_address[0]} {self.headers.get('User-Agent', '')}"
+            self.server.page.scrapers.fetched(who, began, final=final)
 
     def log_message(self, *_: object) -> None:
         """Scrapes are not worth a line of the training's log."""
@@ -163,7 +135,7 @@ def follow(lines: Iterator[str], page: Page) -> None:
             page.add(message["epoch"], message["metrics"])
             continue
         page.finished = True
-        page.final_fetched.wait(patience(page.fetches, **message["finish"]))
+        page.scrapers.wait(time.monotonic(), **message["finish"])
         return
 
 
@@ -183,7 +155,3 @@ def main(port: int) -> None:
         sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
         sys.stdout.flush()
     follow(sys.stdin, page)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

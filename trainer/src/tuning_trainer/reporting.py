@@ -20,11 +20,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, SupportsFloat, SupportsIndex
 
-from tuning_trainer.history import History
-from tuning_trainer.termination import termination_message, write_message
+from tuning_trainer.history import History, epoch_text, same
+from tuning_trainer.lastwords import watch_exit, words_of
+from tuning_trainer.ranks import check_rank
+from tuning_trainer.termination import MAX_BYTES, termination_message, write_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import FrameType, TracebackType
 
 DEFAULT_PORT = 9464
@@ -35,15 +37,17 @@ FAILED_SECONDS = 2.0
 # How often, at most, the termination message is written while training goes on.
 MESSAGE_SECONDS = 1.0
 EXIT_TERMINATED = 128 + signal.SIGTERM
+# Our own folder comes last, where a script has found the package by a path of its own.
+PAGE = "import sys; sys.path.append(sys.argv[1]); from tuning_trainer.page import main; main(int(sys.argv[2]))"
 
 
 class Reporter:
     """Publishes the metrics of one training run.
 
-    Use it as a context manager, or use `report()`, which keeps one for the process. Training that ends waits
-    until the finished page has been fetched; training that fails waits two seconds; SIGTERM ends the process
-    with code 143 and waits for nothing (unless the program handles the signal itself). A run that is killed
-    outright still leaves a termination message, at most a second old.
+    Use it as a context manager, or use `report()`, which keeps one for the process. Training whose termination message
+    has no room for all epochs waits at its end until everybody who fetched the page has the finished one; training that
+    fails waits two seconds; SIGTERM ends the process with code 143 and waits for nothing (unless the program handles
+    the signal itself). A run that is killed outright still leaves a termination message, at most a second old.
     """
 
     def __init__(self, port: int | None = None, finish_timeout: float | None = None) -> None:
@@ -55,28 +59,33 @@ class Reporter:
 
         Raises:
             ValueError: an environment variable has no number, or one out of bounds.
+            RuntimeError: this is not the process with rank 0.
             OSError: the port cannot be served on; found by the first report.
         """
+        check_rank(os.environ)
         if port is None:
             port = int(_number_from("TUNING_METRICS_PORT", DEFAULT_PORT, most=65535, whole=True))
         if finish_timeout is None:
             finish_timeout = _number_from("TUNING_FINISH_TIMEOUT", DEFAULT_FINISH_TIMEOUT, most=3600)
         self._finish_timeout = finish_timeout
+        self._message_bytes = int(_number_from("TUNING_TERMINATION_BYTES", MAX_BYTES, most=1 << 20, whole=True))
         self._expected = bool(os.environ.get("TUNING_TRIAL"))
         self._objective = os.environ.get("TUNING_OBJECTIVE_METRIC")
         log = os.environ.get("TUNING_TERMINATION_LOG")
         self._log: Path | None = Path(log) if log else DEFAULT_TERMINATION_LOG
         self._create_log = bool(log)
         self._history = History()
+        self._error = ""
+        self._notes: dict[str, int | str] = {}
         # Reentrant: the signal handler runs in the thread that may hold it.
         self._lock = threading.RLock()
         self._message_due = -math.inf
         self._port: int | None = None
         self._owner = os.getpid()
         self._closed = False
-        # -P: a file beside the page must not take the place of a library.
-        self._page = subprocess.Popen(  # noqa: S603 - this interpreter, our own file
-            [sys.executable, "-P", str(Path(__file__).with_name("page.py")), str(port)],
+        # -P: a file in the training's folder must not take the place of a library.
+        self._page = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
+            [sys.executable, "-P", "-c", PAGE, str(Path(__file__).parent.parent), str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -91,15 +100,17 @@ class Reporter:
                 assert self._page.stdout is not None  # noqa: S101 - it is a pipe
                 answer = json.loads(self._page.stdout.readline() or '{"error": "the metrics page did not start"}')
                 if "error" in answer:
-                    raise OSError(f"{answer['error']}; TUNING_METRICS_PORT chooses another")
+                    raise OSError(
+                        f"{answer['error']}. If another process of this training reports: in distributed training "
+                        f"rank 0 alone reports. If it is another program's: TUNING_METRICS_PORT chooses another port"
+                    )
                 self._port = answer["port"]
             return self._port
 
     @property
     def message_is_complete(self) -> bool:
-        """Whether the termination message has room for all that was reported."""
-        message = termination_message(self._history, self._objective) if len(self._history) else b"{}"
-        return self._log is not None and not json.loads(message).get("thinned", False)
+        """Whether the termination message could be written, and has room for all that was reported."""
+        return self._log is not None and not json.loads(self._message() or '{"thinned": true}')["thinned"]
 
     def report(self, epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]) -> None:
         """Publish the metrics of an epoch that is over. Threads may report at the same time.
@@ -120,24 +131,44 @@ class Reporter:
             if self._closed:
                 raise RuntimeError(f"epoch {epoch} was reported after the end of training")
             _ = self.port
-            number, new = self._history.add(epoch, metrics)
-            if new:
-                self._tell({"epoch": number, "metrics": new})
-            if time.monotonic() >= self._message_due:
+            self._publish(*self._history.add(epoch, metrics))
+
+    def place(self, epoch: float, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Publish what a log says of an epoch: `History.place`. Where the page cannot be served, in the message alone.
+
+        Returns:
+            What was known of these metrics with another value, which stays.
+        """
+        with self._lock:
+            number, new = self._history.place(epoch, metrics)
+            self._publish(number, new)
+            known = {name: self._history.value(number, name) for name in metrics}
+        return {name: was for name, was in known.items() if was is not None and not same(was, metrics[name])}
+
+    def note(self, log: Mapping[str, int | str]) -> None:
+        """Say in the termination message what became of the log that is read."""
+        with self._lock:
+            changed = self._notes != log
+            self._notes = dict(log)
+            if changed and time.monotonic() >= self._message_due:
                 self._write_message()
 
-    def close(self, *, wait: float | None = None) -> None:
+    def close(self, *, wait: float | None = None, error: str = "") -> None:
         """Declare the training over: write the termination message and see the finished page fetched.
 
         Args:
-            wait: the longest to wait for that, in seconds. Default: the finish timeout.
+            wait: the longest to wait for that, in seconds. Default: the finish timeout, or not at all where a tuner
+                reads all of it in the termination message.
+            error: the last words of a training that failed.
         """
         if os.getpid() != self._owner:
             return
         with self._lock:
             if not self._closed:
-                self._closed = True
+                self._closed, self._error = True, error
                 self._write_message()
+                if wait is None and self._expected and self._is_read() and self.message_is_complete:
+                    wait = 0
                 cap = self._finish_timeout if wait is None else min(wait, self._finish_timeout)
                 if len(self._history) and cap > 0:
                     self._tell({"finish": {"cap": cap, "expected": self._expected}})
@@ -161,7 +192,13 @@ class Reporter:
         elif error is None or (isinstance(error, SystemExit) and not error.code):
             self.close()
         else:
-            self.close(wait=FAILED_SECONDS)
+            self.close(wait=FAILED_SECONDS, error=words_of(error))
+
+    def _publish(self, epoch: float, new: Mapping[str, float]) -> None:
+        if new:
+            self._tell({"epoch": epoch_text(epoch), "metrics": new})
+        if time.monotonic() >= self._message_due:
+            self._write_message()
 
     def _tell(self, message: object) -> None:
         assert self._page.stdin is not None  # noqa: S101 - it is a pipe
@@ -175,13 +212,22 @@ class Reporter:
                 stacklevel=4,
             )
 
+    def _message(self) -> bytes:
+        return termination_message(
+            self._history, self._objective, self._message_bytes, error=self._error, log=self._notes
+        )
+
+    def _is_read(self) -> bool:
+        """Whether the termination message is where the kubelet reads it: a file of its own in the container."""
+        return self._log is not None and (self._log == DEFAULT_TERMINATION_LOG or os.path.ismount(self._log))
+
     def _write_message(self) -> None:
         """Write the history, if there is one and somebody to read it. Safe in a signal handler."""
-        if self._log is None or not len(self._history):
+        if self._log is None or not (len(self._history) or self._notes):
             return
         self._message_due = time.monotonic() + MESSAGE_SECONDS
         try:
-            write_message(self._log, termination_message(self._history, self._objective), create=self._create_log)
+            write_message(self._log, self._message(), create=self._create_log)
         except OSError as error:
             # Outside Kubernetes there is no such file, and nobody asked for one.
             if self._create_log:
@@ -228,14 +274,17 @@ def report(epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsI
     with _default_lock:
         if _default is None:
             _default = Reporter()
-            atexit.register(_close_at_exit, _default)
+            atexit.register(_close_at_exit, _default, watch_exit())
     _default.report(epoch, metrics)
 
 
-def _close_at_exit(reporter: Reporter) -> None:
+def _close_at_exit(reporter: Reporter, exit_words: Callable[[], str]) -> None:
     # The interpreter keeps here what it printed a traceback of.
-    failed = getattr(sys, "last_value", None) is not None
-    reporter.close(wait=FAILED_SECONDS if failed else None)
+    uncaught: BaseException | None = getattr(sys, "last_value", None)
+    if uncaught is None:
+        reporter.close(error=exit_words())
+    else:
+        reporter.close(wait=FAILED_SECONDS, error=words_of(uncaught))
 
 
 def _number_from(variable: str, default: float, *, most: float, whole: bool = False) -> float:

@@ -1,6 +1,8 @@
-"""The history in the container's termination message: at most 4096 bytes of JSON that outlive the process.
+"""The history in the container's termination message: a few kilobytes of JSON that outlive the process.
 
-The message is written while training goes on and again at the end: it survives a process that is killed.
+The message is written while training goes on and again at the end: it survives a process that is killed. What it says
+beside the history (the last words of a training that failed, what became of a log) takes room from the history, never
+from its last epoch.
 """
 
 from __future__ import annotations
@@ -8,40 +10,48 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    Epochs = Sequence[tuple[int, dict[str, float]]]
+    Epochs = Sequence[tuple[float, dict[str, float]]]
 
-# What the kubelet reads of a termination message.
 MAX_BYTES = 4096
+"""What the kubelet reads of one container's message; a Pod of more than three containers has less for each."""
+MAX_WORDS = 1000
+"""Bytes of a training's last words."""
 
 
 def termination_message(
-    history: Iterable[tuple[int, dict[str, float]]], objective: str | None, limit: int = MAX_BYTES
+    history: Iterable[tuple[float, dict[str, float]]],
+    objective: str | None,
+    limit: int = MAX_BYTES,
+    *,
+    error: str = "",
+    log: Mapping[str, int | str] | None = None,
 ) -> bytes:
     """Render a history so that it fits into `limit` bytes.
 
     A history that is too long is thinned to epochs at equal distances, the last one always among them. Where
-    not even that one fits with all of its metrics, only the objective stays.
+    not even that one fits with all of its metrics, only the objective stays; where the objective does not fit either,
+    the number of epochs.
 
     Args:
         history: (epoch, metrics) pairs, ascending.
         objective: the metric to keep when not all fit; where the run has no such metric, the first one.
         limit: size in bytes.
+        error: the last words of a training that failed; their end is kept.
+        log: what became of the log that the history was read from.
     """
     epochs = list(history)
-    message = _thinned(epochs, limit)
-    if message is None:
-        names = list(dict.fromkeys(name for _, metrics in epochs for name in metrics))
-        kept = objective if objective in names else names[0]
-        message = _thinned([(e, {kept: m[kept]}) for e, m in epochs if kept in m], limit, completed=len(epochs))
-    if message is None:
-        raise ValueError(f"{limit} bytes are too few for one epoch of one metric")
-    return message
+    for more in _beside(error, log or {}, limit):
+        message = _thinned(epochs, limit, more) or _objective_only(epochs, objective, limit, more)
+        if message is not None:
+            return message
+    message = _render([], more={}, completed=len(epochs), thinned=bool(epochs))
+    return message if len(message) <= limit else b""
 
 
 def write_message(path: Path, message: bytes, *, create: bool) -> None:
@@ -63,37 +73,79 @@ def write_message(path: Path, message: bytes, *, create: bool) -> None:
         os.close(descriptor)
 
 
-def _thinned(epochs: Epochs, limit: int, completed: int | None = None) -> bytes | None:
+def _beside(error: str, log: Mapping[str, int | str], limit: int) -> Iterable[dict[str, Any]]:
+    """What goes beside the history, from all of it to nothing: in a small message the last epoch comes first."""
+    words = _last(error, min(MAX_WORDS, limit // 4))
+    told = {key: _first(value, limit // 4) if isinstance(value, str) else value for key, value in log.items()}
+    yield ({"error": words} if words else {}) | ({"log": told} if told else {})
+    if words or told:
+        brief = {key: value for key, value in told.items() if key != "sample"}
+        yield {"log": brief} if brief else {}
+        yield {}
+
+
+def _first(text: str, limit: int) -> str:
+    """As much of the beginning as JSON has room for."""
+    return text if _size(text) <= limit else text[: _fitting(lambda kept: _size(text[:kept]) <= limit, len(text))]
+
+
+def _last(text: str, limit: int) -> str:
+    """As much of the end as JSON has room for."""
+    text = text[-limit:]
+    return text if _size(text) <= limit else text[len(text) - _fitting(lambda n: _size(text[-n:]) <= limit, len(text)) :]
+
+
+def _size(text: str) -> int:
+    return len(_json(text)) - 2
+
+
+def _thinned(epochs: Epochs, limit: int, more: Mapping[str, Any], completed: int | None = None) -> bytes | None:
     """The message with as many epochs as fit, or nothing when not even the last one does."""
     total = len(epochs)
     count = total if completed is None else completed
 
     def spread(kept: int) -> bytes:
         chosen = [epochs[total - 1 - index * total // kept] for index in reversed(range(kept))]
-        return _render(chosen, completed=count, thinned=kept < count)
+        return _render(chosen, more=more, completed=count, thinned=kept < count)
 
     # An epoch takes more than two bytes, which bounds what is worth rendering.
-    fits, top = min(1, total), min(total, limit // 2)
-    if len(spread(fits)) > limit:
+    fits = _fitting(lambda kept: len(spread(kept)) <= limit, min(total, limit // 2))
+    whole = spread(fits)
+    return whole if len(whole) <= limit and (fits or not total) else None
+
+
+def _objective_only(epochs: Epochs, objective: str | None, limit: int, more: Mapping[str, Any]) -> bytes | None:
+    names = list(dict.fromkeys(name for _, metrics in epochs for name in metrics))
+    if not names:
         return None
-    while fits < top:
-        middle = (fits + top + 1) // 2
-        if len(spread(middle)) <= limit:
-            fits = middle
-        else:
-            top = middle - 1
-    return spread(fits)
+    kept = objective if objective in names else names[0]
+    return _thinned([(e, {kept: m[kept]}) for e, m in epochs if kept in m], limit, more, completed=len(epochs))
 
 
-def _render(epochs: Epochs, *, completed: int, thinned: bool) -> bytes:
+def _fitting(fits: Callable[[int], bool], most: int) -> int:
+    """The largest number up to `most` that fits, 0 where none does."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if fits(middle) else (least, middle - 1)
+    return least
+
+
+def _render(epochs: Epochs, *, more: Mapping[str, Any], completed: int, thinned: bool) -> bytes:
     names = dict.fromkeys(name for _, metrics in epochs for name in metrics)
     document = {
         "epochs": [epoch for epoch, _ in epochs],
         "metrics": {name: [_number(metrics.get(name)) for _, metrics in epochs] for name in names},
         "completed": completed,
         "thinned": thinned,
+        **more,
     }
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return _json(document)
+
+
+def _json(document: object) -> bytes:
+    # A traceback or a log may have halves of characters, which UTF-8 has no bytes for.
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 def _number(value: float | None) -> float | str | None:

@@ -1,0 +1,96 @@
+"""Who fetches the metrics page, and how long its end waits for them.
+
+There may be several: two Prometheus replicas, or an agent beside one. What one has fetched is of no use to the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+RECENT_SECONDS = 300.0
+"""Whoever has not come for so long is gone."""
+FINAL_FETCHES = 2
+"""Of the finished page, by each: two scrapers behind one address, at the same interval, then have it both."""
+MAX_SCRAPERS = 32
+"""More are strangers who try out names."""
+MAX_NAME = 200
+
+
+@dataclass
+class Scraper:
+    """One of those who fetch.
+
+    Attributes:
+        last: when it asked last, seconds on the monotonic clock.
+        gap: the longest time between two of its fetches; none before the second.
+        final: how often it has fetched the finished page.
+    """
+
+    last: float
+    gap: float | None = None
+    final: int = 0
+
+
+class Scrapers:
+    """Everybody who fetches the page, by address and user agent."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._seen: dict[str, Scraper] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def fetched(self, who: str, began: float, *, final: bool) -> None:
+        """Note that somebody has the page.
+
+        Args:
+            who: its address and user agent.
+            began: when it asked, seconds on the monotonic clock.
+            final: whether training had finished before the page was rendered.
+        """
+        with self._changed:
+            scraper = self._seen.pop(who[:MAX_NAME], None)
+            if scraper is None:
+                scraper = Scraper(began)
+            elif began > scraper.last:
+                scraper.gap = max(scraper.gap or 0.0, began - scraper.last)
+                scraper.last = began
+            scraper.final += final
+            self._seen[who[:MAX_NAME]] = scraper
+            while len(self._seen) > MAX_SCRAPERS:
+                del self._seen[next(iter(self._seen))]
+            self._changed.notify_all()
+
+    def wait(self, now: float, *, cap: float, expected: bool) -> None:
+        """Wait until everybody who came lately has the finished page.
+
+        Args:
+            now: when training ended, seconds on the monotonic clock.
+            cap: the longest to wait, in seconds.
+            expected: somebody is known to fetch the page.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.all_have_it(now), self.patience(now, cap, expected=expected))
+
+    def all_have_it(self, now: float) -> bool:
+        """Whether there is somebody, and each has fetched the finished page."""
+        recent = self._recent(now)
+        return bool(recent) and all(scraper.final >= FINAL_FETCHES for scraper in recent)
+
+    def patience(self, now: float, cap: float, *, expected: bool) -> float:
+        """How long to wait for the finished page to be fetched, in seconds.
+
+        Whoever fetched at an interval will be back after one, and has it for sure after two; a second more allows for a
+        delay. Whoever came once may be back any time. Where nobody came, the run was shorter than the interval, or
+        nobody is there.
+        """
+        recent = self._recent(now)
+        gaps = [scraper.gap for scraper in recent if scraper.gap is not None]
+        if gaps:
+            return min(cap, 2 * max(gaps) + 1)
+        return cap if recent or expected else 0.0
+
+    def _recent(self, now: float) -> list[Scraper]:
+        return [scraper for scraper in self._seen.values() if scraper.last > now - RECENT_SECONDS]
