@@ -34,7 +34,9 @@ def scrape(port: int, timeout: float = 5.0) -> Scrape:
         text = response.read().decode()
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
     plain = {s.name: s.value for s in samples if not s.labels}
-    values = {(s.labels["metric"], float(s.labels["epoch"])): s.value for s in samples if s.name == "tuning_epoch_value"}
+    values = {
+        (s.labels["metric"], float(s.labels["epoch"])): s.value for s in samples if s.name == "tuning_epoch_value"
+    }
     return Scrape(values, plain["tuning_epochs_completed"], plain["tuning_finished"])
 
 

@@ -80,7 +80,7 @@ class History:
         known = self._epochs.get(epoch, {})
         if not known and len(self._epochs) > MAX_EPOCH:
             raise ValueError(f"epoch {epoch_text(epoch)} is one more than the {MAX_EPOCH + 1} epochs that are kept")
-        new = {}
+        new: dict[str, float] = {}
         for name, value in metrics.items():
             fits = name in self._names or (len(self._names | new.keys()) < MAX_METRICS and _is_name(name))
             if name not in known and fits:
@@ -94,7 +94,9 @@ class History:
         return self._epochs.get(epoch, {}).get(metric)
 
     def _enter(self, epoch: float, metrics: dict[str, float]) -> None:
-        self._sorted = self._sorted and (not self._epochs or epoch in self._epochs or epoch > next(reversed(self._epochs)))
+        self._sorted = self._sorted and (
+            not self._epochs or epoch in self._epochs or epoch > next(reversed(self._epochs))
+        )
         # Replaced, not changed: a signal handler may be reading.
         self._epochs[epoch] = metrics
         self._names |= metrics.keys()

@@ -30,7 +30,7 @@ def words_of(error: BaseException) -> str:
 def watch_exit() -> Callable[[], str]:
     """Have `sys.exit` note what it is given, which the interpreter forgets before atexit; return how to read that."""
     seen = [""]
-    leave: Callable[[object], NoReturn] = sys.exit
+    leave: Callable[..., NoReturn] = sys.exit
 
     def watched(status: object = None, /) -> NoReturn:
         try:
@@ -43,7 +43,7 @@ def watch_exit() -> Callable[[], str]:
                 seen[0] = words_of(error) + (where if isinstance(status, int) and status else "")
             raise
 
-    sys.exit = watched  # type: ignore[assignment]
+    sys.exit = watched
     return lambda: seen[0]
 
 

@@ -92,7 +92,9 @@ def _first(text: str, limit: int) -> str:
 def _last(text: str, limit: int) -> str:
     """As much of the end as JSON has room for."""
     text = text[-limit:]
-    return text if _size(text) <= limit else text[len(text) - _fitting(lambda n: _size(text[-n:]) <= limit, len(text)) :]
+    return (
+        text if _size(text) <= limit else text[len(text) - _fitting(lambda n: _size(text[-n:]) <= limit, len(text)) :]
+    )
 
 
 def _size(text: str) -> int:

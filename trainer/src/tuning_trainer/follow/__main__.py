@@ -1,0 +1,103 @@
+"""The sidecar: follows a file until SIGTERM, which comes when the training has ended, and leaves what it found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuning_trainer.follow import __doc__ as description
+from tuning_trainer.follow.findings import from_json
+from tuning_trainer.follow.follower import Follower
+from tuning_trainer.follow.lines import Lines
+from tuning_trainer.follow.notes import Notes
+from tuning_trainer.follow.patterns import definitions_of, from_patterns, stated
+from tuning_trainer.reporting import Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuning_trainer.follow.patterns import Definition
+
+POLL_SECONDS = 0.25
+
+
+class Sidecar:
+    """A file that is followed, and the reporter that what it says goes to."""
+
+    def __init__(self, path: Path, definitions: Sequence[Definition] | None, reporter: Reporter) -> None:
+        objective = os.environ["TUNING_OBJECTIVE_METRIC"]
+        self._reporter = reporter
+        self._lines = Lines(path)
+        self._states_epochs = definitions is not None
+        if definitions is None:
+            looked_for = "each line is to be a JSON object with that number"
+            parse = partial(from_json, objective)
+        else:
+            regex = next((item.regex for item in definitions if item.name == objective), "no regular expression")
+            looked_for = f"which is looked for by {regex}"
+            parse = partial(from_patterns, definitions)
+        self._notes = Notes(objective, looked_for)
+        self._follower = Follower(reporter.place, parse, self._notes)
+        self._page_trouble = ""
+        try:
+            _ = reporter.port
+        except OSError as error:
+            self._page_trouble = f"{error}. What was read is in the termination message alone"
+
+    def poll(self, *, last: bool = False) -> None:
+        """Read and report what is new.
+
+        Args:
+            last: the training is over.
+        """
+        for piece in self._lines.new(last=last):
+            self._follower.take(piece)
+        if last:
+            self._follower.end()
+        else:
+            if self._states_epochs:
+                for epoch in stated(self._lines.screen.open_text, whole=False):
+                    self._follower.begins(epoch)
+                    break
+            self._follower.settle(self._lines.screen)
+        self._reporter.note(self._notes.summary(self._lines.trouble or self._page_trouble))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Follow a file until SIGTERM; then read the rest and say goodbye."""
+    parser = argparse.ArgumentParser(prog="python -m tuning_trainer.follow", description=description)
+    parser.add_argument("path", type=Path, help="the file that the training writes")
+    parser.add_argument(
+        "--definitions",
+        type=_definitions,
+        help="metrics and their regular expressions, as JSON, of which the first group is the value: "
+        '{"validation:accuracy": "val_acc=([-+.0-9e]+|nan)"}; without it each line is a JSON object',
+    )
+    given = parser.parse_args(arguments)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    reporter = Reporter()
+    sidecar = Sidecar(given.path, given.definitions, reporter)
+    while not over.wait(POLL_SECONDS):
+        sidecar.poll()
+    sidecar.poll(last=True)
+    # A Pod that is being deleted holds its node until this ends: no need to wait where nothing can be lost.
+    reporter.close(wait=0 if reporter.message_is_complete else None)
+
+
+def _definitions(text: str) -> tuple[Definition, ...]:
+    try:
+        return definitions_of(dict(json.loads(text)))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Which value belongs to which epoch, and when it is final.
+
+A log that states its epochs is believed, whatever they are; else each line with a value of the objective ends one.
+Of several values the last one counts, which is known when the next epoch begins or nothing more is written to the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tuning_trainer.history import MAX_EPOCH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tuning_trainer.follow.findings import Found
+
+SINGLE_EPOCHS = 2
+"""After so many epochs with one line each the next line is believed to be its epoch's only one."""
+
+
+@dataclass
+class _Open:
+    """An epoch whose last value may still come.
+
+    Attributes:
+        epoch: as stated; none where epochs are counted.
+        values: the last ones so far.
+        row: of the newest value of the objective.
+        lines: how many have a value of the objective.
+        is_published: nothing is expected to follow.
+    """
+
+    epoch: float | None
+    values: dict[str, float] = field(default_factory=dict)
+    row: int = -1
+    lines: int = 0
+    is_published: bool = False
+
+
+class Epochs:
+    """Takes what is found in a log, and publishes epochs that are over.
+
+    Attributes:
+        left_out: how many counted epochs there were after the last one that is kept.
+    """
+
+    def __init__(self, publish: Callable[[float, Mapping[str, float]], None], objective: str) -> None:
+        """Begin a log.
+
+        Args:
+            publish: takes an epoch and its metrics; may be called again with more of them.
+            objective: the metric that ends an epoch where none is stated.
+        """
+        self.left_out = 0
+        self._publish = publish
+        self._objective = objective
+        self._counted = 0
+        self._singles = 0
+        self._last_row = -1
+        self._heading: float | None = None
+        self._has_headings = True
+        self._open: _Open | None = None
+        self._next: dict[str, float] = {}
+        self._too_late: dict[str, float] = {}
+
+    def take(self, found: Found, row: int) -> None:
+        """Take what was written to a row. An epoch that is stated alone is a heading: it is that of what follows."""
+        has_objective = self._objective in found.values
+        epoch = found.epoch
+        if epoch is None and found.values:
+            epoch = self._heading
+        elif epoch is not None and has_objective:
+            self._heading = None
+        elif epoch is not None and self._has_headings:
+            self._heading = epoch
+        if epoch is None:
+            # What is stated after a value and not with it may be the epoch before or the next.
+            self._has_headings = self._has_headings and not has_objective
+            self._count(found.values, row)
+        elif found.values or self._has_headings:
+            self._state(epoch, found.values, row)
+
+    def begins(self, epoch: float) -> None:
+        """Take the beginning of what is being written: it states an epoch."""
+        if self._open is not None and self._open.epoch not in (None, epoch):
+            self._close()
+
+    def settle(self, row: int, *, moves: bool) -> None:
+        """Publish the newest epoch if its line is over and it is likely to have no other.
+
+        Args:
+            row: where the next text is written.
+            moves: the log moves the cursor, so that no line is known to be over.
+        """
+        newest = self._open
+        if newest is None or newest.is_published or not newest.lines or moves or row <= newest.row:
+            return
+        if newest.epoch is None or (newest.lines == 1 and self._singles >= SINGLE_EPOCHS):
+            self._finish(newest)
+            newest.is_published = True
+
+    def begin_again(self) -> None:
+        """The same log is written from its beginning once more: count anew."""
+        self._close()
+        self._counted, self._heading, self._next = 0, None, {}
+
+    def end(self) -> None:
+        """Publish what is left: nothing follows."""
+        self._close()
+        if self._too_late:
+            self._publish(MAX_EPOCH, self._too_late)
+
+    def _state(self, epoch: float, values: Mapping[str, float], row: int) -> None:
+        if self._open is None or self._open.epoch != epoch:
+            self._close()
+            self._open = _Open(epoch)
+        newest = self._open
+        newest.values.update(values)
+        if self._objective in values:
+            newest.lines += row != newest.row
+            newest.row = row
+        if newest.is_published and values:
+            self._publish(epoch, values)
+
+    def _count(self, values: Mapping[str, float], row: int) -> None:
+        has_objective = self._objective in values
+        if not values or (has_objective and row <= self._last_row):
+            return  # a line that was final is written again
+        if self._open is not None and self._open.epoch is not None:
+            self._close()
+        if self._open is not None and self._open.lines and row != self._open.row:
+            if not has_objective:
+                self._next.update(values)
+                return
+            self._close()
+        if self._open is None:
+            self._open, self._next = _Open(None, self._next), {}
+        self._open.values.update(values)
+        if has_objective:
+            self._open.lines, self._open.row = 1, row
+
+    def _close(self) -> None:
+        over, self._open = self._open, None
+        if over is None:
+            return
+        if over.epoch is not None:
+            if over.lines:
+                self._singles = self._singles + 1 if over.lines == 1 else 0
+        elif not over.lines:
+            self._next = over.values
+            return
+        else:
+            self._last_row = over.row
+        if not over.is_published:
+            self._finish(over)
+
+    def _finish(self, over: _Open) -> None:
+        if over.epoch is not None:
+            if over.values:
+                self._publish(over.epoch, over.values)
+            if self._counted < over.epoch <= MAX_EPOCH:
+                self._counted = int(over.epoch)
+        elif self._counted < MAX_EPOCH - 1:
+            self._counted += 1
+            self._publish(self._counted, over.values)
+        else:
+            # The last place is for the last value, which is the objective.
+            self._too_late = over.values
+            self.left_out += 1

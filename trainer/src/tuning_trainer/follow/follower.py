@@ -1,0 +1,86 @@
+"""Reports what the pieces of a log say, and notes what it could not report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuning_trainer.follow.epochs import Epochs
+from tuning_trainer.history import epoch_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tuning_trainer.follow.findings import Found
+    from tuning_trainer.follow.notes import Notes
+    from tuning_trainer.follow.screen import Piece, Screen
+
+MAX_OTHERS = 9_000
+"""Values of other metrics than the objective: with as many epochs as there can be a page stays below 50,000 series."""
+
+
+class Follower:
+    """Takes pieces of a log in their order."""
+
+    def __init__(
+        self,
+        place: Callable[[float, Mapping[str, float]], Mapping[str, float]],
+        parse: Callable[[str], Found],
+        notes: Notes,
+    ) -> None:
+        """Begin a log.
+
+        Args:
+            place: takes an epoch and its metrics, and returns what was known of them with another value.
+            parse: finds metrics and an epoch in a piece.
+            notes: what could not be used.
+        """
+        self._place = place
+        self._parse = parse
+        self._notes = notes
+        self._epochs = Epochs(self._publish, notes.objective)
+        self._first: str | None = None
+        self._others = 0
+
+    def take(self, piece: Piece) -> None:
+        """Report what a piece completes. Whatever it says, the training runs on, and so does this."""
+        if self._first is None:
+            self._first = piece.text
+        elif piece.anew and piece.text == self._first:
+            self._epochs.begin_again()
+        self._notes.read(piece.text)
+        found = self._parse(piece.text)
+        for problem in found.problems:
+            self._notes.refuse(problem)
+        if not found.problems:
+            self._notes.found(frozenset(found.values))
+        self._epochs.take(found, piece.row)
+
+    def settle(self, screen: Screen) -> None:
+        """Report what is final, as far as the log goes at present."""
+        self._epochs.settle(screen.row, moves=screen.moves)
+
+    def begins(self, epoch: float) -> None:
+        """An epoch has begun, by what is being written."""
+        self._epochs.begins(epoch)
+
+    def end(self) -> None:
+        """Report the rest: the training is over."""
+        self._epochs.end()
+        self._notes.left_out = self._epochs.left_out
+
+    def _publish(self, epoch: float, values: Mapping[str, float]) -> None:
+        objective = self._notes.objective
+        ordered = {objective: values[objective]} if objective in values else {}
+        if self._others < MAX_OTHERS:
+            ordered |= values
+            self._others += len(values)
+        try:
+            known = self._place(epoch, ordered)
+        except ValueError as error:
+            self._notes.refuse(str(error))
+            return
+        if objective in known:
+            self._notes.refuse(
+                f"epoch {epoch_text(epoch)} had {objective} {known[objective]!r} before, and has {values[objective]!r} "
+                f"now: the first value of an epoch counts"
+            )

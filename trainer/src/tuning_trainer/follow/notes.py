@@ -1,0 +1,89 @@
+"""What became of a log: how much of it was used, and one sentence about what was not, for the trial's status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MAX_SAMPLE, MAX_PROBLEM = 200, 300
+_MAX_NAMES = 8
+
+
+@dataclass
+class Notes:
+    """Counts, and the first of everything that could not be used.
+
+    Attributes:
+        objective: the metric that has to be found.
+        looked_for: how it is looked for, in words.
+        pieces: lines read, and what lines were rewritten with.
+        used: those in which a metric was found.
+        refused: values and epochs that could not be used.
+        has_objective: whether the objective was found at all.
+        left_out: epochs beyond the last one that is kept.
+    """
+
+    objective: str
+    looked_for: str
+    pieces: int = 0
+    used: int = 0
+    refused: int = 0
+    has_objective: bool = False
+    left_out: int = 0
+    _names: dict[str, None] = field(default_factory=dict)
+    _unmatched: str = ""
+    _reason: str = ""
+    _refused: str = ""
+    _piece: str = ""
+
+    def read(self, piece: str) -> None:
+        """Count a piece of the log."""
+        self.pieces += 1
+        self._piece = piece[:MAX_SAMPLE]
+
+    def found(self, names: frozenset[str]) -> None:
+        """Count what was found in it."""
+        if names:
+            self.used += 1
+            if len(self._names) < _MAX_NAMES:
+                self._names.update(dict.fromkeys(sorted(names)))
+            self.has_objective = self.has_objective or self.objective in names
+        if not self._unmatched and self.objective not in names:
+            self._unmatched = self._piece
+
+    def refuse(self, reason: str) -> None:
+        """Count what could not be used of it, or of one before."""
+        self.refused += 1
+        if not self._reason:
+            self._reason, self._refused = reason, self._piece
+
+    def summary(self, trouble: str) -> dict[str, int | str]:
+        """The entry `log` of the termination message.
+
+        Args:
+            trouble: why the file cannot be read, or the page not served; empty if that is not so.
+        """
+        problem, sample = self._problem(trouble)
+        told: dict[str, int | str] = {"lines": self.pieces, "used": self.used, "refused": self.refused}
+        if problem:
+            told["problem"] = _printable(problem, MAX_PROBLEM)
+        if sample:
+            told["sample"] = _printable(sample, MAX_SAMPLE)
+        return told
+
+    def _problem(self, trouble: str) -> tuple[str, str]:
+        if trouble:
+            return trouble, ""
+        if not self.pieces:
+            return "the file is empty", ""
+        if not self.has_objective and not self.refused:
+            others = f"; found were {', '.join(list(self._names)[:_MAX_NAMES])}" if self._names else ""
+            return f"none of {self.pieces} lines has {self.objective}, {self.looked_for}{others}", self._unmatched
+        if self.refused:
+            return f"{self.refused} of {self.pieces} lines could not be used: {self._reason}", self._refused
+        if self.left_out:
+            return f"{self.left_out} epochs were left out: more than are kept; the last one counts as epoch 39999", ""
+        return "", ""
+
+
+def _printable(text: str, limit: int) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text[:limit]).strip()

@@ -1,0 +1,158 @@
+"""Metrics that regular expressions find, by an engine whose time is linear in the text; epochs that a text states."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import re2
+
+from tuning_trainer.follow.findings import Found, from_text, number_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+MAX_PATTERNS, MAX_PATTERN = 40, 1000
+"""Patterns, and characters of each."""
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_WRAPPED = re2.compile(
+    r"(?:\b(?:(?:np|numpy)[.])?b?(?:float|int)[0-9]+|\btensor|\barray)\(\s*([^()\s,]*)[^()]*\)", _OPTIONS
+)
+"""A number as NumPy and PyTorch print it: np.float64(0.5), tensor(0.5, device='cuda:0')."""
+_EPOCH = re2.compile(
+    r"""(?i)(epoch)["']?\s*(?:\([a-z]+\))?\s*[:=#]?\s*[\[(]?\s*([0-9]{1,12}(?:[.][0-9]+)?)(?:[^\w.%]|[.][^0-9]|[.]?$)""",
+    _OPTIONS,
+)
+_NO_STATEMENT = re.compile(
+    r"(?:[\w-]|\b(?:best|each|every|from|last|next|per|previous|since|until)\W*)$", re.IGNORECASE
+)
+"""What stands before an epoch that is not the present one, or before a part of another word: `best epoch 3`."""
+_SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """How a metric is found.
+
+    Attributes:
+        name: of the metric.
+        regex: as given.
+        pattern: compiled; its first group is the value.
+        prefix: what stands before the value; none where that cannot be told from the pattern.
+        is_loose: the prefix ends anywhere, so that what follows it says nothing.
+    """
+
+    name: str
+    regex: str
+    pattern: Any
+    prefix: Any
+    is_loose: bool
+
+    @classmethod
+    def of(cls, name: str, regex: str) -> Definition:
+        """Compile a pattern.
+
+        Raises:
+            ValueError: it is too long, has no group, or is none that RE2 knows.
+        """
+        if len(regex) > MAX_PATTERN:
+            raise ValueError(f"{name}: the regular expression has more than {MAX_PATTERN} characters")
+        try:
+            pattern = re2.compile(regex, _OPTIONS)
+        except re2.error as error:
+            words = error.args[0].decode(errors="replace") if error.args else "not known"
+            raise ValueError(f"{name}: {regex}: {words} (RE2 has no look-around and no back-references)") from error
+        if not pattern.groups:
+            raise ValueError(f"{name}: {regex}: put parentheses around the value")
+        before = _before_group(regex)
+        return cls(name, regex, pattern, _prefix(before), re.search(r"\.[*+]", before) is not None)
+
+    def find(self, text: str) -> tuple[float | None, str]:
+        """The last value in a text, or what stands in its place and is no number; empty where there is neither."""
+        start, group = -1, ""
+        for match in self.pattern.finditer(text):
+            start, group = (match.start(1), match[1]) if match[1] is not None else (match.end(), "")
+        # The pattern cannot say every number: what it leaves out, such as an exponent or NaN, is part of the value.
+        value = number_at(text, start, len(group)) if start >= 0 else None
+        if start >= 0 and value is None:
+            value = from_text(group)
+        end = max((match.end() for match in self.prefix.finditer(text)), default=-1) if self.prefix else -1
+        if end > start:
+            later = number_at(text, end)
+            if later is not None:
+                return later, ""
+            if not self.is_loose:
+                return value, f"{self.name} is {text[end : end + 20].strip()!r}, no number"
+        return value, "" if value is not None or start < 0 else f"{self.name} is {group[:40]!r}, no number"
+
+
+def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
+    """Compile the patterns of metrics.
+
+    Raises:
+        ValueError: there are too many, or one cannot be used.
+    """
+    if len(given) > MAX_PATTERNS:
+        raise ValueError(f"more than {MAX_PATTERNS} regular expressions")
+    return tuple(Definition.of(name, regex) for name, regex in given.items())
+
+
+def from_patterns(definitions: Sequence[Definition], text: str) -> Found:
+    """The metrics whose patterns occur in a piece of a log, each with its last value, and the epoch that it states."""
+    text = _WRAPPED.sub(r"\1", text)
+    values, problems = {}, []
+    for definition in definitions:
+        value, problem = definition.find(text)
+        if value is not None:
+            values[definition.name] = value
+        if problem:
+            problems.append(problem)
+    return Found(next(stated(text), None), values, tuple(problems))
+
+
+def stated(text: str, *, whole: bool = True) -> Iterator[float]:
+    """The epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`.
+
+    Args:
+        text: a piece of a log.
+        whole: false where more of it may follow, which the last number may be a part of.
+    """
+    if "Namespace(" in text:
+        return  # the arguments of the program
+    for match in _EPOCH.finditer(text):
+        before = text[max(0, match.start(1) - 20) : match.start(1)]
+        if not _NO_STATEMENT.search(before) and (whole or text[match.end(2) :][:1] not in ("", ".")):
+            yield float(match[2])
+
+
+def _before_group(regex: str) -> str:
+    """The part of a pattern before its first group, empty where it has alternatives."""
+    opened: list[int] = []
+    for match in _SYNTAX.finditer(regex):
+        kind, start = match[0], match.start()
+        if kind == "|":
+            return ""
+        if kind == "(" and (regex[start + 1 : start + 2] != "?" or regex.startswith(("(?P<", "(?<"), start)):
+            before = regex[:start]
+            for opener in reversed(opened):
+                before = before[:opener] + before[before.index(":", opener) + 1 :]
+            return before
+        if kind.endswith(":"):
+            opened.append(start)
+        elif kind == ")" and opened:
+            opened.pop()
+    return ""
+
+
+def _prefix(before: str) -> Any:
+    """The compiled prefix, where it has a word by which it is known."""
+    literal = re.sub(r"\\[a-zA-Z]|\(\?[a-zA-Z-]*[:)]", "", before)
+    if not re.search(r"[^\W_]", literal):
+        return None
+    try:
+        prefix = re2.compile(before, _OPTIONS)
+    except re2.error:
+        return None
+    return prefix if prefix.search("") is None else None
