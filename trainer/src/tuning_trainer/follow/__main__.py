@@ -36,11 +36,11 @@ class Sidecar:
         self._lines = Lines(path)
         self._states_epochs = definitions is not None
         if definitions is None:
-            looked_for = "each line is to be a JSON object with that number"
+            looked_for = "no line is a JSON object with this number"
             parse = partial(from_json, objective)
         else:
-            regex = next((item.regex for item in definitions if item.name == objective), "no regular expression")
-            looked_for = f"which is looked for by {regex}"
+            regex = next((item.regex for item in definitions if item.name == objective), "no regular expression, which")
+            looked_for = f"{regex} matches nothing"
             parse = partial(from_patterns, definitions)
         self._notes = Notes(objective, looked_for)
         self._follower = Follower(reporter.place, parse, self._notes)

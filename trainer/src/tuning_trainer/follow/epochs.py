@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SINGLE_EPOCHS = 2
 """After so many epochs with one line each the next line is believed to be its epoch's only one."""
+STATED = 2
+"""After so many values with their epochs one without is no epoch's."""
 
 
 @dataclass
@@ -61,26 +63,35 @@ class Epochs:
         self._last_row = -1
         self._heading: float | None = None
         self._has_headings = True
+        self._stated = 0
         self._open: _Open | None = None
         self._next: dict[str, float] = {}
         self._too_late: dict[str, float] = {}
 
-    def take(self, found: Found, row: int) -> None:
-        """Take what was written to a row. An epoch that is stated alone is a heading: it is that of what follows."""
+    def take(self, found: Found, row: int) -> str:
+        """Take what was written to a row. An epoch that is stated alone is a heading: it is that of what follows.
+
+        Returns:
+            Why the value of the objective is not used; empty if it is.
+        """
         has_objective = self._objective in found.values
         epoch = found.epoch
         if epoch is None and found.values:
             epoch = self._heading
         elif epoch is not None and has_objective:
             self._heading = None
+            self._stated += 1
         elif epoch is not None and self._has_headings:
             self._heading = epoch
+        if epoch is None and has_objective and self._stated >= STATED:
+            return "it states no epoch, as others do: a best or final value is no epoch's"
         if epoch is None:
             # What is stated after a value and not with it may be the epoch before or the next.
             self._has_headings = self._has_headings and not has_objective
             self._count(found.values, row)
         elif found.values or self._has_headings:
             self._state(epoch, found.values, row)
+        return ""
 
     def begins(self, epoch: float) -> None:
         """Take the beginning of what is being written: it states an epoch."""

@@ -17,7 +17,7 @@ MAX_DEPTH = 4
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _NUMBER = re2.compile(
-    r"""(?i)^["'(\[\s]*([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|(?:nan|inf|infinity|none|null)\b|1[.]#[a-z]+))""",
+    r"""(?i)^["'(\[\s]*([-+]?(?:1[.]#[a-z]+|[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|(?:nan|inf|infinity|none|null)\b))""",
     _OPTIONS,
 )
 _TOKEN = 64

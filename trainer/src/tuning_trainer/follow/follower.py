@@ -53,7 +53,8 @@ class Follower:
             self._notes.refuse(problem)
         if not found.problems:
             self._notes.found(frozenset(found.values))
-        self._epochs.take(found, piece.row)
+        if problem := self._epochs.take(found, piece.row):
+            self._notes.refuse(problem)
 
     def settle(self, screen: Screen) -> None:
         """Report what is final, as far as the log goes at present."""
@@ -77,10 +78,11 @@ class Follower:
         try:
             known = self._place(epoch, ordered)
         except ValueError as error:
-            self._notes.refuse(str(error))
+            self._notes.refuse(str(error), earlier=True)
             return
         if objective in known:
             self._notes.refuse(
                 f"epoch {epoch_text(epoch)} had {objective} {known[objective]!r} before, and has {values[objective]!r} "
-                f"now: the first value of an epoch counts"
+                f"now: the first value of an epoch counts",
+                earlier=True,
             )

@@ -50,11 +50,16 @@ class Notes:
         if not self._unmatched and self.objective not in names:
             self._unmatched = self._piece
 
-    def refuse(self, reason: str) -> None:
-        """Count what could not be used of it, or of one before."""
+    def refuse(self, reason: str, *, earlier: bool = False) -> None:
+        """Count what could not be used.
+
+        Args:
+            reason: why.
+            earlier: it was found in a piece before the present one.
+        """
         self.refused += 1
         if not self._reason:
-            self._reason, self._refused = reason, self._piece
+            self._reason, self._refused = reason, "" if earlier else self._piece
 
     def summary(self, trouble: str) -> dict[str, int | str]:
         """The entry `log` of the termination message.
@@ -77,12 +82,16 @@ class Notes:
             return "the file is empty", ""
         if not self.has_objective and not self.refused:
             others = f"; found were {', '.join(list(self._names)[:_MAX_NAMES])}" if self._names else ""
-            return f"none of {self.pieces} lines has {self.objective}, {self.looked_for}{others}", self._unmatched
+            return f"no {self.objective} in {_lines(self.pieces)}: {self.looked_for}{others}", self._unmatched
         if self.refused:
-            return f"{self.refused} of {self.pieces} lines could not be used: {self._reason}", self._refused
+            return f"{_lines(self.refused)} of {self.pieces} could not be used: {self._reason}", self._refused
         if self.left_out:
-            return f"{self.left_out} epochs were left out: more than are kept; the last one counts as epoch 39999", ""
+            return f"{self.left_out} values were left out, since 39999 epochs are kept; the last one is at the end", ""
         return "", ""
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'s' * (count != 1)}"
 
 
 def _printable(text: str, limit: int) -> str:

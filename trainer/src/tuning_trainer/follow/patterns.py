@@ -25,6 +25,8 @@ _EPOCH = re2.compile(
     r"""(?i)(epoch)["']?\s*(?:\([a-z]+\))?\s*[:=#]?\s*[\[(]?\s*([0-9]{1,12}(?:[.][0-9]+)?)(?:[^\w.%]|[.][^0-9]|[.]?$)""",
     _OPTIONS,
 )
+_BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]", _OPTIONS)
+"""A bar whose steps are epochs: `Epoch:  30%|███       | 3/10`."""
 _NO_STATEMENT = re.compile(
     r"(?:[\w-]|\b(?:best|each|every|from|last|next|per|previous|since|until)\W*)$", re.IGNORECASE
 )
@@ -113,7 +115,7 @@ def from_patterns(definitions: Sequence[Definition], text: str) -> Found:
 
 
 def stated(text: str, *, whole: bool = True) -> Iterator[float]:
-    """The epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`.
+    """The epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`, last a bar of epochs.
 
     Args:
         text: a piece of a log.
@@ -125,6 +127,8 @@ def stated(text: str, *, whole: bool = True) -> Iterator[float]:
         before = text[max(0, match.start(1) - 20) : match.start(1)]
         if not _NO_STATEMENT.search(before) and (whole or text[match.end(2) :][:1] not in ("", ".")):
             yield float(match[2])
+    if whole and (bar := _BAR.search(text)):
+        yield float(bar[1])
 
 
 def _before_group(regex: str) -> str:
