@@ -70,7 +70,9 @@ RECIPES = {
         parent="torch",
         arguments=("TORCH_INDEX_URL",),
     ),
-    "sidecar": Recipe("images/sidecar/Dockerfile", ("trainer/src/tuning_trainer",), parent="base"),
+    "sidecar": Recipe(
+        "images/sidecar/Dockerfile", ("images/sidecar/requirements.lock", "trainer/src/tuning_trainer"), parent="base"
+    ),
     "prometheus": Recipe("images/prometheus/Dockerfile", (), parent="base"),
 }
 

@@ -20,3 +20,4 @@ images-lock: venv ## resolve the images' dependencies anew, to the versions of `
 	  operator/pyproject.toml -o operator/requirements.lock
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
 	  trainer/pyproject.toml --extra image-classification -o trainer/requirements.lock
+	$(IMAGES_COMPILE) trainer/pyproject.toml --extra sidecar -o images/sidecar/requirements.lock

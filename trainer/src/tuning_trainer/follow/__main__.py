@@ -6,17 +6,16 @@ import argparse
 import json
 import os
 import signal
+import sys
 import threading
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuning_trainer.follow import __doc__ as description
-from tuning_trainer.follow.findings import from_json
 from tuning_trainer.follow.follower import Follower
+from tuning_trainer.follow.formats import json_lines, text
 from tuning_trainer.follow.lines import Lines
-from tuning_trainer.follow.notes import Notes
-from tuning_trainer.follow.patterns import definitions_of, from_patterns, stated
+from tuning_trainer.follow.patterns import definitions_of
 from tuning_trainer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -32,18 +31,11 @@ class Sidecar:
 
     def __init__(self, path: Path, definitions: Sequence[Definition] | None, reporter: Reporter) -> None:
         objective = os.environ["TUNING_OBJECTIVE_METRIC"]
+        form = json_lines(objective) if definitions is None else text(objective, definitions)
         self._reporter = reporter
         self._lines = Lines(path)
-        self._states_epochs = definitions is not None
-        if definitions is None:
-            looked_for = "no line is a JSON object with this number"
-            parse = partial(from_json, objective)
-        else:
-            regex = next((item.regex for item in definitions if item.name == objective), "no regular expression, which")
-            looked_for = f"{regex} matches nothing"
-            parse = partial(from_patterns, definitions)
-        self._notes = Notes(objective, looked_for)
-        self._follower = Follower(reporter.place, parse, self._notes)
+        self._follower = Follower(reporter.place, form)
+        self._said = ""
         self._page_trouble = ""
         try:
             _ = reporter.port
@@ -61,12 +53,12 @@ class Sidecar:
         if last:
             self._follower.end()
         else:
-            if self._states_epochs:
-                for epoch in stated(self._lines.screen.open_text, whole=False):
-                    self._follower.begins(epoch)
-                    break
             self._follower.settle(self._lines.screen)
-        self._reporter.note(self._notes.summary(self._lines.trouble or self._page_trouble))
+        trouble = self._lines.trouble or self._page_trouble
+        self._reporter.note(self._follower.notes.summary(trouble))
+        if trouble != self._said:
+            sys.stderr.write((trouble or "the file is read") + "\n")
+            self._said = trouble
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,11 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reporter.close(wait=0 if reporter.message_is_complete else None)
 
 
-def _definitions(text: str) -> tuple[Definition, ...]:
+def _definitions(argument: str) -> tuple[Definition, ...]:
     try:
-        return definitions_of(dict(json.loads(text)))
+        return definitions_of(dict(json.loads(argument)))
     except (ValueError, AttributeError, TypeError) as error:
-        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+        raise argparse.ArgumentTypeError(f"{argument}: {error}") from error
 
 
 if __name__ == "__main__":

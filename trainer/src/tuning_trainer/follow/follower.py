@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_trainer.follow.epochs import Epochs
+from tuning_trainer.follow.notes import Notes
 from tuning_trainer.history import epoch_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tuning_trainer.follow.findings import Found
-    from tuning_trainer.follow.notes import Notes
+    from tuning_trainer.follow.formats import Format
     from tuning_trainer.follow.screen import Piece, Screen
 
 MAX_OTHERS = 9_000
@@ -19,25 +19,23 @@ MAX_OTHERS = 9_000
 
 
 class Follower:
-    """Takes pieces of a log in their order."""
+    """Takes pieces of a log in their order.
 
-    def __init__(
-        self,
-        place: Callable[[float, Mapping[str, float]], Mapping[str, float]],
-        parse: Callable[[str], Found],
-        notes: Notes,
-    ) -> None:
+    Attributes:
+        notes: what became of them.
+    """
+
+    def __init__(self, place: Callable[[float, Mapping[str, float]], Mapping[str, float]], form: Format) -> None:
         """Begin a log.
 
         Args:
             place: takes an epoch and its metrics, and returns what was known of them with another value.
-            parse: finds metrics and an epoch in a piece.
-            notes: what could not be used.
+            form: how metrics are found.
         """
+        self.notes = Notes(form.objective, form.nothing)
         self._place = place
-        self._parse = parse
-        self._notes = notes
-        self._epochs = Epochs(self._publish, notes.objective)
+        self._form = form
+        self._epochs = Epochs(self._publish, form.objective)
         self._first: str | None = None
         self._others = 0
 
@@ -47,30 +45,28 @@ class Follower:
             self._first = piece.text
         elif piece.anew and piece.text == self._first:
             self._epochs.begin_again()
-        self._notes.read(piece.text)
-        found = self._parse(piece.text)
+        self.notes.read(piece.text)
+        found = self._form.parse(piece.text)
         for problem in found.problems:
-            self._notes.refuse(problem)
-        if not found.problems:
-            self._notes.found(frozenset(found.values))
+            self.notes.refuse(problem)
+        self.notes.found(frozenset(found.values))
         if problem := self._epochs.take(found, piece.row):
-            self._notes.refuse(problem)
+            self.notes.refuse(problem)
 
     def settle(self, screen: Screen) -> None:
         """Report what is final, as far as the log goes at present."""
+        epoch = self._form.begun(screen.open_text)
+        if epoch is not None:
+            self._epochs.begins(epoch)
         self._epochs.settle(screen.row, moves=screen.moves)
-
-    def begins(self, epoch: float) -> None:
-        """An epoch has begun, by what is being written."""
-        self._epochs.begins(epoch)
 
     def end(self) -> None:
         """Report the rest: the training is over."""
         self._epochs.end()
-        self._notes.left_out = self._epochs.left_out
+        self.notes.left_out = self._epochs.left_out
 
     def _publish(self, epoch: float, values: Mapping[str, float]) -> None:
-        objective = self._notes.objective
+        objective = self._form.objective
         ordered = {objective: values[objective]} if objective in values else {}
         if self._others < MAX_OTHERS:
             ordered |= values
@@ -78,10 +74,10 @@ class Follower:
         try:
             known = self._place(epoch, ordered)
         except ValueError as error:
-            self._notes.refuse(str(error), earlier=True)
+            self.notes.refuse(str(error), earlier=True)
             return
         if objective in known:
-            self._notes.refuse(
+            self.notes.refuse(
                 f"epoch {epoch_text(epoch)} had {objective} {known[objective]!r} before, and has {values[objective]!r} "
                 f"now: the first value of an epoch counts",
                 earlier=True,

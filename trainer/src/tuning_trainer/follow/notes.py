@@ -14,7 +14,7 @@ class Notes:
 
     Attributes:
         objective: the metric that has to be found.
-        looked_for: how it is looked for, in words.
+        nothing: what it means that it was not found.
         pieces: lines read, and what lines were rewritten with.
         used: those in which a metric was found.
         refused: values and epochs that could not be used.
@@ -23,7 +23,7 @@ class Notes:
     """
 
     objective: str
-    looked_for: str
+    nothing: str
     pieces: int = 0
     used: int = 0
     refused: int = 0
@@ -82,7 +82,7 @@ class Notes:
             return "the file is empty", ""
         if not self.has_objective and not self.refused:
             others = f"; found were {', '.join(list(self._names)[:_MAX_NAMES])}" if self._names else ""
-            return f"no {self.objective} in {_lines(self.pieces)}: {self.looked_for}{others}", self._unmatched
+            return f"no {self.objective} in {_lines(self.pieces)}: {self.nothing}{others}", self._unmatched
         if self.refused:
             return f"{_lines(self.refused)} of {self.pieces} could not be used: {self._reason}", self._refused
         if self.left_out:

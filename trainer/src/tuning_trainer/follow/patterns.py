@@ -131,14 +131,22 @@ def stated(text: str, *, whole: bool = True) -> Iterator[float]:
         yield float(bar[1])
 
 
+def begun(text: str) -> float | None:
+    """The epoch that a text states of which more may follow."""
+    return next(stated(text, whole=False), None)
+
+
 def _before_group(regex: str) -> str:
     """The part of a pattern before its first group, empty where it has alternatives."""
     opened: list[int] = []
+    divided: set[int] = set()
     for match in _SYNTAX.finditer(regex):
         kind, start = match[0], match.start()
         if kind == "|":
-            return ""
+            divided.add(opened[-1] if opened else -1)
         if kind == "(" and (regex[start + 1 : start + 2] != "?" or regex.startswith(("(?P<", "(?<"), start)):
+            if divided & {-1, *opened}:
+                return ""
             before = regex[:start]
             for opener in reversed(opened):
                 before = before[:opener] + before[before.index(":", opener) + 1 :]

@@ -1,0 +1,125 @@
+"""Files that grow, come late, are begun anew, or cannot be read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tuning_trainer.follow.lines import MAX_LINE, Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def texts(lines: Lines, *, last: bool = False) -> list[str]:
+    return [piece.text for piece in lines.new(last=last)]
+
+
+def test_a_file_is_followed_as_it_grows(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    lines = Lines(path)
+    assert texts(lines) == []
+    assert lines.trouble == f"the file {path} never came: does the training write to it?"
+    with path.open("ab", buffering=0) as file:
+        file.write(b"one\r\ntw")
+        assert texts(lines) == ["one"]
+        assert lines.trouble == ""
+        file.write(b"o\rthr")
+        assert texts(lines) == ["two"]
+        file.write("eé".encode()[:-1])
+        assert texts(lines) == []
+    assert texts(lines, last=True) == ["thre\ufffd"]
+
+
+@pytest.mark.parametrize(
+    "anew",
+    [
+        lambda path: path.write_text("b\n"),
+        lambda path: (path.unlink(), path.write_text("b\nc and more than there was before\n")),
+        lambda path: (path.with_name("new").write_text("b\n"), path.with_name("new").rename(path)),
+        lambda path: (path.rename(path.with_name("log.1")), path.write_text("b\n")),
+    ],
+    ids=["truncated", "deleted", "replaced", "rotated"],
+)
+def test_a_file_that_is_begun_anew_is_read_anew(tmp_path: Path, anew: Callable[[Path], object]) -> None:
+    path = tmp_path / "log"
+    path.write_text("first\nand second\n")
+    lines = Lines(path)
+    assert texts(lines) == ["first", "and second"]
+    anew(path)
+    pieces = list(lines.new())
+    assert (pieces[0].text, pieces[0].anew) == ("b", True)
+    assert not any(piece.anew for piece in pieces[1:])
+
+
+def test_a_file_that_gives_way_to_another_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("one\n")
+    lines = Lines(path)
+    assert texts(lines) == ["one"]
+    with path.open("a") as file:
+        file.write("two\nthree")
+    path.rename(tmp_path / "log.1")
+    path.write_text("four\n")
+    assert texts(lines) == ["two", "three", "four"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings_are_known_by_their_marks(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "log"
+    data = "acc=0.5\nacc=0.75\n".encode(encoding)
+    lines, found = Lines(path), []
+    with path.open("ab", buffering=0) as file:
+        for byte in data:
+            file.write(bytes([byte]))
+            found += texts(lines)
+    assert found + texts(lines, last=True) == ["acc=0.5", "acc=0.75"]
+
+
+def test_a_line_without_end_takes_bounded_memory(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * (3 * MAX_LINE) + b"\nshort\n" + b"\r" * MAX_LINE + b"\r\n")
+    assert [len(text) for text in texts(Lines(path))] == [MAX_LINE, 5]
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Iterator[None]:
+    """Root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for folder in (tmp_path, *tmp_path.parents):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_file_that_may_not_be_read_is_told_and_read_when_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    me = os.geteuid()
+    os.seteuid(os.getuid())
+    path.write_text("one\n")
+    path.chmod(0)
+    os.seteuid(me)
+    lines = Lines(path)
+    assert texts(lines) == []
+    assert lines.trouble.startswith(f"the file {path} cannot be read (mode 0000, owner {os.getuid()}:{os.getgid()})")
+    assert "fsGroup" in lines.trouble
+    os.seteuid(os.getuid())
+    path.chmod(0o644)
+    os.seteuid(me)
+    assert texts(lines) == ["one"]
+    assert lines.trouble == ""
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_told(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "log")
+    lines = Lines(tmp_path / "log")
+    assert texts(lines, last=True) == []
+    assert "is no regular file" in lines.trouble
