@@ -25,7 +25,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     def start_run(*arguments: str, script: str | None = None, **environment: str) -> Run:
         port, log = free_port(), tmp_path / f"termination-log-{len(processes)}"
         # With the ban on bytecode files that some environments set, torch would be compiled in every process.
-        foreign = ("TUNING_", "HP_", "HYPERPARAMETERS", "PYTHONDONTWRITEBYTECODE")
+        foreign = ("TUNING_", "HP_", "HYPERPARAMETERS", "PYTHONDONTWRITEBYTECODE", "RANK", "LOCAL_RANK", "SLURM_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         settings = {"METRICS_PORT": str(port), "TERMINATION_LOG": str(log), "CPU_THREADS": "1"}
         env = clean | {f"TUNING_{name}": value for name, value in settings.items()} | environment

@@ -68,7 +68,7 @@ class Followed:
 def bar(epochs: int, updates: int = 3) -> str:
     """A bar that rewrites its line for all epochs: the loss falls by 0.1 an epoch, to x.x0 at each one's end."""
     return "".join(
-        f"\rEpoch {epoch}:  {done}0%|##  | {done}/{updates} [00:01, val_loss={1 - epoch / 10 + (updates - done) / 100:.2f}]"
+        f"\rEpoch {epoch}:  {done}0%|##  | {done}/{updates} [val_loss={1 - epoch / 10 + (updates - done) / 100:.2f}]"
         for epoch in range(epochs)
         for done in range(updates + 1)
     )

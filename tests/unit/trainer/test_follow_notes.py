@@ -24,7 +24,7 @@ from tests.unit.trainer.logs import PLAIN, Followed
             "epoch 1 had val_loss 1.0",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_json_lines_have_wrong_is_told(log: str, refused: int, words: str) -> None:
     followed = Followed()
     followed.end(log)

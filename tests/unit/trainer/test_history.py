@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuning_trainer.history import MAX_METRICS, History
+from tuning_trainer.history import MAX_METRICS, History, epoch_text
 
 
 def reported(*entries: tuple[int, dict[str, float]]) -> History:
@@ -77,3 +77,35 @@ def test_a_curve_does_not_begin_in_the_middle() -> None:
         ValueError, match=r"the first epoch reported is 6: .* first reports the epochs of its checkpoint"
     ):
         History().add(6, {"a": 1})
+
+
+def test_a_log_may_say_any_epoch() -> None:
+    history = History()
+    for epoch in (5, 2.5, 0, 39_999, 1.00000049, 2.0, 0.1 + 0.2):
+        history.place(epoch, {"a": epoch})
+    epochs = [epoch for epoch, _ in history]
+    assert epochs == [0, 0.3, 1, 2, 2.5, 5, 39_999]
+    assert [epoch_text(epoch) for epoch in epochs] == ["0", "0.3", "1", "2", "2.5", "5", "39999"]
+    assert epoch_text(history.place(0.000001, {"a": 1})[0]) == "0.000001"
+
+
+@pytest.mark.parametrize("epoch", [-1, -1e-9, 40_000, math.nan, math.inf])
+def test_an_epoch_out_of_bounds_is_refused(epoch: float) -> None:
+    with pytest.raises(ValueError, match="is out of bounds: 0 to 39999 are kept"):
+        History().place(epoch, {"a": 1})
+
+
+def test_what_a_log_said_first_stays() -> None:
+    history = reported((1, {"a": 0.5}))
+    assert history.place(1, {"a": 0.6, "b": 1}) == (1, {"b": 1})
+    assert history.value(1, "a") == 0.5
+
+
+def test_a_log_may_have_more_metrics_and_names_than_are_kept() -> None:
+    history = History()
+    _, new = history.place(
+        1, {"objective": 1, "": 2, "x" * 129: 3, "a\nb": 4} | {f"m{i}": i for i in range(MAX_METRICS)}
+    )
+    assert len(new) == MAX_METRICS
+    assert "objective" in new
+    assert new.keys().isdisjoint({"", "x" * 129, "a\nb"})

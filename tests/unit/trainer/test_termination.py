@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from tuning_trainer.termination import MAX_BYTES, termination_message, write_message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 names = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=128)
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[tuple[int, dict[str, float]]]:
+def histories(draw: st.DrawFn) -> list[tuple[float, dict[str, float]]]:
     metrics = draw(st.lists(names, min_size=1, max_size=64, unique=True))
     values = draw(st.lists(st.floats(), min_size=1, max_size=30))
     first, count = draw(st.integers(0, 1)), draw(st.integers(1, 2000))
@@ -32,7 +33,7 @@ def number(value: Any) -> float:
 
 @given(histories(), st.data())
 def test_every_history_fits_and_keeps_its_last_epoch_and_true_values(
-    history: list[tuple[int, dict[str, float]]], data: st.DataObject
+    history: list[tuple[float, dict[str, float]]], data: st.DataObject
 ) -> None:
     objective = data.draw(st.sampled_from([*history[0][1], "another"]))
     message = termination_message(history, objective)
@@ -52,11 +53,49 @@ def test_every_history_fits_and_keeps_its_last_epoch_and_true_values(
             assert number(value) == true or (math.isnan(number(value)) and math.isnan(true))
 
 
-def curve(count: int, *metrics: str) -> list[tuple[int, dict[str, float]]]:
+@given(histories(), st.text(max_size=3000), st.text(max_size=300), st.integers(0, MAX_BYTES))
+def test_whatever_is_said_beside_it_the_message_is_json_within_its_bound(
+    history: list[tuple[float, dict[str, float]]], error: str, sample: str, limit: int
+) -> None:
+    log: dict[str, int | str] = {"lines": 10, "used": 2, "refused": 3, "problem": error[:300], "sample": sample[:200]}
+    message = termination_message(history, None, limit, error=error, log=log)
+    assert len(message) <= limit
+    if limit < 100:
+        return
+    document = json.loads(message)
+    assert document["completed"] == len(history)
+    if document["epochs"]:
+        assert document["epochs"][-1] == history[-1][0]
+    assert error.encode(errors="replace").decode().endswith(document.get("error", ""))
+
+
+def test_words_and_notes_take_room_from_the_curve_and_not_from_its_end() -> None:
+    history = curve(1000, "accuracy")
+    log: dict[str, int | str] = {"lines": 9, "used": 1, "refused": 8, "problem": "p" * 300, "sample": "s" * 200}
+    document = json.loads(termination_message(history, None, error="x" * 5000 + "the end", log=log))
+    assert document["log"] == log
+    assert document["error"] == "x" * 993 + "the end"
+    assert document["epochs"][-1] == 1000
+    assert len(document["epochs"]) > 50
+    small = json.loads(termination_message(history, None, 200, error="x" * 5000, log=log))
+    assert small["epochs"][-1] == 1000
+
+
+def test_a_log_without_an_epoch_leaves_what_became_of_it() -> None:
+    log: dict[str, int | str] = {"lines": 0, "used": 0, "refused": 0, "problem": "the file is empty"}
+    message = json.loads(termination_message([], "accuracy", log=log))
+    assert message == {"epochs": [], "metrics": {}, "completed": 0, "thinned": False, "log": log}
+
+
+def test_fractions_are_kept() -> None:
+    assert parsed([(0.5, {"a": 1}), (1, {"a": 2})])["epochs"] == [0.5, 1]
+
+
+def curve(count: int, *metrics: str) -> list[tuple[float, dict[str, float]]]:
     return [(epoch, dict.fromkeys(metrics, epoch / 7)) for epoch in range(1, count + 1)]
 
 
-def parsed(history: list[tuple[int, dict[str, float]]], objective: str | None = None) -> Any:
+def parsed(history: Sequence[tuple[float, dict[str, float]]], objective: str | None = None) -> Any:
     return json.loads(termination_message(history, objective))
 
 

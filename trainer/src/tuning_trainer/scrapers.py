@@ -42,6 +42,11 @@ class Scrapers:
     def __len__(self) -> int:
         return len(self._seen)
 
+    @property
+    def seen(self) -> list[Scraper]:
+        """All of them."""
+        return list(self._seen.values())
+
     def fetched(self, who: str, began: float, *, final: bool) -> None:
         """Note that somebody has the page.
 
@@ -93,4 +98,4 @@ class Scrapers:
         return cap if recent or expected else 0.0
 
     def _recent(self, now: float) -> list[Scraper]:
-        return [scraper for scraper in self._seen.values() if scraper.last > now - RECENT_SECONDS]
+        return [scraper for scraper in self.seen if scraper.last > now - RECENT_SECONDS]

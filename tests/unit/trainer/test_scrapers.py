@@ -1,0 +1,74 @@
+"""Who has fetched the metrics page, and how long its end waits for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tuning_trainer.scrapers import MAX_SCRAPERS, RECENT_SECONDS, Scrapers
+
+CAP = 30.0
+
+
+def fetched(**fetches: list[float]) -> Scrapers:
+    scrapers = Scrapers()
+    for began, who in sorted((began, who) for who, times in fetches.items() for began in times):
+        scrapers.fetched(who, began, final=False)
+    return scrapers
+
+
+@pytest.mark.parametrize(
+    ("fetches", "expected", "seconds"),
+    [
+        ({}, False, 0),  # nobody is there
+        ({}, True, CAP),  # the run was shorter than the interval
+        ({"a": [5]}, False, CAP),  # somebody is there, at an unknown interval
+        ({"a": [0, 5, 10]}, True, 11),
+        ({"a": [0, 5, 10], "curious": [10.5]}, False, 11),
+        ({"a": [0, 5, 10], "b": [1, 9]}, True, 17),
+        ({"a": [0, 60]}, True, CAP),
+    ],
+)
+def test_patience(fetches: dict[str, list[float]], expected: bool, seconds: float) -> None:
+    assert fetched(**fetches).patience(61, CAP, expected=expected) == seconds
+
+
+def test_whoever_has_not_come_for_long_is_not_waited_for() -> None:
+    scrapers = fetched(gone=[0, 5], present=[0, 5, RECENT_SECONDS + 6])
+    assert not scrapers.all_have_it(RECENT_SECONDS + 7)
+    for began in (8, 9):
+        scrapers.fetched("present", RECENT_SECONDS + began, final=True)
+    assert scrapers.all_have_it(RECENT_SECONDS + 7)
+
+
+def test_the_end_waits_until_each_has_the_finished_page_twice() -> None:
+    scrapers = fetched(one=[0, 5], other=[1, 6])
+    over = threading.Event()
+
+    def wait() -> None:
+        scrapers.wait(7, cap=60, expected=True)
+        over.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    for who, began in [("one", 10), ("one", 15), ("other", 11)]:
+        scrapers.fetched(who, began, final=True)
+        assert not over.wait(0.05)
+    scrapers.fetched("other", 16, final=True)
+    assert over.wait(5)
+    thread.join()
+
+
+def test_the_wait_has_an_end_of_its_own() -> None:
+    began = time.monotonic()
+    fetched(one=[0, 0.05]).wait(1, cap=60, expected=True)
+    assert 1 < time.monotonic() - began < 10
+
+
+def test_strangers_with_many_names_take_bounded_memory() -> None:
+    scrapers = Scrapers()
+    for number in range(1000):
+        scrapers.fetched(f"{number}" * 1000, number, final=False)
+    assert len(scrapers) == MAX_SCRAPERS
