@@ -80,6 +80,7 @@ class Reporter:
         # Reentrant: the signal handler runs in the thread that may hold it.
         self._lock = threading.RLock()
         self._message_due = -math.inf
+        self._is_written = True
         self._port: int | None = None
         self._owner = os.getpid()
         self._closed = False
@@ -148,10 +149,9 @@ class Reporter:
     def note(self, log: Mapping[str, int | str]) -> None:
         """Say in the termination message what became of the log that is read."""
         with self._lock:
-            changed = self._notes != log
+            self._is_written = self._is_written and self._notes == log
             self._notes = dict(log)
-            if changed and time.monotonic() >= self._message_due:
-                self._write_message()
+            self._write_when_due()
 
     def close(self, *, wait: float | None = None, error: str = "") -> None:
         """Declare the training over: write the termination message and see the finished page fetched.
@@ -197,8 +197,8 @@ class Reporter:
     def _publish(self, epoch: float, new: Mapping[str, float]) -> None:
         if new:
             self._tell({"epoch": epoch_text(epoch), "metrics": new})
-        if time.monotonic() >= self._message_due:
-            self._write_message()
+            self._is_written = False
+        self._write_when_due()
 
     def _tell(self, message: object) -> None:
         assert self._page.stdin is not None  # noqa: S101 - it is a pipe
@@ -221,11 +221,16 @@ class Reporter:
         """Whether the termination message is where the kubelet reads it: a file of its own in the container."""
         return self._log is not None and (self._log == DEFAULT_TERMINATION_LOG or os.path.ismount(self._log))
 
+    def _write_when_due(self) -> None:
+        if not self._is_written and time.monotonic() >= self._message_due:
+            self._write_message()
+
     def _write_message(self) -> None:
         """Write the history, if there is one and somebody to read it. Safe in a signal handler."""
         if self._log is None or not (len(self._history) or self._notes):
             return
         self._message_due = time.monotonic() + MESSAGE_SECONDS
+        self._is_written = True
         try:
             write_message(self._log, self._message(), create=self._create_log)
         except OSError as error:
