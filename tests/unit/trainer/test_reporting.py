@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.trainer.runs import until
 from tuning_trainer import Reporter
-from tuning_trainer.ranks import check_rank
+from tuning_trainer.environment import check_rank
 from tuning_trainer.scrapers import FINAL_FETCHES
 
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ def test_a_port_in_use_leaves_the_message(start: Callable[..., Sidecar]) -> None
     with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
         sidecar = start(TUNING_METRICS_PORT=str(listener.getsockname()[1]))
         sidecar.write(f'{{"{OBJECTIVE}": 0.5}}\n')
-        left = sidecar.message_when(lambda message: message.get("epochs"))
+        left = sidecar.message_when(lambda message: message.get("epochs") and "log" in message)
         assert "Address already in use" in left["log"]["problem"]
         assert sidecar.end()["metrics"][OBJECTIVE] == [0.5]
 

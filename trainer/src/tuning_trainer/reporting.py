@@ -20,9 +20,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, SupportsFloat, SupportsIndex
 
+from tuning_trainer.environment import check_rank, number_from
 from tuning_trainer.history import History, epoch_text, same
 from tuning_trainer.lastwords import watch_exit, words_of
-from tuning_trainer.ranks import check_rank
 from tuning_trainer.termination import MAX_BYTES, termination_message, write_message
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class Reporter:
         """
         check_rank(os.environ)
         if port is None:
-            port = int(_number_from("TUNING_METRICS_PORT", DEFAULT_PORT, most=65535, whole=True))
+            port = int(number_from("TUNING_METRICS_PORT", DEFAULT_PORT, most=65535, whole=True))
         if finish_timeout is None:
-            finish_timeout = _number_from("TUNING_FINISH_TIMEOUT", DEFAULT_FINISH_TIMEOUT, most=3600)
+            finish_timeout = number_from("TUNING_FINISH_TIMEOUT", DEFAULT_FINISH_TIMEOUT, most=3600)
         self._finish_timeout = finish_timeout
-        self._message_bytes = int(_number_from("TUNING_TERMINATION_BYTES", MAX_BYTES, most=1 << 20, whole=True))
+        self._message_bytes = int(number_from("TUNING_TERMINATION_BYTES", MAX_BYTES, most=1 << 20, whole=True))
         self._expected = bool(os.environ.get("TUNING_TRIAL"))
         self._objective = os.environ.get("TUNING_OBJECTIVE_METRIC")
         log = os.environ.get("TUNING_TERMINATION_LOG")
@@ -290,17 +290,3 @@ def _close_at_exit(reporter: Reporter, exit_words: Callable[[], str]) -> None:
         reporter.close(error=exit_words())
     else:
         reporter.close(wait=FAILED_SECONDS, error=words_of(uncaught))
-
-
-def _number_from(variable: str, default: float, *, most: float, whole: bool = False) -> float:
-    text = os.environ.get(variable, "")
-    if not text:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= most or (whole and not number.is_integer()):
-        kind = "whole number" if whole else "number"
-        raise ValueError(f"the environment variable {variable} is {text!r}: give a {kind} from 0 to {most:g}")
-    return number

@@ -1,7 +1,9 @@
-"""Which of a training's processes reports: the one with rank 0, and no other."""
+"""What a reporting process is told by its environment: its settings, and whether it is the one that reports."""
 
 from __future__ import annotations
 
+import math
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,3 +25,22 @@ def check_rank(environment: Mapping[str, str]) -> None:
             f"this process has rank {environment[name]} ({name}): in distributed training rank 0 alone reports; "
             f"call report() there only"
         )
+
+
+def number_from(variable: str, default: float, *, most: float, whole: bool = False) -> float:
+    """A number from 0 that an environment variable has, or its default.
+
+    Raises:
+        ValueError: it is no number, or out of bounds.
+    """
+    text = os.environ.get(variable, "")
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= most or (whole and not number.is_integer()):
+        kind = "whole number" if whole else "number"
+        raise ValueError(f"the environment variable {variable} is {text!r}: give a {kind} from 0 to {most:g}")
+    return number
