@@ -3,7 +3,7 @@
 
 SBOM := dist/sbom
 
-sbom: venv $(SBOM)/operator.cdx.json $(SBOM)/trainer.cdx.json ## bills of materials (CycloneDX) of operator and trainer
+sbom: venv $(SBOM)/operator.cdx.json $(SBOM)/trainer.cdx.json $(SBOM)/sidecar.cdx.json ## bills of materials (CycloneDX)
 
 # One list of both layers, each package once, without what the lock files say is never installed.
 $(SBOM)/%.cdx.json: images/torch/requirements.lock %/requirements.lock %/pyproject.toml $(VENV)/.synced
@@ -12,3 +12,8 @@ $(SBOM)/%.cdx.json: images/torch/requirements.lock %/requirements.lock %/pyproje
 	@$(PY) -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject $*/pyproject.toml \
 	  --output-file $@ $(@:.cdx.json=.txt)
 	@rm $(@:.cdx.json=.txt)
+
+$(SBOM)/sidecar.cdx.json: images/sidecar/requirements.lock trainer/pyproject.toml $(VENV)/.synced
+	@mkdir -p $(@D)
+	@$(PY) -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject trainer/pyproject.toml \
+	  --output-file $@ $<
