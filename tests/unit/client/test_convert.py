@@ -15,7 +15,6 @@ from tuning_client.__main__ import main
 from tuning_client.convert import ConversionError, Converted, convert
 from tuning_client.logs import NUMBER, shown_and_kept
 from tuning_operator.api.job import parse_job
-from tuning_trainer.follow import from_regexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,10 +247,8 @@ def test_what_a_collector_of_katibs_finds_in_a_line_is_found(name: str, lines: l
         del document["spec"]["metricsCollectorSpec"]
     (job,) = convert(document).jobs
     definitions = job["spec"]["metrics"]["source"]["file"]["metricDefinitions"]
-    parse = from_regexes({item["name"]: re.compile(item["regex"]) for item in definitions})
-    found: dict[str, float] = {}
-    for line in lines:
-        found |= parse(line)
+    matches = [(item["name"], re.search(item["regex"], line)) for line in lines for item in definitions]
+    found = {name: float(match[1]) for name, match in matches if match}
     assert found == {"accuracy": 0.97, "loss": 1}
 
 

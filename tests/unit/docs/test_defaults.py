@@ -70,7 +70,7 @@ def test_the_bounds_of_the_contract() -> None:
     page = (DOCS / "metrics-contract.md").read_text()
     quoted = [
         f"`metrics`, {METRICS_PORT}",
-        f"up to {MAX_EPOCH}\n",
+        f"from 0 to {MAX_EPOCH},",
         f"keeps {MAX_BYTES} bytes",
         f"longer than {DEFAULT_FINISH_TIMEOUT:g} s (`TUNING_FINISH_TIMEOUT`)",
         f"fails waits {FAILED_SECONDS:g} s",
