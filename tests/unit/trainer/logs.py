@@ -39,9 +39,9 @@ class Followed:
             self.follower.take(piece)
         return self
 
-    def settled(self, written: str = "") -> list[tuple[float, float | None]]:
+    def settled(self, written: str = "", quiet: float = 0) -> list[tuple[float, float | None]]:
         """What is known at a time at which the sidecar has read all that is there."""
-        self.read(written).follower.settle(self.screen)
+        self.read(written).follower.settle(self.screen, quiet)
         return self.points
 
     def end(self, written: str = "") -> list[tuple[float, float | None]]:

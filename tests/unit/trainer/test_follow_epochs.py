@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.trainer.logs import NUMBER, PLAIN, Followed, assert_points, bar
+from tuning_trainer.follow.epochs import QUIET_SECONDS
 from tuning_trainer.history import MAX_EPOCH
 
 STATED = f"val_loss={PLAIN}"
@@ -191,6 +192,16 @@ def test_one_line_an_epoch_is_known_at_once_when_two_were() -> None:
     assert followed.settled(lines((2, 2))) == [(1, 3)]
     assert followed.settled(lines((3, 1))) == [(1, 3), (2, 2), (3, 1)]
     assert followed.settled(lines((4, 0))) == [(1, 3), (2, 2), (3, 1), (4, 0)]
+
+
+def test_the_first_line_of_an_epoch_is_known_when_no_other_has_followed_for_long() -> None:
+    followed = Followed()
+    assert followed.settled(lines((1, 3)), QUIET_SECONDS - 1) == []
+    assert followed.settled("", QUIET_SECONDS) == [(1, 3)]
+    assert followed.settled(lines((1, 2))) == [(1, 3)]
+    assert "epoch 1 had val_loss 3.0 before, and has 2.0 now" in followed.told["problem"]
+    assert followed.settled(lines((2, 1)), QUIET_SECONDS) == [(1, 3)], "others have followed before"
+    assert followed.end() == [(1, 3), (2, 1)]
 
 
 def test_of_several_lines_an_epoch_none_is_known_before_the_last() -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Sidecar:
         self._reporter = reporter
         self._lines = Lines(path)
         self._follower = Follower(reporter.place, form)
+        self._read = time.monotonic()
         self._said = ""
         self._page_trouble = ""
         try:
@@ -50,10 +52,11 @@ class Sidecar:
         """
         for piece in self._lines.new(last=last):
             self._follower.take(piece)
+            self._read = time.monotonic()
         if last:
             self._follower.end()
         else:
-            self._follower.settle(self._lines.screen)
+            self._follower.settle(self._lines.screen, time.monotonic() - self._read)
         trouble = self._lines.trouble or self._page_trouble
         self._reporter.note(self._follower.notes.summary(trouble))
         if trouble != self._said:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SINGLE_EPOCHS = 2
 """After so many epochs with one line each the next line is believed to be its epoch's only one."""
+QUIET_SECONDS = 10.0
+"""After so long without another line the first one is believed, too: a deadline for the first value may wait for it."""
 STATED = 2
 """After so many values with their epochs one without is no epoch's."""
 
@@ -60,6 +62,7 @@ class Epochs:
         self._objective = objective
         self._counted = 0
         self._singles = 0
+        self._has_repeats = False
         self._last_row = -1
         self._heading: float | None = None
         self._has_headings = True
@@ -98,17 +101,19 @@ class Epochs:
         if self._open is not None and self._open.epoch not in (None, epoch):
             self._close()
 
-    def settle(self, row: int, *, moves: bool) -> None:
+    def settle(self, row: int, *, moves: bool, quiet: float) -> None:
         """Publish the newest epoch if its line is over and it is likely to have no other.
 
         Args:
             row: where the next text is written.
             moves: the log moves the cursor, so that no line is known to be over.
+            quiet: seconds since something was written.
         """
         newest = self._open
         if newest is None or newest.is_published or not newest.lines or moves or row <= newest.row:
             return
-        if newest.epoch is None or (newest.lines == 1 and self._singles >= SINGLE_EPOCHS):
+        is_quiet = quiet >= QUIET_SECONDS and not self._has_repeats
+        if newest.epoch is None or (newest.lines == 1 and (is_quiet or self._singles >= SINGLE_EPOCHS)):
             self._finish(newest)
             newest.is_published = True
 
@@ -131,6 +136,7 @@ class Epochs:
         newest.values.update(values)
         if self._objective in values:
             newest.lines += row != newest.row
+            self._has_repeats = self._has_repeats or newest.lines > 1
             newest.row = row
         if newest.is_published and values:
             self._publish(epoch, values)

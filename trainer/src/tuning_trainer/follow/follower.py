@@ -53,12 +53,17 @@ class Follower:
         if problem := self._epochs.take(found, piece.row):
             self.notes.refuse(problem)
 
-    def settle(self, screen: Screen) -> None:
-        """Report what is final, as far as the log goes at present."""
+    def settle(self, screen: Screen, quiet: float) -> None:
+        """Report what is final, as far as the log goes at present.
+
+        Args:
+            screen: where its last pieces came from.
+            quiet: seconds since the last one.
+        """
         epoch = self._form.begun(screen.open_text)
         if epoch is not None:
             self._epochs.begins(epoch)
-        self._epochs.settle(screen.row, moves=screen.moves)
+        self._epochs.settle(screen.row, moves=screen.moves, quiet=quiet)
 
     def end(self) -> None:
         """Report the rest: the training is over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MAX_SAMPLE, MAX_PROBLEM = 200, 300
-_MAX_NAMES = 8
+_MAX_NAMES, _MAX_NAME = 8, 40
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Notes:
         if names:
             self.used += 1
             if len(self._names) < _MAX_NAMES:
-                self._names.update(dict.fromkeys(sorted(names)))
+                self._names.update(dict.fromkeys(name[:_MAX_NAME] for name in sorted(names)[:_MAX_NAMES]))
             self.has_objective = self.has_objective or self.objective in names
         if not self._unmatched and self.objective not in names:
             self._unmatched = self._piece
