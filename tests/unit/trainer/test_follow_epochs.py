@@ -128,6 +128,7 @@ def test_numbers_within_an_object_have_its_name_before_their_own() -> None:
             [(1, 0.5), (2, 0.4)],
             id="NumPy",
         ),
+        pytest.param("val_loss=tensor(0.5)\n", rf"tensor\({PLAIN}\)", [(1, 0.5)], id="a pattern that knows PyTorch"),
         pytest.param("v\0a\0l_loss=0.5\n", STATED, [(1, 0.5)], id="NUL"),
     ],
 )

@@ -157,8 +157,8 @@ class Reporter:
         """Declare the training over: write the termination message and see the finished page fetched.
 
         Args:
-            wait: the longest to wait for that, in seconds. Default: the finish timeout, or not at all where a tuner
-                reads all of it in the termination message.
+            wait: the longest to wait for that, in seconds. Default: the finish timeout. Where a tuner reads all of it
+                in the termination message it is not waited for.
             error: the last words of a training that failed.
         """
         if os.getpid() != self._owner:
@@ -167,7 +167,7 @@ class Reporter:
             if not self._closed:
                 self._closed, self._error = True, error
                 self._write_message()
-                if wait is None and self._expected and self._is_read() and self.message_is_complete:
+                if self._expected and self._is_read() and self.message_is_complete:
                     wait = 0
                 cap = self._finish_timeout if wait is None else min(wait, self._finish_timeout)
                 if len(self._history) and cap > 0:

@@ -28,7 +28,7 @@ _EPOCH = re2.compile(
 _BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]", _OPTIONS)
 """A bar whose steps are epochs: `Epoch:  30%|███       | 3/10`."""
 _NO_STATEMENT = re.compile(
-    r"(?:[\w-]|\b(?:best|each|every|from|last|next|per|previous|since|until)\W*)$", re.IGNORECASE
+    r"(?:[\w/-]|\b(?:best|each|every|from|last|next|per|previous|since|until)\W*)$", re.IGNORECASE
 )
 """What stands before an epoch that is not the present one, or before a part of another word: `best epoch 3`."""
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
@@ -103,10 +103,12 @@ def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
 
 def from_patterns(definitions: Sequence[Definition], text: str) -> Found:
     """The metrics whose patterns occur in a piece of a log, each with its last value, and the epoch that it states."""
-    text = _WRAPPED.sub(r"\1", text)
+    plain = _WRAPPED.sub(r"\1", text)
     values, problems = {}, []
     for definition in definitions:
         value, problem = definition.find(text)
+        if plain != text and (value is None or problem):
+            value, problem = definition.find(plain)
         if value is not None:
             values[definition.name] = value
         if problem:
