@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOSS = "val_loss"
-NUMBER = "([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|nan|inf))"
-"""As docs/metrics-contract.md recommends, behind `(?i)`."""
 PLAIN = "([0-9.]+)"
 """As people write: it knows no sign, no exponent and no NaN."""
 

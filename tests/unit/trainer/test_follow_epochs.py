@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.trainer.logs import NUMBER, PLAIN, Followed, assert_points, bar
+from tests.unit.trainer.logs import PLAIN, Followed, assert_points, bar
 from tuning_trainer.follow.epochs import QUIET_SECONDS
+from tuning_trainer.follow.patterns import NUMBER
 from tuning_trainer.history import MAX_EPOCH
 
 STATED = f"val_loss={PLAIN}"

@@ -16,7 +16,7 @@ from tuning_trainer.follow import __doc__ as description
 from tuning_trainer.follow.follower import Follower
 from tuning_trainer.follow.formats import json_lines, text
 from tuning_trainer.follow.lines import Lines
-from tuning_trainer.follow.patterns import definitions_of
+from tuning_trainer.follow.patterns import NUMBER, definitions_of
 from tuning_trainer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--definitions",
         type=_definitions,
         help="metrics and their regular expressions, as JSON, of which the first group is the value: "
-        '{"validation:accuracy": "val_acc=([-+.0-9e]+|nan)"}; without it each line is a JSON object',
+        + json.dumps({"validation:accuracy": f"(?i)val_acc={NUMBER}"})
+        + "; without it each line is a JSON object",
     )
     given = parser.parse_args(arguments)
     over = threading.Event()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_PATTERNS, MAX_PATTERN = 40, 1000
 """Patterns, and characters of each."""
+NUMBER = "([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|nan|inf))"
+"""The group that is recommended, behind `(?i)`: it knows sign, exponent, NaN and infinity."""
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _WRAPPED = re2.compile(
