@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.trainer.logs import Followed
 from tuning_trainer.follow.lines import MAX_LINE, Lines
 
 if TYPE_CHECKING:
@@ -53,6 +54,33 @@ def test_a_file_that_is_begun_anew_is_read_anew(tmp_path: Path, anew: Callable[[
     pieces = list(lines.new())
     assert (pieces[0].text, pieces[0].anew) == ("b", True)
     assert not any(piece.anew for piece in pieces[1:])
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_history_that_is_written_whole_each_epoch_is_counted_once(tmp_path: Path, in_place: bool) -> None:
+    path, written = tmp_path / "log", tmp_path / "new"
+    lines, followed, history = Lines(path), Followed(), ""
+    for epoch in range(1, 5):
+        history += f'{{"val_loss": {epoch}}}\n'
+        if in_place and epoch == 3:
+            path.write_text("")  # looked at in between
+            assert list(lines.new()) == []
+        written.write_text(history)
+        path.write_text(history) if in_place else written.rename(path)
+        for piece in lines.new():
+            followed.follower.take(piece)
+    assert followed.end() == [(epoch, epoch) for epoch in range(1, 5)]
+
+
+def test_a_log_that_was_rotated_is_counted_on(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    lines, followed = Lines(path), Followed()
+    for value in (3, 2, 1):
+        path.write_text(f'{{"val_loss": {value}}}\n')
+        for piece in lines.new():
+            followed.follower.take(piece)
+        path.rename(tmp_path / f"log.{value}")
+    assert followed.end() == [(1, 3), (2, 2), (3, 1)]
 
 
 def test_a_file_that_gives_way_to_another_is_read_to_its_end(tmp_path: Path) -> None:
