@@ -36,6 +36,7 @@ CRDS = Path(__file__).parents[1] / "crds"
 QUIET, LOUD = "canary", "hogs"
 LEAST = 0.8
 """Share of its pace that the canary is to keep."""
+MOST_TRIALS = 1000
 LONG_CURVE = 20_000
 LONG_TRIALS = 20
 _SIDECAR = "--sidecar-image=example.invalid/sidecar"
@@ -59,7 +60,7 @@ def main() -> None:
         operator = start_operator(plane.kubeconfig, [QUIET, LOUD], prometheus.url, folder / "operator.log", _SIDECAR)
         stack.callback(operator.stop)
         quiet, loud = Cluster(plane.kubeconfig, QUIET), Cluster(plane.kubeconfig, LOUD)
-        limits = {"maxTrials": 10_000, "maxParallelTrials": 2}
+        limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": 2}
         quiet.apply(job_manifest(QUIET, "canary", limits=limits))
         alone = _pace(quiet, arguments.seconds)
         print(f"{'hog':<12}{'trials/min':>12}{'kept':>8}{'seconds to set up':>20}", flush=True)
@@ -121,7 +122,7 @@ def _patterns(loud: Cluster) -> None:
 
 def _curves(loud: Cluster) -> None:
     """Let trials complete, and write long curves into their statuses, as earlier versions of the operator did."""
-    limits = {"maxTrials": 10_000, "maxParallelTrials": 1}
+    limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": 1}
     loud.apply(job_manifest(LOUD, "curves", limits=limits, earlyStopping={"type": "Auto"}))
     deadline = time.monotonic() + 300
     while _completed(loud, "curves") < LONG_TRIALS and time.monotonic() < deadline:
@@ -142,7 +143,7 @@ def _completed(loud: Cluster, job: str) -> int:
 def _model(loud: Cluster) -> None:
     values = [f"v{number}" for number in range(128)]
     parameters = [{"name": f"c{number}", "categorical": {"values": values}} for number in range(64)]
-    limits = {"maxTrials": 10_000, "maxParallelTrials": 4}
+    limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": 4}
     loud.apply(job_manifest(LOUD, "model", strategy="Bayesian", parameters=parameters, limits=limits))
 
 

@@ -41,17 +41,17 @@ def _spread_from_the_first(space: Space, seed: int, number: int) -> dict[str, Va
 class Overlap(model.MixedMatern):
     """Numbers by a Matérn kernel, times a factor for each category that differs, as BoTorch's CategoricalKernel has."""
 
-    def __init__(self, space: Space, **kwargs: Any) -> None:
-        super().__init__(space, **kwargs)
-        self._categories = _categories(space)
-        self._plain = [place for place in self._plain if place not in self._categories]
-        self._corners = {}
+    def __init__(self, space: Space, relatives: int, **kwargs: Any) -> None:
+        super().__init__(space, relatives, **kwargs)
+        self._factors = _categories(space)
+        self._numbers = [place for place in self._numbers if place not in self._factors]
+        self._categories = []
 
     def forward(self, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, **params: Any) -> torch.Tensor:
-        covariance = super().forward(x1, x2, diag=diag, **params) if self._plain else 1.0
-        one, other = (x[..., self._categories] for x in (x1, x2))
+        covariance = super().forward(x1, x2, diag=diag, **params) if self._numbers else 1.0
+        one, other = (x[..., self._factors] for x in (x1, x2))
         differs = (one if diag else one[..., :, None, :]) != (other if diag else other[..., None, :, :])
-        return covariance * torch.exp(-(differs / self.lengthscale[..., 0, self._categories]).sum(-1))
+        return covariance * torch.exp(-(differs / self.lengthscale[..., 0, self._factors]).sum(-1))
 
 
 def _categories(space: Space) -> list[int]:

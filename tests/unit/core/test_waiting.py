@@ -12,7 +12,7 @@ from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.report.summary import summarize
 from tuning_operator.core.report.waiting import PATIENCE, waiting
 
-UNSCHEDULABLE = {"reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"}
+UNSCHEDULABLE: dict[str, Any] = {"reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"}
 
 
 def shown(trials: list[Trial], *, since: float = 60, **more: Any) -> Condition | None:
@@ -30,7 +30,7 @@ def test_a_job_whose_trials_all_wait_says_what_they_wait_for() -> None:
 
 
 def test_the_most_frequent_reason_is_named() -> None:
-    pulling = {"reason": "ImagePullBackOff", "message": "manifest unknown"}
+    pulling: dict[str, Any] = {"reason": "ImagePullBackOff", "message": "manifest unknown"}
     found = shown([trial(1, **UNSCHEDULABLE), trial(2, **pulling), trial(3, **pulling)])
     assert found is not None
     assert (found.reason, "job-0002: manifest unknown" in found.message) == ("ImagePullBackOff", True)
