@@ -16,7 +16,7 @@ from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, MedianKnobs, Statistic
 from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
 from tuning_operator.core.stopping import rule_for
-from tuning_operator.core.stopping.median import grace, quantile
+from tuning_operator.core.stopping.median import is_too_early, quantile
 from tuning_operator.core.stopping.reach import CONSTANTS, Constants, Field, checkpoint, judge_reach
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from benchmarks.early_stopping_tasks import Array
 
 LITERAL = MedianKnobs(statistic=Statistic.CURRENT, min_completed_trials=1, min_epochs=1, min_progress=0)
+
+
+def places(done: int) -> Array:
+    """Where the values of a trial lie that reports each of its epochs."""
+    return np.arange(1, done + 1, dtype=np.float64)
 
 
 def never(_study: Study, _trial: int) -> bool:
@@ -37,7 +42,7 @@ def median(knobs: MedianKnobs) -> Rule:
         done = study.done[trial]
         if len(study.completed) < knobs.min_completed_trials:
             return False
-        if done < grace(knobs, study.length):
+        if is_too_early(knobs, done, done, study.length):
             return False
         threshold = quantile(study.means[study.completed, done - 1].tolist(), knobs.quantile)
         current = float(study.curves[trial, done - 1])
@@ -52,7 +57,7 @@ def auto(constants: Constants = CONSTANTS) -> Rule:
     """The project's Auto rule, from precomputed best values; asked again only when something has changed."""
 
     def rule(study: Study, trial: int) -> bool:
-        done = checkpoint(study.done[trial], study.length, constants)
+        done = checkpoint(places(study.done[trial]), study.length, constants)
         if done == 0 or len(study.completed) < constants.completed:
             return False
         others = [other for other in study.started if other != trial and study.done[other] >= done]
@@ -66,7 +71,7 @@ def auto(constants: Constants = CONSTANTS) -> Rule:
             completed_last=study.curves[study.completed, -1],
         )
         known = study.curves[trial, : study.done[trial]]
-        return judge_reach(known, done, study.length, field, constants) is not None
+        return judge_reach(known, places(done), study.length, field, constants) is not None
 
     return rule
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from benchmarks.early_stopping_replay import Study, replay, studies
-from benchmarks.early_stopping_rules import LITERAL, auto, median
+from benchmarks.early_stopping_rules import LITERAL, auto, median, places
 from benchmarks.early_stopping_tasks import read_tasks
 from tuning_operator.core.model.early_stopping import MedianKnobs, Statistic
 from tuning_operator.core.stopping.chance import chance
@@ -49,8 +49,12 @@ def _newest(done: int, _length: int) -> int:
     return done
 
 
+def _checkpoint(done: int, length: int) -> int:
+    return checkpoint(places(done), length)
+
+
 RULES = {
-    "Auto": Watched(auto(), checkpoint, current=False),
+    "Auto": Watched(auto(), _checkpoint, current=False),
     "Median, guarded": Watched(median(MedianKnobs()), _newest, current=False),
     "Median, Current": Watched(median(MedianKnobs(statistic=Statistic.CURRENT)), _newest, current=True),
     "SageMaker, literal": Watched(median(LITERAL), _newest, current=True),

@@ -108,7 +108,7 @@ def test_the_objective_and_its_status(item: Trial, objective: str | None, state:
 
 def test_a_curve_is_stored_as_parallel_arrays() -> None:
     found = render_status(trial(1, curve=Curve.of([(2, 0.5), (1, math.nan), (3, -math.inf)])))
-    assert found["curve"] == {"epochs": [1, 2, 3], "values": ["NaN", "0.5", "-Inf"]}
+    assert found["curve"] == {"epochs": [1, 2, 3], "values": ["NaN", "0.5", "-Inf"], "thinned": None}
 
 
 def test_long_messages_are_cut() -> None:

@@ -25,25 +25,6 @@ def test_an_empty_curve_has_no_latest_value() -> None:
     assert not Curve()
 
 
-@pytest.mark.parametrize(
-    ("epochs", "prefix"),
-    [
-        ([], []),
-        ([1], [1]),
-        ([0], [0]),
-        ([0, 1, 2], [0, 1, 2]),
-        ([1, 2, 3], [1, 2, 3]),
-        ([1, 2, 4, 5], [1, 2]),
-        ([0, 2, 3], [0]),
-        ([2, 3], []),
-        ([7], []),
-    ],
-)
-def test_the_prefix_ends_before_the_first_gap(epochs: list[int], prefix: list[int]) -> None:
-    curve = Curve.of((epoch, 0.5) for epoch in epochs)
-    assert [epoch for epoch, _ in curve.prefix()] == prefix
-
-
 def test_merging_adds_epochs_and_changes_none() -> None:
     known = Curve.of([(1, 0.1), (2, NAN)])
     merged = known.merge(Curve.of([(1, 0.9), (2, 0.9), (3, 0.3)]))
@@ -90,19 +71,6 @@ def test_merge_is_a_grow_only_union(first: list[tuple[int, float]], second: list
     assert list(merged) == sorted(merged, key=lambda measurement: measurement.epoch)
 
 
-@given(pairs)
-def test_a_prefix_is_contiguous_and_the_longest_such(raw: list[tuple[int, float]]) -> None:
-    curve = Curve.of(raw)
-    epochs = [epoch for epoch, _ in curve.prefix()]
-    assert curve.measurements[: len(epochs)] == curve.prefix().measurements
-    assert epochs == list(range(epochs[0], epochs[0] + len(epochs))) if epochs else True
-    if epochs:
-        assert epochs[0] in {0, 1}
-        assert epochs[-1] + 1 not in {epoch for epoch, _ in curve}
-    else:
-        assert all(epoch > 1 for epoch, _ in curve)
-
-
 @pytest.mark.parametrize(
     ("goal", "value", "than", "better"),
     [
@@ -121,9 +89,17 @@ def test_what_is_not_finite_is_worst_for_either_goal(goal: Goal, value: float, t
     assert goal.is_better(value, than) is better
 
 
-@pytest.mark.parametrize(
-    ("epochs", "missing"),
-    [([], ()), ([1, 2, 3], ()), ([0, 1, 2], ()), ([3], (1, 2)), ([1, 4, 6], (2, 3, 5)), ([0, 2], (1,))],
-)
-def test_epochs_that_were_not_observed(epochs: list[int], missing: tuple[int, ...]) -> None:
-    assert Curve.of((epoch, 0.5) for epoch in epochs).missing() == missing
+def test_epochs_are_numbers_and_whole_ones_are_ints() -> None:
+    curve = Curve.of([(0.5, 1.0), (1.0, 2.0), (1.5, 3.0)])
+    assert [repr(epoch) for epoch, _ in curve] == ["0.5", "1", "1.5"]
+    assert curve.until(1) == Curve.of([(0.5, 1.0), (1, 2.0)])
+
+
+def test_a_number_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(ValueError, match="bounds"):
+        Curve.of([(10**400, 0.5)])
+
+
+def test_a_curve_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        Curve.of([(1, 0.5)]).values[0] = 0.9

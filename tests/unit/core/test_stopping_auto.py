@@ -219,7 +219,7 @@ def test_a_restarted_trial_is_judged_by_what_is_known_of_it() -> None:
 
 
 def test_a_trial_that_reports_several_epochs_at_once_is_judged_by_the_checkpoint_it_passed() -> None:
-    assert checkpoint(7, 10) == 6
+    assert checkpoint(np.arange(1.0, 8), 10) == 6
     assert verdict([0.1] * 7, finished()) is not None
 
 
@@ -233,7 +233,7 @@ def test_a_trial_that_reports_several_epochs_at_once_is_judged_by_the_checkpoint
     ],
 )
 def test_checkpoints(length: int, expected: list[int]) -> None:
-    assert sorted({checkpoint(done, length) for done in range(1, length + 1)} - {0}) == expected
+    assert sorted({checkpoint(np.arange(1.0, done + 1), length) for done in range(1, length + 1)} - {0}) == expected
 
 
 @pytest.mark.slow

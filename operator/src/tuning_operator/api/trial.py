@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import names
 from tuning_operator.api.values import display_number, parse_number, render_number, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE
-from tuning_operator.core.model.curves import Curve, Measurement
+from tuning_operator.core.model.curves import Curve, Measurement, as_epoch
 from tuning_operator.core.model.job import stable_hash
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
 
@@ -69,9 +69,9 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
         start_time=time_in(status, "startTime"),
         completion_time=time_in(status, "completionTime"),
         training_seconds=status.get("trainingSeconds", 0),
-        curve=_parse_curve(status.get("curve") or {}),
+        curve=_parse_curve(status.get("curve") or {}, status.get("epochs", 0)),
         metrics={
-            item["name"]: Measurement(item["epoch"], parse_number(item["value"]))
+            item["name"]: Measurement(as_epoch(item["epoch"]), parse_number(item["value"]))
             for item in status.get("metrics") or ()
         },
         stop=_parse_stop(status.get("stopDecision")),
@@ -99,10 +99,11 @@ def render_status(trial: Trial) -> dict[str, Any]:
         "objective": render_number(latest.value) if latest else None,
         "display": display_number(latest.value) if latest else None,
         "objectiveStatus": _objective_status(trial),
-        "epochs": len(status.curve),
+        "epochs": status.curve.count,
         "curve": {
-            "epochs": [measurement.epoch for measurement in status.curve],
-            "values": [render_number(measurement.value) for measurement in status.curve],
+            "epochs": [as_epoch(epoch) for epoch in status.curve.epochs.tolist()],
+            "values": [render_number(value) for value in status.curve.values.tolist()],
+            "thinned": status.curve.thinned or None,
         },
         "metrics": [
             {"name": name, "epoch": epoch, "value": render_number(value)}
@@ -151,11 +152,12 @@ def _objective_status(trial: Trial) -> str:
     return "Failed" if trial.objective is None else "Succeeded"
 
 
-def _parse_curve(curve: Mapping[str, Any]) -> Curve:
+def _parse_curve(curve: Mapping[str, Any], count: int) -> Curve:
     epochs, values = curve.get("epochs") or (), curve.get("values") or ()
     if len(epochs) != len(values):
         raise ValueError(f"its curve has {len(epochs)} epochs and {len(values)} values")
-    return Curve.of(zip(epochs, map(parse_number, values), strict=True))
+    left_out = max(1, count - len(epochs)) if curve.get("thinned") else 0
+    return Curve.from_lists(epochs, [float(value) for value in values], left_out)
 
 
 def _parse_stop(stop: Mapping[str, Any] | None) -> StopDecision | None:
@@ -164,7 +166,7 @@ def _parse_stop(stop: Mapping[str, Any] | None) -> StopDecision | None:
     return StopDecision(
         reason=stop["reason"],
         message=stop.get("message", ""),
-        epoch=stop.get("epoch"),
+        epoch=as_epoch(stop["epoch"]) if "epoch" in stop else None,
         value=parse_number(stop["value"]) if "value" in stop else None,
         threshold=parse_number(stop["threshold"]) if "threshold" in stop else None,
     )

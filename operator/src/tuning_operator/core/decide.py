@@ -27,6 +27,7 @@ from tuning_operator.core.model.job import Completion, CompletionReason, JobPhas
 from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import RunningTrials, SuspendPolicy
+from tuning_operator.core.model.thinning import with_thinned_curve
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 from tuning_operator.core.report.notices import notices
 from tuning_operator.core.report.waiting import PATIENCE, waiting_since
@@ -143,7 +144,7 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
         settle=snapshot.job.phase is JobPhase.STOPPING
         and snapshot.is_condition(ConditionType.METRICS_AVAILABLE, "False"),
     )
-    return replace(trial, status=advance(trial, facts))
+    return with_thinned_curve(replace(trial, status=advance(trial, facts)), snapshot.job)
 
 
 def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
@@ -218,4 +219,4 @@ def _worth_writing(before: Trial, after: Trial) -> bool:
         return False
     if replace(before.status, curve=after.curve) != after.status:
         return True
-    return len(after.curve) - len(before.curve) >= max(1, len(before.curve) // 50)
+    return after.curve.count - before.curve.count >= max(1, before.curve.count // 50)

@@ -1,18 +1,27 @@
 """Measurements of the objective and the curves they form.
 
 A curve is a grow-only set: an epoch that has been observed keeps its value for good. NaN and the infinities are
-values (the training diverged); an epoch that was not observed is absent, which is something else.
+values (the training diverged); an epoch that was not observed is absent, which is something else. Epochs are numbers:
+1, 2, 3 for a training that reports each of them; 5, 10, 15 or 0.25, 0.5, 0.75 for one whose log says so.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+Series = npt.NDArray[np.float64]
+
+REGULAR = 1.5
+"""A gap is as wide as the others up to this factor: logs round epochs, and where one is lost the gap is twice as wide."""
 
 
 class Goal(StrEnum):
@@ -27,97 +36,151 @@ class Goal(StrEnum):
             return -math.inf
         return value if self is Goal.MAXIMIZE else -value
 
+    def oriented(self, values: Series) -> Series:
+        """The same for many values."""
+        return np.where(np.isfinite(values), values if self is Goal.MAXIMIZE else -values, -np.inf)
+
     def is_better(self, value: float, than: float) -> bool:
         """Whether `value` is strictly better than `than`."""
         return self.orient(value) > self.orient(than)
 
 
 class Measurement(NamedTuple):
-    """The objective at the end of an epoch."""
+    """The objective at the end of an epoch, whose number is an int where it is whole."""
 
-    epoch: int
+    epoch: float
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The measurements of one trial, ascending by epoch, one for each epoch."""
+def _nothing() -> Series:
+    return np.empty(0)
 
-    measurements: tuple[Measurement, ...] = ()
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """The measurements of one trial, ascending by epoch, one for each epoch.
+
+    Kept as two arrays, never changed: the curves of a job have hundreds of thousands of measurements.
+
+    Attributes:
+        left_out: How many epochs are known to have been observed and are not kept, since the curve is thinned.
+    """
+
+    epochs: Series = field(default_factory=_nothing)
+    values: Series = field(default_factory=_nothing)
+    left_out: int = 0
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and large
+
+    def __post_init__(self) -> None:
+        """Lock the arrays: a curve is a value."""
+        self.epochs.setflags(write=False)
+        self.values.setflags(write=False)
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[int, float]]) -> Curve:
-        """Build a curve from (epoch, value) pairs in any order; the first value of an epoch wins.
+    def of(cls, pairs: Iterable[tuple[float, float]]) -> Curve:
+        """Build a curve from (epoch, value) pairs in any order; the first value of an epoch wins."""
+        known = list(pairs)
+        return cls.from_lists([epoch for epoch, _ in known], [value for _, value in known])
 
-        Every NaN becomes the same object, which makes curves with equal measurements compare equal.
-        """
-        by_epoch: dict[int, float] = {}
-        for epoch, value in pairs:
-            by_epoch.setdefault(epoch, math.nan if math.isnan(value) else value)
-        return cls(tuple(Measurement(epoch, by_epoch[epoch]) for epoch in sorted(by_epoch)))
+    @classmethod
+    def from_lists(cls, epochs: Iterable[float] | Series, values: Iterable[float] | Series, left_out: int = 0) -> Curve:
+        """Build a curve from epochs in any order and as many values; the first value of an epoch wins."""
+        try:
+            places, measured = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
+        except OverflowError as error:
+            raise ValueError(f"a curve has a number beyond all bounds: {error}") from error
+        if places.shape != measured.shape:
+            raise ValueError(f"a curve has {len(places)} epochs and {len(measured)} values")
+        if np.all(places[1:] > places[:-1]):
+            return cls(places, measured, left_out)
+        unique, first = np.unique(places, return_index=True)
+        return cls(unique, measured[first], left_out)
 
     def __len__(self) -> int:
-        return len(self.measurements)
+        return len(self.epochs)
 
     def __iter__(self) -> Iterator[Measurement]:
-        return iter(self.measurements)
+        return map(_measurement, self.epochs.tolist(), self.values.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the measurements are the same; NaN is the same as NaN."""
+        if not isinstance(other, Curve):
+            return NotImplemented
+        return self is other or (
+            self.left_out == other.left_out
+            and np.array_equal(self.epochs, other.epochs)
+            and np.array_equal(self.values, other.values, equal_nan=True)
+        )
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The measurements, one by one."""
+        return tuple(self)
+
+    @property
+    def count(self) -> int:
+        """How many epochs were observed, those that are not kept included."""
+        return len(self) + self.left_out
+
+    @property
+    def thinned(self) -> bool:
+        """Whether measurements were left out of it."""
+        return self.left_out > 0
+
+    @property
+    def first(self) -> Measurement | None:
+        """The measurement of the first epoch that is known."""
+        return _measurement(float(self.epochs[0]), float(self.values[0])) if len(self) else None
 
     @property
     def latest(self) -> Measurement | None:
         """The measurement of the last epoch: a trial's objective, once the trial has ended."""
-        return self.measurements[-1] if self.measurements else None
+        return _measurement(float(self.epochs[-1]), float(self.values[-1])) if len(self) else None
 
     @property
-    def span(self) -> int:
-        """Number of epochs from the first to the last one, those that are missing in between included."""
-        return self.measurements[-1].epoch - self.measurements[0].epoch + 1 if self.measurements else 0
+    def step(self) -> float | None:
+        """The least distance of two epochs that follow each other; None where there are not two."""
+        return float(np.min(np.diff(self.epochs))) if len(self) > 1 else None
 
-    @property
-    def has_beginning(self) -> bool:
-        """Whether the first epoch is known: epochs count from 1, or from 0."""
-        return bool(self.measurements) and self.measurements[0].epoch <= 1
+    def head(self, count: int) -> Curve:
+        """The first measurements, as many as asked for."""
+        return Curve(self.epochs[:count], self.values[:count], self.left_out)
 
-    def prefix(self) -> Curve:
-        """The measurements up to the first gap, which is what decisions may act on.
-
-        A curve whose beginning is missing has an empty prefix.
-        """
-        if not self.has_beginning:
-            return Curve()
-        if self.span == len(self):
-            return self
-        first = self.measurements[0].epoch
-        for index, measurement in enumerate(self.measurements):
-            if measurement.epoch != first + index:
-                return Curve(self.measurements[:index])
-        return self
-
-    def until(self, epoch: int) -> Curve:
+    def until(self, epoch: float) -> Curve:
         """The measurements up to an epoch, itself included."""
-        return Curve(tuple(measurement for measurement in self.measurements if measurement.epoch <= epoch))
-
-    def missing(self) -> tuple[int, ...]:
-        """The epochs before the last one that were not observed; counted from 1, or from 0 where that was observed."""
-        if not self.measurements:
-            return ()
-        known = {measurement.epoch for measurement in self.measurements}
-        return tuple(epoch for epoch in range(min(1, *known), max(known)) if epoch not in known)
+        return self.head(int(np.searchsorted(self.epochs, epoch, side="right")))
 
     def merge(self, later: Curve) -> Curve:
-        """Add the epochs of `later` that are not known yet."""
-        if not later.measurements or later.measurements == self.measurements:
+        """Add the epochs of `later` that are not known yet.
+
+        An epoch that lies within a thinned curve counts as one of those that were left out of it.
+        """
+        if not len(later) or np.array_equal(later.epochs, self.epochs):
             return self
-        return Curve.of((*self.measurements, *later.measurements))
+        new = later.epochs[~np.isin(later.epochs, self.epochs)]
+        if self.thinned:
+            new = new[new > self.epochs[-1]]
+        elif not new.size:
+            return self
+        merged = Curve.from_lists(
+            np.concatenate([self.epochs, later.epochs]), np.concatenate([self.values, later.values])
+        )
+        return Curve(merged.epochs, merged.values, max(0, self.count + len(new) - len(merged)))
 
     def conflicts(self, later: Curve) -> tuple[Measurement, ...]:
         """The measurements of `later` that contradict this curve (NaN agrees with NaN)."""
-        known = dict(self.measurements)
-        return tuple(
-            measurement
-            for measurement in later.measurements
-            if measurement.epoch in known and not _same(known[measurement.epoch], measurement.value)
-        )
+        _, mine, its = np.intersect1d(self.epochs, later.epochs, assume_unique=True, return_indices=True)
+        one, other = self.values[mine], later.values[its]
+        differ = (one != other) & ~(np.isnan(one) & np.isnan(other))
+        return Curve(later.epochs[its[differ]], later.values[its[differ]]).measurements
 
 
-def _same(a: float, b: float) -> bool:
-    return a == b or (math.isnan(a) and math.isnan(b))
+def as_epoch(number: float) -> float:
+    """The number of an epoch: an int where it is whole, so that nobody reads of epoch 3.0."""
+    return int(number) if float(number).is_integer() else float(number)
+
+
+def _measurement(epoch: float, value: float) -> Measurement:
+    """Every NaN is the same object, so that a record of one compares equal when it is read twice."""
+    return Measurement(as_epoch(epoch), math.nan if math.isnan(value) else value)

@@ -33,7 +33,7 @@ class BestTrial:
     job: str
     name: str
     objective: float
-    epoch: int
+    epoch: float
     parameters: Mapping[str, str]
 
 

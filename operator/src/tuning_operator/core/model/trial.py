@@ -52,7 +52,7 @@ class StopDecision:
 
     reason: str
     message: str
-    epoch: int | None = None
+    epoch: float | None = None
     value: float | None = None
     threshold: float | None = None
 
@@ -91,7 +91,7 @@ class TrialStatus:
     start_time: datetime | None = None
     completion_time: datetime | None = None
     training_seconds: int = 0
-    curve: Curve = Curve()
+    curve: Curve = field(default_factory=Curve)
     metrics: Mapping[str, Measurement] = field(default_factory=dict)
     stop: StopDecision | None = None
     would_stop: StopDecision | None = None

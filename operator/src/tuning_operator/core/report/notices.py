@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.conditions import ConditionType
 from tuning_operator.core.model.notice import Notice
+from tuning_operator.core.model.thinning import points_per_trial
 from tuning_operator.core.model.trial import Trial, TrialPhase
+from tuning_operator.core.report.losses import losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,13 +61,17 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         yield Notice(reason, _sentence(after), after, warning=warning)
     if after.status.would_stop and not before.status.would_stop:
         yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after)
-    if after.phase is not before.phase and after.phase.is_final and (missing := after.curve.missing()):
-        yield Notice(
-            "EpochsMissing",
-            f"{len(missing)} of {len(missing) + len(after.curve)} epochs are not known, the first is {missing[0]}",
-            after,
-            warning=True,
+    if after.phase is not before.phase and after.phase.is_final:
+        lost = losses(after.curve, snapshot.job.spec.source)
+        if lost:
+            told = f"{lost.count} of {lost.count + len(after.curve)} epochs are not known, the first is {lost.first}"
+            yield Notice("EpochsMissing", told, after, warning=True)
+    if after.curve.thinned and not before.curve.thinned:
+        most = points_per_trial(snapshot.job.spec.limits.max_trials)
+        told = (
+            f"of {after.curve.count} epochs {len(after.curve)} are kept in status.curve, at most {most} of each trial"
         )
+        yield Notice("CurveThinned", f"{told}: the first, last, best and judged ones, and others evenly spread", after)
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
         yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)
@@ -93,5 +99,5 @@ def _sentence(trial: Trial) -> str:
     if trial.phase is TrialPhase.RUNNING:
         return f"attempt {status.attempt} started training"
     if trial.phase is TrialPhase.COMPLETED:
-        return f"objective {trial.objective:.6g} after {len(status.curve)} epochs, {status.training_seconds} s"
+        return f"objective {trial.objective:.6g} after {status.curve.count} epochs, {status.training_seconds} s"
     return status.message or status.reason or ""

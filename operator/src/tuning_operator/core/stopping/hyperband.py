@@ -15,8 +15,11 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.trial import StopDecision
-from tuning_operator.core.stopping.series import completed_series, partial_series, running_series
+from tuning_operator.core.stopping.series import Grid
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
 
 if TYPE_CHECKING:
@@ -39,34 +42,34 @@ class BelowRung:
     def __init__(self, config: Hyperband, goal: Goal, trials: Sequence[Trial]) -> None:
         self._config = config
         self._goal = goal
-        brackets: defaultdict[int, list[Trial]] = defaultdict(list)
+        self._grid = Grid(goal, trials)
+        self._names: defaultdict[int, list[str]] = defaultdict(list)
         for trial in trials:
-            brackets[config.bracket(trial.number)].append(trial)
-        self._completed = {bracket: completed_series(goal, its) for bracket, its in brackets.items()}
-        self._partial = {bracket: partial_series(goal, its) for bracket, its in brackets.items()}
+            self._names[config.bracket(trial.number)].append(trial.name)
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial is to be stopped, or None when it goes on."""
         config, goal = self._config, self._goal
-        if trial.curve.span > config.max_resource:  # epochs that are missing have been trained, too
-            last = trial.curve.measurements[-1]
+        last = trial.curve.latest
+        if (
+            last and self._grid.place(last.epoch) > config.max_resource
+        ):  # epochs that are missing have been trained, too
             return StopDecision(
                 reason="MaxResourceReached",
                 message=f"epoch {last.epoch}: hyperband.maxResource ({config.max_resource} epochs) is used up",
                 epoch=last.epoch,
                 value=last.value,
             )
-        curve = running_series(goal, trial.curve)
-        done = len(curve)
-        if done == 0:
-            return None
-        epoch = trial.curve.measurements[done - 1].epoch
+        track = self._grid.running(trial.curve)
         bracket = config.bracket(trial.number)
-        rung = max((rung for rung in config.rungs[bracket:] if rung <= done), default=None)
+        rung = max((rung for rung in config.rungs[bracket:] if rung <= track.end), default=None)
         if rung is None:
             return None
-        value = float(curve[rung - 1])
-        values = sorted([value, *self._others_at(rung, trial, bracket)], reverse=True)
+        there = int(np.searchsorted(track.places, rung))  # the first value at the rung or, in its log, behind it
+        epoch, compared_at = as_epoch(float(track.epochs[-1])), as_epoch(float(track.epochs[there]))
+        value = float(track.values[there])
+        others = self._others_at(float(track.places[there]), there, trial, bracket)
+        values = sorted([value, *others], reverse=True)
         if len(values) < config.reduction_factor:
             return None
         threshold = values[math.ceil(len(values) / config.reduction_factor) - 1]
@@ -76,14 +79,14 @@ class BelowRung:
         return StopDecision(
             reason="BelowRung",
             message=f"epoch {epoch}: {compared}, which the best 1/{config.reduction_factor} of {len(values)} trials had"
-            f" at epoch {trial.curve.measurements[rung - 1].epoch} (bracket {bracket + 1} of {len(config.rungs) + 1})",
+            f" at epoch {compared_at} (bracket {bracket + 1} of {len(config.rungs) + 1})",
             epoch=epoch,
             value=in_users_terms(goal, value),
             threshold=in_users_terms(goal, threshold),
         )
 
-    def _others_at(self, rung: int, trial: Trial, bracket: int) -> list[float]:
-        """What those of the bracket that reached the rung had there: completed, stopped and running ones."""
-        partial = (series for name, series in self._partial.get(bracket, {}).items() if name != trial.name)
-        reached = (series for series in (*self._completed.get(bracket, ()), *partial) if len(series) >= rung)
-        return [float(series[rung - 1]) for series in reached]
+    def _others_at(self, place: float, likely: int, trial: Trial, bracket: int) -> list[float]:
+        """What those of the bracket that reached the place had there: completed, stopped and running ones."""
+        known = {**self._grid.completed, **self._grid.partial}
+        tracks = (known[name] for name in self._names[bracket] if name in known and name != trial.name)
+        return [track.value_at(place, likely) for track in tracks if track.covers(place)]

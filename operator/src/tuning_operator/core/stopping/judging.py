@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.stopping import rule_for
+from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
@@ -22,13 +23,15 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
         return trials
     known = tuple(map(_as_if_stopped, trials)) if dry_run else trials
     rule = rule_for(config, job.spec.objective.goal, known)
-    longest = max((trial.curve.span for trial in known if trial.phase is TrialPhase.COMPLETED), default=math.inf)
+    ends = [latest.epoch for trial in known if trial.phase is TrialPhase.COMPLETED and (latest := trial.curve.latest)]
+    longest, grid = max(ends, default=math.inf), Grid(job.spec.objective.goal, known)
 
     def verdict(trial: Trial) -> Trial:
         # Stopping would save nothing. How long a trial of Hyperband trains is known, whatever others did.
-        span, hyperband = trial.curve.span, job.spec.hyperband
-        about_to_end = span == hyperband.max_resource if hyperband else span >= longest
-        if trial.phase is not TrialPhase.RUNNING or about_to_end or (dry_run and trial.status.would_stop):
+        latest, hyperband = trial.curve.latest, job.spec.hyperband
+        if trial.phase is not TrialPhase.RUNNING or latest is None or (dry_run and trial.status.would_stop):
+            return trial
+        if grid.place(latest.epoch) == hyperband.max_resource if hyperband else latest.epoch >= longest:
             return trial
         stop = rule(trial)
         if stop is None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.early_stopping import Statistic
 from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
-from tuning_operator.core.stopping.series import completed_series, running_series, typical_length
+from tuning_operator.core.stopping.series import Grid
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.early_stopping import MedianKnobs
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.series import Series
+    from tuning_operator.core.stopping.series import Track
 
 
 class BelowMedian:
@@ -39,49 +40,56 @@ class BelowMedian:
     def __init__(self, knobs: MedianKnobs, goal: Goal, trials: Sequence[Trial]) -> None:
         self._knobs = knobs
         self._goal = goal
-        self._completed = completed_series(goal, trials)
-        self._averages = [np.cumsum(series) / np.arange(1, len(series) + 1) for series in self._completed]
-        self._grace = grace(knobs, typical_length(self._completed))
+        self._grid = Grid(goal, trials)
+        self._length = self._grid.length
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial is to be stopped, or None when it goes on."""
-        curve = running_series(self._goal, trial.curve)
-        done = len(curve)
-        references = [float(averages[done - 1]) for averages in self._averages if len(averages) >= done]
-        if done < self._grace or len(references) < self._knobs.min_completed_trials:
+        track = self._grid.running(trial.curve)
+        if not len(track) or is_too_early(self._knobs, len(track), track.end, self._length):
             return None
+        reached = [other for other in self._grid.completed.values() if other.covers(track.end)]
+        if len(reached) < self._knobs.min_completed_trials:
+            return None
+        references = [other.average_over(track) for other in reached]
         threshold = quantile(references, self._knobs.quantile)
-        value = statistic(self._knobs.statistic, curve)
+        value = statistic(self._knobs.statistic, float(track.values[-1]), float(track.best[-1]))
         if value >= threshold or math.isclose(value, threshold, rel_tol=1e-9):  # an average of equals rounds
             return None
         share = self._knobs.quantile
         which = "the median" if share == 0.5 else f"the {share:.0%} quantile"  # noqa: PLR2004
-        epoch = trial.curve.measurements[done - 1].epoch
+        epoch = as_epoch(float(track.epochs[-1]))
         compared = comparison(self._goal, value, threshold)
         return StopDecision(
             reason="BelowMedian",
             message=f"epoch {epoch}: {compared}, {which} of {len(references)} completed trials"
-            f"{self._chance(value, done)}",
+            f"{self._chance(value, track, reached)}",
             epoch=epoch,
             value=in_users_terms(self._goal, value),
             threshold=in_users_terms(self._goal, threshold),
         )
 
-    def _chance(self, value: float, done: int) -> str:
-        ended = [series for series in self._completed if len(series) >= done]
-        then = np.array([statistic(self._knobs.statistic, series[:done]) for series in ended])
-        return chance_in_words(self._goal, value, then, np.array([series[-1] for series in ended]))
+    def _chance(self, value: float, track: Track, reached: Sequence[Track]) -> str:
+        which, place, last = self._knobs.statistic, track.end, len(track) - 1
+        then = [statistic(which, other.value_at(place, last), other.best_at(place, last)) for other in reached]
+        return chance_in_words(self._goal, value, np.array(then), np.array([other.values[-1] for other in reached]))
 
 
-def grace(knobs: MedianKnobs, length: float) -> int:
-    """The number of epochs before which a trial is not judged; `length` is that of completed trials, typically."""
-    return max(knobs.min_epochs, math.ceil(knobs.min_progress * length))
+def is_too_early(knobs: MedianKnobs, measured: int, place: float, length: float) -> bool:
+    """Whether a trial is not judged yet.
+
+    Args:
+        knobs: The choices.
+        measured: How many values of it are known.
+        place: How many epochs it has been trained.
+        length: How many epochs completed trials have, typically.
+    """
+    return measured < knobs.min_epochs or place < knobs.min_progress * length
 
 
-def statistic(which: Statistic, curve: Series) -> float:
-    """The value of a curve so far that is compared."""
-    current = float(curve[-1])
-    return float(np.max(curve)) if which is Statistic.BEST and math.isfinite(current) else current
+def statistic(which: Statistic, current: float, best: float) -> float:
+    """Which of a curve's values so far is compared."""
+    return best if which is Statistic.BEST and math.isfinite(current) else current
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
-from tuning_operator.core.stopping.series import completed_series, partial_series, running_series, typical_length
+from tuning_operator.core.stopping.series import Grid
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.series import Series
+    from tuning_operator.core.stopping.series import Series, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Constants:
         leaders: Of so many completed trials, those that ended best, the gains are looked at; of half of them if that
             is more.
         completed: So many trials must have completed.
-        epochs: A trial is not judged before so many epochs,
+        epochs: A trial is not judged before so many of its values are known,
         first: nor before this share of the typical length,
         last: nor after this one.
         ratio: Between a checkpoint and the one before.
@@ -106,24 +107,22 @@ class OutOfReach:
     """
 
     def __init__(self, goal: Goal, trials: Sequence[Trial]) -> None:
-        completed = completed_series(goal, trials)
         self._goal = goal
-        self._length = typical_length(completed)
-        self._completed = [(np.maximum.accumulate(series), series[-1]) for series in completed]
-        self._partial = {name: np.maximum.accumulate(series) for name, series in partial_series(goal, trials).items()}
+        self._grid = Grid(goal, trials)
+        self._length = self._grid.length
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial is to be stopped, or None when it goes on."""
-        curve = running_series(self._goal, trial.curve)
-        done = checkpoint(len(curve), self._length)
+        track = self._grid.running(trial.curve)
+        done = checkpoint(track.places, self._length)
         if done == 0:
             return None
-        field = self._field(trial, done)
-        shortfall = judge_reach(curve, done, self._length, field)
+        field = self._field(trial, track, done - 1)
+        shortfall = judge_reach(track.values, track.places[:done], self._length, field)
         if shortfall is None:
             return None
         chance = chance_in_words(self._goal, shortfall.value, field.completed_best, field.completed_last)
-        epoch, compared = (trial.curve.measurements[count - 1].epoch for count in (len(curve), done))
+        epoch, compared = (as_epoch(float(track.epochs[count - 1])) for count in (len(track), done))
         target = number(in_users_terms(self._goal, shortfall.target))
         better = "1 trial was" if shortfall.rivals == 1 else f"{shortfall.rivals} trials were"
         return StopDecision(
@@ -136,53 +135,64 @@ class OutOfReach:
             threshold=in_users_terms(self._goal, shortfall.threshold),
         )
 
-    def _field(self, trial: Trial, done: int) -> Field:
-        """The other trials that reached the epoch."""
-        ended = [(best[done - 1], last) for best, last in self._completed if len(best) >= done]
-        partial = [best[done - 1] for name, best in self._partial.items() if len(best) >= done and name != trial.name]
-        completed_best = np.array([best for best, _ in ended], dtype=np.float64)
+    def _field(self, trial: Trial, track: Track, index: int) -> Field:
+        """The other trials that reached the place of one of its values."""
+        place = float(track.places[index])
+        ended = [other for other in self._grid.completed.values() if other.covers(place)]
+        partial = [
+            other.best_at(place, index)
+            for name, other in self._grid.partial.items()
+            if name != trial.name and other.covers(place)
+        ]
+        completed_best = np.array([other.best_at(place, index) for other in ended], dtype=np.float64)
         return Field(
             best=np.concatenate([completed_best, partial]),
             completed_best=completed_best,
-            completed_last=np.array([last for _, last in ended], dtype=np.float64),
+            completed_last=np.array([other.values[-1] for other in ended], dtype=np.float64),
         )
 
 
-def checkpoint(done: int, length: float, constants: Constants = CONSTANTS) -> int:
-    """Return the newest checkpoint among the epochs that a trial has finished; 0 when it has passed none.
+def checkpoint(places: Series, length: float, constants: Constants = CONSTANTS) -> int:
+    """Return how many values of a trial its newest checkpoint has, 0 when it has passed none.
 
-    A trial that reports several epochs at once is judged by the checkpoint that it passed.
+    A checkpoint lies at the first value at or behind its share of the typical length. A trial that reports several at
+    once is judged by the checkpoint that it passed.
+
+    Args:
+        places: How many epochs had been trained at each of the trial's values.
+        length: How many epochs a trial typically has.
+        constants: Others than the rule's own are for measuring what each does.
     """
     newest, share = 0, constants.first
     while share <= constants.last:
-        epochs = max(constants.epochs, math.ceil(share * length))
-        if epochs > done:
+        count = max(constants.epochs, int(np.searchsorted(places, share * length)) + 1)
+        if count > len(places):
             break
-        newest, share = epochs, share * constants.ratio
+        newest, share = count, share * constants.ratio
     return newest
 
 
 def judge_reach(
-    curve: Series, done: int, length: float, field: Field, constants: Constants = CONSTANTS
+    curve: Series, places: Series, length: float, field: Field, constants: Constants = CONSTANTS
 ) -> Shortfall | None:
     """Compare what a trial needs with what it can be expected to gain.
 
     Args:
         curve: The trial's values; those behind the checkpoint can only speak for it.
-        done: The checkpoint, in epochs.
+        places: How many epochs had been trained at each value up to the checkpoint.
         length: How many epochs a trial typically has.
         field: The other trials at the checkpoint.
         constants: Others than the rule's own are for measuring what each does.
     """
     if len(field.completed_last) < constants.completed:
         return None
-    target = float(np.max(field.completed_last))
+    done, target = len(places), float(np.max(field.completed_last))
     diverged = not math.isfinite(curve[-1])
     value = -math.inf if diverged else float(np.max(curve))
     rivals = int(np.count_nonzero(field.best > (value if diverged else np.max(curve[:done]))))
     if rivals == 0 or not math.isfinite(target):
         return None
-    gain = max(_gain_of_leaders(field, constants.leaders), 0.0 if diverged else _own_gain(curve[:done], length))
+    gain = max(_gain_of_leaders(field, constants.leaders), 0.0 if diverged else _own_gain(curve[:done], places, length))
     threshold = target - (1 + constants.caution / rivals) * gain
     if value >= threshold:
         return None
@@ -200,10 +210,11 @@ def _gain_of_leaders(field: Field, least: int) -> float:
     return max(0.0, float(np.max((last - best)[leaders]))) if leaders.size else math.inf
 
 
-def _own_gain(curve: Series, length: float) -> float:
+def _own_gain(curve: Series, places: Series, length: float) -> float:
     """What the trial would gain if each further doubling of its epochs moved it as much as the last one."""
     finite = curve[np.isfinite(curve)]
     if not finite.size:
         return math.inf
-    recent = finite[max(0, math.ceil(len(finite) / 2) - 1) :]
-    return float(np.max(recent) - np.min(recent)) * max(0.0, math.log2(length / len(curve)))
+    known = places[: finite.size]  # as if the training had begun later by what diverged
+    recent = finite[known >= known[-1] / 2]
+    return float(np.max(recent) - np.min(recent)) * max(0.0, math.log2(length / places[-1]))

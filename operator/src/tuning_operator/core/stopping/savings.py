@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tuning_operator.core.model.early_stopping import EarlyStoppingType
 from tuning_operator.core.model.ranking import best_trial
 from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,7 +64,7 @@ def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
         return None
     usual = _Usual.of(job, trials)
     return Savings(
-        stopped=usual.saving((trial, usual.length - trial.curve.span) for trial in stopped),
+        stopped=usual.saving((trial, usual.length - usual.grid.trained(trial.curve)) for trial in stopped),
         dry_run=_dry_run(job, trials, tried, usual) if config.dry_run or tried else None,
     )
 
@@ -72,15 +73,17 @@ def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
 class _Usual:
     """A whole trial's length in epochs, and the completed ones' median seconds an epoch, if there are any."""
 
+    grid: Grid
     length: float
     pace: float | None
 
     @classmethod
-    def of(cls, job: Job, trials: Iterable[Trial]) -> _Usual:
+    def of(cls, job: Job, trials: Sequence[Trial]) -> _Usual:
+        grid = Grid(job.spec.objective.goal, trials)
         completed = [trial for trial in trials if trial.phase is TrialPhase.COMPLETED and trial.curve]
-        length = statistics.median([trial.curve.span for trial in completed] or [0])
-        pace = statistics.median(_pace(trial) for trial in completed) if completed else None
-        return cls(job.spec.hyperband.max_resource if job.spec.hyperband else length, pace)
+        length = statistics.median([grid.trained(trial.curve) for trial in completed] or [0])
+        pace = statistics.median(_pace(trial, grid) for trial in completed) if completed else None
+        return cls(grid, job.spec.hyperband.max_resource if job.spec.hyperband else length, pace)
 
     def saving(self, parts: Iterable[tuple[Trial, float]]) -> Saving:
         """Add up what it saves that these trials do not train so many epochs each."""
@@ -93,12 +96,12 @@ class _Usual:
 
     def _seconds_per_epoch(self, trial: Trial) -> float:
         """The trial's own, if it has ended, but no more than usual."""
-        own = [_pace(trial)] if trial.phase.is_final else []
+        own = [_pace(trial, self.grid)] if trial.phase.is_final else []
         return min(own if self.pace is None else [*own, self.pace], default=0.0)
 
 
-def _pace(trial: Trial) -> float:
-    return trial.status.training_seconds / max(1, trial.curve.span)
+def _pace(trial: Trial, grid: Grid) -> float:
+    return trial.status.training_seconds / (grid.trained(trial.curve) or 1)
 
 
 def _dry_run(job: Job, trials: Sequence[Trial], tried: Sequence[Trial], usual: _Usual) -> DryRun:
@@ -125,6 +128,7 @@ def _with_objective(trial: Trial | None) -> str:
 def _epochs_after_decision(trial: Trial, usual: _Usual) -> float:
     """What a trial has trained since it would have been stopped, or is going to train."""
     stop = trial.status.would_stop
-    known = trial.curve.until(stop.epoch).span if stop and stop.epoch is not None else trial.curve.span
+    trained = usual.grid.trained(trial.curve)
+    known = usual.grid.trained(trial.curve.until(stop.epoch)) if stop and stop.epoch is not None else trained
     has_run_out = trial.phase.is_final and trial.phase is not TrialPhase.EARLY_STOPPED
-    return (trial.curve.span if has_run_out else max(usual.length, trial.curve.span)) - known
+    return (trained if has_run_out else max(usual.length, trained)) - known
