@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import ago
 from tests.unit.runtime.test_poller import JOB, POD, bench
+from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.model.attempt import Reading
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.sources import Gauges, Selector
@@ -33,7 +34,7 @@ def matrix(*result: dict[str, Any]) -> dict[str, Any]:
     return {"status": "success", "data": {"resultType": "matrix", "result": list(result)}}
 
 
-def read(values: Samples, epochs: Samples, window: int = 300_000) -> list[tuple[int, float]]:
+def read(values: Samples, epochs: Samples, window: int = 300_000) -> list[tuple[float, float]]:
     answer = matrix(gauge("accuracy", values, split="val"), gauge("epochs", epochs))
     return list(parse_answer(answer, SOURCE, {POD: window})[POD])
 
@@ -52,14 +53,15 @@ def test_the_query_asks_for_both_gauges_at_once() -> None:
         ({10: 0.1, 20: 0.5}, {10: 1, 20: 5}, [(1, 0.1), (5, 0.5)]),  # what no scrape saw is missing
         ({10: 0.0, 20: 0.1}, {10: 0, 20: 1}, [(1, 0.1)]),  # no epoch has ended
         ({10: 0.1, 21: 0.2}, {10: 1, 20: 2}, [(1, 0.1)]),  # of different scrapes
-        ({10: 0.1}, {10: 1.5}, []),
+        ({10: 0.1, 20: 0.2}, {10: 0.5, 20: 1.50000000001}, [(0.5, 0.1), (1.5, 0.2)]),
+        ({10: 0.1}, {10: 1e-9}, []),
         ({10: 0.1}, {10: float("nan")}, []),
         ({10: 0.1}, {10: 1e9}, []),
         ({}, {10: 1}, []),
     ],
 )
 def test_a_value_belongs_to_the_epoch_of_the_same_scrape(
-    values: Samples, epochs: Samples, curve: list[tuple[int, float]]
+    values: Samples, epochs: Samples, curve: list[tuple[float, float]]
 ) -> None:
     assert read(values, epochs) == curve
 
@@ -100,7 +102,7 @@ def test_an_answer_that_is_not_whole_is_none(answer: Any) -> None:
 def test_any_samples_make_a_curve(samples: dict[int, tuple[float, float]]) -> None:
     values = {float(time): value for time, (value, _) in samples.items()}
     epochs = {float(time): epoch for time, (_, epoch) in samples.items()}
-    assert all(epoch >= 1 for epoch, _ in read(values, epochs))
+    assert all(0 < epoch <= MAX_EPOCH for epoch, _ in read(values, epochs))
 
 
 async def test_what_a_gauge_showed_is_remembered_and_an_outage_is_looked_back_over() -> None:

@@ -30,7 +30,7 @@ def test_the_question_is_the_documented_one() -> None:
     assert build_query("ns", {"b-0001-1": 300_000, "a-0001-1": 300_000}, [METRIC]) == (
         "max by (pod, metric, epoch) (last_over_time(tuning_epoch_value{"
         r'namespace="ns",pod=~"a\\-0001\\-1|b\\-0001\\-1",metric=~"validation:accuracy",'
-        'epoch=~"0|[1-9][0-9]{0,3}|[1-3][0-9]{4}"}[300000ms]))'
+        'epoch=~"(0|[1-9][0-9]{0,3}|[1-3][0-9]{4})([.][0-9]{0,5}[1-9])?"}[300000ms]))'
     )
 
 
@@ -132,15 +132,37 @@ def test_values_that_are_not_finite_are_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "epoch", ["", "-1", "1.0", "01", "+1", "1e3", str(MAX_EPOCH + 1), "9" * 50, "x", "\u0661", " 1"]
+    "epoch",
+    [
+        "",
+        "-1",
+        "1.0",
+        "01",
+        "+1",
+        "1e3",
+        str(MAX_EPOCH + 1),
+        "9" * 50,
+        "x",
+        "\u0661",
+        " 1",
+        "0.50",
+        "0.5000001",
+        ".5",
+        "1.",
+        "0.0",
+        "1,5",
+        f"{MAX_EPOCH}.5",
+    ],
 )
 def test_an_epoch_that_is_none_is_left_out(epoch: str) -> None:
     """Two ways to write an epoch would be two values of it."""
     assert parse(answer(series("job-0001-1", [(epoch, "0.5"), (1, "0.1")])))["job-0001-1"] == [(1, 0.1)]
 
 
-@pytest.mark.parametrize(("epoch", "number"), [("0", 0), ("7", 7), (str(MAX_EPOCH), MAX_EPOCH)])
-def test_epochs_count_from_zero_or_one_up_to_a_bound(epoch: str, number: int) -> None:
+@pytest.mark.parametrize(
+    ("epoch", "number"), [("0", 0), ("7", 7), ("0.5", 0.5), ("12.000001", 12.000001), (str(MAX_EPOCH), MAX_EPOCH)]
+)
+def test_epochs_are_numbers_up_to_a_bound(epoch: str, number: float) -> None:
     assert parse(answer(series("job-0001-1", [(epoch, "0.5")])))["job-0001-1"] == [(number, 0.5)]
 
 

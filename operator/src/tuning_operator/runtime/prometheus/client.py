@@ -7,6 +7,7 @@ Prometheus sets and a trainer cannot forge.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -125,7 +126,8 @@ class Prometheus:
     async def _answer(self, query: str, parse: Callable[[Any], dict[str, Curve]]) -> dict[str, Curve]:
         with metrics.PROMETHEUS_SECONDS.time():
             try:
-                return parse(await self._ask(query))
+                answer = await self._ask(query)
+                return await asyncio.to_thread(parse, answer)  # tens of thousands of series are nothing for the loop
             except PrometheusError:
                 metrics.PROMETHEUS_ERRORS.inc()
                 raise
@@ -144,7 +146,7 @@ class Prometheus:
                     kind = TooMuchError if b"too many samples" in body else PrometheusError
                     told = body.replace(token.encode(), b"(token)") if token else body
                     raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(told)}")
-                return json.loads(body)
+                return await asyncio.to_thread(json.loads, body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise PrometheusError(f"{self._name} does not answer: {type(error).__name__} {error}".rstrip()) from error
         except (ValueError, RecursionError) as error:

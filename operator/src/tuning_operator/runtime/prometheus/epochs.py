@@ -6,14 +6,16 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-EPOCHS = "0|[1-9][0-9]{0,3}|[1-3][0-9]{4}"
+EPOCHS = "(0|[1-9][0-9]{0,3}|[1-3][0-9]{4})([.][0-9]{0,5}[1-9])?"
 """An epoch up to `MAX_EPOCH`. There is one way to write it, so that a Pod has one series for each epoch."""
+_EPOCH = re.compile(EPOCHS)
 
 
 def build_query(namespace: str, windows: Mapping[str, int], objectives: Collection[str]) -> str:
@@ -38,7 +40,7 @@ def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
     Raises:
         PrometheusError: The answer is not whole.
     """
-    points: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    points: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     try:
         for series in series_of(answer, "vector"):
             labels = series["metric"]
@@ -50,5 +52,6 @@ def parse_answer(answer: Any, pods: Mapping[str, str]) -> dict[str, Curve]:
     return {pod: Curve.of(points[pod]) for pod in pods}
 
 
-def _epoch(text: str) -> int | None:
-    return int(text) if re.fullmatch(EPOCHS, text) else None
+def _epoch(text: str) -> float | None:
+    epoch = float(text) if _EPOCH.fullmatch(text) else None
+    return epoch if epoch is not None and epoch <= MAX_EPOCH else None

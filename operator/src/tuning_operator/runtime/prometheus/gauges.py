@@ -6,6 +6,7 @@ nothing is made up for them.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def parse_answer(answer: Any, source: Gauges, windows: Mapping[str, int]) -> dic
 
     A value belongs to the epoch that the same scrape brought (samples of one scrape have one time stamp). Of an epoch
     that many scrapes saw the first value counts: the training sets the value before the epoch, so that the last value
-    may be the next epoch's already. Epoch 0 says that none has ended.
+    may be the next epoch's already. Epoch 0 says that none has ended; a fraction is one as in a log.
 
     Args:
         answer: JSON as Prometheus gave it.
@@ -68,8 +69,8 @@ def _add(known: dict[float, float], samples: Iterable[tuple[float, float]]) -> N
 
 def _curve(values: Mapping[float, float], epochs: Mapping[float, float], since: float) -> Curve:
     joined = sorted(time for time in values.keys() & epochs.keys() if time >= since)
-    return Curve.of((int(epochs[time]), values[time]) for time in joined if _is_epoch(epochs[time]))
+    return Curve.of((round(epochs[time], 6), values[time]) for time in joined if _is_epoch(epochs[time]))
 
 
 def _is_epoch(number: float) -> bool:
-    return 1 <= number <= MAX_EPOCH and number.is_integer()
+    return 0 < round(number, 6) <= MAX_EPOCH if math.isfinite(number) else False
