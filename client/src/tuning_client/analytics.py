@@ -81,7 +81,8 @@ class HyperparameterTuningJobAnalytics:
             for epoch, value in _measurements(trial)
         ]
         frame = pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
-        return frame.astype({"Epoch": "int64", "ObjectiveValue": "float64"})
+        whole = all(float(epoch).is_integer() for epoch in frame["Epoch"])
+        return frame.astype({"Epoch": "int64" if whole else "float64", "ObjectiveValue": "float64"})
 
     def training_job_summaries(self, force_refresh: bool = False) -> list[dict[str, Any]]:
         """The trials in the words of SageMaker's ListTrainingJobsForHyperParameterTuningJob."""
@@ -122,6 +123,6 @@ def _dtype(parameter: Mapping[str, Any]) -> str:
     return "object" if "categorical" in parameter else "int64" if "integer" in parameter else "float64"
 
 
-def _measurements(trial: Mapping[str, Any]) -> zip[tuple[int, str]]:
+def _measurements(trial: Mapping[str, Any]) -> zip[tuple[float, str]]:
     curve = (trial.get("status") or {}).get("curve") or {}
     return zip(curve.get("epochs") or (), curve.get("values") or (), strict=True)

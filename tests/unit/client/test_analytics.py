@@ -83,6 +83,13 @@ def test_curves_have_a_row_for_each_epoch() -> None:
     assert curves.iloc[2].tolist() == ["resnet-0001", "Completed", 3, 0.4]
 
 
+def test_epochs_may_be_fractions() -> None:
+    logged = trial(1, curve={"epochs": [0.5, 1, 1.5], "values": ["0.1", "0.2", "0.3"]})
+    looked = HyperparameterTuningJobAnalytics("resnet", cast("Session", FakeSession(job(), trials=[logged])))
+    assert looked.curves().Epoch.tolist() == [0.5, 1, 1.5]
+    assert analytics().curves().Epoch.dtype == "int64"
+
+
 def test_a_value_that_is_no_number_is_one_here() -> None:
     diverged = trial(1, objective="NaN", curve={"epochs": [1, 2], "values": ["+Inf", "NaN"]})
     looked = HyperparameterTuningJobAnalytics("resnet", cast("Session", FakeSession(job(), trials=[diverged])))
