@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +72,51 @@ def test_regular_expressions_reach_the_sidecar_as_they_are() -> None:
     ("source", "image", "words"),
     [
         (LogFile("/logs/out"), "", "needs the operator's setting --sidecar-image"),
-        (LogFile("/logs/out", (MetricDefinition("m", "a=(["),)), IMAGE, r"metricDefinitions\[m\].regex: unterminated"),
+        (LogFile("/logs/out", (MetricDefinition("m", "a=(["),)), IMAGE, r"metricDefinitions\[m\].regex: missing \]"),
+        (LogFile("/logs/out", (MetricDefinition("m", "(?=a)(b)"),)), IMAGE, r"regex: invalid perl.*neither lookaround"),
+        (LogFile("/logs/out", (MetricDefinition("m", r"(a)\1"),)), IMAGE, r"regex: invalid escape.*nor backreferences"),
+        (LogFile("/logs/out", (MetricDefinition("m", "\ud800(a)"),)), IMAGE, r"metricDefinitions\[m\].regex: utf-8"),
+        (LogFile("/logs/out", (MetricDefinition("m", r"(\pL{1000})"),)), IMAGE, r"regex: pattern too large"),
         (LogFile("/logs/out", (MetricDefinition("m", r"a=\("),)), IMAGE, r"metricDefinitions\[m\].regex: has no group"),
     ],
 )
 def test_what_would_not_work_is_refused_with_the_field_and_the_remedy(source: LogFile, image: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         build(source, image)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?i)(" + "[!-\ufffd]" * 98 + ")",  # seconds with Python's engine
+        "(?i)(" + r"\w{90}" * 80 + ")",
+        "(" + r"(?:\pL|\pN|\pM){30}" * 24 + ")",
+        "(" * 250 + "a" + ")" * 250,
+        "((a*)*)*" * 62,
+        "(a{1000})" * 55,
+    ],
+)
+def test_forty_nasty_patterns_cost_the_operator_little(pattern: str) -> None:
+    assert len(pattern) <= 501
+    begin = time.process_time()
+    for number in range(40):
+        definition = MetricDefinition(METRIC, f"{number:02d}{pattern}")
+        with contextlib.suppress(ValueError):
+            build(LogFile("/logs/out", (definition,)))
+    assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"loss=(\S+)",
+        r"(?i)val[-_ ]accuracy\s*[:=]\s*([-+]?(?:[0-9]*\.)?[0-9]+(?:e[-+]?[0-9]+)?|[-+]?(?:nan|inf))",
+        r"^\[\d{4}-\d\d-\d\d .*?\] val/ndcg@10: (?P<value>[^,]+),",
+        "\N{GREEK SMALL LETTER EPSILON}=([0-9.]+)",
+    ],
+)
+def test_patterns_of_logs_are_taken(pattern: str) -> None:
+    assert build(LogFile("/logs/out", (MetricDefinition(METRIC, pattern),)))
 
 
 START, END = "2026-05-04T12:00:10Z", "2026-05-04T12:01:00Z"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 """Label and annotation of a batch Job's Pods: which of its nodes they are, from 0."""
 
+_MOST_DIGITS = 9  # of an attempt's number: fewer than 2**31
+
 
 def trial_name(job: str, number: int) -> str:
     """Name of a trial: numbers have at least four digits, so that `kubectl get` sorts them."""
@@ -38,8 +39,9 @@ def trial_name(job: str, number: int) -> str:
 
 def attempt_number(pod: str, trial: str) -> int | None:
     """Number of the attempt that a trial's Pod runs; None for a name that is none of the trial's Pods'."""
-    found = re.fullmatch(rf"{re.escape(trial)}-([1-9][0-9]{{0,8}})", pod)
-    return int(found[1]) if found else None
+    number = pod.removeprefix(f"{trial}-")
+    is_number = number.isascii() and number.isdecimal() and number[0] != "0" and len(number) <= _MOST_DIGITS
+    return int(number) if is_number and len(number) < len(pod) else None
 
 
 def service_name(job: str) -> str:

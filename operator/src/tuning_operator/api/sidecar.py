@@ -7,9 +7,12 @@ starts, and is told to end when the training has.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+import re2
+
+from tuning_operator.api.values import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
 NAME = "tuning-metrics"
 """Of the container and, where the template has no volume at the file's folder, of the volume that is added."""
+MAX_NAME = 128
+"""As much of a metric's name, and of what is wrong with its pattern, is shown."""
+_MAX_PATTERN_MEMORY = 256 * 1024
+"""Bytes that a compiled pattern may take: a thousand times what one in a log needs, and 4 ms of compiling."""
 
 
 def add_sidecar(
@@ -67,13 +74,24 @@ def add_sidecar(
 
 
 def _check(definition: MetricDefinition) -> None:
-    """The sidecar's words about it would only be found in its log."""
-    where = f"spec.metrics.source.file.metricDefinitions[{definition.name}].regex"
+    """The sidecar's words about it would only be found in its log.
+
+    RE2 takes no pattern that could keep the operator, which works for others as well, longer than milliseconds.
+    """
+    where = f"spec.metrics.source.file.metricDefinitions[{printable(definition.name, MAX_NAME)}].regex"
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MAX_PATTERN_MEMORY, False
     try:
-        if not re.compile(definition.regex).groups:
-            raise ValueError(f"{where}: has no group; put parentheses around the value, as in accuracy=([0-9.]+)")
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{where}: {error}") from error
+        groups = re2.compile(definition.regex, options).groups
+    except (re2.error, UnicodeError) as error:
+        reason = error.args[0] if error.args else error
+        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(
+            f"{where}: {printable(told, MAX_NAME)}; regular expressions are those of RE2, which has neither lookaround"
+            " such as (?=…) nor backreferences such as \\1, and none that take much memory: write it without"
+        ) from error
+    if not groups:
+        raise ValueError(f"{where}: has no group; put parentheses around the value, as in accuracy=([0-9.]+)")
 
 
 def _mount(spec: dict[str, Any], training: dict[str, Any], path: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Series = npt.NDArray[np.float64]
 
 REGULAR = 1.5
-"""A gap is as wide as the others up to this factor: logs round epochs, and where one is lost the gap is twice as wide."""
+"""A gap is as wide as the others up to this factor: logs round epochs, and where one is lost it is twice as wide."""
 
 
 class Goal(StrEnum):

@@ -1,8 +1,8 @@
 """Finds out which epochs of a trial's curve were lost on the way, so that users are told of it.
 
-A log decides by what it says: its epochs may come in strides, in fractions or from any beginning, and only what its own
-regular steps leave out is lost. By the metrics contract epochs count from 1 or 0 one by one, or at a step from that step
-on, and a gauge counts them one by one.
+A log decides by what it says: its epochs may come in strides, in fractions or from any beginning, and only what its
+own regular steps leave out is lost. By the metrics contract epochs count from 1 or 0 one by one, or at a step from that
+step on, and a gauge counts them one by one.
 """
 
 from __future__ import annotations
