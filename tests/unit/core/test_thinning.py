@@ -117,8 +117,13 @@ def test_a_thinned_curve_is_told_once_and_read_back_as_it_was() -> None:
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_the_epoch_that_was_judged_is_kept(dry_run: bool) -> None:
     stop = StopDecision("OutOfReach", "because", epoch=1234)
-    facts = {"would_stop" if dry_run else "stop": stop}
-    trial = build.trial(1, TrialPhase.RUNNING, curve=long_curve(9999), **facts)
+    trial = build.trial(
+        1,
+        TrialPhase.RUNNING,
+        curve=long_curve(9999),
+        stop=None if dry_run else stop,
+        would_stop=stop if dry_run else None,
+    )
     assert 1234 in with_thinned_curve(trial, build.job(trials=1000)).curve.epochs
 
 

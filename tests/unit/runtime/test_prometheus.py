@@ -114,7 +114,7 @@ def test_whatever_the_names_it_is_one_selector_that_matches_them_alone(
 # The answer
 
 
-def parse(body: object) -> dict[str, list[tuple[int, float]]]:
+def parse(body: object) -> dict[str, list[tuple[float, float]]]:
     return {pod: [(epoch, value) for epoch, value in curve] for pod, curve in parse_answer(body, PODS).items()}
 
 

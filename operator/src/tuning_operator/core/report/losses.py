@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Losses(NamedTuple):
     """How many epochs are not known, and the first of them."""
 
-    count: int
+    epochs: int
     first: float
 
 

@@ -64,7 +64,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
     if after.phase is not before.phase and after.phase.is_final:
         lost = losses(after.curve, snapshot.job.spec.source)
         if lost:
-            told = f"{lost.count} of {lost.count + len(after.curve)} epochs are not known, the first is {lost.first}"
+            told = f"{lost.epochs} of {lost.epochs + len(after.curve)} epochs are not known, the first is {lost.first}"
             yield Notice("EpochsMissing", told, after, warning=True)
     if after.curve.thinned and not before.curve.thinned:
         most = points_per_trial(snapshot.job.spec.limits.max_trials)

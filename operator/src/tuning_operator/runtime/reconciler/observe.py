@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,8 @@ async def _try_template(cluster: Cluster, tuning_job: TuningJob, sidecar_image: 
     sample = {parameter.name: _sample(parameter) for parameter in job.spec.space.parameters}
     probe = Trial(names.trial_name(job.name, 0), 0, sample, seed=0, uid=job.uid)
     try:
-        body = build_pod(job, tuning_job.template, probe, sidecar_image)
+        # Whatever a template and the patterns in a specification cost, the jobs of others do not wait for it.
+        body = await asyncio.to_thread(build_pod, job, tuning_job.template, probe, sidecar_image)
         await cluster.create_attempt(job.namespace, body, dry_run=True)
     except ValueError as error:
         return Condition(ConditionType.TEMPLATE_VALID, "False", "Refused", str(error))
