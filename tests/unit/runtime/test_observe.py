@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit import builders as build
 from tuning_operator.api.job import TuningJob
+from tuning_operator.api.pods import build_pod
 from tuning_operator.runtime.reconciler import observe
 
 if TYPE_CHECKING:
@@ -20,11 +21,9 @@ class AcceptsAll:
 
 async def test_a_template_is_tried_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    made = observe.build_pod
-
     def noted(*given: Any) -> dict[str, Any]:
         threads.append(threading.get_ident())
-        return made(*given)
+        return build_pod(*given)
 
     monkeypatch.setattr(observe, "build_pod", noted)
     template = {"spec": {"containers": [{"name": "train", "image": "x"}]}}
