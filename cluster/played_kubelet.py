@@ -49,6 +49,7 @@ class Training:
         until: when it is set the container may end, after its last epoch.
         clock_ahead: seconds by which the clock of its node is wrong.
         gauges: names of the gauges that it exports instead of keeping the contract, of value and epoch.
+        step: distance of the epochs that its log states.
     """
 
     values: tuple[float, ...]
@@ -66,6 +67,7 @@ class Training:
     until: threading.Event | None = None
     clock_ahead: float = 0.0
     gauges: tuple[str, str] | None = None
+    step: float = 1
 
 
 @dataclass
@@ -110,7 +112,7 @@ class Run:
             shown = self.training.values[epochs - 1] if epochs else 0.0
             return f'{value}{{split="validation"}} {shown}\n{value}{{split="train"}} 1\n{epoch} {epochs}\n'
         lines = [
-            f'tuning_epoch_value{{metric="{metric}",epoch="{epoch}"}} {value}'
+            f'tuning_epoch_value{{metric="{metric}",epoch="{epoch * self.training.step:g}"}} {value}'
             for epoch, value in enumerate(self.training.values[:epochs], start=1)
         ]
         return "\n".join([*lines, f"tuning_epochs_completed {epochs}", ""])

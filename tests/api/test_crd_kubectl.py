@@ -37,11 +37,11 @@ STOPPED = TrialStatus(
     start_time=builders.ago(190),
     completion_time=builders.ago(10),
     training_seconds=180,
-    curve=Curve.of([(1, 0.25), (2, float("nan")), (3, float("-inf")), (4, 0.123456789012345678)]),
-    stop=StopDecision("BelowMedian", "epoch 4: 0.12 is below 0.5, the median of 3 trials", 4, 0.12, 0.5),
+    curve=Curve.of([(1, 0.25), (2, float("nan")), (3, float("-inf")), (4.5, 0.123456789012345678)]),
+    stop=StopDecision("BelowMedian", "epoch 4.5: 0.12 is below 0.5, the median of 3 trials", 4.5, 0.12, 0.5),
     would_stop=StopDecision("OutOfReach", "epoch 2: the training diverged", 2, float("nan"), 0.25),
     reason="BelowMedian",
-    message="epoch 4: 0.12 is below 0.5, the median of 3 trials",
+    message="epoch 4.5: 0.12 is below 0.5, the median of 3 trials",
 )
 
 
@@ -77,6 +77,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
     )
     status = render_trial_status(stopped)
     recorded = _patch_status(control_plane, namespace, names.TRIAL_PLURAL, trial.name, status)
+    assert status["curve"].pop("thinned") is None
     assert recorded == {field: value for field, value in status.items() if value is not None}
 
     summary = JobStatus(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,7 @@ from cluster.played_kubelet import Training
 from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.api.operator.conftest import Lab
 
@@ -33,6 +33,29 @@ def test_epochs_that_end_between_two_scrapes_of_plain_gauges_are_told(start_lab:
     assert len(trial["status"]["curve"]["epochs"]) < 3
     told = [event for event in lab.cluster.events() if event["reason"] == "EpochsMissing"]
     assert {event["regarding"]["name"] for event in told} == {"job", "job-0001"}
+
+
+@pytest.mark.parametrize("step", [0.5, 5])
+def test_trials_whose_logs_state_strides_or_fractions_are_stopped_early(
+    start_lab: Callable[..., Lab], step: float
+) -> None:
+    def train(_parameters: Mapping[str, Any], pod: str) -> Training:
+        good = int(pod.split("-")[-2]) <= 2
+        values = tuple((0.9 if good else 0.1) * epoch / 10 for epoch in range(1, 11))
+        return Training(values, 0.1 if good else 0.5, leaves_message=False, waits_for_scrape=good, step=step)
+
+    lab = start_lab(train, trials=3, attempts=1)
+    rule = {"type": "Median", "median": {"minCompletedTrials": 2}}
+    limits = {"maxTrials": 3, "maxParallelTrials": 1}
+    lab.cluster.apply(job_manifest(lab.namespace, earlyStopping=rule, limits=limits))
+    status = lab.cluster.wait_for_phase("Completed")["status"]
+    assert status["bestTrial"]["epoch"] == 10 * step
+    completed, _, stopped = (trial["status"] for trial in lab.cluster.trials())
+    assert completed["curve"]["epochs"] == [epoch * step for epoch in range(1, 11)]
+    assert stopped["phase"] == "EarlyStopped"
+    assert stopped["stopDecision"]["epoch"] in stopped["curve"]["epochs"]
+    assert 2 * step <= stopped["stopDecision"]["epoch"] < 10 * step
+    assert not [event for event in lab.cluster.events() if event["reason"] == "EpochsMissing"]
 
 
 @pytest.mark.parametrize("image", ["", "registry.example.com/sidecar:1"])

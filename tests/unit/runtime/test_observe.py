@@ -21,6 +21,7 @@ class AcceptsAll:
 
 async def test_a_template_is_tried_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
+
     def noted(*given: Any) -> dict[str, Any]:
         threads.append(threading.get_ident())
         return build_pod(*given)
