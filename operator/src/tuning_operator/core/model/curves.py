@@ -158,22 +158,30 @@ class Curve:
         """
         if not len(later) or np.array_equal(later.epochs, self.epochs):
             return self
-        new = later.epochs[~np.isin(later.epochs, self.epochs)]
-        if self.thinned:
-            new = new[new > self.epochs[-1]]
-        elif not new.size:
+        is_new = ~self._find(later)[1]
+        if not is_new.any():
             return self
-        merged = Curve.from_lists(
-            np.concatenate([self.epochs, later.epochs]), np.concatenate([self.values, later.values])
-        )
-        return Curve(merged.epochs, merged.values, max(0, self.count + len(new) - len(merged)))
+        epochs = np.concatenate([self.epochs, later.epochs[is_new]])
+        values = np.concatenate([self.values, later.values[is_new]])
+        order = np.argsort(epochs, kind="stable")
+        count = self.count + np.count_nonzero(is_new & (later.epochs > self.epochs[-1]) if self.thinned else is_new)
+        return Curve(epochs[order], values[order], max(0, int(count) - len(epochs)))
 
     def conflicts(self, later: Curve) -> tuple[Measurement, ...]:
         """The measurements of `later` that contradict this curve (NaN agrees with NaN)."""
-        _, mine, its = np.intersect1d(self.epochs, later.epochs, assume_unique=True, return_indices=True)
-        one, other = self.values[mine], later.values[its]
-        differ = (one != other) & ~(np.isnan(one) & np.isnan(other))
-        return Curve(later.epochs[its[differ]], later.values[its[differ]]).measurements
+        if not len(self):
+            return ()
+        places, is_known = self._find(later)
+        known = self.values[places]
+        differ = is_known & (known != later.values) & ~(np.isnan(known) & np.isnan(later.values))
+        return Curve(later.epochs[differ], later.values[differ]).measurements
+
+    def _find(self, other: Curve) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """Where the epochs of another curve are in this one, and whether they are."""
+        if not len(self):
+            return np.zeros(len(other), np.intp), np.zeros(len(other), np.bool_)
+        places = np.minimum(np.searchsorted(self.epochs, other.epochs), len(self) - 1)
+        return places, self.epochs[places] == other.epochs
 
 
 def as_epoch(number: float) -> float:
