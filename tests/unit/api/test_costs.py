@@ -55,6 +55,10 @@ JOBS = {
     "64 static parameters": body(staticParameters={f"s{number}": "x" * 1024 for number in range(64)}),
     "many variables": body(template=container(env=[{"name": f"e{n}", "value": "y" * 20} for n in range(30_000)])),
     "many arguments": body(template=container(args=["x"] * 300_000)),
+    "references without an end": body(template=container(args=["$(" * 700_000])),
+    "a name without an end": body(
+        template=container(args=[f"$({'x' * 1_400_000})"], command=["sh", "-c", "$(" * 1000])
+    ),
     "many containers": body(
         template={"spec": {"containers": [{"name": f"c{number}", "image": "x"} for number in range(20_000)]}}
     ),
