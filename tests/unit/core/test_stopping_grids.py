@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit import builders as build
 from tuning_operator.core.model.curves import Curve, Goal
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AUTO, MEDIAN = EarlyStopping(EarlyStoppingType.AUTO), EarlyStopping(EarlyStoppingType.MEDIAN)
+EAGER = EarlyStopping(EarlyStoppingType.MEDIAN, MedianKnobs(min_completed_trials=1, min_epochs=1, min_progress=0))
 
 GRIDS = {
     "every epoch": [float(epoch) for epoch in range(1, 21)],
@@ -167,3 +170,35 @@ def test_what_is_saved_are_epochs(grid: str, saved: int) -> None:
     found = savings(build.job(early_stopping=AUTO), [*others, stopped])
     assert found
     assert found.stopped.epochs == saved
+
+
+epochs_of_any_log = st.one_of(
+    st.lists(st.integers(0, 30).map(float), unique=True, max_size=12),
+    st.lists(st.floats(0, 30).map(lambda epoch: round(epoch, 6)), unique=True, max_size=12),
+    st.builds(
+        lambda first, step, count: [round(first + step * index, 6) for index in range(count)],
+        st.floats(0, 5),
+        st.floats(0.01, 7),
+        st.integers(0, 20),
+    ),
+)
+any_curve = epochs_of_any_log.flatmap(
+    lambda epochs: st.lists(st.floats(), min_size=len(epochs), max_size=len(epochs)).map(
+        lambda values: Curve.of(zip(epochs, values, strict=True))
+    )
+)
+any_trials = st.lists(st.tuples(st.sampled_from(TrialPhase), any_curve), max_size=8)
+
+
+@given(any_trials, st.sampled_from([AUTO, MEDIAN, EAGER, Hyperband(1, 27)]), st.sampled_from(Goal))
+@settings(deadline=None)
+def test_whatever_the_logs_say_a_decision_is_about_an_epoch_that_is_known(
+    known: list[tuple[TrialPhase, Curve]], config: EarlyStopping | Hyperband, goal: Goal
+) -> None:
+    trials = [build.trial(number, phase, curve=curve) for number, (phase, curve) in enumerate(known, start=1)]
+    rule = rule_for(config, goal, trials)
+    for item in trials:
+        stop = rule(item)
+        assert stop is None or stop.epoch in item.curve.epochs
+    job = build.job(early_stopping=AUTO, goal=goal)
+    assert savings(job, judged(tuple(trials), job))
