@@ -110,6 +110,7 @@ def test_forty_nasty_patterns_cost_the_operator_little(pattern: str) -> None:
     "pattern",
     [
         r"loss=(\S+)",
+        r"(?i)Validation-accuracy=([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|nan|inf))",
         r"(?i)val[-_ ]accuracy\s*[:=]\s*([-+]?(?:[0-9]*\.)?[0-9]+(?:e[-+]?[0-9]+)?|[-+]?(?:nan|inf))",
         r"^\[\d{4}-\d\d-\d\d .*?\] val/ndcg@10: (?P<value>[^,]+),",
         "\N{GREEK SMALL LETTER EPSILON}=([0-9.]+)",
