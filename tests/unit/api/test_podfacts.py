@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.api.manifests import pod_body
+from tests.unit.builders import trial
 from tuning_operator.api.podfacts import parse_pod
-from tuning_operator.core.model.attempt import Attempt, Exit, Waiting
+from tuning_operator.api.values import render_time
+from tuning_operator.core.lifecycle.advance import TrialFacts, advance
+from tuning_operator.core.model.attempt import Attempt, Exit, Reading, Waiting
+from tuning_operator.core.model.curves import Curve
 
 METRIC = "validation:accuracy"
 HISTORY = {"epochs": [1, 2], "metrics": {METRIC: [0.1, 0.2]}, "completed": 2, "thinned": False}
@@ -146,9 +150,8 @@ def test_why_a_pod_waits(status: dict[str, Any], waiting: Waiting | None) -> Non
 def test_a_training_whose_containers_failed_before_it_tells_which_and_how() -> None:
     fetch = {"name": "fetch", "state": terminated(7, "Error", "403 Forbidden")}
     found = read({"phase": "Failed", "initContainerStatuses": [sidecar_status(RUNNING), fetch]})
-    assert found.exit == Exit(
-        None, "InitContainerFailed", "init container fetch exited with code 7 (Error): 403 Forbidden"
-    )
+    told = "init container fetch exited with code 7 (Error): 403 Forbidden"
+    assert found.exit == Exit(None, "InitContainerFailed", told, never_started=True)
 
 
 def test_of_a_long_log_the_end_is_shown_where_the_error_is() -> None:
@@ -247,6 +250,122 @@ def test_the_history_is_read_from_the_termination_message() -> None:
 def test_how_a_failed_training_is_told(state: dict[str, Any], expected: Exit) -> None:
     found = read({"phase": "Failed", "containerStatuses": containers(state, terminated(0, "Completed"))})
     assert (found.exit, found.ended, found.disruption) == (expected, True, None)
+
+
+NOTED = HISTORY | {"error": "Traceback\nValueError: no data", "log": {"lines": 3, "used": 2, "sample": "my password"}}
+
+
+def test_last_words_are_told_also_beside_a_history() -> None:
+    """From the first epoch on the termination message holds the curve."""
+    found = read({"phase": "Failed", "containerStatuses": containers(terminated(1, "Error", json.dumps(NOTED)))})
+    assert found.exit is not None
+    assert found.exit.message.endswith("code 1 (Error): Traceback | ValueError: no data")
+    assert found.history is not None
+    assert found.history.complete
+
+
+RUNTIME = 'exec: "train": not found'
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (containers(terminated(1, "Error", "my password")), "the training container exited with code 1 (Error)"),
+        (containers(terminated(1, "Error", json.dumps(NOTED))), "the training container exited with code 1 (Error)"),
+        (
+            containers(terminated(128, "StartError", RUNTIME)),
+            f"the training container exited with code 128 (StartError): {RUNTIME}",
+        ),
+    ],
+)
+def test_last_words_may_be_kept_back_but_not_what_kubernetes_says(status: list[dict[str, Any]], told: str) -> None:
+    body = pod_body({"phase": "Failed", "message": "Pod was evicted", "containerStatuses": status})
+    found = parse_pod(body, 2, "train", METRIC, last_words=False)
+    assert found.exit is not None
+    assert found.exit.message.startswith(told)
+    assert found.exit.message.endswith("Pod was evicted")
+    assert "password" not in repr(found)
+    assert "no data" not in repr(found)
+
+
+def test_an_init_containers_last_words_may_be_kept_back() -> None:
+    fetch = {"name": "fetch", "state": terminated(7, "Error", "my password")}
+    body = pod_body({"phase": "Failed", "initContainerStatuses": [fetch]})
+    found = parse_pod(body, 2, "train", METRIC, last_words=False)
+    assert found.exit is not None
+    assert found.exit.message == "init container fetch exited with code 7 (Error)"
+
+
+@pytest.mark.parametrize(
+    ("code", "probes", "metadata", "told"),
+    [
+        (143, {"livenessProbe": {"exec": {}}}, {}, "by SIGTERM, though nobody deleted its Pod"),
+        (137, {"startupProbe": {"exec": {}}}, {}, "most likely its startupProbe failed"),
+        (143, {}, {}, ""),
+        (1, {"livenessProbe": {"exec": {}}}, {}, ""),
+        (143, {"livenessProbe": {"exec": {}}}, {"deletionTimestamp": "2026-05-04T12:05:00Z"}, ""),
+    ],
+)
+def test_what_the_kubelet_ends_for_its_probe_is_more_than_an_exit_code(
+    code: int, probes: dict[str, Any], metadata: dict[str, Any], told: str
+) -> None:
+    body = pod_body({"phase": "Failed", "containerStatuses": containers(terminated(code, "Error", "step 5"))})
+    body["spec"]["containers"][0] |= probes
+    body["metadata"] |= metadata
+    found = parse_pod(body, 2, "train", METRIC)
+    assert found.exit is not None
+    assert told in found.exit.message
+    assert ("Probe" in found.exit.message) is bool(told)
+    assert found.exit.message.endswith("step 5")
+
+
+ZERO = {"startedAt": "1970-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("status", "never"),
+    [
+        (containers({"terminated": terminated(128, "StartError", RUNTIME)["terminated"] | ZERO}), True),
+        (containers({"waiting": {"reason": "ContainerCreating"}}), True),
+        (containers(terminated(1, "Error")), False),
+        ([], False),
+    ],
+)
+def test_whether_the_training_never_began(status: list[dict[str, Any]], never: bool) -> None:
+    found = read({"phase": "Failed", "reason": "DeadlineExceeded", "containerStatuses": status})
+    assert found.exit is not None
+    assert found.exit.never_started is never
+
+
+TIMES = st.none() | st.sampled_from(["", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+ANY_TIME = TIMES | st.integers(-9000, 9000).map(lambda seconds: render_time(at(0, 0) + timedelta(seconds=seconds)))
+
+
+@given(ANY_TIME, ANY_TIME, ANY_TIME, ANY_TIME, st.sampled_from(["running", "terminated"]), st.integers(0, 7200))
+def test_whatever_times_a_pod_tells_no_training_is_longer_than_its_pod(
+    started: str | None, finished: str | None, scheduled: str | None, fetched: str | None, state: str, age: int
+) -> None:
+    times = {"startedAt": started, "finishedAt": finished, "exitCode": 128}
+    status = {
+        "conditions": [SCHEDULED | {"lastTransitionTime": scheduled}],
+        "initContainerStatuses": [{"name": "fetch", "state": {"terminated": {"exitCode": 0, "finishedAt": fetched}}}],
+        "containerStatuses": containers({state: times}),
+    }
+    found = read(status)
+    told = (found.started, found.finished, found.due)
+    assert all(time is None or time >= found.created for time in told)
+    now = found.created + timedelta(seconds=age)
+    facts = TrialFacts(found, Reading(Curve(), after_end=True), now, timedelta(minutes=15))
+    after = advance(trial(1), facts)
+    assert 0 <= after.training_seconds <= age
+    assert after.start_time is None or found.created <= after.start_time <= now
+    assert after.completion_time is None or found.created <= after.completion_time <= now
+
+
+def test_a_clock_that_is_slow_is_put_forward_and_the_length_stays() -> None:
+    times = {"startedAt": "2026-05-04T11:50:00Z", "finishedAt": "2026-05-04T11:51:30Z", "exitCode": 0}
+    found = read({"phase": "Succeeded", "containerStatuses": containers({"terminated": times})})
+    assert (found.started, found.finished) == (at(0, 0), at(1, 30))
 
 
 def test_why_the_pod_was_killed_is_told_with_its_exit_code() -> None:

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tuning_operator.api.termination import MAX_EPOCH, MAX_METRICS, parse_history
+from tuning_operator.core.model.attempt import Log
 
 METRIC = "validation:accuracy"
 
@@ -64,6 +65,54 @@ def test_few_and_harmless_names_of_metrics_are_passed_on() -> None:
     assert all(name.isprintable() and len(name) == 128 for name in found.metrics)
 
 
+def test_epochs_may_be_fractions_and_whole_ones_are_integers() -> None:
+    found = parse_history(message(epochs=[0.5, 1.0, 2]), METRIC)
+    assert found is not None
+    epochs = [epoch for epoch, _ in found.curve]
+    assert epochs == [0.5, 1, 2]
+    assert [type(epoch) for epoch in epochs[1:]] == [int, int]
+
+
+def test_last_words_and_what_became_of_a_log_are_read_beside_the_history() -> None:
+    log = {"lines": 7, "used": 2, "refused": 1, "problem": "1 line\x1b of 7", "sample": "x" * 999, "more": 1}
+    found = parse_history(message(error="ValueError: no data", log=log), METRIC)
+    assert found is not None
+    assert (len(found.curve), found.complete, found.error) == (3, True, "ValueError: no data")
+    assert found.log == Log(7, 2, 1, "1 line\N{REPLACEMENT CHARACTER} of 7", "x" * 200)
+
+
+@pytest.mark.parametrize("more", [{"error": 7}, {"error": None}, {"log": "7 lines"}, {"log": {"lines": -1, "used": 0}}])
+def test_what_is_said_beside_the_history_does_not_cost_it(more: dict[str, Any]) -> None:
+    found = parse_history(message(**more), METRIC)
+    assert found is not None
+    assert (len(found.curve), found.error, found.log) == (3, "", None)
+
+
+LONG = json.dumps(
+    {
+        "epochs": list(range(1, 101)),
+        "metrics": {METRIC: [epoch / 128 for epoch in range(1, 101)], "loss": ["NaN", None] * 50},
+        "completed": 100,
+        "thinned": False,
+        "error": "it broke",
+    }
+)
+
+
+@given(st.integers(0, len(LONG) - 1))
+@example(LONG.index("metrics") + 40)
+@example(len(LONG) - 1)
+def test_of_a_message_that_was_cut_what_is_left_is_used_and_known_not_to_be_all(length: int) -> None:
+    """A Pod keeps 12 KiB of messages, divided among its containers, of which others may have added some."""
+    found = parse_history(LONG[:length], METRIC)
+    known = {} if found is None else dict(found.curve)
+    assert all(value == epoch / 128 for epoch, value in known.items()), "a number without its last digits is another"
+    assert found is None or not found.complete
+    if (start := LONG.index("[", LONG.index(METRIC))) < length:
+        values = LONG[start:length].partition("]")[0].count(",")
+        assert len(known) >= values
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -76,7 +125,10 @@ def test_few_and_harmless_names_of_metrics_are_passed_on() -> None:
         "[" * 4096,
         message(epochs=[1, 2]),
         message(epochs=["1", "2", "3"]),
-        message(epochs=[1.5, 2, 3]),
+        message(epochs=[True, 2, 3]),
+        message(epochs=[math.nan, 2, 3]),
+        message(epochs=[math.inf, 2, 3]),
+        message(epochs=[1e9, 2, 3]),
         message(epochs=[-1, 2, 3]),
         message(epochs=[1, 2, MAX_EPOCH + 1]),
         message(epochs=[1, 2, 10**400]),

@@ -1,36 +1,64 @@
 """The termination message: the history that a trainer leaves for the case that Prometheus missed something.
 
-A trainer is not trusted: whatever does not follow the contract is no history, and bounds hold for what does.
+A trainer is not trusted: whatever does not follow the contract is no history, and bounds hold for what does. Where a
+Pod has no room for a message the kubelet cuts it: what is left is used, and known not to be all.
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic_core import from_json
 
 from tuning_operator.api.values import printable
-from tuning_operator.core.model.attempt import History
+from tuning_operator.core.model.attempt import History, Log
 from tuning_operator.core.model.curves import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import ValidatorFunctionWrapHandler
+
 MAX_EPOCH = 39_999
 """Later epochs are ignored: a curve has to fit into its TuningTrial, and that into etcd."""
 MAX_METRICS, MAX_NAME = 40, 128
 """As many metrics, and as much of each one's name, as users are told of."""
+MAX_BYTES, MAX_POD_BYTES = 4096, 12 * 1024
+"""What the kubelet reads of one container's message, and what it keeps of all those of a Pod."""
+MAX_PROBLEM, MAX_SAMPLE = 300, 200
+"""As many characters of what the sidecar says of a log, and of the line that it means."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
+
+
+def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """What is said beside the history is no reason to do without the history."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+class _Log(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    lines: int = Field(ge=0, le=10**15)
+    used: int = Field(ge=0, le=10**15)
+    refused: int = Field(default=0, ge=0, le=10**15)
+    problem: str = ""
+    sample: str = ""
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    epochs: list[int] = Field(max_length=4096)
+    epochs: list[int | float] = Field(max_length=4096)
     metrics: dict[str, list[_Number | None]]
     completed: int
     thinned: bool = False
+    error: Annotated[str | None, WrapValidator(_or_nothing)] = None
+    log: Annotated[_Log | None, WrapValidator(_or_nothing)] = None
 
 
 def parse_history(text: str, metric: str) -> History | None:
@@ -42,16 +70,54 @@ def parse_history(text: str, metric: str) -> History | None:
     """
     try:
         message = _Message.model_validate_json(text)
-        curve = _curve(message.epochs, message.metrics[metric]) if metric in message.metrics else Curve()
-        others = {name: _curve(message.epochs, values) for name, values in sorted(message.metrics.items())}
-    except (ValidationError, ValueError):
+    except ValidationError as error:
+        rest = _rest_of(text) if "EOF while parsing" in error.errors(include_input=False)[0]["msg"] else None
+        return _history(rest, metric, cut=True) if rest else None
+    except ValueError:
         return None
+    return _history(message, metric)
+
+
+def _rest_of(text: str) -> _Message | None:
+    """What is left of a message that was cut: its whole epochs and values. The last number may lack digits."""
+    try:
+        found = from_json(text.rstrip("0123456789+-.eE"), allow_partial=True)
+        metrics = {name: values for name, values in found["metrics"].items() if values}
+        return _Message.model_validate(found | {"metrics": metrics, "completed": len(found["epochs"]), "thinned": True})
+    except (ValidationError, ValueError, AttributeError, KeyError, TypeError):
+        return None
+
+
+def _history(message: _Message, metric: str, *, cut: bool = False) -> History | None:
+    try:
+        epochs = list(map(_epoch, message.epochs))
+        curves = {name: _curve(epochs, values, cut=cut) for name, values in sorted(message.metrics.items())}
+    except (ValueError, OverflowError):
+        return None
+    curve = curves.get(metric, Curve())
     if any(not 0 <= measurement.epoch <= MAX_EPOCH for measurement in curve):
         return None
     complete = not message.thinned and len(message.epochs) == message.completed
-    last = {printable(name, MAX_NAME): other.latest for name, other in others.items() if other.latest}
-    return History(curve, complete, dict(islice(last.items(), MAX_METRICS)))
+    last = {printable(name, MAX_NAME): other.latest for name, other in curves.items() if other.latest}
+    return History(curve, complete, dict(islice(last.items(), MAX_METRICS)), message.error or "", _log(message.log))
 
 
-def _curve(epochs: Sequence[int], values: Sequence[_Number | None]) -> Curve:
-    return Curve.of((epoch, float(value)) for epoch, value in zip(epochs, values, strict=True) if value is not None)
+def _curve(epochs: Sequence[Any], values: Sequence[_Number | None], *, cut: bool) -> Curve:
+    pairs = zip(epochs, values, strict=not cut)
+    return Curve.of((epoch, float(value)) for epoch, value in pairs if value is not None)
+
+
+def _epoch(number: float) -> float:
+    """An epoch; one that is whole is an integer, however it was written.
+
+    Raises:
+        ValueError, OverflowError: It is no number, or infinite.
+    """
+    return int(number) if int(number) == number else number
+
+
+def _log(log: _Log | None) -> Log | None:
+    if log is None:
+        return None
+    problem, sample = printable(log.problem, MAX_PROBLEM), printable(log.sample, MAX_SAMPLE)
+    return Log(log.lines, log.used, log.refused, problem, sample)

@@ -14,6 +14,9 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s":
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|\u03bcs|ms|s|m|h)")
 _DURATION = re.compile(rf"[+-]?(?:0|(?:{_PART.pattern})+)")
 
+_FIRST_POD = datetime(2014, 6, 6, tzinfo=UTC)
+"""Kubernetes is no older."""
+
 
 def parse_duration(text: str) -> timedelta:
     """Parse a Go duration string such as `1h30m`: whatever the API server's `duration()` takes.
@@ -36,6 +39,15 @@ def time_in(fields: Mapping[str, Any], name: str) -> datetime | None:
     """Parse the time in a field of an object; None when the field is missing or empty."""
     text = fields.get(name)
     return parse_time(text) if text else None
+
+
+def clock_time_in(fields: Mapping[str, Any], name: str) -> datetime | None:
+    """Parse a time that a node's clock has told; None also where it stands for no time.
+
+    A container that could not start has begun at the zero of somebody's clock: in the year 1, or in 1970.
+    """
+    time = time_in(fields, name)
+    return time if time and time >= _FIRST_POD else None
 
 
 def render_time(time: datetime) -> str:

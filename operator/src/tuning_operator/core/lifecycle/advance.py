@@ -153,7 +153,7 @@ def _ended(status: TrialStatus, attempt: Attempt, ending: Exit, facts: TrialFact
     collecting = replace(
         status,
         phase=TrialPhase.COLLECTING,
-        completion_time=attempt.finished or facts.now,
+        completion_time=_completion_time(attempt, facts.now),
         training_seconds=status.training_seconds + _run_time(status, facts),
         reason=None if ending.succeeded else ending.reason,
         message=None if ending.succeeded else ending.message,
@@ -223,7 +223,7 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     return replace(
         status,
         phase=TrialPhase.EARLY_STOPPED if early else TrialPhase.STOPPED,
-        completion_time=attempt.finished if attempt and attempt.finished else facts.now,
+        completion_time=_completion_time(attempt, facts.now),
         training_seconds=status.training_seconds + _run_time(status, facts),
     )
 
@@ -236,12 +236,20 @@ def _start_time(status: TrialStatus, attempt: Attempt, now: datetime) -> datetim
 
 
 def _run_time(status: TrialStatus, facts: TrialFacts) -> int:
-    """Seconds that the current attempt trained; up to now when its end was not seen (its node or its Pod is gone)."""
+    """Seconds that the current attempt trained; up to now when its end was not seen (its node or its Pod is gone).
+
+    However wrong its node's clock is, it has not trained for longer than its Pod exists.
+    """
     attempt = facts.attempt
     if attempt and attempt.started and attempt.finished:  # two times of the same clock
-        began, end = attempt.started, attempt.finished
+        length = min(attempt.finished - attempt.started, facts.now - attempt.created)
     elif status.start_time:
-        began, end = status.start_time, facts.now
+        length = facts.now - status.start_time
     else:
         return 0
-    return round(max(0.0, (end - began).total_seconds()))
+    return round(max(0.0, length.total_seconds()))
+
+
+def _completion_time(attempt: Attempt | None, now: datetime) -> datetime:
+    """When the training ended: by its node's clock, which may be fast, but not after now."""
+    return min(attempt.finished, now) if attempt and attempt.finished else now

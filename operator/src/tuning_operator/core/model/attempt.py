@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,27 +14,55 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """What the sidecar made of a training's log.
+
+    Attributes:
+        lines: How many it has read.
+        used: In how many of them it found a metric.
+        refused: How many values or epochs it could not use.
+        problem: What is wrong, in a sentence; empty when nothing is.
+        sample: The first line that is meant by it.
+    """
+
+    lines: int
+    used: int
+    refused: int = 0
+    problem: str = ""
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The measurements that a trainer left in its termination message.
 
     Attributes:
         curve: Epochs and values of the objective.
-        complete: Whether that is all of them; a long history is thinned to fit 4 KiB.
+        complete: Whether that is all of them; a long history is thinned to fit, or cut by the kubelet.
         metrics: The last measurement of each metric in the message, the objective's among them.
+        error: The last words of a training that failed.
+        log: What the sidecar says of the log that it followed; None where there is no sidecar.
     """
 
     curve: Curve
     complete: bool
     metrics: Mapping[str, Measurement] = field(default_factory=dict)
+    error: str = ""
+    log: Log | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How an attempt ended: `reason` is a CamelCase word, empty for success."""
+    """How an attempt ended: `reason` is a CamelCase word, empty for success.
+
+    Attributes:
+        never_started: It is known that the training did not begin, so that it can have reported nothing.
+    """
 
     code: int | None
     reason: str = ""
     message: str = ""
+    never_started: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -126,15 +155,26 @@ _KILLED = frozenset({"ExitCode137", "ExitCode143"})
 """Ends by SIGKILL, where memory was not the reason, and by SIGTERM."""
 
 
+class Scraping(StrEnum):
+    """What Prometheus knows of a Pod of which it has no epoch."""
+
+    UNKNOWN = "Unknown"  # it was not asked, or not for long enough
+    NO_TARGET = "NoTarget"  # it does not scrape the Pod at all
+    FAILS = "Fails"  # it tries to, and gets no page
+    WORKS = "Works"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What Prometheus answered about one Pod.
 
     Attributes:
         after_end: The question was asked well after the attempt's end was known, so that nothing can follow.
+        scraping: Whether the Pod is scraped at all, as far as there is a reason to ask.
         asked: When it was asked. The same answer at a later time is nothing new.
     """
 
     curve: Curve
     after_end: bool = False
+    scraping: Scraping = Scraping.UNKNOWN
     asked: datetime | None = field(default=None, compare=False)
