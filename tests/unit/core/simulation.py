@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tuning_operator.api import names
 from tuning_operator.api.values import parse_duration, parse_time, render_time
+from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import of_stream
@@ -277,6 +278,12 @@ class FakePrometheus:
             raise PrometheusError("no answer")
         return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.scraped.get(pod, 0)) for pod in pods}
 
+    async def scraping(self, _namespace: str, windows: Mapping[str, int], _gauges: object) -> dict[str, Scraping]:
+        """As `Prometheus.scraping`."""
+        if not self._world.prometheus_is_up:
+            raise PrometheusError("no answer")
+        return dict.fromkeys(windows, Scraping.WORKS)
+
 
 class Connection:
     """The API server as one process of the operator reaches it; judges every write."""
@@ -466,11 +473,22 @@ class Connection:
             true = self._world.value(number, epoch)
             assert value == "NaN" if true != true else float(value) == true  # noqa: PLR0124 - NaN
         self._judge_attempts(f"{name}-{before.get('attempt', 1)}", before, after)
-        if before.get("stopDecision"):
+        if before.get("stopDecision") and "stopDecision" not in after:
+            self._judge_drop(f"{name}-{before.get('attempt', 1)}", after)
+        elif before.get("stopDecision"):
             assert after["stopDecision"] == before["stopDecision"], "a decision was changed"
             assert after["phase"] in {"Stopping", "EarlyStopped", "Stopped"}, "a decision was forgotten"
         assert "wouldStop" not in before or after["wouldStop"] == before["wouldStop"], "the first decision stands"
         assert after["trainingSeconds"] >= before.get("trainingSeconds", 0)
+
+    def _judge_drop(self, name: str, after: Body) -> None:
+        """A training that was over is not stopped any more."""
+        pod = self._world.pods[name]
+        assert pod.code == 0, "a decision was forgotten"
+        assert pod.finished is not None
+        assert pod.deleted is None or pod.finished < pod.deleted, "it ended after it was to be stopped"
+        assert after["phase"] in {"Collecting", "Completed", "Failed"}
+        assert "dropped was" in after["message"] or after["phase"] == "Failed"
 
     def _judge_attempts(self, pod: str, before: Body, after: Body) -> None:
         """Only what happened to the Pod is a reason for another one; only the training's own failures are counted."""

@@ -8,8 +8,9 @@ import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, pod, running_pod, trial
 from tuning_operator.core.lifecycle.advance import TrialFacts, advance, retry_delay
-from tuning_operator.core.model.attempt import Exit, History, Reading, Waiting
+from tuning_operator.core.model.attempt import Exit, History, Log, Reading, Scraping, Waiting
 from tuning_operator.core.model.curves import Curve, Measurement
+from tuning_operator.core.model.sources import Gauges, LogFile, Selector
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 
 if TYPE_CHECKING:
@@ -376,6 +377,105 @@ def test_a_nodes_clock_that_is_wrong_does_not_change_the_bill() -> None:
     assert step(seen(TrialPhase.RUNNING, start_time=ago(100)), found).training_seconds == 80
 
 
+def test_no_training_has_ended_after_now() -> None:
+    found = ended_pod(created=ago(100), started=ago(-3500), finished=ago(-3590), history=COMPLETE)
+    assert step(seen(TrialPhase.RUNNING, start_time=ago(90)), found).completion_time == NOW
+    stopping = seen(TrialPhase.STOPPING, start_time=ago(90), stop=EARLY)
+    assert step(stopping, replace(found, exit=Exit(143, "ExitCode143"))).completion_time == NOW
+
+
+# What Prometheus does not see
+
+
+@pytest.mark.parametrize(
+    ("reading", "recorded", "reason"),
+    [
+        (Reading(Curve(), scraping=Scraping.NO_TARGET), None, "TrialNotScraped"),
+        (Reading(Curve(), scraping=Scraping.FAILS), None, "ScrapesFail"),
+        (Reading(Curve(), scraping=Scraping.FAILS), "TrialNotScraped", "ScrapesFail"),
+        (Reading(Curve(), scraping=Scraping.WORKS), "TrialNotScraped", None),
+        (Reading(curve(0.1)), "TrialNotScraped", None),
+        (Reading(Curve()), "TrialNotScraped", "TrialNotScraped"),  # not asked long enough since a restart
+        (None, "TrialNotScraped", "TrialNotScraped"),
+        (Reading(Curve()), "ImagePullBackOff", None),
+        (None, None, None),
+    ],
+)
+def test_a_running_trial_says_that_prometheus_does_not_see_it(
+    reading: Reading | None, recorded: str | None, reason: str | None
+) -> None:
+    before = seen(TrialPhase.RUNNING, start_time=ago(90), reason=recorded, message="as before" if recorded else None)
+    after = step(before, running_pod(), reading)
+    assert (after.phase, after.reason, after.message is None) == (TrialPhase.RUNNING, reason, reason is None)
+    if reading and reading.scraping is Scraping.NO_TARGET:
+        assert "PodMonitor" in (after.message or "")
+        assert "prometheus.io/scrape" in (after.message or "")
+
+
+# What a log says
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (Log(0, 0, problem="no file /logs/out came"), "its objective in the log: no file /logs/out came"),
+        (Log(7, 0, problem="no acc in 7 lines", sample="step 1"), "no acc in 7 lines; the first such line: step 1"),
+        (Log(7, 2, 3), "3 values or epochs in its 7 lines could not be used"),
+        (Log(7, 2), "2 of its 7 lines had a metric"),
+        (Log(0, 0), "it has no line"),
+    ],
+)
+def test_a_trial_without_its_objective_says_what_became_of_its_log(log: Log, told: str) -> None:
+    history = History(Curve(), complete=True, log=log)
+    after = step(seen(TrialPhase.RUNNING), ended_pod(history=history), source=LogFile("/logs/out"))
+    assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
+    assert told in (after.message or "")
+    assert "termination message" not in (after.message or "")
+
+
+def test_a_trial_whose_sidecar_left_nothing_says_where_to_look() -> None:
+    after = step(seen(TrialPhase.RUNNING), ended_pod(), Reading(Curve(), after_end=True), source=LogFile("/logs/out"))
+    assert "kubectl logs -c tuning-metrics" in (after.message or "")
+
+
+def test_what_could_not_be_used_of_a_log_is_told_beside_a_success() -> None:
+    history = replace(COMPLETE, log=Log(9, 7, 2, "2 lines of 9 could not be used: no number", "acc=high"))
+    after = step(seen(TrialPhase.RUNNING), ended_pod(history=history), source=LogFile("/logs/out"))
+    assert (after.phase, after.reason) == (TrialPhase.COMPLETED, None)
+    assert after.message == "2 lines of 9 could not be used: no number; the first such line: acc=high"
+    whole = replace(COMPLETE, log=Log(9, 9))
+    assert step(seen(TrialPhase.RUNNING), ended_pod(history=whole)).message is None
+
+
+@pytest.mark.parametrize(
+    ("scraping", "told"),
+    [
+        (Scraping.NO_TARGET, "Prometheus answers and does not scrape this Pod"),
+        (Scraping.WORKS, "see that they have these names and labels"),
+    ],
+)
+def test_a_trial_with_gauges_does_not_blame_the_termination_message(scraping: Scraping, told: str) -> None:
+    source = Gauges(Selector("accuracy"), Selector("epochs_finished"))
+    nothing = Reading(Curve(), after_end=True, scraping=scraping)
+    after = step(seen(TrialPhase.RUNNING), ended_pod(), nothing, source=source)
+    assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
+    assert "gauges accuracy and epochs_finished" in (after.message or "")
+    assert told in (after.message or "")
+    assert "termination message" not in (after.message or "")
+
+
+# A container that never started
+
+
+def test_where_nothing_began_there_is_nothing_to_collect() -> None:
+    """Also while Prometheus is down."""
+    never = Exit(128, "StartError", "no such file", never_started=True)
+    after = step(trial(), ended_pod(started=None, exit=never))
+    assert (after.phase, after.reason, after.training_seconds) == (TrialPhase.FAILED, "StartError", 0)
+    began = step(trial(), ended_pod(exit=replace(never, never_started=False)))
+    assert began.phase is TrialPhase.COLLECTING
+
+
 # Stopping
 
 
@@ -387,7 +487,14 @@ def test_a_nodes_clock_that_is_wrong_does_not_change_the_bill() -> None:
         (running_pod(deletion_requested=ago(5)), False, None, 0),
         (ended_pod(ended=False), False, None, 0),  # a sidecar still runs
         (ended_pod(code=143, deletion_requested=ago(20)), True, ago(10), 80),
-        (ended_pod(history=COMPLETE), True, ago(10), 80),
+        (ended_pod(code=1), True, ago(10), 80),
+        (
+            ended_pod(deletion_requested=ago(10), history=COMPLETE),
+            True,
+            ago(10),
+            80,
+        ),  # the signal was no failure for it
+        (ended_pod(deletion_requested=ago(20), history=COMPLETE), True, ago(10), 80),
         (ended_pod(code=None, finished=None), True, NOW, 90),
         (None, True, NOW, 90),
     ],
@@ -401,6 +508,40 @@ def test_a_stop_is_done_once_the_pod_holds_nothing(
     assert (after.completion_time, after.training_seconds) == (at, 7 + ran)
     assert (after.stop, after.reason) == (stop, stop.reason)
     assert (after.attempt, after.disruptions) == (1, 0)
+
+
+@pytest.mark.parametrize("stop", [EARLY, FOR_THE_JOB])
+@pytest.mark.parametrize(
+    ("found", "longest"),
+    [
+        (ended_pod(history=COMPLETE), None),
+        (ended_pod(history=COMPLETE, deletion_requested=ago(9)), None),
+        (ended_pod(history=COMPLETE, deletion_requested=ago(20)), 2),  # it waited for its last scrape
+    ],
+)
+def test_a_training_that_was_over_is_completed_whatever_was_decided(
+    stop: StopDecision, found: Attempt, longest: int | None
+) -> None:
+    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=stop, reason=stop.reason, message=stop.message)
+    after = step(before, found, longest=longest)
+    assert (after.phase, after.stop, after.reason, after.curve) == (TrialPhase.COMPLETED, None, None, COMPLETE.curve)
+    assert f"counts as completed; dropped was: {stop.message}" in (after.message or "")
+    assert (after.completion_time, after.training_seconds) == (ago(10), 80)
+
+
+def test_a_training_that_takes_the_signal_and_ends_well_before_others_did_is_stopped() -> None:
+    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=EARLY, reason=EARLY.reason)
+    after = step(before, ended_pod(history=COMPLETE, deletion_requested=ago(20)), longest=3)
+    assert (after.phase, after.stop) == (TrialPhase.EARLY_STOPPED, EARLY)
+
+
+def test_the_epochs_of_a_training_that_was_over_are_waited_for() -> None:
+    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=EARLY, reason=EARLY.reason)
+    waiting = step(before, ended_pod(history=THINNED))
+    assert (waiting.phase, waiting.stop, waiting.training_seconds) == (TrialPhase.COLLECTING, None, 80)
+    after = step(replace(trial(), status=waiting), ended_pod(history=THINNED), Reading(curve(0.1), after_end=True))
+    assert (after.phase, after.curve, after.training_seconds) == (TrialPhase.COMPLETED, curve(0.1, 0.2), 80)
+    assert "dropped was" in (after.message or "")
 
 
 def test_a_stopped_trial_that_never_started_costs_nothing() -> None:

@@ -22,6 +22,7 @@ from tuning_operator.core.lifecycle.slots import (
     trials_without_attempt,
     wake_after,
 )
+from tuning_operator.core.lifecycle.wording import NOT_SCRAPED
 from tuning_operator.core.model.conditions import ConditionType
 from tuning_operator.core.model.job import Completion, CompletionReason, JobPhase
 from tuning_operator.core.model.notice import Notice
@@ -54,7 +55,9 @@ def decide(snapshot: Snapshot) -> Decision:
     if not snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not job.spec.stop:
         return _without_template(snapshot)
 
-    trials = tuple(_advanced(trial, snapshot) for trial in snapshot.trials)
+    completed = (trial.curve.latest for trial in snapshot.trials if trial.phase is TrialPhase.COMPLETED)
+    longest = max((latest.epoch for latest in completed if latest), default=None)
+    trials = tuple(_advanced(trial, snapshot, longest) for trial in snapshot.trials)
     trials = judged(trials, job)
     ending = _recorded_completion(job) or completion(job, trials, snapshot.now, known)
     if ending:
@@ -130,7 +133,7 @@ def _without_template(snapshot: Snapshot) -> Decision:
     return Decision(JobPhase.FAILED, snapshot.trials, completion=ending, notices=(notice,))
 
 
-def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
+def _advanced(trial: Trial, snapshot: Snapshot, longest: float | None) -> Trial:
     if trial.phase.is_final:
         return trial
     facts = TrialFacts(
@@ -141,10 +144,16 @@ def _advanced(trial: Trial, snapshot: Snapshot) -> Trial:
         max_attempts=snapshot.job.spec.max_attempts,
         start_deadline=snapshot.job.spec.start_deadline,
         metrics_since=snapshot.metrics_since,
-        settle=snapshot.job.phase is JobPhase.STOPPING
-        and snapshot.is_condition(ConditionType.METRICS_AVAILABLE, "False"),
+        settle=snapshot.job.phase is JobPhase.STOPPING and _is_prometheus_silent(snapshot),
+        longest=longest,
+        source=snapshot.job.spec.source,
     )
     return with_thinned_curve(replace(trial, status=advance(trial, facts)), snapshot.job)
+
+
+def _is_prometheus_silent(snapshot: Snapshot) -> bool:
+    about = snapshot.condition(ConditionType.METRICS_AVAILABLE)
+    return about is not None and about.status == "False" and about.reason != NOT_SCRAPED
 
 
 def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:

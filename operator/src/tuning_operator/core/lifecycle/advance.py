@@ -10,6 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.lifecycle.wording import (
+    SCRAPING_TROUBLES,
+    log_trouble,
+    scraping_trouble,
+    without_objective,
+)
+from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.core.model.conditions import fitting
 from tuning_operator.core.model.trial import TrialPhase
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.core.model.attempt import Attempt, Exit, Reading
+    from tuning_operator.core.model.sources import Gauges, LogFile
     from tuning_operator.core.model.trial import Trial, TrialStatus
 
 
@@ -31,6 +39,8 @@ class TrialFacts:
         start_deadline: How long a training may run without having reported anything; None for ever.
         metrics_since: From when on Prometheus has answered; None while it does not.
         settle: Take the measurements that are known as final (the job ends and Prometheus does not answer).
+        longest: The last epoch of the longest training that was completed; None where none was.
+        source: Where measurements are read from; None for the metrics contract.
     """
 
     attempt: Attempt | None
@@ -41,6 +51,8 @@ class TrialFacts:
     start_deadline: timedelta | None = None
     metrics_since: datetime | None = None
     settle: bool = False
+    longest: float | None = None
+    source: Gauges | LogFile | None = None
 
 
 def advance(trial: Trial, facts: TrialFacts) -> TrialStatus:
@@ -124,7 +136,8 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
     if attempt.missing and status.start_time is not None:
         return _disrupted(status, "PodLost", "a Pod of it disappeared", facts)
     if attempt.started is not None:
-        return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=None, message=None)
+        reason, message = _scraping(status, facts.reading)
+        return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=reason, message=message)
     if (
         attempt.waiting
         and attempt.waiting.is_image_problem
@@ -146,17 +159,31 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
     )
 
 
+def _scraping(status: TrialStatus, reading: Reading | None) -> tuple[str, str | None] | tuple[None, None]:
+    """Whether Prometheus sees nothing of a training; while that is not known, what was known of it stays."""
+    unknown = reading is None or (not reading.curve and reading.scraping is Scraping.UNKNOWN)
+    if unknown and status.reason in SCRAPING_TROUBLES:
+        return status.reason, status.message
+    return scraping_trouble(reading)
+
+
 def _ended(status: TrialStatus, attempt: Attempt, ending: Exit, facts: TrialFacts) -> TrialStatus:
     """The training container has ended: by itself, by its own fault, or by the cluster's."""
     if attempt.cut_short or (attempt.disruption and not ending.succeeded):
         return _disrupted(status, "Disrupted", attempt.disruption or "somebody deleted its Pod", facts)
+    return _over(status, attempt, ending, facts)
+
+
+def _over(
+    status: TrialStatus, attempt: Attempt, ending: Exit, facts: TrialFacts, note: str | None = None
+) -> TrialStatus:
     collecting = replace(
         status,
         phase=TrialPhase.COLLECTING,
         completion_time=_completion_time(attempt, facts.now),
         training_seconds=status.training_seconds + _run_time(status, facts),
         reason=None if ending.succeeded else ending.reason,
-        message=None if ending.succeeded else ending.message,
+        message=note if ending.succeeded else ending.message,
     )
     return _collecting(collecting, facts)
 
@@ -199,26 +226,37 @@ def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
 def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     """Finish once nothing can follow: the complete history, or an answer that was asked for after the end."""
     history = facts.attempt.history if facts.attempt else None
-    known = (history is not None and history.complete) or (facts.reading is not None and facts.reading.after_end)
+    known = (
+        (history is not None and history.complete)
+        or (facts.reading is not None and facts.reading.after_end)
+        or (facts.attempt is not None and facts.attempt.never_started)
+    )
     if not known and not facts.settle:
         return status
     if status.reason is not None:
         return _failed(status, status.reason, status.message or "", facts)
     if status.curve:
-        return replace(status, phase=TrialPhase.COMPLETED)
+        told = "; ".join(text for text in (status.message, log_trouble(history)) if text)
+        return replace(status, phase=TrialPhase.COMPLETED, message=fitting(told, "") or None)
     if not known:
         why = "the job ended while Prometheus did not answer: whether the training reported the objective is not known"
         return replace(status, phase=TrialPhase.FAILED, reason="MetricsUnknown", message=why)
-    reported = ", ".join(history.metrics) if history and history.metrics else "none"
-    why = f"the training ended without reporting the objective (metrics in its termination message: {reported})"
+    why = without_objective(history, facts.reading, facts.source)
     return replace(status, phase=TrialPhase.FAILED, reason="NoMetrics", message=why)
 
 
 def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
-    """A stop is recorded: it is done once the Pod holds nothing any more."""
+    """A stop is recorded: it is done once the Pod holds nothing any more.
+
+    It is dropped if the training was over when it was to be stopped.
+    """
     attempt = facts.attempt
     if attempt is not None and not attempt.ended:
         return status
+    if attempt is not None and attempt.exit is not None and _had_ended(status, attempt, facts):
+        told = status.stop.message if status.stop else ""
+        note = fitting("the training had ended when it was to be stopped, and counts as completed; dropped was: ", told)
+        return _over(replace(status, stop=None), attempt, attempt.exit, facts, note)
     early = status.stop is not None and status.stop.early
     return replace(
         status,
@@ -226,6 +264,20 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
         completion_time=_completion_time(attempt, facts.now),
         training_seconds=status.training_seconds + _run_time(status, facts),
     )
+
+
+def _had_ended(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> bool:
+    """Whether a training that was to be stopped ended by itself, with success.
+
+    It may have waited for its last scrape when its Pod was deleted. Others take the signal and end with success, too:
+    these have trained less than the longest one, unless they ended before they got it.
+    """
+    if not attempt.succeeded:
+        return False
+    requested, latest = attempt.deletion_requested, status.curve.latest
+    if requested is None or (attempt.finished is not None and attempt.finished < requested):
+        return True
+    return facts.longest is not None and latest is not None and latest.epoch >= facts.longest
 
 
 def _start_time(status: TrialStatus, attempt: Attempt, now: datetime) -> datetime | None:

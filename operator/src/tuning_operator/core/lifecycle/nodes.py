@@ -85,7 +85,8 @@ def together(job: BatchJob, pods: Mapping[int, Attempt]) -> Attempt:
     if disruption is None and failed is not None:
         node, pod, ending = failed
         message = _told(node, pod, ending.message)
-        return replace(summary, exit=replace(ending, message=message), finished=pod.finished)
+        never = ending.never_started and not starts
+        return replace(summary, exit=replace(ending, message=message, never_started=never), finished=pod.finished)
     if disruption is None and (job.is_over or any(pod.deleting for pod in every)):
         disruption = "somebody deleted a Pod of it, or its batch Job"
     if disruption is not None:

@@ -135,6 +135,11 @@ class Attempt:
         return self.exit is not None and self.exit.succeeded
 
     @property
+    def never_started(self) -> bool:
+        """Whether its training is known not to have begun."""
+        return self.exit is not None and self.exit.never_started
+
+    @property
     def cut_short(self) -> bool:
         """Whether somebody deleted the Pod before its training ended.
 

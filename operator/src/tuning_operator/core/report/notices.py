@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.lifecycle.wording import NOT_SCRAPED, log_trouble
 from tuning_operator.core.model.conditions import ConditionType
 from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.thinning import points_per_trial
@@ -59,6 +60,10 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
     elif after.phase is not before.phase and after.phase in _TOLD:
         reason, warning = _TOLD[after.phase]
         yield Notice(reason, _sentence(after), after, warning=warning)
+    if before.status.stop and not after.status.stop:
+        yield Notice("StopDropped", after.status.message or "", after)
+    if after.status.reason == NOT_SCRAPED != before.status.reason:
+        yield Notice("TrialNotScraped", after.status.message or "", after, warning=True)
     if after.status.would_stop and not before.status.would_stop:
         yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after)
     if after.phase is not before.phase and after.phase.is_final:
@@ -72,6 +77,10 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
             f"of {after.curve.count} epochs {len(after.curve)} are kept in status.curve, at most {most} of each trial"
         )
         yield Notice("CurveThinned", f"{told}: the first, last, best and judged ones, and others evenly spread", after)
+    attempt = snapshot.attempt(before)
+    trouble = log_trouble(attempt.history) if attempt else None
+    if trouble and after.phase is TrialPhase.COMPLETED is not before.phase:
+        yield Notice("LogPartlyUsed", trouble, after, warning=True)
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
         yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)

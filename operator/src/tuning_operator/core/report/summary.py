@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.lifecycle.wording import NOT_SCRAPED
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
 from tuning_operator.core.model.ranking import best_trial, overall_best
@@ -111,6 +112,7 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
         conditions[ConditionType.QUOTA_EXCEEDED] = Condition(
             ConditionType.QUOTA_EXCEEDED, "False", "NoPodWaits", "no Pod waits for quota"
         )
+    conditions |= _unscraped(decision, conditions)
     if decision.stalled:
         conditions[ConditionType.STALLED] = Condition(
             ConditionType.STALLED, "True", "NoTrialSucceeded", decision.stalled
@@ -132,6 +134,21 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
         conditions |= {kind: Condition(kind, "False", "Resumed", "the job goes on after an edit") for kind in past}
     return conditions
 
+
+def _unscraped(decision: Decision, conditions: Mapping[str, Condition]) -> dict[str, Condition]:
+    """Say that Prometheus answers and yet nothing is known of a trial that runs; a silent one has been told of."""
+    trials = [trial for trial in decision.trials if trial.status.reason == NOT_SCRAPED]
+    known = conditions.get(ConditionType.METRICS_AVAILABLE)
+    if not trials or known is None or (known.status == "False" and known.reason != NOT_SCRAPED):
+        return {}
+    named = ", ".join(trial.name for trial in trials[:_NAMED]) + (" and others" if len(trials) > _NAMED else "")
+    message = f"{named}: {trials[0].status.message}"
+    kind = ConditionType.METRICS_AVAILABLE
+    return {kind: Condition(kind, "False", "TrialNotScraped", message)}
+
+
+_NAMED = 5
+"""As many trials are named in a message."""
 
 _ENDS = {
     JobPhase.COMPLETED: ConditionType.COMPLETE,

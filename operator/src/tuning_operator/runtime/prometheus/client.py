@@ -14,23 +14,26 @@ import re
 import ssl
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from tuning_operator.runtime import metrics
-from tuning_operator.runtime.prometheus import epochs, gauges
+from tuning_operator.runtime.prometheus import epochs, gauges, targets
 from tuning_operator.runtime.prometheus.answers import PrometheusError, TooMuchError, excerpt, series_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
+    from tuning_operator.core.model.attempt import Scraping
     from tuning_operator.core.model.curves import Curve
     from tuning_operator.core.model.sources import Gauges
     from tuning_operator.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+Known = TypeVar("Known")
 
 QUERY_TIMEOUT = 15.0
 MAX_ANSWER = 32 * 1024 * 1024
@@ -123,7 +126,23 @@ class Prometheus:
 
         return await _in_batches(namespace, sorted(windows), ask)
 
-    async def _answer(self, query: str, parse: Callable[[Any], dict[str, Curve]]) -> dict[str, Curve]:
+    async def scraping(
+        self, namespace: str, windows: Mapping[str, int], gauges: Collection[str]
+    ) -> dict[str, Scraping]:
+        """Return for each Pod whether it is scraped.
+
+        Args:
+            namespace: The Pods' namespace.
+            windows: Names of the Pods, each with how far to look back, in milliseconds.
+            gauges: Names of the gauges that they show.
+
+        Raises:
+            PrometheusError: There is no usable answer.
+        """
+        query = targets.build_query(namespace, windows, gauges)
+        return await self._answer(query, lambda answer: targets.parse_answer(answer, windows))
+
+    async def _answer(self, query: str, parse: Callable[[Any], dict[str, Known]]) -> dict[str, Known]:
         with metrics.PROMETHEUS_SECONDS.time():
             try:
                 answer = await self._ask(query)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.model.attempt import Reading
+from tuning_operator.core.model.attempt import Reading, Scraping
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.runtime.prometheus.answers import PrometheusError
 
@@ -40,6 +40,7 @@ class Interest:
             another Pod of this name: of a job that was deleted and created anew.
         ended: When the Pod's training ended; None while it runs.
         gauges: What it exports instead of keeping the metrics contract.
+        started: When its training started; None where that is not known.
     """
 
     pod: str
@@ -47,6 +48,7 @@ class Interest:
     created: datetime | None = None
     ended: datetime | None = None
     gauges: Gauges | None = None
+    started: datetime | None = None
 
     def window(self, now: datetime, reach: timedelta) -> int:
         """How far to look back, in milliseconds: `reach` beyond the Pod's end, but not beyond its beginning."""
@@ -78,6 +80,7 @@ class MetricsPoller:
         self._interval = interval
         self._reach = timedelta(seconds=window)
         self._overdue = timedelta(seconds=3 * interval)
+        self._scrapes = timedelta(seconds=window / 2)  # which has to span the longest scrape interval and more
         self._changed = changed
         self._clock = clock
         self._interests: dict[JobKey, dict[str, Interest]] = {}
@@ -125,6 +128,7 @@ class MetricsPoller:
         now = self._clock()
         try:
             curves = await self._curves(namespace, asked, now)
+            scraping = await self._scraping(namespace, asked, curves, now)
         except PrometheusError as error:
             self._answering_since.pop(namespace, None)
             self._set_condition(
@@ -143,7 +147,12 @@ class MetricsPoller:
             self._over[job] = {pod for pod, item in pods.items() if item.ended is not None}
             known = self._readings.get(job, {})
             fresh = {
-                pod: Reading(_together(known.get(pod), curves[pod], item), after_end=pod in over_before, asked=now)
+                pod: Reading(
+                    _together(known.get(pod), curves[pod], item),
+                    after_end=pod in over_before,
+                    scraping=scraping.get(pod, Scraping.UNKNOWN),
+                    asked=now,
+                )
                 for pod, item in pods.items()
                 if pod in curves
             }
@@ -170,6 +179,26 @@ class MetricsPoller:
             else:
                 curves |= await self._prometheus.gauge_curves(namespace, gauges, pods_windows)
         return curves
+
+    async def _scraping(
+        self,
+        namespace: str,
+        asked: Mapping[JobKey, Mapping[str, Interest]],
+        curves: Mapping[str, Curve],
+        now: datetime,
+    ) -> dict[str, Scraping]:
+        """Ask whether the Pods are scraped at all that have shown no epoch for a few scrape intervals."""
+        answering = self._answering_since.get(namespace, now)
+        windows: dict[str, int] = {}
+        gauges: set[str] = set()
+        for job, pods in asked.items():
+            for pod, item in pods.items():
+                known = self._readings.get(job, {}).get(pod)
+                silent = pod in curves and not curves[pod] and not (known and known.curve)
+                if silent and item.started and now - max(item.started, answering) >= self._scrapes:
+                    windows[pod] = item.window(now, self._reach)
+                    gauges |= {item.gauges.value.name, item.gauges.epoch.name} if item.gauges else set()
+        return await self._prometheus.scraping(namespace, windows, gauges) if windows else {}
 
     def _reach_of_gauges(self, job: JobKey, pod: str, now: datetime) -> timedelta:
         """Gauges show an epoch for a while only: look back to the last answer, at first to the Pod's beginning."""

@@ -260,7 +260,9 @@ class Reconciler:
             if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
                 name, pod = trial.reporter, snapshot.attempt(trial)
                 created = pod.created if pod else trial.status.start_time
-                interests[name] = Interest(name, metric, created, trial.status.completion_time, gauges)
+                interests[name] = Interest(
+                    name, metric, created, trial.status.completion_time, gauges, trial.status.start_time
+                )
         self._poller.watch(key, interests)
 
     async def _write_job_status(self, key: JobKey, observed: Observed, decision: Decision) -> None:

@@ -1,0 +1,68 @@
+"""What a trial's message says of a log, of metrics that are missing, and of a Pod that is not scraped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.attempt import Scraping
+from tuning_operator.core.model.conditions import fitting
+from tuning_operator.core.model.sources import Gauges, LogFile
+
+if TYPE_CHECKING:
+    from tuning_operator.core.model.attempt import History, Log, Reading
+
+NOT_SCRAPED = "TrialNotScraped"
+_REMEDY = (
+    "see to it that the scrape configuration, or a PodMonitor, covers this namespace and the Pods' port named metrics,"
+    " that the template does not turn it off by prometheus.io/scrape, and that series keep the labels namespace and pod"
+)
+_NO_TARGET = (
+    "Prometheus answers and does not scrape this Pod: early stopping cannot judge the trial, and its epochs become"
+    f" known at its end at best; {_REMEDY}"
+)
+_FAILS = (
+    "Prometheus tries to scrape this Pod and gets no page: so it is before the first epoch, where a training serves its"
+    " page only then; else see to the Pods' port named metrics, to network policies and to the content type"
+)
+_SCRAPING = {Scraping.NO_TARGET: (NOT_SCRAPED, _NO_TARGET), Scraping.FAILS: ("ScrapesFail", _FAILS)}
+SCRAPING_TROUBLES = frozenset(reason for reason, _ in _SCRAPING.values())
+
+
+def scraping_trouble(reading: Reading | None) -> tuple[str, str] | tuple[None, None]:
+    """Reason and message for a running training of which Prometheus sees nothing; nothing while all may be well."""
+    if reading is None or reading.curve:
+        return None, None
+    return _SCRAPING.get(reading.scraping, (None, None))
+
+
+def without_objective(history: History | None, reading: Reading | None, source: Gauges | LogFile | None) -> str:
+    """Why a training that has ended is without an objective, by what is known of its log, its scrapes, its message."""
+    if isinstance(source, LogFile) and history and history.log:
+        return fitting("the training ended without its objective in the log: ", _of_log(history.log))
+    _, trouble = scraping_trouble(reading)
+    if isinstance(source, Gauges):
+        gauges = f"the gauges {source.value.name} and {source.epoch.name}"
+        why = trouble or "they have these names and labels, and the Pod lives for a scrape interval after each epoch"
+        return (
+            f"the training ended, and Prometheus has no epoch of it by {gauges}: {'' if trouble else 'see that '}{why}"
+        )
+    reported = ", ".join(history.metrics) if history and history.metrics else "none"
+    head = f"the training ended without reporting the objective (metrics in its termination message: {reported})"
+    if isinstance(source, LogFile) and history is None:
+        head += "; nor did the sidecar leave a word of the log: `kubectl logs -c tuning-metrics` may have one"
+    return f"{head}; {trouble}" if trouble and reported == "none" else head
+
+
+def log_trouble(history: History | None) -> str | None:
+    """What to tell of a log beside a success: that not all of it could be used."""
+    log = history.log if history else None
+    return _of_log(log) if log and (log.refused or log.problem) else None
+
+
+def _of_log(log: Log) -> str:
+    told = log.problem
+    if not told and log.refused:
+        told = f"{log.refused} values or epochs in its {log.lines} lines could not be used"
+    if not told:
+        told = f"{log.used} of its {log.lines} lines had a metric" if log.lines else "it has no line"
+    return f"{told}; the first such line: {log.sample}" if log.sample else told
