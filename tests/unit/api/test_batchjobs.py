@@ -9,6 +9,7 @@ import pytest
 from tests.unit.api.manifests import pod_body
 from tests.unit.builders import job, trial
 from tuning_operator.api.batchjobs import build_batch_job, build_service, parse_batch_jobs
+from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.pods import build_pod
 from tuning_operator.core.model.trial import Trial
 
@@ -110,7 +111,10 @@ def node(number: int, status: dict[str, Any] | None = None, uid: str = "batch-ui
 
 
 def read(jobs: list[Any], pods: list[Any], **recorded: Any) -> dict[str, tuple[Attempt, ...]]:
-    return parse_batch_jobs(jobs, pods, [trial(1, **recorded)], "train", METRIC)
+    def parse(body: dict[str, Any], number: int) -> Attempt:
+        return parse_pod(body, number, "train", METRIC)
+
+    return parse_batch_jobs(jobs, pods, [trial(1, **recorded)], parse)
 
 
 def test_an_attempt_is_its_batch_job_and_its_pods() -> None:

@@ -6,11 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.unit.api import expansion as kubelet
 from tests.unit.api.manifests import TEMPLATE
 from tests.unit.builders import job, trial, with_status
 from tuning_operator.api.names import parameters_hash
-from tuning_operator.api.pods import build_pod, training_container_name
+from tuning_operator.api.podoptions import PodOptions
+from tuning_operator.api.pods import build_pod, check_variables, training_container_name
+from tuning_operator.core.model.sources import LogFile
 from tuning_operator.core.space import Categorical, Continuous, Integer, Space
 
 SPACE = Space((Continuous("lr", 0.0, 1.0), Integer("batch", 16, 64), Categorical("optimizer", ("sgd", "adam"))))
@@ -37,7 +42,7 @@ def environment(pod: dict[str, Any]) -> dict[str, str]:
 
 def test_hyperparameters_reach_the_container() -> None:
     found = environment(build(template()))
-    assert json.loads(found.pop("HYPERPARAMETERS")) == {"epochs": "10", "lr": 1e-5, "batch": 32, "optimizer": "adam"}
+    assert json.loads(found.pop("HYPERPARAMETERS")) == {"epochs": 10, "lr": 1e-5, "batch": 32, "optimizer": "adam"}
     assert found == {
         "HP_epochs": "10",
         "HP_lr": "1e-05",
@@ -48,6 +53,7 @@ def test_hyperparameters_reach_the_container() -> None:
         "TUNING_SEED": "3",
         "TUNING_OBJECTIVE_METRIC": "validation:accuracy",
         "TUNING_METRICS_PORT": "9464",
+        "TUNING_TERMINATION_BYTES": "4096",
     }
 
 
@@ -85,24 +91,146 @@ def test_the_port_of_the_metrics(ports: object, expected: object, number: str) -
 
 
 @pytest.mark.parametrize(
-    ("container", "words"),
+    ("field", "value", "path"),
     [
-        ({"ports": "9464"}, "ports of container train"),
-        ({"ports": ["9464"]}, "ports of container train"),
-        ({"env": {"A": "b"}}, "env of container train"),
-        ({"env": [None]}, "env of container train"),
-        ({"ports": [{"name": "metrics"}]}, "no containerPort"),
-        ({"ports": [{"name": "metrics", "containerPort": "http"}]}, "no containerPort"),
+        ("ports", "9464", r"containers\[0\].ports: "),
+        ("ports", ["9464"], r"containers\[0\].ports\[0\]: "),
+        ("ports", [{"name": "metrics"}], "no containerPort"),
+        ("ports", [{"name": "metrics", "containerPort": "http"}], r"ports\[0\].containerPort: "),
+        ("env", {"A": "b"}, r"containers\[0\].env: "),
+        ("env", [None], r"containers\[0\].env\[0\]: "),
+        ("env", [{"name": ["a"]}], r"env\[0\].name: should be a valid string, as in a Pod \(`kubectl explain pod.spec"),
+        ("args", "--lr", r"containers\[0\].args: "),
+        ("command", [7], r"containers\[0\].command\[0\]: "),
+        ("volumeMounts", {"name": "x"}, r"containers\[0\].volumeMounts: "),
+        ("securityContext", "root", r"containers\[0\].securityContext: "),
     ],
 )
-def test_a_template_that_is_no_pod_is_refused_in_words(container: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=f"spec.template: .*{words}"):
-        build(template(**container))
+def test_a_template_that_is_no_pod_is_refused_in_words(field: str, value: object, path: str) -> None:
+    with pytest.raises(ValueError, match=rf"^spec.template.*{path}"):
+        build(template(**{field: value}))
 
 
-@pytest.mark.parametrize("env", [None, [], [{"name": ["a"]}, {"value": "x"}]])
-def test_an_odd_environment_is_left_to_the_api_server(env: object) -> None:
-    assert training(build(template(env=env)))["env"][9 + 1 :] == (env or [])
+FIELDS = ["image", "args", "command", "env", "envFrom", "ports", "volumeMounts", "securityContext"]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "value", "mountPath", "runAsUser", "containerPort"]), inner)
+    ),
+    max_leaves=8,
+)
+CONTAINERS = st.lists(
+    st.fixed_dictionaries({"name": st.just("train")}, optional=dict.fromkeys(FIELDS, ANYTHING)) | ANYTHING, max_size=2
+)
+TEMPLATES = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {"containers": CONTAINERS | ANYTHING},
+            optional={"initContainers": CONTAINERS | ANYTHING}
+            | dict.fromkeys(["volumes", "hostname", "subdomain", "securityContext", "restartPolicy"], ANYTHING),
+        )
+        | ANYTHING
+    },
+    optional={
+        "metadata": st.fixed_dictionaries({}, optional=dict.fromkeys(["labels", "annotations"], ANYTHING)) | ANYTHING
+    },
+)
+
+
+@pytest.mark.parametrize("source", [None, LogFile("/logs/out")])
+@pytest.mark.parametrize("nodes", [1, 2])
+@given(given_template=TEMPLATES)
+def test_whatever_a_template_has_it_makes_a_pod_or_is_refused_with_the_field(
+    source: LogFile | None, nodes: int, given_template: dict[str, Any]
+) -> None:
+    a_job = replace(JOB, spec=replace(JOB.spec, source=source, nodes=nodes))
+    words = ""
+    try:
+        found = build_pod(a_job, given_template, TRIAL, PodOptions("sidecar:1"))
+        check_variables(given_template, found)
+    except ValueError as error:
+        words = str(error)
+    assert words.startswith("spec.template") or (not words and json.loads(json.dumps(found)) == found)
+
+
+NASTY = st.text(st.sampled_from("$()HP_lra {\"'\\\n"), max_size=20) | st.sampled_from(
+    ["$$x", "$(HP_lr)", "$$(HP_lr)", "$", "$$", "$(", "$$$", "$(HYPERPARAMETERS)", "cost=$5"]
+)
+
+
+@given(NASTY, NASTY)
+def test_what_is_recorded_is_what_the_training_gets(static: str, categorical: str) -> None:
+    """Kubernetes expands the values of variables."""
+    space = Space((Categorical("a", (categorical, "b")),))
+    pod = build_pod(
+        job(space=space, static={"note": static}), template(), replace(TRIAL, parameters={"a": categorical})
+    )
+    told = kubelet.environment(training(pod))
+    assert (told["HP_note"], told["HP_a"]) == (static, categorical)
+    assert json.loads(told["HYPERPARAMETERS"]) == {"note": static, "a": categorical}
+    arguments = kubelet.expand("--note=$(HP_note) --a=$(HP_a)", told)
+    assert arguments == f"--note={static} --a={categorical}"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10", 10),
+        ("-0.5", -0.5),
+        ("1e-3", 0.001),
+        ("1E5", 1e5),
+        ("0", 0),
+        ("123456789012345678901234567890", 123456789012345678901234567890),
+        ("1e400", "1e400"),
+        ("9" * 400, "9" * 400),
+        ("007", "007"),
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+        ("+1", "+1"),
+        ("1.", "1."),
+        (".5", ".5"),
+        ("1_000", "1_000"),
+        (" 1", " 1"),
+        ("0x10", "0x10"),
+        ("\N{ARABIC-INDIC DIGIT ONE}", "\N{ARABIC-INDIC DIGIT ONE}"),
+        ("true", "true"),
+        ("", ""),
+    ],
+)
+def test_static_values_that_are_plainly_numbers_are_numbers(text: str, value: object) -> None:
+    told = kubelet.environment(training(build_pod(job(static={"x": text}), template(), trial(3))))
+    found = json.loads(told["HYPERPARAMETERS"])["x"]
+    assert (found, type(found)) == (value, type(value))
+    assert told["HP_x"] == text
+
+
+@pytest.mark.parametrize(
+    ("containers", "init", "source", "limit"),
+    [(1, 0, None, 4096), (3, 0, None, 4096), (2, 2, None, 3072), (4, 2, LogFile("/logs/out"), 1755)],
+)
+def test_each_container_is_told_how_much_the_kubelet_keeps_of_its_message(
+    containers: int, init: int, source: LogFile | None, limit: int
+) -> None:
+    given_template = template()
+    given_template["spec"]["containers"] += [{"name": f"c{index}", "image": "x"} for index in range(containers - 1)]
+    given_template["spec"]["initContainers"] = [{"name": f"i{index}", "image": "x"} for index in range(init)]
+    a_job = replace(JOB, spec=replace(JOB.spec, source=source))
+    pod = build_pod(a_job, given_template, TRIAL, PodOptions("sidecar:1"))
+    assert environment(pod)["TUNING_TERMINATION_BYTES"] == str(limit)
+    if source:
+        sidecar = pod["spec"]["initContainers"][0]
+        assert {item["name"]: item["value"] for item in sidecar["env"]}["TUNING_TERMINATION_BYTES"] == str(limit)
+
+
+def test_the_last_lines_of_what_comes_before_the_training_are_kept_as_well() -> None:
+    given_template = template()
+    given_template["spec"]["initContainers"] = [
+        {"name": "fetch", "image": "x", "terminationMessagePolicy": None},
+        {"name": "own", "image": "x", "terminationMessagePolicy": "File"},
+    ]
+    found = [item["terminationMessagePolicy"] for item in build(given_template)["spec"]["initContainers"]]
+    assert found == ["FallbackToLogsOnError", "File"]
 
 
 def test_the_pod_belongs_to_its_trial() -> None:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.api.expansion import expand
 from tests.unit.api.manifests import pod_body
 from tests.unit.builders import job, trial
 from tuning_operator.api.podfacts import parse_pod
+from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.pods import build_pod
-from tuning_operator.api.sidecar import NAME
+from tuning_operator.api.sidecar import NAME, without_sidecar
 from tuning_operator.core.model.sources import LogFile, MetricDefinition
 
 if TYPE_CHECKING:
@@ -25,10 +27,14 @@ REGEX = MetricDefinition(METRIC, "Validation-accuracy=([0-9.]+)")
 IMAGE = "registry.example.com/sidecar:1"
 
 
-def build(source: LogFile, image: str = IMAGE, **container: Any) -> dict[str, Any]:
+def build(
+    source: LogFile, options: PodOptions | None = None, spec: dict[str, Any] | None = None, **container: Any
+) -> dict[str, Any]:
     a_job = job()
-    template = {"spec": {"containers": [{"name": "train", "image": "x", **container}]}}
-    return build_pod(replace(a_job, spec=replace(a_job.spec, source=source)), template, trial(3), image)["spec"]
+    template = {"spec": {"containers": [{"name": "train", "image": "x", **container}], **(spec or {})}}
+    return build_pod(
+        replace(a_job, spec=replace(a_job.spec, source=source)), template, trial(3), options or PodOptions(IMAGE)
+    )["spec"]
 
 
 def test_the_sidecar_shares_a_volume_with_the_training_and_has_the_port() -> None:
@@ -82,7 +88,59 @@ def test_regular_expressions_reach_the_sidecar_as_they_are() -> None:
 )
 def test_what_would_not_work_is_refused_with_the_field_and_the_remedy(source: LogFile, image: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        build(source, image)
+        build(source, PodOptions(image))
+
+
+def test_a_pattern_is_not_expanded_on_the_way() -> None:
+    """Kubernetes expands arguments: `$$` is a sign, `$(NAME)` a variable."""
+    regex = r"cost: \$$([0-9]+)$(HP_lr)"
+    (sidecar,) = build(LogFile("/logs/out", (MetricDefinition(METRIC, regex),)))["initContainers"]
+    variables = {item["name"]: item["value"] for item in sidecar["env"]}
+    found = expand(sidecar["args"][1], variables).partition("=")[2]
+    assert json.loads(found) == {METRIC: regex}
+
+
+OWN = {"runAsUser": 65532, "runAsGroup": 65532}
+
+
+@pytest.mark.parametrize(
+    ("pod", "container", "user"),
+    [
+        (None, None, {}),  # the image's; or the platform's, as on OpenShift
+        ({"runAsUser": None, "fsGroup": 5}, {}, {}),
+        ({"runAsUser": 0}, None, OWN),
+        (None, {"runAsUser": 0, "runAsGroup": 0}, OWN),
+        ({"runAsUser": 1000}, {"runAsUser": 0}, OWN),
+        ({"runAsUser": 0, "runAsGroup": 70}, None, {"runAsUser": 65532, "runAsGroup": 70}),
+        ({"runAsUser": 0}, {"runAsUser": 1000}, {"runAsUser": 1000}),
+        ({"runAsUser": 1000, "runAsGroup": 2000}, None, {"runAsUser": 1000, "runAsGroup": 2000}),
+        ({"runAsGroup": 2000}, {"runAsUser": 1000, "runAsGroup": 3000}, {"runAsUser": 1000, "runAsGroup": 3000}),
+    ],
+)
+def test_the_sidecar_can_start_beside_root_and_read_what_the_trainings_user_writes(
+    pod: dict[str, Any] | None, container: dict[str, Any] | None, user: dict[str, int]
+) -> None:
+    spec = build(LogFile("/logs/out"), spec={"securityContext": pod}, securityContext=container)
+    context = spec["initContainers"][0]["securityContext"]
+    assert {field: context[field] for field in ("runAsUser", "runAsGroup") if field in context} == user
+    assert context["runAsNonRoot"] is True
+
+
+def test_the_sidecar_says_what_a_quota_may_ask_and_the_setting_changes_it() -> None:
+    (sidecar,) = build(LogFile("/logs/out"))["initContainers"]
+    for kind in ("requests", "limits"):
+        assert sidecar["resources"][kind].keys() == {"cpu", "memory"}
+    asked = {"requests": {"cpu": "1"}}
+    (sidecar,) = build(LogFile("/logs/out"), PodOptions(IMAGE, asked))["initContainers"]
+    assert sidecar["resources"] == asked
+
+
+def test_without_the_sidecar_a_pod_is_as_it_would_be() -> None:
+    pod = {"spec": build(LogFile("/logs/out"), spec={"initContainers": [{"name": "fetch"}]})}
+    assert [item["name"] for item in pod["spec"]["initContainers"]] == [NAME, "fetch"]
+    bare = without_sidecar(pod)
+    assert [item["name"] for item in bare["spec"]["initContainers"]] == ["fetch"]
+    assert without_sidecar(bare) == bare
 
 
 @pytest.mark.parametrize(

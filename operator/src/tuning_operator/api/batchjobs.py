@@ -10,17 +10,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.values import parse_time, printable, time_in
 from tuning_operator.core.lifecycle.nodes import BatchJob, together
 from tuning_operator.core.model.conditions import MAX_MESSAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
+
+    ParsePod = Callable[[Mapping[str, Any], int], Attempt]
 
 _LABEL_UID = "batch.kubernetes.io/controller-uid"
 _LABEL_NAME = "batch.kubernetes.io/job-name"
@@ -72,8 +73,7 @@ def parse_batch_jobs(
     jobs: Sequence[Mapping[str, Any]],
     pods: Sequence[Mapping[str, Any]],
     trials: Sequence[Trial],
-    container: str,
-    metric: str,
+    parse: ParsePod,
 ) -> dict[str, tuple[Attempt, ...]]:
     """Read the attempts of a job's trials: from their batch Jobs, and from Pods that outlive theirs.
 
@@ -81,8 +81,7 @@ def parse_batch_jobs(
         jobs: The batch Jobs, listed before the Pods.
         pods: The Pods.
         trials: The trials.
-        container: Name of the training container.
-        metric: The objective.
+        parse: Reads a Pod of the attempt with this number.
 
     Returns:
         The attempts by their trial's name; by the batch Job's uid where the trial is gone, or not known.
@@ -98,7 +97,7 @@ def parse_batch_jobs(
         if uid not in known:
             known[uid] = _gone(labels[_LABEL_NAME], uid, pod)
             owners[uid] = next((trial.name for trial in trials if trial.status.attempt_uid == uid), uid)
-        nodes[uid][int(node)] = parse_pod(pod, known[uid].attempt, container, metric)
+        nodes[uid][int(node)] = parse(pod, known[uid].attempt)
     attempts: defaultdict[str, tuple[Attempt, ...]] = defaultdict(tuple)
     for uid, job in known.items():
         if (owner := owners[uid]) and job.attempt:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
+from tuning_operator.api.podoptions import PodOptions
+from tuning_operator.api.references import check_references
 from tuning_operator.api.sidecar import add_sidecar
+from tuning_operator.api.template import check_template
+from tuning_operator.api.termination import MAX_BYTES, MAX_POD_BYTES
+from tuning_operator.api.values import literal
 from tuning_operator.core.model.sources import LogFile
 
 if TYPE_CHECKING:
@@ -19,35 +26,41 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.space import Value
 
 METRICS_PORT = 9464
 _MASTER_PORT = "29500"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DEFAULTS = PodOptions()
 
 
-def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image: str = "") -> dict[str, Any]:
+def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, options: PodOptions = _DEFAULTS) -> dict[str, Any]:
     """Return the manifest of the trial's current attempt, or of each of its nodes.
 
     Args:
         job: The job, for its parameters and its source of metrics.
         template: Its Pod template.
         trial: The trial whose attempt it is.
-        sidecar_image: What follows the training's log, where that is the source.
+        options: What the operator's settings say about Pods.
 
     Raises:
         ValueError: The template contradicts what is added to it; the message names the field.
     """
+    check_template(template)
     parameters = job.spec.space.render(trial.parameters)
     spec = _copy(template["spec"])
     container = _training_container(spec, training_container_name(template))
     source = job.spec.source
     port = METRICS_PORT if isinstance(source, LogFile) else _metrics_port(container)
-    environment = _environment(job, trial, parameters, port)
+    environment = _environment(job, trial, parameters, port, _message_bytes(spec, source))
     _add_environment(container, environment)
     if job.spec.nodes > 1:
         _add_rendezvous(spec, container, job, trial)
     if isinstance(source, LogFile):
-        add_sidecar(spec, container, source, sidecar_image, port, environment)
-    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+        add_sidecar(spec, container, source, options, port, environment)
+    for each in (container, *(spec.get("initContainers") or ())):
+        if each.get("terminationMessagePolicy") is None:
+            each["terminationMessagePolicy"] = "FallbackToLogsOnError"
     spec["restartPolicy"] = "Never"
     if spec.get("automountServiceAccountToken") is None:  # null would be the service account's default: a token
         spec["automountServiceAccountToken"] = False
@@ -57,6 +70,20 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, sidecar_image
         "metadata": _metadata(job, template, trial, parameters, port),
         "spec": spec,
     }
+
+
+def check_variables(template: Mapping[str, Any], pod: Mapping[str, Any]) -> None:
+    """Check that what the template refers to as `$(NAME)` is defined, by itself or in the Pod that was built from it.
+
+    It is for a template that is new: with one that runs, nobody is helped by it.
+
+    Raises:
+        ValueError: Something is not defined; the message names the field.
+    """
+    name = training_container_name(template)
+    container = _training_container(pod["spec"], name)
+    own = {str(entry.get("name")) for entry in _training_container(template["spec"], name).get("env") or ()}
+    check_references(template, name, [entry["name"] for entry in container["env"] if entry.get("name") not in own])
 
 
 def _copy(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,37 +112,49 @@ def _training_container(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _metrics_port(container: dict[str, Any]) -> int:
     """Return the port named `metrics`, which is added unless the template has one."""
-    ports = _entries(container, "ports")
+    ports = container.get("ports") or []
     for port in ports:
         if port.get("name") == "metrics":
             number = port.get("containerPort")
-            if not isinstance(number, int):
+            if number is None:
                 raise ValueError(f"spec.template: port metrics of container {container['name']} has no containerPort")
-            return number
+            return int(number)
     container["ports"] = [*ports, {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}]
     return METRICS_PORT
 
 
-def _entries(container: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
-    """A list in the user's container, of which the API server has checked nothing yet."""
-    entries = container.get(field) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"spec.template: {field} of container {container['name']} is no list of objects")
-    return entries
+def _message_bytes(spec: Mapping[str, Any], source: object) -> int:
+    """How long a container's termination message may be: the kubelet divides what it keeps of a Pod's among them."""
+    own = len(spec["containers"]) + len(spec.get("initContainers") or ())
+    return min(MAX_BYTES, MAX_POD_BYTES // (own + isinstance(source, LogFile)))
 
 
-def _environment(job: Job, trial: Trial, parameters: Mapping[str, str], port: int) -> dict[str, str]:
+def _environment(
+    job: Job, trial: Trial, parameters: Mapping[str, str], port: int, message_bytes: int
+) -> dict[str, str]:
     everything = {**job.spec.static_parameters, **parameters}
-    typed = {**job.spec.static_parameters, **trial.parameters}
     return {
         **{f"HP_{name}": value for name, value in everything.items()},
-        "HYPERPARAMETERS": json.dumps(typed),
+        "HYPERPARAMETERS": _as_json(job.spec.static_parameters, trial.parameters),
         "TUNING_JOB": job.name,
         "TUNING_TRIAL": trial.name,
         "TUNING_SEED": str(trial.seed),
         "TUNING_OBJECTIVE_METRIC": job.spec.objective.metric,
         "TUNING_METRICS_PORT": str(port),
+        "TUNING_TERMINATION_BYTES": str(message_bytes),
     }
+
+
+def _as_json(static: Mapping[str, str], tuned: Mapping[str, Value]) -> str:
+    """All hyperparameters as one object; a static text that is plainly a number is one, as it is written."""
+    values = {name: text if _is_number(text) else json.dumps(text) for name, text in static.items()}
+    values |= {name: json.dumps(value) for name, value in tuned.items()}
+    return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in values.items()) + "}"
+
+
+def _is_number(text: str) -> bool:
+    """Whether JSON has this number, and everybody who reads it."""
+    return bool(_NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
 def _add_rendezvous(spec: dict[str, Any], container: dict[str, Any], job: Job, trial: Trial) -> None:
@@ -142,7 +181,7 @@ def _add_environment(container: dict[str, Any], variables: Mapping[str, str | di
 
     The value of a variable is a text, or where Kubernetes takes it from.
     """
-    own = _entries(container, "env")
+    own = container.get("env") or []
     taken = sorted({str(entry.get("name")) for entry in own} & set(variables))
     if taken:
         raise ValueError(
@@ -150,7 +189,8 @@ def _add_environment(container: dict[str, Any], variables: Mapping[str, str | di
             " remove it from env"
         )
     container["env"] = [
-        {"name": name, "value" if isinstance(value, str) else "valueFrom": value} for name, value in variables.items()
+        {"name": name} | ({"value": literal(value)} if isinstance(value, str) else {"valueFrom": value})
+        for name, value in variables.items()
     ] + own
 
 

@@ -6,17 +6,19 @@ starts, and is told to end when the training has.
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import re2
 
-from tuning_operator.api.values import printable
+from tuning_operator.api.values import literal, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.sources import LogFile, MetricDefinition
 
 NAME = "tuning-metrics"
@@ -25,10 +27,21 @@ MAX_NAME = 128
 """As much of a metric's name, and of what is wrong with its pattern, is shown."""
 _MAX_PATTERN_MEMORY = 256 * 1024
 """Bytes that a compiled pattern may take: a thousand times what one in a log needs, and 4 ms of compiling."""
+SIDECAR_REFUSED = (
+    f". It is the container {NAME} that is refused, which the operator adds for spec.metrics.source of type File: what"
+    " it asks for is the operator's setting --sidecar-resources (settings.sidecarResources of the chart)"
+)
+USER = 65532
+"""The user and the group of the sidecar's image."""
 
 
 def add_sidecar(
-    spec: dict[str, Any], training: dict[str, Any], source: LogFile, image: str, port: int, variables: Mapping[str, str]
+    spec: dict[str, Any],
+    training: dict[str, Any],
+    source: LogFile,
+    options: PodOptions,
+    port: int,
+    variables: Mapping[str, str],
 ) -> None:
     """Add the sidecar to a Pod, in place.
 
@@ -36,14 +49,14 @@ def add_sidecar(
         spec: The Pod's specification.
         training: Its training container, which gets a volume at the file's folder unless it has one.
         source: The file.
-        image: The sidecar's image.
+        options: The sidecar's image, and what it asks for.
         port: Where it serves the metrics.
         variables: What the training is told, too: a volume's folder may be named by any of it.
 
     Raises:
         ValueError: There is no image.
     """
-    if not image:
+    if not options.sidecar_image:
         raise ValueError(
             "spec.metrics.source: type File needs the operator's setting --sidecar-image (settings.sidecarImage of the"
             " chart): ask whoever installed it, or report by the metrics contract"
@@ -52,25 +65,54 @@ def add_sidecar(
         _check(item)
     command = [source.path]
     if source.definitions:
-        command.append("--definitions=" + json.dumps({item.name: item.regex for item in source.definitions}))
+        command.append("--definitions=" + literal(json.dumps({item.name: item.regex for item in source.definitions})))
     sidecar = {
         "name": NAME,
-        "image": image,
+        "image": options.sidecar_image,
         "restartPolicy": "Always",
         "args": command,
-        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "env": [{"name": name, "value": literal(value)} for name, value in variables.items()],
         "ports": [{"name": "metrics", "containerPort": port, "protocol": "TCP"}],
         "volumeMounts": [{**_mount(spec, training, source.path), "readOnly": True}],
-        "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "resources": copy.deepcopy(dict(options.sidecar_resources)),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
+            **_user(spec, training),
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
     spec["initContainers"] = [sidecar, *(spec.get("initContainers") or [])]
+
+
+def without_sidecar(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of a Pod as it would be without the sidecar; of a Pod that has none, as it is."""
+    others = [item for item in pod["spec"].get("initContainers") or () if item.get("name") != NAME]
+    return {**pod, "spec": {**pod["spec"], "initContainers": others}} if has_sidecar(pod) else dict(pod)
+
+
+def has_sidecar(pod: Mapping[str, Any]) -> bool:
+    """Whether the manifest of a Pod has the sidecar."""
+    return any(item.get("name") == NAME for item in pod["spec"].get("initContainers") or ())
+
+
+def _user(spec: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, int]:
+    """The user and the group that the sidecar runs as.
+
+    It takes the training's where the template names them, so that it can read a file that is for its owner alone; in
+    root's place the image's user. Where the template names none, neither does this: the image has a user, or OpenShift
+    gives both containers one of its own choice, and refuses any other.
+    """
+    contexts = [item.get("securityContext") or {} for item in (training, spec)]
+    user, group = (
+        next((context[field] for context in contexts if context.get(field) is not None), None)
+        for field in ("runAsUser", "runAsGroup")
+    )
+    if user == 0:
+        return {"runAsUser": USER, "runAsGroup": group or USER}
+    return {field: number for field, number in (("runAsUser", user), ("runAsGroup", group)) if number is not None}
 
 
 def _check(definition: MetricDefinition) -> None:

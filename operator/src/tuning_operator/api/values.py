@@ -78,6 +78,14 @@ def display_number(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else render_number(value)
 
 
+def literal(text: str) -> str:
+    """A text as the value of a variable or an argument of a container: Kubernetes reads `$$` as a dollar sign.
+
+    Otherwise it would put something in the place of `$(NAME)`, and of `$$` one sign.
+    """
+    return text.replace("$", "$$")
+
+
 def printable(text: str, limit: int) -> str:
     """As much of a text from outside as may be shown to people: no longer, and nothing that a terminal would obey."""
     return "".join(map(_shown, text[:limit]))

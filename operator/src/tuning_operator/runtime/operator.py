@@ -15,6 +15,7 @@ from kopf._cogs.structs.references import Insights
 from tuning_operator.api import names
 from tuning_operator.api.job import is_settled
 from tuning_operator.api.jobspec import InvalidJobError
+from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.health import Heartbeats
@@ -66,7 +67,9 @@ class Operator:
             self._suggester,
             EventRecorder(cluster),
             timedelta(seconds=settings.image_pull_grace),
-            settings.sidecar_image,
+            PodOptions(
+                settings.sidecar_image, parse_resources(settings.sidecar_resources), last_words=settings.last_words
+            ),
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

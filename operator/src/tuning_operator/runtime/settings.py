@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tuning_operator.api.podoptions import SIDECAR_RESOURCES, parse_resources
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -26,6 +28,8 @@ class Settings:
         prometheus_header: Names and values of what is sent with every question.
         metrics_window: How far back Prometheus is asked. Every scrape shows all finished epochs, so that it only has
             to span the longest scrape interval and a short outage.
+        sidecar_resources: What the sidecar asks for, as JSON.
+        last_words: Whether texts from logs and termination messages are shown in statuses and Events.
     """
 
     namespaces: tuple[str, ...]
@@ -45,6 +49,8 @@ class Settings:
     health_port: int = 8081
     image_pull_grace: float = 900.0
     sidecar_image: str = ""
+    sidecar_resources: str = SIDECAR_RESOURCES
+    last_words: bool = True
     log_format: str = "json"
     log_level: str = "info"
 
@@ -121,6 +127,18 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _truth(text: str) -> bool:
+    return _one_of("true", "false")(text.lower()) == "true"
+
+
+def _resources(text: str) -> str:
+    try:
+        parse_resources(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; write for example {SIDECAR_RESOURCES}") from None
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
@@ -179,6 +197,10 @@ _OPTIONS = {
     "health_port": _Option(_number(0, int), "port of /healthz"),
     "image_pull_grace": _Option(_number(0), "seconds that an image may fail to be pulled before its trial fails"),
     "sidecar_image": _Option(str, "image of the sidecar that follows a training's log; jobs with source File need it"),
+    "sidecar_resources": _Option(_resources, "what the sidecar requests and is limited to, as JSON"),
+    "last_words": _Option(
+        _truth, "true or false: show texts from logs and termination messages in statuses and Events"
+    ),
     "log_format": _Option(_one_of("json", "plain"), "how log lines are written"),
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "what is logged"),
 }

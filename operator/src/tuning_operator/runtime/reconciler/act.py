@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tuning_operator.api.job import TuningJob
+    from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
@@ -37,7 +38,7 @@ async def delete_attempts(cluster: Cluster, key: JobKey, job: Job, decision: Dec
 
 
 async def create_attempts(
-    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], sidecar_image: str
+    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], options: PodOptions
 ) -> tuple[int, ApiError | None]:
     """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
 
@@ -49,7 +50,10 @@ async def create_attempts(
     job = tuning_job.job
     created = 0
     for trial in trials:
-        body = build_attempt(tuning_job, trial, sidecar_image)
+        try:
+            body = build_attempt(tuning_job, trial, options)
+        except ValueError as error:  # settings have changed since the template was accepted
+            return created, ApiError(ErrorKind.INVALID, str(error))
         name, kind = body["metadata"]["name"], body["kind"]
         try:
             if kind == "Job":

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import names
 from tuning_operator.api.attempts import attempt_kind, parse_attempts
 from tuning_operator.api.job import TuningJob, parse_job
-from tuning_operator.api.pods import build_pod
+from tuning_operator.api.pods import build_pod, check_variables
+from tuning_operator.api.sidecar import SIDECAR_REFUSED, without_sidecar
 from tuning_operator.api.trial import parse_trial
 from tuning_operator.core.lifecycle.nodes import lacks_pods
 from tuning_operator.core.lifecycle.parents import readiness
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt, Reading
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.space import Parameter, Value
@@ -49,7 +51,7 @@ async def observe(
     metrics_since: datetime | None,
     now: datetime,
     image_pull_grace: timedelta,
-    sidecar_image: str,
+    options: PodOptions,
     parents: Parents,
 ) -> Observed | None:
     """Return what the cluster looks like now; None when the job is gone or going.
@@ -68,17 +70,17 @@ async def observe(
     if job.deleting:
         return None
     trials = _trials(await cluster.list_trials(*key), job)
-    attempts = await _attempts(cluster, key, trials, tuning_job)
+    attempts = await _attempts(cluster, key, trials, tuning_job, last_words=options.last_words)
     found = dict(conditions)
     held = held_by_others(trials, attempts)
     if held is not None and not job.phase.is_final:
         found[held.type] = held
-    refused = await _refusal(cluster, tuning_job, trials, attempts, now, sidecar_image)
+    refused = await _refusal(cluster, tuning_job, trials, attempts, now, options)
     if refused is not None:
         found[refused.type] = refused
     recorded = job.conditions.get(ConditionType.TEMPLATE_VALID)
     if not job.phase.is_final and (recorded is None or recorded.status != "True"):
-        found[ConditionType.TEMPLATE_VALID] = await _try_template(cluster, tuning_job, sidecar_image)
+        found[ConditionType.TEMPLATE_VALID] = await _try_template(cluster, tuning_job, options)
     known = await parents.read(key, job, trials)
     if known:
         found[ConditionType.PARENTS_READY] = readiness(known, started=bool(trials))
@@ -94,15 +96,16 @@ def _trials(bodies: Sequence[Mapping[str, Any]], job: Job) -> tuple[Trial, ...]:
 
 
 async def _attempts(
-    cluster: Cluster, key: JobKey, trials: Sequence[Trial], tuning_job: TuningJob
+    cluster: Cluster, key: JobKey, trials: Sequence[Trial], tuning_job: TuningJob, *, last_words: bool
 ) -> dict[str, tuple[Attempt, ...]]:
     """List the Pods, after the trials and the batch Jobs that they belong to, and bucket the attempts by trial."""
     kind = attempt_kind(tuning_job.job)
     if kind == "Pod":
         pods = await _whole(cluster, key, kind, await cluster.list_pods(*key), trials)
-        return parse_attempts(tuning_job, trials, pods)
+        return parse_attempts(tuning_job, trials, pods, last_words=last_words)
     batch_jobs = await _whole(cluster, key, kind, await cluster.list_batch_jobs(*key), trials)
-    return parse_attempts(tuning_job, trials, await cluster.list_pods(*key), batch_jobs)
+    pods = await cluster.list_pods(*key)
+    return parse_attempts(tuning_job, trials, pods, batch_jobs, last_words=last_words)
 
 
 async def _whole(cluster: Cluster, key: JobKey, kind: str, bodies: list[Body], trials: Sequence[Trial]) -> list[Body]:
@@ -128,13 +131,13 @@ async def _refusal(
     trials: Sequence[Trial],
     attempts: Mapping[str, tuple[Attempt, ...]],
     now: datetime,
-    sidecar_image: str,
+    options: PodOptions,
 ) -> Condition | None:
     """Ask, in the Job controller's place, why a batch Job still lacks Pods; None where nothing is refused."""
     for trial in trials:
         if any(lacks_pods(attempt, now) for attempt in attempts.get(trial.name, ())):
             try:
-                body = build_pod(tuning_job.job, tuning_job.template, trial, sidecar_image)
+                body = build_pod(tuning_job.job, tuning_job.template, trial, options)
                 await cluster.create_attempt(tuning_job.job.namespace, body, dry_run=True)
             except ApiError as error:
                 return refusal_condition(error) if error.kind in REFUSALS else None
@@ -142,29 +145,45 @@ async def _refusal(
     return None
 
 
-async def _try_template(cluster: Cluster, tuning_job: TuningJob, sidecar_image: str) -> Condition:
+async def _try_template(cluster: Cluster, tuning_job: TuningJob, options: PodOptions) -> Condition:
     """Ask the API server what it thinks of the Pod template, without creating anything.
 
     Raises:
         ApiError: It did not say; it is asked again soon.
     """
-    job = tuning_job.job
+    job, kind = tuning_job.job, ConditionType.TEMPLATE_VALID
     sample = {parameter.name: _sample(parameter) for parameter in job.spec.space.parameters}
     probe = Trial(names.trial_name(job.name, 0), 0, sample, seed=0, uid=job.uid)
     try:
         # Whatever a template and the patterns in a specification cost, the jobs of others do not wait for it.
-        body = await asyncio.to_thread(build_pod, job, tuning_job.template, probe, sidecar_image)
-        await cluster.create_attempt(job.namespace, body, dry_run=True)
+        body = await asyncio.to_thread(build_pod, job, tuning_job.template, probe, options)
+        await asyncio.to_thread(check_variables, tuning_job.template, body)
     except ValueError as error:
-        return Condition(ConditionType.TEMPLATE_VALID, "False", "Refused", str(error))
+        return Condition(kind, "False", "Refused", str(error))
+    refusal = await _refusal_of(cluster, job.namespace, body)
+    if refusal is None or refusal.kind is ErrorKind.QUOTA:  # which comes after all other checks
+        return Condition(kind, "True", "Accepted", "the API server accepts the Pod template")
+    bare = without_sidecar(body)
+    if bare != body and await _refusal_of(cluster, job.namespace, bare) is None:
+        refusal.message += SIDECAR_REFUSED
+    if refusal.kind is ErrorKind.INVALID:
+        return Condition(kind, "False", "Refused", refusal.message)
+    return Condition(kind, "Unknown", refusal.kind, refusal.message)
+
+
+async def _refusal_of(cluster: Cluster, namespace: str, body: Body) -> ApiError | None:
+    """Why the API server would not create this; None if it would.
+
+    Raises:
+        ApiError: It did not say.
+    """
+    try:
+        await cluster.create_attempt(namespace, body, dry_run=True)
     except ApiError as error:
         if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT}:
             raise
-        if error.kind is ErrorKind.INVALID:
-            return Condition(ConditionType.TEMPLATE_VALID, "False", "Refused", error.message)
-        if error.kind not in {ErrorKind.QUOTA, ErrorKind.ALREADY_EXISTS}:  # both come after all other checks
-            return Condition(ConditionType.TEMPLATE_VALID, "Unknown", error.kind, error.message)
-    return Condition(ConditionType.TEMPLATE_VALID, "True", "Accepted", "the API server accepts the Pod template")
+        return None if error.kind is ErrorKind.ALREADY_EXISTS else error  # that, too, comes after all other checks
+    return None
 
 
 def _sample(parameter: Parameter) -> Value:

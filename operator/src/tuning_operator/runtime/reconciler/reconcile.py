@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuning_operator.api.job import render_status as render_job_status
 from tuning_operator.api.job import with_condition
+from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.trial import render_status as render_trial_status
 from tuning_operator.core.decide import decide
 from tuning_operator.core.lifecycle.slots import held_slots
@@ -50,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
+_DEFAULTS = PodOptions()
 _FINAL_PHASES = {phase.value for phase in JobPhase if phase.is_final}
 
 
@@ -76,7 +78,7 @@ class Reconciler:
         suggester: Suggester,
         recorder: EventRecorder,
         image_pull_grace: timedelta,
-        sidecar_image: str = "",
+        options: PodOptions = _DEFAULTS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cluster = cluster
@@ -84,7 +86,7 @@ class Reconciler:
         self._suggester = suggester
         self._recorder = recorder
         self._image_pull_grace = image_pull_grace
-        self._sidecar_image = sidecar_image
+        self._options = options
         self._clock = clock
         self._gauge = metrics.TrialGauge()
         self._refusals = Refusals()
@@ -106,7 +108,7 @@ class Reconciler:
             self._poller.answering_since(key.namespace),
             self._clock(),
             self._image_pull_grace,
-            self._sidecar_image,
+            self._options,
             self._parents,
         )
         if observed is None:
@@ -230,7 +232,7 @@ class Reconciler:
         if pause is not None:
             return pause, ()
         created, refusal = await create_attempts(
-            self._cluster, key, observed.tuning_job, self._while_open(decision.create_attempts), self._sidecar_image
+            self._cluster, key, observed.tuning_job, self._while_open(decision.create_attempts), self._options
         )
         if refusal is None:
             self._refusals.forget(key)

@@ -1,0 +1,101 @@
+"""Finds references in a template, `$(NAME)`, to variables that nobody defines.
+
+Kubernetes leaves such a reference as it is, so that a misspelt one would reach every training as text. A shell's
+`$(command)` looks the same: in a script only names that are no command's are looked at.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+_TOKEN = re.compile(r"\$\$|\$\(([^)]*)\)|\$.", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_OURS = ("HP_", "TUNING_")
+_OF_A_SERVICE = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
+"""How variables end that Kubernetes adds for each Service of the namespace."""
+_SCRIPT_FOLLOWS = re.compile(r"-[A-Za-z]*c")
+
+
+def check_references(template: Mapping[str, Any], training: str, ours: Collection[str]) -> None:
+    """Check the references in commands, arguments, variables and subPathExpr of all containers.
+
+    Args:
+        template: The Pod template, of the right shape.
+        training: Name of the training container.
+        ours: Names of the variables that the operator gives it.
+
+    Raises:
+        ValueError: One is not defined; the message names the field and what to do.
+    """
+    for field in ("containers", "initContainers"):
+        for index, container in enumerate(template["spec"].get(field) or ()):
+            where = f"spec.template.spec.{field}[{index}]"
+            _check(container, where, ours if container["name"] == training else (), training, ours)
+
+
+def _check(
+    container: Mapping[str, Any], where: str, given: Collection[str], training: str, ours: Collection[str]
+) -> None:
+    own = container.get("env") or []
+    unknown = bool(container.get("envFrom"))
+    below = {str(entry.get("name")) for entry in own}
+    defined = set(given)
+    for path, text, script in chain(_of_variables(own, defined), _of_commands(container)):
+        for name in _references(text):
+            if name not in defined and _is_judged(name, script=script, unknown=unknown):
+                told = _why(name, defined, below, training, ours)
+                raise ValueError(f"{where}.{path}: $({name}) {told}; if it is meant literally, write $$({name})")
+
+
+def _of_variables(own: Sequence[Mapping[str, Any]], defined: set[str]) -> Iterator[tuple[str, str, bool]]:
+    """The values of variables, each when those above it are defined."""
+    for index, entry in enumerate(own):
+        yield f"env[{index}].value", entry.get("value") or "", False
+        defined.add(str(entry.get("name")))
+
+
+def _of_commands(container: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    script = False
+    for field in ("command", "args"):
+        for index, text in enumerate(container.get(field) or ()):
+            yield f"{field}[{index}]", text, script or "\n" in text
+            script = script or _SCRIPT_FOLLOWS.fullmatch(text) is not None
+    for index, mount in enumerate(container.get("volumeMounts") or ()):
+        yield f"volumeMounts[{index}].subPathExpr", mount.get("subPathExpr") or "", False
+
+
+def _references(text: str) -> Iterable[str]:
+    """The names that Kubernetes would look up; `$$` is how a dollar sign is written."""
+    found = (match[1] for match in _TOKEN.finditer(text))
+    return [name for name in found if name and _NAME.fullmatch(name)]
+
+
+def _is_judged(name: str, *, script: bool, unknown: bool) -> bool:
+    """Whether it is known that nobody defines a variable of this name.
+
+    Args:
+        name: The variable's.
+        script: It is in a script, where it may be a command.
+        unknown: Variables come from a ConfigMap or a Secret, too.
+    """
+    if name.startswith(_OURS):
+        return True
+    if unknown or _OF_A_SERVICE.search(name):
+        return False
+    return not script or name == name.upper()
+
+
+def _why(name: str, defined: Collection[str], below: Collection[str], training: str, ours: Collection[str]) -> str:
+    if name in below:
+        return "is defined only below it, and Kubernetes looks above: move it up"
+    if name in ours:
+        return f"is known to the training container alone, {training}"
+    close = difflib.get_close_matches(name, sorted(defined), 1)
+    remedy = f"$({close[0]}) is" if close else "an image's own variables do not count"
+    return f"is not defined: neither the operator nor env sets it ({remedy})"
