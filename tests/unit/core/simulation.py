@@ -19,6 +19,7 @@ from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import of_stream
+from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
 from tuning_operator.runtime.prometheus.answers import PrometheusError
@@ -138,6 +139,7 @@ class World:
     deleted: bool = False
     writes: int = 0
     versions: int = 0
+    departed: Departed = field(default_factory=Departed)
 
     def edit(self, **spec: Any) -> None:
         """Change fields of the job's specification; `target` stands for the objective's."""
@@ -237,6 +239,7 @@ class World:
         if pod.runs:
             self._end(pod, 143)
         else:
+            self.departed.note(pod.render(), deleted=True)
             del self.pods[pod.name]
             self.disrupted.add(pod.name)
 
@@ -294,6 +297,7 @@ class Connection:
         self._calls = 0
         self._fault: Fault | None = None
         self.dead = False
+        self.departed = world.departed
 
     def expect(self, fault: Fault | None) -> None:
         """Arm a fault for the next pass."""

@@ -3,15 +3,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from tests.unit.builders import NOW, ago
 from tests.unit.runtime.fakes import PrometheusServer, answer, prometheus_server, series
-from tuning_operator.core.model.attempt import Reading
+from tuning_operator.core.model.attempt import Reading, Scraping
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
+from tuning_operator.core.model.sources import Gauges, Selector
 from tuning_operator.runtime.prometheus.poller import Interest, MetricsPoller
 from tuning_operator.runtime.queue import JobKey
 
@@ -213,3 +215,93 @@ async def test_a_job_that_went_during_the_question_leaves_nothing_behind() -> No
         it.poller.watch(JOB, {})
         await question
         assert it.poller.readings(JOB) == {}
+
+
+# Whether Pods are scraped at all
+
+
+def shown(pod: str, name: str, value: str) -> list[dict[str, Any]]:
+    return [{"metric": {"pod": pod, "__name__": name}, "value": [1777900000.123, value]}]
+
+
+async def ask(it: Bench, found: list[dict[str, Any]], **interest: Any) -> tuple[Scraping, int]:
+    """What a poll finds out of a Pod without epochs, and how many questions it took."""
+
+    async def respond(_request: web.Request, query: str) -> web.StreamResponse:
+        return web.json_response(answer(found if "__name__" in query and "up" in query else []))
+
+    it.server.respond = respond
+    asked = len(it.server.questions)
+    it.poller.watch(JOB, {POD: Interest(POD, METRIC, **interest)})
+    await it.poller.poll("ns")
+    return it.poller.readings(JOB)[POD].scraping, len(it.server.questions) - asked
+
+
+@pytest.mark.parametrize(
+    ("found", "scraping"),
+    [
+        ([], Scraping.NO_TARGET),
+        (shown(POD, "up", "0"), Scraping.FAILS),
+        (shown(POD, "up", "1"), Scraping.WORKS),
+        (shown(POD, "up", "0") + shown(POD, "tuning_epochs_completed", "0"), Scraping.WORKS),
+        (shown("other", "up", "1"), Scraping.NO_TARGET),
+    ],
+)
+async def test_what_is_known_of_a_pod_without_epochs(found: list[dict[str, Any]], scraping: Scraping) -> None:
+    async with bench(running=False) as it:
+        it.poller._answering_since["ns"] = ago(1000)
+        assert await ask(it, found, created=ago(150), started=ago(150)) == (scraping, 2)
+        assert "[150000ms]" in it.server.questions[-1]["query"], "what is older is of another Pod of its name"
+
+
+@pytest.mark.parametrize(
+    ("started", "answering"),
+    [(ago(149), ago(1000)), (ago(1000), ago(149)), (None, ago(1000)), (ago(1000), None)],
+)
+async def test_some_scrape_intervals_are_waited_for_in_which_prometheus_answers(
+    started: datetime | None, answering: datetime | None
+) -> None:
+    async with bench(running=False) as it:
+        if answering:
+            it.poller._answering_since["ns"] = answering
+        assert await ask(it, [], started=started) == (Scraping.UNKNOWN, 1)
+
+
+async def test_nobody_asks_whether_a_pod_is_scraped_that_has_shown_an_epoch() -> None:
+    async with bench(running=False) as it:
+        it.poller._answering_since["ns"] = ago(1000)
+        it.server.says(answer(series(POD, [(1, "0.1")])))
+        it.poller.watch(JOB, {POD: Interest(POD, METRIC, started=ago(1000))})
+        await it.poller.poll("ns")
+        assert len(it.server.questions) == 1
+
+
+async def test_gauges_are_a_sign_of_life_as_well() -> None:
+    gauges = Gauges(Selector("accuracy"), Selector("epochs_finished"))
+
+    async def respond(_request: web.Request, query: str) -> web.StreamResponse:
+        if "last_over_time" in query:
+            return web.json_response(answer(shown(POD, "epochs_finished", "0") if "epochs_finished" in query else []))
+        return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": []}})
+
+    async with bench(running=False) as it:
+        it.poller._answering_since["ns"] = ago(1000)
+        it.server.respond = respond
+        it.poller.watch(JOB, {POD: Interest(POD, METRIC, gauges=gauges, started=ago(1000))})
+        await it.poller.poll("ns")
+        assert it.poller.readings(JOB)[POD].scraping is Scraping.WORKS
+
+
+async def test_no_answer_about_scrapes_is_no_answer() -> None:
+    async def respond(_request: web.Request, query: str) -> web.StreamResponse:
+        return web.json_response(answer([], warnings=["partial"]) if "__name__" in query else answer())
+
+    async with bench(running=False) as it:
+        it.poller._answering_since["ns"] = ago(1000)
+        it.server.respond = respond
+        it.poller.watch(JOB, {POD: Interest(POD, METRIC, started=ago(1000))})
+        await it.poller.poll("ns")
+        assert it.poller.readings(JOB) == {}
+        condition = it.poller.condition("ns")
+        assert condition is not None
+        assert condition.status == "False"

@@ -80,7 +80,7 @@ def parse_pod(body: Mapping[str, Any], number: int, container: str, metric: str,
         started=started,
         finished=finished if terminated else None,
         exit=training_exit(body, container, terminated, metric, last_words=last_words),
-        ended=_has_ended(body, status),
+        ended=has_ended(body),
         deletion_requested=_deletion_requested(metadata, created),
         disruption=_disruption(status),
         waiting=_waiting(status, training),
@@ -127,8 +127,9 @@ def _times(state: Mapping[str, Any], created: datetime) -> tuple[datetime | None
     return began, began + min(max(timedelta(0), finished - started), _LONGEST)
 
 
-def _has_ended(body: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Whether all containers have terminated: such a Pod holds no GPU any more."""
+def has_ended(body: Mapping[str, Any]) -> bool:
+    """Whether all containers of a Pod have terminated: such a one holds no GPU any more."""
+    status = body.get("status") or {}
     if status.get("phase") in {"Succeeded", "Failed"}:
         return True
     containers = status.get("containerStatuses") or ()

@@ -1,4 +1,4 @@
-"""What kopf calls: each handler names the job that an event belongs to, and nothing else.
+"""What kopf calls: each handler names the job that an event belongs to, and notes a Pod that goes; nothing else.
 
 Only `on.event`, so that kopf never writes to our objects: no finalizer, no annotation.
 """
@@ -62,7 +62,14 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
         _add_job_of(operator, namespace, labels)
 
     @kopf.on.event("", "v1", "pods", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)
-    async def on_pod(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
+    async def on_pod(
+        namespace: str | None,
+        labels: Mapping[str, str],
+        body: Mapping[str, Any],
+        event: Mapping[str, Any],
+        **_: Any,
+    ) -> None:
+        operator.note_pod(body, deleted=event["type"] == "DELETED")
         _add_job_of(operator, namespace, labels)
 
     @kopf.on.event("batch", "v1", "jobs", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)

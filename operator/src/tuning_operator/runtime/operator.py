@@ -29,7 +29,7 @@ from tuning_operator.runtime.reconciler.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from tuning_operator.runtime.settings import Settings
 
@@ -90,6 +90,10 @@ class Operator:
         self._spawn(self._require_watches(), "watch of the objects")
         for number in range(self._settings.workers):
             self._spawn(self._work(f"worker {number}"), f"worker {number}")
+
+    def note_pod(self, body: Mapping[str, Any], *, deleted: bool) -> None:
+        """Note what an event shows of a Pod that goes."""
+        self._cluster.departed.note(body, deleted=deleted)
 
     async def stop(self) -> None:
         """Record what passes under way have decided, start nothing, and close everything."""

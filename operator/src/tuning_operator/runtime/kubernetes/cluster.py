@@ -18,6 +18,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from tuning_operator.api import names
 from tuning_operator.runtime import metrics
+from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind, classify
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Cluster:
     def __init__(self, configuration: client.Configuration, qps: float, burst: int) -> None:
         self._client = client.ApiClient(configuration)
         self._limiter = AsyncLimiter(burst, burst / qps)
+        self.departed = Departed()
+        """What its watches told of Pods that are gone."""
 
     async def close(self) -> None:
         """Close the connections."""

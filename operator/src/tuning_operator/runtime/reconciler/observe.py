@@ -17,7 +17,7 @@ from tuning_operator.core.lifecycle.parents import readiness
 from tuning_operator.core.lifecycle.slots import held_by_others
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.snapshot import Snapshot
-from tuning_operator.core.model.trial import Trial
+from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.space import Categorical
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.refusals import REFUSALS, refusal_condition
@@ -105,6 +105,10 @@ async def _attempts(
         return parse_attempts(tuning_job, trials, pods, last_words=last_words)
     batch_jobs = await _whole(cluster, key, kind, await cluster.list_batch_jobs(*key), trials)
     pods = await cluster.list_pods(*key)
+    listed = {body["metadata"]["uid"] for body in pods}
+    stopping = {trial.status.attempt_uid for trial in trials if trial.phase is TrialPhase.STOPPING}
+    gone = cluster.departed.nodes({uid for uid in stopping if uid})
+    pods += [body for body in gone if body["metadata"]["uid"] not in listed]
     return parse_attempts(tuning_job, trials, pods, batch_jobs, last_words=last_words)
 
 
@@ -122,6 +126,8 @@ async def _whole(cluster: Cluster, key: JobKey, kind: str, bodies: list[Body], t
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
+            gone = cluster.departed.pod(trial.status.attempt_uid)
+            bodies += [gone] if gone else []
     return bodies
 
 
