@@ -14,6 +14,8 @@ from tuning_operator.api.pods import build_pod
 from tuning_operator.core.model.trial import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tuning_operator.core.model.attempt import Attempt
 
 JOB = job(nodes=2)
@@ -111,7 +113,7 @@ def node(number: int, status: dict[str, Any] | None = None, uid: str = "batch-ui
 
 
 def read(jobs: list[Any], pods: list[Any], **recorded: Any) -> dict[str, tuple[Attempt, ...]]:
-    def parse(body: dict[str, Any], number: int) -> Attempt:
+    def parse(body: Mapping[str, Any], number: int) -> Attempt:
         return parse_pod(body, number, "train", METRIC)
 
     return parse_batch_jobs(jobs, pods, [trial(1, **recorded)], parse)

@@ -22,13 +22,13 @@ from tests.unit.builders import (
 )
 from tuning_operator.core.decide import decide
 from tuning_operator.core.lifecycle.decision import Decision
-from tuning_operator.core.model.attempt import Attempt, History, Reading, Waiting
+from tuning_operator.core.model.attempt import Attempt, History, Log, Reading, Scraping, Waiting
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.job import Completion, CompletionReason, Job, JobPhase
 from tuning_operator.core.model.spec import Criteria, Limits, PodCleanup, RunningTrials, SuspendPolicy
-from tuning_operator.core.model.trial import Trial, TrialPhase
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 from tuning_operator.core.space import Integer, Space
 from tuning_operator.core.suggest import suggest
 
@@ -579,6 +579,37 @@ def test_only_an_ending_job_settles_without_prometheus(phase: JobPhase, metrics:
     known = {"MetricsAvailable": Condition("MetricsAvailable", metrics, "x")} if metrics else {}
     found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
     assert (found.trials[0].phase is TrialPhase.COMPLETED) is settles
+
+
+def test_that_a_trial_is_not_scraped_is_no_outage_to_settle_for() -> None:
+    ending = job(phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET)
+    collecting = trial(1, TrialPhase.COLLECTING, attempt_uid="x", curve=curve(0.1))
+    known = {"MetricsAvailable": Condition("MetricsAvailable", "False", "TrialNotScraped")}
+    found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
+    assert found.trials[0].phase is TrialPhase.COLLECTING
+
+
+def test_a_trial_that_was_stopped_after_its_last_epoch_is_completed_and_users_hear_of_it() -> None:
+    stop = StopDecision("BelowMedian", "0.1 is below 0.2", epoch=1, value=0.1, threshold=0.2)
+    stopping = trial(2, TrialPhase.STOPPING, attempt_uid="pod-uid-2-1", stop=stop, start_time=ago(90))
+    waited = ended_pod(2, deletion_requested=ago(20), history=History(curve(0.1, 0.2), complete=True))
+    found = decide(snapshot(job(), [ended(1, 0.3, 0.4), stopping], [waited]))
+    assert (found.trials[1].phase, found.trials[1].status.stop) == (TrialPhase.COMPLETED, None)
+    assert reasons(found) == [("job-0002", "TrialCompleted"), ("job-0002", "StopDropped")]
+    longer = decide(snapshot(job(), [ended(1, 0.3, 0.4, 0.5), stopping], [waited]))
+    assert longer.trials[1].phase is TrialPhase.EARLY_STOPPED
+
+
+def test_users_hear_once_that_a_trial_is_not_scraped_and_that_a_log_was_not_all_used() -> None:
+    unseen = {"job-0001-1": Reading(Curve(), scraping=Scraping.NO_TARGET)}
+    first = decide(snapshot(job(parallel=1), [running(1)], [running_pod(1)], unseen))
+    assert reasons(first) == [("job-0001", "TrialNotScraped")]
+    assert decide(snapshot(job(parallel=1), first.trials, [running_pod(1)], unseen)).notices == ()
+    log = Log(9, 7, 2, "2 lines of 9 could not be used", "acc=high")
+    done = ended_pod(1, history=History(curve(0.1), complete=True, log=log))
+    after = decide(snapshot(job(parallel=1, trials=2), [running(1)], [done]))
+    assert ("job-0001", "LogPartlyUsed") in reasons(after)
+    assert "acc=high" in next(notice.message for notice in after.notices if notice.reason == "LogPartlyUsed")
 
 
 # What is written, what is told, and when to look again

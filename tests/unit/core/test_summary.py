@@ -19,8 +19,9 @@ from tests.unit.builders import (
     trial,
 )
 from tuning_operator.core.decide import decide
-from tuning_operator.core.model.attempt import History
+from tuning_operator.core.model.attempt import History, Reading, Scraping
 from tuning_operator.core.model.conditions import Condition
+from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.job import CompletionReason, JobPhase
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.report.summary import JobStatus, summarize
@@ -97,6 +98,40 @@ def test_conditions_that_were_just_found_out_replace_recorded_ones() -> None:
     new = Condition("MetricsAvailable", "True", "PrometheusAnswers")
     found = summary(snapshot(job(conditions=(ACCEPTED, old)), conditions={"MetricsAvailable": new}))
     assert (found.conditions["TemplateValid"], found.conditions["MetricsAvailable"]) == (ACCEPTED, new)
+
+
+ANSWERS = Condition("MetricsAvailable", "True", "PrometheusAnswers")
+SILENT = Condition("MetricsAvailable", "False", "PrometheusError", "no answer")
+
+
+@pytest.mark.parametrize(
+    ("found", "scraping", "reason"),
+    [
+        (ANSWERS, Scraping.NO_TARGET, "TrialNotScraped"),
+        (None, Scraping.NO_TARGET, "TrialNotScraped"),  # right after a restart, as recorded
+        (ANSWERS, Scraping.FAILS, "PrometheusAnswers"),  # so it is before the first epoch
+        (ANSWERS, Scraping.WORKS, "PrometheusAnswers"),
+        (SILENT, Scraping.NO_TARGET, "PrometheusError"),
+    ],
+)
+def test_a_job_says_that_prometheus_does_not_scrape_its_trials(
+    found: Condition | None, scraping: Scraping, reason: str
+) -> None:
+    recorded = Condition("MetricsAvailable", "False", "TrialNotScraped", "before")
+    trials = [trial(n, TrialPhase.RUNNING, attempt_uid=f"pod-uid-{n}-1", start_time=ago(90)) for n in range(1, 8)]
+    readings = {f"job-{n:04d}-1": Reading(Curve(), scraping=scraping) for n in range(1, 8)}
+    seen = snapshot(
+        job(conditions=(ACCEPTED, recorded), parallel=7),
+        trials,
+        [running_pod(n) for n in range(1, 8)],
+        readings,
+        conditions={"MetricsAvailable": found} if found else {},
+    )
+    condition = summary(seen).conditions["MetricsAvailable"]
+    assert (condition.status, condition.reason) == ("True" if reason == "PrometheusAnswers" else "False", reason)
+    if reason == "TrialNotScraped":
+        assert condition.message.startswith("job-0001, job-0002, job-0003, job-0004, job-0005 and others: ")
+        assert "PodMonitor" in condition.message
 
 
 def test_quota_is_exceeded_until_no_pod_waits_for_it() -> None:

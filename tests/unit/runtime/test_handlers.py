@@ -48,6 +48,7 @@ def test_an_event_leads_to_the_job_of_its_label(labels: dict[str, str], jobs: li
 async def test_a_pod_that_goes_is_noted() -> None:
     operator = FakeOperator()
     registry = build_registry(cast("Operator", operator))
+    on_pod: Any
     (on_pod,) = (handler.fn for handler in registry._watching.get_all_handlers() if str(handler.id).endswith("on_pod"))
     for kind in (None, "MODIFIED", "DELETED"):
         body = {"metadata": {"name": kind}}

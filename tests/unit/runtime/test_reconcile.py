@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, merge_patch, new_job
+from tuning_operator.api.podoptions import PodOptions
+from tuning_operator.api.sidecar import has_sidecar
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.reconcile import _difference
@@ -120,6 +122,77 @@ def test_a_trial_that_has_lost_its_label_is_asked_for_instead_of_proposed_for_ev
     monkeypatch.setattr(it.connection, "list_trials", labelled)
     with pytest.raises(ApiError, match=r"job-0002 has lost its label: give it back tuning-operator\.dev/job=job"):
         runner.run(passes())
+
+
+def with_log(it: Bench) -> None:
+    """Let the job's training write a log, which a sidecar follows."""
+    it.world.job["spec"]["metrics"] = {"source": {"type": "File", "file": {"path": "/logs/out"}}}
+    it.operator.reconciler._options = PodOptions("sidecar:1")
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "blamed"),
+    [
+        ("minimum cpu usage per Container is 100m, but request is 10m", "False", True),
+        ("violates PodSecurity", "False", False),
+    ],
+)
+def test_a_sidecar_that_is_refused_is_named_when_it_is_the_cause(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, refused: str, status: str, blamed: bool
+) -> None:
+    it = Bench(runner)
+    with_log(it)
+
+    async def create_attempt(_namespace: str, body: Body, **_: object) -> Body:
+        if has_sidecar(body) or not blamed:
+            raise ApiError(ErrorKind.INVALID, refused)
+        return body
+
+    monkeypatch.setattr(it.connection, "create_attempt", create_attempt)
+    it.reconcile()
+    condition = it.condition("TemplateValid")
+    assert condition["status"] == status
+    assert condition["message"].startswith(refused)
+    assert ("--sidecar-resources" in condition["message"]) is blamed
+
+
+@pytest.mark.parametrize(
+    ("container", "path"),
+    [({"args": ["$(HP_rl)"]}, "args[0]: $(HP_rl) is not defined"), ({"env": 7}, "env: should be a valid list")],
+)
+def test_a_template_that_cannot_work_ends_the_job_with_the_fields_name(
+    runner: asyncio.Runner, container: Body, path: str
+) -> None:
+    it = Bench(runner)
+    it.world.job["spec"]["template"]["spec"]["containers"][0] |= container
+    it.reconcile(2)
+    assert (it.status["phase"], it.status["completionReason"]) == ("Failed", "InvalidTemplate")
+    assert f"spec.template.spec.containers[0].{path}" in it.status["message"]
+    assert it.world.trials == {}
+
+
+def test_a_template_that_was_accepted_is_not_judged_anew(runner: asyncio.Runner) -> None:
+    """An upgrade of the operator must not end jobs that run."""
+    it = Bench(runner)
+    it.reconcile(3)
+    it.world.job["spec"]["template"]["spec"]["containers"][0]["args"] = ["$(nproc)"]
+    it.world.befall("vanish", 0)
+    it.reconcile(3)
+    assert it.status["phase"] == "Running"
+    assert len(it.world.pods) == 2
+
+
+def test_settings_that_do_not_fit_a_template_any_more_are_a_refusal_and_no_internal_error(
+    runner: asyncio.Runner,
+) -> None:
+    it = Bench(runner)
+    with_log(it)
+    it.reconcile(2)
+    it.operator.reconciler._options = PodOptions()
+    it.reconcile(2)
+    condition = it.condition("Reconciled")
+    assert (condition["status"], condition["reason"]) == ("False", "PodRefused")
+    assert "--sidecar-image" in condition["message"]
 
 
 @pytest.mark.parametrize(

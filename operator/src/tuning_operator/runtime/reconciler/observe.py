@@ -145,6 +145,8 @@ async def _refusal(
             try:
                 body = build_pod(tuning_job.job, tuning_job.template, trial, options)
                 await cluster.create_attempt(tuning_job.job.namespace, body, dry_run=True)
+            except ValueError as error:  # settings have changed since the template was accepted
+                return refusal_condition(ApiError(ErrorKind.INVALID, str(error)))
             except ApiError as error:
                 return refusal_condition(error) if error.kind in REFUSALS else None
             return None
