@@ -34,6 +34,8 @@ def test_settings() -> None:
     expected = {}
     for setting in fields(Settings):
         default = "required" if setting.default is MISSING else setting.default
+        if isinstance(default, bool):
+            default = str(default).lower()
         expected[f"--{setting.name.replace('_', '-')}"] = (
             f"TUNING_OPERATOR_{setting.name.upper()}",
             f"{default:g}" if isinstance(default, float | int) else default or "",
