@@ -332,7 +332,8 @@ def test_a_finished_job_only_cleans_up() -> None:
     trials = [ended(1, 0.1), running(2, 0.1)]
     lingering = ended_pod(1, ended=False)
     found = decide(snapshot(done, trials, [lingering, running_pod(2)], {"job-0002-1": Reading(curve(0.1, 0.2))}))
-    assert found == Decision(JobPhase.COMPLETED, tuple(trials), delete_attempts=(lingering,))
+    assert found == Decision(JobPhase.COMPLETED, tuple(trials), delete_attempts=(lingering,), notices=found.notices)
+    assert reasons(found) == [("job-0001", "PodNotKept")]
 
 
 @pytest.mark.parametrize("phase", [JobPhase.RUNNING, JobPhase.COMPLETED])
@@ -579,6 +580,32 @@ def test_only_an_ending_job_settles_without_prometheus(phase: JobPhase, metrics:
     known = {"MetricsAvailable": Condition("MetricsAvailable", metrics, "x")} if metrics else {}
     found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
     assert (found.trials[0].phase is TrialPhase.COMPLETED) is settles
+
+
+@pytest.mark.parametrize("phase", [JobPhase.RUNNING, JobPhase.COMPLETED])
+@pytest.mark.parametrize(("seconds", "deleted"), [(9, False), (10, True)])
+def test_what_runs_beside_a_training_has_time_to_end_where_its_pod_is_to_be_kept(
+    phase: JobPhase, seconds: float, deleted: bool
+) -> None:
+    reason = CompletionReason.TARGET if phase is JobPhase.COMPLETED else None
+    over = with_status(ended(1, 0.5), completion_time=ago(seconds))
+    proxy = ended_pod(1, ended=False)
+    found = decide(snapshot(job(phase=phase, completion_reason=reason, parallel=1), [over], [proxy]))
+    assert found.delete_attempts == ((proxy,) if deleted else ())
+    assert [each for each in reasons(found) if each[1] == "PodNotKept"] == ([("job-0001", "PodNotKept")] * deleted)
+    if not deleted:
+        assert found.wake_after == timedelta(seconds=1)
+
+
+def test_what_runs_beside_a_training_ends_at_once_where_nobody_wants_the_pod() -> None:
+    proxy = ended_pod(1, ended=False)
+    for cleanup, over in [
+        (PodCleanup.DELETE, with_status(ended(1, 0.5), completion_time=NOW)),
+        (PodCleanup.KEEP, with_status(ended(1, 0.5, phase=TrialPhase.EARLY_STOPPED), completion_time=NOW)),
+    ]:
+        found = decide(snapshot(job(pod_cleanup=cleanup), [over], [proxy]))
+        assert found.delete_attempts == (proxy,)
+        assert "PodNotKept" not in str(reasons(found))
 
 
 def test_that_a_trial_is_not_scraped_is_no_outage_to_settle_for() -> None:

@@ -15,6 +15,7 @@ from tuning_operator.core.lifecycle.decision import Decision
 from tuning_operator.core.lifecycle.parents import inherited, related
 from tuning_operator.core.lifecycle.slots import (
     LOOK_AGAIN,
+    company_ends,
     free_slots,
     is_due,
     leftover_attempts,
@@ -30,7 +31,7 @@ from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import RunningTrials, SuspendPolicy
 from tuning_operator.core.model.thinning import with_thinned_curve
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
-from tuning_operator.core.report.notices import notices
+from tuning_operator.core.report.notices import notices, of_pods_not_kept
 from tuning_operator.core.report.waiting import PATIENCE, waiting_since
 from tuning_operator.core.stopping.judging import judged, with_stop
 from tuning_operator.core.suggest import SuggestRequest
@@ -74,17 +75,21 @@ def decide(snapshot: Snapshot) -> Decision:
     may_start = ending is None and not job.spec.suspend and not snapshot.awaits_parents
     waiting = trials_without_attempt(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
+    leftover = leftover_attempts(snapshot, trials)
     taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
     decision = Decision(
         phase=phase,
         trials=trials,
         changed=changed,
         create_attempts=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
-        delete_attempts=leftover_attempts(snapshot, trials),
+        delete_attempts=leftover,
         suggest=_suggest_request(snapshot, trials, slots - taken) if may_start and not stalled else None,
         completion=ending,
         stalled=stalled,
-        notices=tuple(notices(snapshot, trials, ending, failed=phase is JobPhase.FAILED, stalled=stalled)),
+        notices=(
+            *notices(snapshot, trials, ending, failed=phase is JobPhase.FAILED, stalled=stalled),
+            *of_pods_not_kept(snapshot, trials, leftover),
+        ),
         wake_after=LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials),
     )
     return _to_tell_of_waiting(snapshot, decision)
@@ -111,12 +116,16 @@ def _over(snapshot: Snapshot) -> Decision:
     """Clean up after a job that has ended."""
     expiry = snapshot.job.expiry
     left = expiry - snapshot.now if expiry else None
+    trials = snapshot.trials
+    leftover = leftover_attempts(snapshot, trials)
+    ahead = [moment - snapshot.now for moment in company_ends(snapshot, trials) if moment > snapshot.now]
     return Decision(
         phase=snapshot.job.phase,
-        trials=snapshot.trials,
-        delete_attempts=leftover_attempts(snapshot, snapshot.trials),
+        trials=trials,
+        delete_attempts=leftover,
         delete_job=left is not None and left <= timedelta(0),
-        wake_after=left,
+        notices=tuple(of_pods_not_kept(snapshot, trials, leftover)),
+        wake_after=min([*ahead, *([left] if left is not None else [])], default=None),
     )
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LOOK_AGAIN = timedelta(seconds=5)
 """After this time what nothing announces is looked for."""
 
+COMPANY = timedelta(seconds=10)
+"""As long may what runs beside a training go on after its end, where its Pod is to be kept."""
+
 _NAMED = 10
 """As many Pods are named in a message."""
 
@@ -62,7 +65,8 @@ def is_due(trial: Trial, now: datetime) -> bool:
 def leftover_attempts(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[Attempt, ...]:
     """Pods of a stopping or ended trial, or of an attempt that has been replaced.
 
-    While their containers run they hold resources for nothing; afterwards only logs, which the job may not want.
+    While their containers run they hold resources for nothing; afterwards only logs, which the job may not want. Where
+    it does, what runs beside a training gets some time to end as well.
     """
     also_ended = snapshot.job.spec.pod_cleanup is PodCleanup.DELETE
     return tuple(
@@ -72,7 +76,31 @@ def leftover_attempts(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[At
         if (also_ended or not attempt.ended)
         and not attempt.deleting
         and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or attempt.number != trial.status.attempt)
+        and not is_left_company(snapshot, trial, attempt)
     )
+
+
+def has_company(job: Job, trial: Trial, attempt: Attempt) -> bool:
+    """Whether a training that has ended by itself, and whose Pod is to be kept, has left another container running."""
+    by_itself = trial.phase in {TrialPhase.COMPLETED, TrialPhase.FAILED} and attempt.number == trial.status.attempt
+    keep = job.spec.pod_cleanup is PodCleanup.KEEP and attempt.reporter is None
+    return keep and by_itself and attempt.exit is not None and not attempt.ended
+
+
+def is_left_company(snapshot: Snapshot, trial: Trial, attempt: Attempt) -> bool:
+    """Whether such a container may still end by itself."""
+    end = trial.status.completion_time
+    return has_company(snapshot.job, trial, attempt) and end is not None and snapshot.now - end < COMPANY
+
+
+def company_ends(snapshot: Snapshot, trials: Sequence[Trial]) -> list[datetime]:
+    """When the time of these containers is over."""
+    return [
+        trial.status.completion_time + COMPANY
+        for trial in trials
+        for attempt in snapshot.attempts.get(trial.name, ())
+        if trial.status.completion_time and has_company(snapshot.job, trial, attempt) and not attempt.deleting
+    ]
 
 
 def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | None:
@@ -98,6 +126,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     silent = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING and not trial.curve)
     dues = (report_due(status, snapshot.metrics_since, job.spec.start_deadline) for status in silent)
     moments += [max(due, now) + LOOK_AGAIN for due in dues if due]  # the answer that decides is asked for meanwhile
+    moments += company_ends(snapshot, trials)
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
     ahead = [moment - now for moment in moments if moment > now]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.lifecycle.slots import has_company
 from tuning_operator.core.lifecycle.wording import NOT_SCRAPED, log_trouble
 from tuning_operator.core.model.conditions import ConditionType
 from tuning_operator.core.model.notice import Notice
@@ -12,8 +13,9 @@ from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.report.losses import losses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Completion
     from tuning_operator.core.model.snapshot import Snapshot
 
@@ -96,6 +98,19 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         )
 
 
+def of_pods_not_kept(snapshot: Snapshot, trials: tuple[Trial, ...], leftover: Collection[Attempt]) -> Iterator[Notice]:
+    """Events for Pods that are deleted although the job wants to keep them: something in them does not end."""
+    for trial in trials:
+        for attempt in snapshot.attempts.get(trial.name, ()):
+            if attempt in leftover and has_company(snapshot.job, trial, attempt):
+                yield Notice("PodNotKept", _NOT_KEPT, trial, warning=True)
+
+
+_NOT_KEPT = (
+    "its Pod is deleted in spite of podCleanup Keep: the training has ended, and another container of the Pod goes on"
+    " and holds all that the Pod asks for; make that one an init container with restartPolicy Always, which Kubernetes"
+    " ends after the training"
+)
 _TOLD = {
     TrialPhase.RUNNING: ("TrialStarted", False),
     TrialPhase.COMPLETED: ("TrialCompleted", False),
