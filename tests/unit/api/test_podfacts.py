@@ -13,7 +13,7 @@ from tests.unit.builders import trial
 from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.api.values import render_time
 from tuning_operator.core.lifecycle.advance import TrialFacts, advance
-from tuning_operator.core.model.attempt import Attempt, Exit, Reading, Waiting
+from tuning_operator.core.model.attempt import Attempt, Exit, Log, Reading, Waiting
 from tuning_operator.core.model.curves import Curve
 
 METRIC = "validation:accuracy"
@@ -286,6 +286,20 @@ def test_last_words_may_be_kept_back_but_not_what_kubernetes_says(status: list[d
     assert found.exit.message.endswith("Pod was evicted")
     assert "password" not in repr(found)
     assert "no data" not in repr(found)
+
+
+@pytest.mark.parametrize(("refused", "problem"), [(1, ""), (0, "no file /logs/out came")])
+def test_of_a_log_its_own_words_may_be_kept_back(refused: int, problem: str) -> None:
+    told = "the epoch is my password" if refused else problem
+    log = {"lines": 3, "used": 2, "refused": refused, "problem": told, "sample": "my password"}
+    state = terminated(0, "Completed", json.dumps(HISTORY | {"log": log}))
+    body = pod_body({"phase": "Succeeded", "containerStatuses": containers(state)})
+    found = parse_pod(body, 2, "train", METRIC, last_words=False)
+    assert found.history is not None
+    assert found.history.log == Log(3, 2, refused, problem)
+    whole = parse_pod(body, 2, "train", METRIC)
+    assert whole.history is not None
+    assert whole.history.log == Log(3, 2, refused, told, "my password")
 
 
 def test_an_init_containers_last_words_may_be_kept_back() -> None:

@@ -99,10 +99,14 @@ def _sidecar_end(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _without_words(history: History | None) -> History | None:
-    """The history without what the training, or its log, says in its own words."""
-    if history is None:
-        return None
-    return replace(history, error="", log=replace(history.log, sample="") if history.log else None)
+    """The history without what the training, or its log, says in its own words.
+
+    What the sidecar says of what it refused may quote it.
+    """
+    if history is None or history.log is None:
+        return replace(history, error="") if history else None
+    problem = "" if history.log.refused else history.log.problem
+    return replace(history, error="", log=replace(history.log, problem=problem, sample=""))
 
 
 def _is_over(container: Mapping[str, Any]) -> bool:
