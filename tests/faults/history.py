@@ -162,7 +162,8 @@ class History:
             self._broken(f"no finished trial is touched: {name} was {old['phase']}")
         if not _points(old).items() <= _points(new).items() or (old.get("metrics") and not new.get("metrics")):
             self._broken(f"no observation is lost or changed: {name}")
-        if old.get("stopDecision") and new.get("stopDecision") != old["stopDecision"]:
+        dropped = "stopDecision" not in new and new.get("phase") in {"Collecting", "Completed"}  # it was over by itself
+        if old.get("stopDecision") and new.get("stopDecision") != old["stopDecision"] and not dropped:
             self._broken(f"a stop decision stands: {name}")
         attempt = old.get("attempt", 1)
         if new["attempt"] != attempt and f"{name}-{attempt}" not in self._script.evicted:
