@@ -45,6 +45,19 @@ def test_which_pods_are_remembered(status: list[Any], metadata: dict[str, str], 
     assert (departed.pod("pod-uid") is not None) is known
 
 
+def test_of_a_pod_only_what_is_needed_is_remembered() -> None:
+    departed = Departed()
+    labels = {f"label-{number}": "x" * 63 for number in range(1000)} | {"tuning-operator.dev/job": "job"}
+    body = pod_body({"containerStatuses": ENDED, "more": "x" * 10_000}, labels=labels, annotations={"a": "x" * 10_000})
+    departed.note(body, deleted=True)
+    assert len(json.dumps(departed.pod("pod-uid"))) < 2_000
+    body["spec"]["containers"] = [{"name": f"c{number}"} for number in range(81)]
+    body["metadata"]["uid"] = "another"
+    body["status"]["phase"] = "Succeeded"
+    departed.note(body, deleted=True)
+    assert departed.pod("another") is None
+
+
 def test_the_memory_is_bounded_and_the_oldest_goes_first() -> None:
     departed = Departed(most=3)
     for number in (1, 2, 3, 1, 4):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     ParsePod = Callable[[Mapping[str, Any], int], Attempt]
 
-_LABEL_UID = "batch.kubernetes.io/controller-uid"
-_LABEL_NAME = "batch.kubernetes.io/job-name"
-
 
 def build_batch_job(job: Job, pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest that makes as many of the attempt's Pod as there are nodes.
@@ -91,11 +88,11 @@ def parse_batch_jobs(
     nodes: defaultdict[str, dict[int, Attempt]] = defaultdict(dict)
     for pod in pods:
         labels = pod["metadata"].get("labels") or {}
-        uid, node = labels.get(_LABEL_UID), labels.get(names.COMPLETION_INDEX, "")
+        uid, node = labels.get(names.CONTROLLER_UID), labels.get(names.COMPLETION_INDEX, "")
         if uid is None or not node.isdecimal():
             continue
         if uid not in known:
-            known[uid] = _gone(labels[_LABEL_NAME], uid, pod)
+            known[uid] = _gone(labels[names.BATCH_JOB], uid, pod)
             owners[uid] = next((trial.name for trial in trials if trial.status.attempt_uid == uid), uid)
         nodes[uid][int(node)] = parse(pod, known[uid].attempt)
     attempts: defaultdict[str, tuple[Attempt, ...]] = defaultdict(tuple)

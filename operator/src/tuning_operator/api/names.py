@@ -28,6 +28,9 @@ ANNOTATION_EXPECTED_GAIN = f"{GROUP}/expected-gain"
 ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 """Label and annotation of a batch Job's Pods: which of its nodes they are, from 0."""
+CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
+BATCH_JOB = "batch.kubernetes.io/job-name"
+"""Labels of a batch Job's Pods: its uid and its name."""
 
 _MOST_DIGITS = 9  # of an attempt's number: fewer than 2**31
 

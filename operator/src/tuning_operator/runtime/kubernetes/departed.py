@@ -10,19 +10,22 @@ import copy
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from tuning_operator.api import names
 from tuning_operator.api.podfacts import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MOST = 500
-"""As many Pods are remembered; of each less than its object is."""
+"""As many Pods are remembered, of each only what is needed: anybody's Pods may have the label that is watched."""
+MAX_CONTAINERS = 80
+"""More than a job's template can have, init containers and the sidecar included."""
+_LABELS = (names.LABEL_JOB, names.LABEL_TRIAL, names.COMPLETION_INDEX, names.CONTROLLER_UID, names.BATCH_JOB)
+_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses")
 _METADATA = (
     "name",
     "namespace",
     "uid",
-    "labels",
-    "ownerReferences",
     "creationTimestamp",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
@@ -43,12 +46,22 @@ class Departed:
     def note(self, body: Mapping[str, Any], *, deleted: bool) -> None:
         """Remember a Pod that is going or gone, if it has ended: another holds what it runs on, as far as is known."""
         metadata, spec, status = body.get("metadata") or {}, body.get("spec") or {}, body.get("status") or {}
-        if not (deleted or "deletionTimestamp" in metadata) or not metadata.get("uid") or not spec.get("containers"):
+        containers = spec.get("containers") or ()
+        statuses = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+        if not (deleted or "deletionTimestamp" in metadata) or not metadata.get("uid") or not containers:
             return
+        if max(len(containers), len(statuses)) > MAX_CONTAINERS:
+            return
+        owners = [item for item in metadata.get("ownerReferences") or () if item.get("controller")]
+        labels = metadata.get("labels") or {}
         pod: dict[str, Any] = {
-            "metadata": {name: copy.deepcopy(metadata[name]) for name in _METADATA if name in metadata},
-            "spec": {"containers": [{"name": item["name"]} for item in spec["containers"]]},
-            "status": copy.deepcopy(dict(status)),
+            "metadata": {
+                **{name: metadata[name] for name in _METADATA if name in metadata},
+                "labels": {name: labels[name] for name in _LABELS if name in labels},
+                "ownerReferences": copy.deepcopy(owners),
+            },
+            "spec": {"containers": [{"name": item["name"]} for item in containers]},
+            "status": {name: copy.deepcopy(status[name]) for name in _STATUS if name in status},
         }
         if not has_ended(pod):
             return
