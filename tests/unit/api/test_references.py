@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,23 @@ def test_the_operators_variables_are_the_training_containers_alone() -> None:
 )
 def test_what_is_defined_or_a_shells_passes(container: dict[str, Any]) -> None:
     assert check(container)["name"] == "train"
+
+
+@pytest.mark.parametrize(
+    "text", ["$(" * 500_000, "$" * 1_000_001, "$(" + "x" * 1_000_000 + ")", "$(x" * 300_000 + " )"]
+)
+def test_a_megabyte_of_dollar_signs_costs_no_more_than_reading_it(text: str) -> None:
+    began = time.process_time()
+    assert check({"args": [text]})["name"] == "train"
+    assert time.process_time() - began < 1
+
+
+def test_of_a_long_list_of_variables_few_are_compared_with_a_misspelt_one() -> None:
+    own = [{"name": f"VARIABLE_{number}", "value": "x"} for number in range(20_000)]
+    began = time.process_time()
+    with pytest.raises(ValueError, match="is not defined"):
+        check({"env": own, "args": ["$(VARIABLE_X)"]})
+    assert time.process_time() - began < 2
 
 
 def test_what_passes_is_what_kubernetes_replaces() -> None:

@@ -12,10 +12,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-_TOKEN = re.compile(r"\$\$|\$\(([^)]*)\)|\$.", re.DOTALL)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,252}")
+_LONGEST = 253
+_COMPARED = 200
+"""A misspelt name is compared with no more than so many."""
 _OURS = ("HP_", "TUNING_")
 _OF_A_SERVICE = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 """How variables end that Kubernetes adds for each Service of the namespace."""
@@ -70,10 +72,22 @@ def _of_commands(container: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]
         yield f"volumeMounts[{index}].subPathExpr", mount.get("subPathExpr") or "", False
 
 
-def _references(text: str) -> Iterable[str]:
-    """The names that Kubernetes would look up; `$$` is how a dollar sign is written."""
-    found = (match[1] for match in _TOKEN.finditer(text))
-    return [name for name in found if name and _NAME.fullmatch(name)]
+def _references(text: str) -> Iterator[str]:
+    """The names that Kubernetes would look up; `$$` is how a dollar sign is written.
+
+    No character is looked at twice: a template may be a megabyte of dollar signs.
+    """
+    at = text.find("$")
+    while 0 <= at < len(text) - 1:
+        after = at + 2
+        if text[at + 1] == "(":
+            end = text.find(")", after)
+            if end < 0:
+                return
+            if end - after <= _LONGEST and _NAME.fullmatch(text, after, end):
+                yield text[after:end]
+            after = end + 1
+        at = text.find("$", after)
 
 
 def _is_judged(name: str, *, script: bool, unknown: bool) -> bool:
@@ -96,6 +110,6 @@ def _why(name: str, defined: Collection[str], below: Collection[str], training: 
         return "is defined only below it, and Kubernetes looks above: move it up"
     if name in ours:
         return f"is known to the training container alone, {training}"
-    close = difflib.get_close_matches(name, sorted(defined), 1)
+    close = difflib.get_close_matches(name, sorted(defined)[:_COMPARED], 1)
     remedy = f"$({close[0]}) is" if close else "an image's own variables do not count"
     return f"is not defined: neither the operator nor env sets it ({remedy})"
