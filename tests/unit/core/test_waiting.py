@@ -12,7 +12,10 @@ from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.report.summary import summarize
 from tuning_operator.core.report.waiting import PATIENCE, waiting
 
-UNSCHEDULABLE: dict[str, Any] = {"reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"}
+UNSCHEDULABLE: dict[str, Any] = {
+    "reason": "Unschedulable",
+    "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu",
+}
 
 
 def shown(trials: list[Trial], *, since: float = 60, **more: Any) -> Condition | None:

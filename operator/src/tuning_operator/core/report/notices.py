@@ -62,10 +62,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
     elif after.phase is not before.phase and after.phase in _TOLD:
         reason, warning = _TOLD[after.phase]
         yield Notice(reason, _sentence(after), after, warning=warning)
-    if before.status.stop and not after.status.stop:
-        yield Notice("StopDropped", after.status.message or "", after)
-    if after.status.reason == NOT_SCRAPED != before.status.reason:
-        yield Notice("TrialNotScraped", after.status.message or "", after, warning=True)
+    yield from _of_its_attempt(before, after, snapshot)
     if after.status.would_stop and not before.status.would_stop:
         yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after)
     if after.phase is not before.phase and after.phase.is_final:
@@ -79,10 +76,6 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
             f"of {after.curve.count} epochs {len(after.curve)} are kept in status.curve, at most {most} of each trial"
         )
         yield Notice("CurveThinned", f"{told}: the first, last, best and judged ones, and others evenly spread", after)
-    attempt = snapshot.attempt(before)
-    trouble = log_trouble(attempt.history) if attempt else None
-    if trouble and after.phase is TrialPhase.COMPLETED is not before.phase:
-        yield Notice("LogPartlyUsed", trouble, after, warning=True)
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
         yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)
@@ -111,6 +104,20 @@ _NOT_KEPT = (
     " and holds all that the Pod asks for; make that one an init container with restartPolicy Always, which Kubernetes"
     " ends after the training"
 )
+
+
+def _of_its_attempt(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
+    """Events for what its Pod, its log and its scrapes show."""
+    if before.status.stop and not after.status.stop:
+        yield Notice("StopDropped", after.status.message or "", after)
+    if after.status.reason == NOT_SCRAPED != before.status.reason:
+        yield Notice("TrialNotScraped", after.status.message or "", after, warning=True)
+    attempt = snapshot.attempt(before)
+    trouble = log_trouble(attempt.history) if attempt else None
+    if trouble and after.phase is TrialPhase.COMPLETED is not before.phase:
+        yield Notice("LogPartlyUsed", trouble, after, warning=True)
+
+
 _TOLD = {
     TrialPhase.RUNNING: ("TrialStarted", False),
     TrialPhase.COMPLETED: ("TrialCompleted", False),
