@@ -9,8 +9,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
 
 from tuning_operator.api.values import printable
 from tuning_operator.core.model.attempt import History, Log
@@ -30,6 +29,7 @@ MAX_BYTES, MAX_POD_BYTES = 4096, 12 * 1024
 MAX_PROBLEM, MAX_SAMPLE = 300, 200
 """As many characters of what the sidecar says of a log, and of the line that it means."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
+_OBJECT = TypeAdapter(dict[str, Any])
 
 
 def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -81,7 +81,7 @@ def parse_history(text: str, metric: str) -> History | None:
 def _rest_of(text: str) -> _Message | None:
     """What is left of a message that was cut: its whole epochs and values. The last number may lack digits."""
     try:
-        found = from_json(text.rstrip("0123456789+-.eE"), allow_partial=True)
+        found = _OBJECT.validate_json(text.rstrip("0123456789+-.eE"), experimental_allow_partial=True)
         metrics = {name: values for name, values in found["metrics"].items() if values}
         return _Message.model_validate(found | {"metrics": metrics, "completed": len(found["epochs"]), "thinned": True})
     except (ValidationError, ValueError, AttributeError, KeyError, TypeError):
