@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit import builders as build
 from tuning_operator.api.job import TuningJob
+from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.pods import build_pod
 from tuning_operator.runtime.reconciler import observe
 
@@ -29,7 +30,7 @@ async def test_a_template_is_tried_beside_the_loop(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(observe, "build_pod", noted)
     template = {"spec": {"containers": [{"name": "train", "image": "x"}]}}
     tuning_job = TuningJob(build.job(), template, {}, "1")
-    found = await observe._try_template(cast("Cluster", AcceptsAll()), tuning_job, "")
+    found = await observe._try_template(cast("Cluster", AcceptsAll()), tuning_job, PodOptions())
     assert found.status == "True"
     assert threads
     assert threading.get_ident() not in threads
