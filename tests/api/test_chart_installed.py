@@ -20,6 +20,7 @@ from cluster.waiting import wait_until
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
 from tests.api.crd_cases import good_job
 from tuning_operator.api.job import parse_job
+from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.pods import build_pod
 from tuning_operator.core.model.trial import Trial
 
@@ -161,7 +162,10 @@ def example_pods() -> Iterator[dict[str, Any]]:
                 space = parsed.job.spec.space
                 point = space.decode(np.full(len(space.parameters), 0.5))
                 yield build_pod(
-                    parsed.job, parsed.template, Trial("shipped-0001", 1, point, seed=1, uid="2"), "sidecar:1"
+                    parsed.job,
+                    parsed.template,
+                    Trial("shipped-0001", 1, point, seed=1, uid="2"),
+                    PodOptions("sidecar:1"),
                 )
 
 

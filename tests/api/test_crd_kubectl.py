@@ -75,7 +75,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
     stopped = Trial(
         name=trial.name, number=7, parameters=trial.parameters, seed=trial.seed, source=Source.MODEL, status=STOPPED
     )
-    status = render_trial_status(stopped)
+    status = render_trial_status(stopped, builders.NOW)
     recorded = _patch_status(control_plane, namespace, names.TRIAL_PLURAL, trial.name, status)
     assert status["curve"].pop("thinned") is None
     assert recorded == {field: value for field, value in status.items() if value is not None}

@@ -54,7 +54,7 @@ statuses = st.builds(
 
 def stored(item: Trial) -> dict[str, Any]:
     """What the API server stores: JSON, without the fields that a merge patch removes."""
-    status = {name: value for name, value in render_status(item).items() if value is not None}
+    status = {name: value for name, value in render_status(item, NOW).items() if value is not None}
     body = {
         "metadata": {"name": item.name, "uid": item.uid, "resourceVersion": item.resource_version},
         "spec": {"number": item.number, "parameters": SPACE.render(item.parameters), "seed": item.seed},
@@ -71,7 +71,7 @@ def test_what_is_rendered_is_read_back(status: TrialStatus) -> None:
 
 def test_every_field_without_a_value_is_removed() -> None:
     """A merge patch keeps what it does not name: an old reason must not stay."""
-    rendered = render_status(trial(1))
+    rendered = render_status(trial(1), NOW)
     removed = {name for name, value in rendered.items() if value is None}
     assert removed == {
         "attemptTime",
@@ -101,19 +101,19 @@ def test_every_field_without_a_value_is_removed() -> None:
     ],
 )
 def test_the_objective_and_its_status(item: Trial, objective: str | None, state: str) -> None:
-    rendered = render_status(item)
+    rendered = render_status(item, NOW)
     assert (rendered["objective"], rendered["objectiveStatus"]) == (objective, state)
     assert rendered["epochs"] == len(item.curve)
 
 
 def test_a_curve_is_stored_as_parallel_arrays() -> None:
-    found = render_status(trial(1, curve=Curve.of([(2, 0.5), (1, math.nan), (3, -math.inf)])))
+    found = render_status(trial(1, curve=Curve.of([(2, 0.5), (1, math.nan), (3, -math.inf)])), NOW)
     assert found["curve"] == {"epochs": [1, 2, 3], "values": ["NaN", "0.5", "-Inf"], "thinned": None}
 
 
 def test_long_messages_are_cut() -> None:
     stop = StopDecision("BelowMedian", "m" * 5000, epoch=1)
-    found = render_status(trial(1, TrialPhase.STOPPING, stop=stop, message="m" * 5000, start_time=ago(5)))
+    found = render_status(trial(1, TrialPhase.STOPPING, stop=stop, message="m" * 5000, start_time=ago(5)), NOW)
     assert (len(found["message"]), len(found["stopDecision"]["message"])) == (1024, 1024)
 
 
@@ -195,3 +195,14 @@ def test_the_hash_of_parameters_depends_on_names_and_values_alone() -> None:
     assert parameters_hash({"a": "1", "b": "2"}) == parameters_hash({"b": "2", "a": "1"})
     assert parameters_hash({"a": "1", "b": "2"}) != parameters_hash({"a": "2", "b": "1"})
     assert len(parameters_hash({"a": "1"})) == 16
+
+
+@pytest.mark.parametrize(
+    ("phase", "seconds"),
+    [(TrialPhase.PENDING, 7), (TrialPhase.RUNNING, 37), (TrialPhase.STOPPING, 37), (TrialPhase.COMPLETED, 7)],
+)
+def test_the_runtime_runs_while_the_trial_does(phase: TrialPhase, seconds: int) -> None:
+    started = trial(1, phase, training_seconds=7, start_time=ago(30))
+    assert render_status(started, NOW)["runtimeSeconds"] == seconds
+    ahead = trial(1, phase, training_seconds=7, start_time=ago(-30))
+    assert render_status(ahead, NOW)["runtimeSeconds"] == 7

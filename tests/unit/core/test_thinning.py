@@ -105,7 +105,7 @@ def test_a_thinned_curve_is_told_once_and_read_back_as_it_was() -> None:
     assert [notice.trial.name for notice in told if notice.trial] == [running.name]
     assert told[0].message.startswith("of 1000 epochs")
     [changed] = found.changed
-    status = render_status(changed)
+    status = render_status(changed, build.NOW)
     assert (status["epochs"], status["curve"]["thinned"]) == (1000, True)
     assert len(status["curve"]["epochs"]) <= 400
     again = replace(changed, status=parse_status({key: value for key, value in status.items() if value is not None}))
@@ -129,7 +129,7 @@ def test_the_epoch_that_was_judged_is_kept(dry_run: bool) -> None:
 
 def _completed(number: int, epochs: int, job_trials: int) -> dict[str, object]:
     trial = build.trial(number, TrialPhase.COMPLETED, curve=long_curve(epochs, number))
-    status = render_status(with_thinned_curve(trial, build.job(trials=job_trials)))
+    status = render_status(with_thinned_curve(trial, build.job(trials=job_trials)), build.NOW)
     return {key: value for key, value in status.items() if value is not None}
 
 
@@ -153,7 +153,7 @@ def test_a_pass_over_long_curves_costs_little_more_than_over_short_ones() -> Non
             decision = decide(snapshot)
             summarize(snapshot, decision)
             for trial in decision.changed:
-                render_status(trial)
+                render_status(trial, build.NOW)
             times.append(time.process_time() - begin)
         return min(times)
 

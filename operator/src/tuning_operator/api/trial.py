@@ -14,6 +14,7 @@ from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, Tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.space import Space
@@ -81,7 +82,7 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
     )
 
 
-def render_status(trial: Trial) -> dict[str, Any]:
+def render_status(trial: Trial, now: datetime) -> dict[str, Any]:
     """Render a trial's status; fields without a value are None, so that a merge patch removes them."""
     status = trial.status
     latest = status.curve.latest
@@ -96,6 +97,7 @@ def render_status(trial: Trial) -> dict[str, Any]:
         "startTime": render_time(status.start_time) if status.start_time else None,
         "completionTime": render_time(status.completion_time) if status.completion_time else None,
         "trainingSeconds": status.training_seconds,
+        "runtimeSeconds": status.training_seconds + _seconds_of_attempt(status, now),
         "objective": render_number(latest.value) if latest else None,
         "display": display_number(latest.value) if latest else None,
         "objectiveStatus": _objective_status(trial),
@@ -139,6 +141,13 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
             "seed": stable_hash(job.seed, suggestion.number),
         },
     }
+
+
+def _seconds_of_attempt(status: TrialStatus, now: datetime) -> int:
+    """Seconds for which the current attempt has trained; 0 once it is part of the trial's training seconds."""
+    if status.phase not in {TrialPhase.RUNNING, TrialPhase.STOPPING} or status.start_time is None:
+        return 0
+    return max(0, round((now - status.start_time).total_seconds()))
 
 
 def _expected_gain(suggestion: Suggestion) -> dict[str, str]:

@@ -200,7 +200,7 @@ class Reconciler:
         results = await asyncio.gather(
             *(
                 self._cluster.patch_trial_status(
-                    namespace, trial.name, render_trial_status(trial), trial.resource_version
+                    namespace, trial.name, render_trial_status(trial, snapshot.now), trial.resource_version
                 )
                 for trial in decision.changed
             ),
