@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,7 +58,7 @@ TAKEN_POD = {
 
 def worse_and_worse(_parameters: Mapping[str, Any], pod: str) -> Training:
     """The first trial is quick and good, the others are slow and bad."""
-    first = pod == "job-0001-1"
+    first = pod.startswith("job-0001-")
     level = 0.9 if first else 0.1
     return Training(tuple(level * epoch / 10 for epoch in range(1, 11)), epoch_seconds=0.1 if first else 0.5)
 
@@ -81,7 +80,9 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
         with (
             Kubelet(Api(server.kubeconfig), "team", worse_and_worse, METRIC) as kubelet,
             Prometheus(
-                tmp_path / "prometheus", [kubelet.target(f"job-000{n}-1") for n in (1, 2, 3)], scrape_interval=0.5
+                tmp_path / "prometheus",
+                [kubelet.target(name) for name in ("job-0001-2", "job-0002-1", "job-0003-1")],
+                scrape_interval=0.5,
             ) as prometheus,
         ):
             operator = start_operator(account, namespaces, prometheus.url, tmp_path / "operator.log", zygote=zygote)
@@ -99,19 +100,19 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
 
 
 def take_names_for_a_while(cluster: Cluster, job: dict[str, Any]) -> None:
-    """Let the operator find its first trial's name taken, then its Pod's."""
+    """Let the operator find its first trial's name taken, for a while, and then its Pod's."""
     for path, body in (
         (f"{GROUP}/namespaces/team/tuningtrials", TAKEN_TRIAL),
         ("/api/v1/namespaces/team/pods", TAKEN_POD),
     ):
         cluster.api.call("POST", path, body)
     cluster.apply(job)
-    for path, kind in (
-        (f"{GROUP}/namespaces/team/tuningtrials/job-0001", "TuningTrial"),
-        ("/api/v1/namespaces/team/pods/job-0001-1", "Pod"),
-    ):
-        wait_until(partial(is_taken, cluster, f"{kind} job-0001"), f"the {kind} is another's")
-        cluster.api.call("DELETE", path)
+    wait_until(
+        lambda: "TuningTrial job-0001 exists" in cluster.condition("Reconciled").get("message", ""),
+        "the trial is another's",
+    )
+    cluster.api.call("DELETE", f"{GROUP}/namespaces/team/tuningtrials/job-0001")
+    wait_until(lambda: is_told_taken(cluster, "Pod job-0001-1"), "the Pod is another's")
 
 
 def spread_over_nodes_with_a_name_taken(cluster: Cluster) -> None:
@@ -120,15 +121,12 @@ def spread_over_nodes_with_a_name_taken(cluster: Cluster) -> None:
     cluster.api.call("POST", path, TAKEN_BATCH_JOB)
     spread = {"nodes": 2, "limits": {"maxTrials": 1}, "podCleanup": "Delete", "ttlSecondsAfterFinished": 5}
     cluster.apply(job_manifest("team", "spread", **spread))
-    wait_until(
-        lambda: "Job spread-0001-1" in cluster.condition("Reconciled", "spread").get("message", ""),
-        "the batch Job is another's",
-    )
-    cluster.api.call("DELETE", f"{path}/spread-0001-1?propagationPolicy=Background")
+    wait_until(lambda: is_told_taken(cluster, "Job spread-0001-1"), "the batch Job is another's")
 
 
-def is_taken(cluster: Cluster, name: str) -> bool:
-    return name in cluster.condition("Reconciled").get("message", "")
+def is_told_taken(cluster: Cluster, name: str) -> bool:
+    told = [event["note"] for event in cluster.events() if event["reason"] == "NameTaken"]
+    return any(f"{name} exists" in note for note in told)
 
 
 def requests_of(server: ControlPlane, user: str) -> list[dict[str, Any]]:

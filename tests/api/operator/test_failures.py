@@ -13,6 +13,7 @@ import threading
 import urllib.error
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -366,12 +367,13 @@ def test_a_quota_that_is_used_up_is_waited_for_without_a_storm(lab: Lab) -> None
     assert "exceeded quota" in cluster.condition("QuotaExceeded", "waiting")["message"]
     wait_until(lambda: lab.trial("waiting").get("epochs", 0) == 50, "many passes were made")
     QUOTA_SEEN.set()
-    cluster.wait_for_phase("Completed", name="waiting")
+    status = cluster.wait_for_phase("Completed", name="waiting")["status"]
     assert {"PodRefused", "TrialCompleted"} <= {event["reason"] for event in cluster.events()}
     assert cluster.condition("QuotaExceeded", "waiting")["status"] == "False"
     refused = re.search(r'api_errors_total\{kind="QuotaExceeded"\} (\S+)', metrics_page(lab.operator))
     assert refused
-    assert 1 <= float(refused.group(1)) <= 8
+    began, ended = (datetime.fromisoformat(status[time]) for time in ("startTime", "completionTime"))
+    assert 1 <= float(refused.group(1)) <= 8 + (ended - began) / timedelta(seconds=5)
 
 
 # Objects come and go

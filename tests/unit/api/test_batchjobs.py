@@ -2,29 +2,20 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.unit.api.manifests import pod_body
 from tests.unit.builders import job, trial
-from tuning_operator.api.batchjobs import build_batch_job, build_service, parse_batch_jobs
-from tuning_operator.api.podfacts import parse_pod
+from tuning_operator.api.batchjobs import build_batch_job, build_service, node_of
 from tuning_operator.api.pods import build_pod
 from tuning_operator.core.model.trial import Trial
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tuning_operator.core.model.attempt import Attempt
 
 JOB = job(nodes=2)
 TEMPLATE = {
     "metadata": {"labels": {"kueue.x-k8s.io/queue-name": "team"}, "annotations": {"note": "mine"}},
     "spec": {"containers": [{"name": "train", "image": "x"}, {"name": "other", "image": "y"}]},
 }
-CREATED = "2026-05-04T12:00:00Z"
-METRIC = "validation:accuracy"
 
 
 def built(template: dict[str, Any] = TEMPLATE) -> dict[str, Any]:
@@ -93,70 +84,20 @@ def test_the_longest_names_are_host_names() -> None:
     assert len(f"{name}-63") <= 63
 
 
-# Reading
-
-
-def batch_job(uid: str = "batch-uid", owner: str = "trial-uid-1", kind: str = "TuningTrial", **more: Any) -> Any:
-    reference = {"kind": kind, "name": "job-0001", "uid": owner}
-    metadata = {"name": "job-0001-2", "uid": uid, "creationTimestamp": CREATED, "ownerReferences": [reference]}
-    return {"metadata": metadata | more.pop("metadata", {}), "spec": {"completions": 2} | more, "status": {}}
-
-
-def node(number: int, status: dict[str, Any] | None = None, uid: str = "batch-uid") -> Any:
-    labels = {
-        "batch.kubernetes.io/controller-uid": uid,
-        "batch.kubernetes.io/job-name": "job-0001-2",
-        "batch.kubernetes.io/job-completion-index": str(number),
-    }
-    name = f"job-0001-2-{number}-abcde"
-    return pod_body(status or {"phase": "Pending"}, name=name, uid=f"uid-{number}", labels=labels)
-
-
-def read(jobs: list[Any], pods: list[Any], **recorded: Any) -> dict[str, tuple[Attempt, ...]]:
-    def parse(body: Mapping[str, Any], number: int) -> Attempt:
-        return parse_pod(body, number, "train", METRIC)
-
-    return parse_batch_jobs(jobs, pods, [trial(1, **recorded)], parse)
-
-
-def test_an_attempt_is_its_batch_job_and_its_pods() -> None:
-    ((found,),) = read([batch_job()], [node(1), node(0)]).values()
-    assert (found.name, found.uid, found.number, found.missing) == ("job-0001-2", "batch-uid", 2, 0)
-    assert (found.reporter, found.ended, found.exit) == ("job-0001-2-0-abcde", False, None)
-
-
 @pytest.mark.parametrize(
-    ("conditions", "ended", "disrupted"),
+    ("name", "labels", "node"),
     [
-        ([], False, False),
-        ([{"type": "Suspended", "status": "True"}], False, False),
-        ([{"type": "Complete", "status": "True"}], True, False),
-        ([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}], True, True),
-        ([{"type": "FailureTarget", "status": "True", "reason": "PodFailurePolicy", "message": "evicted"}], True, True),
-        ([{"type": "Failed", "status": "False"}], False, False),
+        ("job-0001-1-0-abcde", {"batch.kubernetes.io/job-completion-index": "0"}, 0),
+        ("job-0001-1-12-abcde", {"batch.kubernetes.io/job-completion-index": "12"}, 12),
+        ("job-0001-1-1-abcde", {"batch.kubernetes.io/job-completion-index": "0"}, None),
+        ("evil", {"batch.kubernetes.io/job-completion-index": "0"}, None),
+        ("job-0001-1-0-abcde", {"batch.kubernetes.io/job-completion-index": "00"}, None),
+        ("job-0001-1-x-abcde", {"batch.kubernetes.io/job-completion-index": "x"}, None),
+        ("job-0001-1-0-abcde", {}, None),
+        ("job-0001-1-0-abcde", None, None),
     ],
 )
-def test_what_the_conditions_of_a_batch_job_without_pods_mean(
-    conditions: list[Any], ended: bool, disrupted: bool
+def test_which_node_a_pod_is_follows_from_its_name_and_its_label(
+    name: str, labels: dict[str, str] | None, node: int | None
 ) -> None:
-    body = batch_job()
-    body["status"] = {"conditions": conditions}
-    ((found,),) = read([body], []).values()
-    assert (found.ended, bool(found.disruption)) == (ended, disrupted)
-
-
-def test_an_earlier_trial_of_the_same_name_holds_its_place_and_is_not_taken_for_this_one() -> None:
-    assert list(read([batch_job(owner="old-uid")], [node(0)])) == ["batch-uid"]
-
-
-def test_what_no_trial_owns_is_none_of_its_attempts() -> None:
-    assert read([batch_job(kind="CronJob")], [node(0)]) == {}
-    assert read([batch_job(metadata={"name": "job-0001-x"})], [node(0)]) == {}
-    assert read([], [pod_body({"phase": "Running"})]) == {}
-
-
-def test_pods_outlive_a_batch_job_that_somebody_deleted() -> None:
-    ((owner, (found,)),) = read([], [node(1)], attempt_uid="batch-uid").items()
-    assert (owner, found.name, found.number) == ("job-0001", "job-0001-2", 2)
-    assert (found.deleting, found.ended, bool(found.disruption)) == (True, False, True)
-    assert list(read([], [node(1)])) == ["batch-uid"]
+    assert node_of({"metadata": {"name": name, "labels": labels}}, "job-0001-1") == node

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.api.manifests import TEMPLATE, job_body
 from tests.unit.builders import ACCEPTED, NOW, ago, ended, job, snapshot, trial
-from tuning_operator.api.job import is_settled, parse_job, render_status
+from tuning_operator.api.job import is_idle, is_settled, parse_job, render_status
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.core.decide import decide
 from tuning_operator.core.model.conditions import Condition
@@ -332,3 +332,29 @@ def test_what_is_rendered_is_read_back() -> None:
 )
 def test_a_job_is_settled_when_it_has_ended_and_was_not_edited_since(status: dict[str, Any], settled: bool) -> None:
     assert is_settled(job_body() | {"status": status}) is settled
+
+
+@pytest.mark.parametrize(
+    ("status", "spec", "idle"),
+    [
+        ({}, {}, True),
+        ({"trialCounts": {"pending": 0, "running": 0, "completed": 3}}, {}, True),
+        ({"trialCounts": {"running": 1}}, {}, False),
+        ({"trialCounts": {"pending": 1}}, {}, False),
+        ({"phase": "Running"}, {}, False),
+        ({"phase": "unheard of"}, {}, False),
+        ({"observedGeneration": 2}, {}, False),
+        ({}, {"suspend": False}, False),
+        ({}, {"stop": True}, False),
+        ({}, {"limits": {"maxTrials": 3, "maxDuration": "1h"}}, True),
+        ({}, {"limits": {"maxTrials": 3, "maxDuration": "10m"}}, False),
+        ({"idleSeconds": 1800}, {"limits": {"maxTrials": 3, "maxDuration": "10m"}}, True),
+        ({}, {"limits": {"maxTrials": 3, "maxDuration": f"{10**300}h"}}, False),
+    ],
+)
+def test_a_job_that_has_nothing_to_do_is_told_by_its_body(
+    status: dict[str, Any], spec: dict[str, Any], idle: bool
+) -> None:
+    body = job_body(**{"stop": False, "limits": {"maxTrials": 3}} | spec)
+    recorded = {"phase": "Suspended", "observedGeneration": 3, "startTime": "2026-05-04T12:00:00Z"}
+    assert is_idle(body | {"status": recorded | status}, NOW + timedelta(minutes=30)) is idle

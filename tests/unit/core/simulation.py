@@ -72,6 +72,7 @@ class SimulatedPod:
     disruption: str | None = None
     deleted: datetime | None = None
     reported: int = 0
+    foreign: bool = False  # somebody else made it, under a name that a trial's Pod would have
 
     @property
     def name(self) -> str:
@@ -80,6 +81,10 @@ class SimulatedPod:
     @property
     def number(self) -> int:
         return int(self.name.split("-")[-2])
+
+    @property
+    def labelled(self) -> bool:
+        return names.LABEL_JOB in self.body["metadata"]["labels"]
 
     @property
     def ended(self) -> bool:
@@ -93,6 +98,8 @@ class SimulatedPod:
         """The Pod as the API server shows it."""
         body = copy.deepcopy(self.body)
         body["metadata"]["creationTimestamp"] = render_time(self.created)
+        if not self.foreign:
+            body["spec"]["nodeName"] = "node"
         if self.deleted:
             body["metadata"]["deletionTimestamp"] = render_time(self.deleted + timedelta(seconds=GRACE))
             body["metadata"]["deletionGracePeriodSeconds"] = GRACE
@@ -183,9 +190,10 @@ class World:
             "lose node": lambda pod: pod.runs,
             "vanish": lambda _: True,
             "reap": lambda pod: pod.deleted is not None,
+            "unlabel": lambda pod: pod.labelled,
         }
         fate, everybody, _ = fate.partition(" all")
-        candidates = [pod for pod in self.pods.values() if able[fate](pod)]
+        candidates = [pod for pod in self.pods.values() if not pod.foreign and able[fate](pod)]
         if not candidates:
             return False
         self.now += timedelta(seconds=1)
@@ -242,6 +250,37 @@ class World:
             self.departed.note(pod.render(), deleted=True)
             del self.pods[pod.name]
             self.disrupted.add(pod.name)
+
+    def _unlabel(self, pod: SimulatedPod) -> None:
+        self.unlabel(pod.body)
+
+    def unlabel(self, body: Body) -> None:
+        """Somebody takes a label off."""
+        if body["metadata"]["labels"].pop(names.LABEL_JOB, None):
+            self.touch(body)
+
+    def plant(self, ahead: int, attempt: int, *, owned: bool) -> None:
+        """Somebody makes a Pod under a name that a trial may want; it runs something else."""
+        known = sorted(self.trials)
+        trial = f"job-{len(known) + 1:04d}" if ahead or not known else known[-1]
+        name, owner = f"{trial}-{attempt}", self.trials.get(trial)
+        if name in self.pods or self.deleted:
+            return
+        uid = owner["metadata"]["uid"] if owner else "uid-of-nothing"
+        references = [names.owner_reference(names.TRIAL_KIND, trial, uid)] if owned else []
+        metadata: Body = {"name": name, "labels": names.job_labels(KEY.name), "ownerReferences": references}
+        body: Body = {"metadata": metadata | {"uid": f"uid-planted-{name}-{self.versions}"}}
+        body["spec"] = {"containers": [{"name": "train", "image": "another"}]}
+        self.touch(body)
+        self.disrupted.add(name)
+        self.pods[name] = SimulatedPod(body, self.now, foreign=True)
+
+    def collect_garbage(self) -> None:
+        """Delete the Pods whose owners do not exist."""
+        uids = {trial["metadata"]["uid"] for trial in self.trials.values()}
+        for name, pod in list(self.pods.items()):
+            if names.controller_of(pod.body).get("uid", "") not in {"", *uids}:
+                del self.pods[name]
 
     def _end(self, pod: SimulatedPod, code: int) -> None:
         pod.finished, pod.code = self.now, code
@@ -311,10 +350,12 @@ class Connection:
         await self._request(lambda: self._delete_job(uid, version))
 
     async def list_trials(self, _namespace: str, _job: str) -> list[Body]:
-        return await self._request(lambda: list(self._world.trials.values()))
+        return await self._request(
+            lambda: [body for body in self._world.trials.values() if names.LABEL_JOB in body["metadata"]["labels"]]
+        )
 
     async def list_pods(self, _namespace: str, _job: str) -> list[Body]:
-        return await self._request(lambda: [pod.render() for pod in self._world.pods.values()])
+        return await self._request(lambda: [pod.render() for pod in self._world.pods.values() if pod.labelled])
 
     async def get_attempt(self, _namespace: str, _kind: str, name: str) -> Body:
         return await self._request(lambda: self._found(self._world.pods, name).render())
@@ -390,7 +431,7 @@ class Connection:
         if name in self._world.trials:
             raise ApiError(ErrorKind.ALREADY_EXISTS, f"{name} already exists")
         assert name == f"job-{number:04d}"
-        assert names.is_owned_by(body, self._world.job["metadata"]["uid"])
+        assert names.is_controlled_by(body, names.JOB_KIND, self._world.job["metadata"]["uid"])
         assert len(self._world.trials) < self._read_job["spec"]["limits"]["maxTrials"], "more trials than allowed"
         self._check_may_start()
         (point,) = of_stream(SPACE, self._read_job["spec"]["seed"], (number,))
@@ -411,7 +452,7 @@ class Connection:
         assert name == f"{owner['name']}-{status.get('attempt', 1)}", "an attempt that is not recorded"
         assert status.get("phase", "Pending") == "Pending", "a Pod for a trial that does not wait for one"
         assert status.get("podUID") is None, "an attempt that was run before"
-        holding = sum(not pod.ended for pod in self._world.pods.values())
+        holding = sum(not pod.ended and not pod.foreign for pod in self._world.pods.values())
         assert holding < self._read_job["spec"]["limits"]["maxParallelTrials"], "too many Pods"
         self._check_may_start()
         variables = {entry["name"]: entry["value"] for entry in body["spec"]["containers"][0]["env"]}
@@ -432,7 +473,9 @@ class Connection:
         pod = self._world.pods.get(name)
         if pod is None or pod.body["metadata"]["uid"] != uid:
             return
-        trial = self._world.trials[name.rpartition("-")[0]]
+        reference = names.controller_of(pod.body)
+        assert reference, "somebody else's Pod was deleted"
+        trial = self._world.trials[reference["name"]]
         status, attempt = trial["status"], int(name.rpartition("-")[2])
         if attempt == status["attempt"] and status["phase"] not in FINAL:
             assert status["phase"] == "Stopping", "deleted without a recorded decision"

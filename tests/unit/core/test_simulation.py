@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.unit.core.simulation import FINAL, FINAL_JOB, Fault, SimulatedOperator, World, new_job, phases
 
 EVERYDAY = ("start all", "report all", "report all", "report all", "report", "succeed", "succeed unscraped")
-TROUBLE = ("fail", "delete", "disrupt", "lose node", "vanish", "reap")
+TROUBLE = ("fail", "delete", "disrupt", "lose node", "vanish", "reap", "unlabel")
 fates = st.tuples(st.sampled_from(EVERYDAY * 2 + TROUBLE), st.integers(0, 3))
 ROUND = st.tuples(st.lists(fates, min_size=1, max_size=5), st.booleans(), st.booleans())
 limits = st.fixed_dictionaries(
@@ -120,6 +120,17 @@ class Simulation(RuleBasedStateMachine):
             assert self.rival.reconcile()
         Simulation.steps += passes
 
+    @rule(ahead=st.booleans(), attempt=st.integers(1, 3), owned=st.booleans())
+    def plant(self, ahead: bool, attempt: int, owned: bool) -> None:
+        """Somebody who may create Pods takes a name, with the job's label and perhaps a trial as its owner."""
+        self.world.plant(ahead, attempt, owned=owned)
+
+    @precondition(lambda self: self.world.trials)
+    @rule(index=st.integers(0, 6))
+    def unlabel_a_trial(self, index: int) -> None:
+        trials = list(self.world.trials.values())
+        self.world.unlabel(trials[index % len(trials)])
+
     @rule(up=st.booleans())
     def lose_or_find_prometheus(self, up: bool) -> None:
         self.world.prometheus_is_up = up
@@ -157,6 +168,7 @@ class Simulation(RuleBasedStateMachine):
             for pod in list(self.world.pods.values()):
                 if pod.deleted:
                     self.world.befall("reap", 0)
+            self.world.collect_garbage()
             self.world.befall("start", 0)
             while self.world.befall("report", 0):
                 pass
@@ -170,7 +182,7 @@ class Simulation(RuleBasedStateMachine):
         self._check_the_end()
 
     def _holding(self) -> bool:
-        return any(not pod.ended and not pod.deleted for pod in self.world.pods.values())
+        return any(not (pod.ended or pod.deleted or pod.foreign) for pod in self.world.pods.values())
 
     def _check_the_end(self) -> None:
         status, trials = self.world.job["status"], list(self.world.trials.values())
@@ -182,7 +194,8 @@ class Simulation(RuleBasedStateMachine):
         if not (spec["stop"] or self._has_reached_target() or self._has_failed() or self._may_have_stalled()):
             assert len(trials) >= spec["limits"]["maxTrials"]
         if spec.get("podCleanup") == "Delete":
-            assert all(pod.deleted for pod in self.world.pods.values())
+            own = (pod for pod in self.world.pods.values() if pod.labelled and not pod.foreign)
+            assert all(pod.deleted for pod in own)
         for trial in trials:
             self._check_trial(trial["metadata"]["name"], trial["status"])
         before = self.world.writes

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.builders import job, trial
 from tuning_operator.core.model.notice import Notice
+from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes import events
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
@@ -33,6 +34,26 @@ class FakeCluster:
 def recorder() -> tuple[FakeCluster, EventRecorder]:
     cluster = FakeCluster()
     return cluster, EventRecorder(cast("Cluster", cluster))
+
+
+def counted() -> float:
+    return metrics.REPEATED.labels("MeasurementChanged")._value.get()
+
+
+async def test_what_is_counted_is_told_once_a_trial_and_counted_also_after_a_restart() -> None:
+    cluster, it = recorder()
+    before = counted()
+    for epochs in (1, 2, 15, 15):
+        for number in (1, 2):
+            changed = Notice("MeasurementChanged", f"epoch {epochs} again", trial(number), warning=True, count=epochs)
+            await it.record(changed, job())
+    assert [body["regarding"]["name"] for body in cluster.posted] == ["job-0001", "job", "job-0002", "job"]
+    assert counted() - before == 30
+    names = {body["metadata"]["name"] for body in cluster.posted}
+    assert len(names) == 4
+    again, other = recorder()
+    await other.record(Notice("MeasurementChanged", "epoch 9 again", trial(1), warning=True, count=1), job())
+    assert {body["metadata"]["name"] for body in again.posted} <= names, "the API server knows it"
 
 
 async def test_news_is_posted_once() -> None:

@@ -7,7 +7,7 @@ import kopf
 import pytest
 
 from tuning_operator.api import names
-from tuning_operator.runtime.handlers import Backoffs, _add_job_of, build_registry, configure_kopf
+from tuning_operator.runtime.handlers import Backoffs, _add_job_of, add_watches, configure_kopf
 from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
@@ -17,15 +17,27 @@ if TYPE_CHECKING:
 
 
 class FakeOperator:
-    """Notes which jobs an event led to."""
+    """Notes which jobs an event led to, and of which namespaces quota was freed."""
 
     def __init__(self) -> None:
         self.added: list[JobKey] = []
-        self.queue = self
+        self.freed: list[str] = []
         self.noted: list[tuple[str | None, bool]] = []
+        self.queue = self.reconciler = self
+        registry = kopf.OperatorRegistry()
+        add_watches(registry, cast("Operator", self))
+        self._handlers = {
+            str(handler.id).rpartition(".")[2]: handler.fn for handler in registry._watching.get_all_handlers()
+        }
+
+    async def hear(self, handler: str, **event: Any) -> None:
+        await cast("Any", self._handlers[handler])(namespace="ns", **event)
 
     def note_pod(self, body: Mapping[str, Any], *, deleted: bool) -> None:
         self.noted.append((body["metadata"]["name"], deleted))
+
+    def quota_freed(self, namespace: str) -> None:
+        self.freed.append(namespace)
 
     def add(self, key: JobKey) -> None:
         self.added.append(key)
@@ -47,14 +59,52 @@ def test_an_event_leads_to_the_job_of_its_label(labels: dict[str, str], jobs: li
 
 async def test_a_pod_that_goes_is_noted() -> None:
     operator = FakeOperator()
-    registry = build_registry(cast("Operator", operator))
-    on_pod: Any
-    (on_pod,) = (handler.fn for handler in registry._watching.get_all_handlers() if str(handler.id).endswith("on_pod"))
     for kind in (None, "MODIFIED", "DELETED"):
         body = {"metadata": {"name": kind}}
-        await on_pod(namespace="ns", labels={names.LABEL_JOB: "job"}, body=body, event={"type": kind, "object": body})
+        await operator.hear("on_pod", labels={names.LABEL_JOB: "job"}, body=body, event={"type": kind, "object": body})
     assert operator.noted == [(None, False), ("MODIFIED", False), ("DELETED", True)]
     assert operator.added == [JobKey("ns", "job")] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "heard"),
+    [
+        ({}, "MODIFIED", False),
+        ({}, None, False),
+        ({}, "DELETED", True),
+        ({"status": {"phase": "Suspended", "observedGeneration": 1}}, "MODIFIED", True),
+        ({"spec": {"suspend": False}}, "MODIFIED", True),
+    ],
+)
+async def test_of_a_job_that_has_nothing_to_do_only_its_end_is_heard(
+    change: dict[str, Any], kind: str | None, heard: bool
+) -> None:
+    body = {
+        "metadata": {"name": "job", "generation": 2},
+        "spec": {"suspend": True},
+        "status": {"phase": "Suspended", "observedGeneration": 2},
+    }
+    operator = FakeOperator()
+    await operator.hear("on_job", name="job", type=kind, body=body | change)
+    assert operator.added == [JobKey("ns", "job")] * heard
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "freed"),
+    [
+        ("DELETED", "Running", True),
+        ("MODIFIED", "Succeeded", True),
+        ("MODIFIED", "Failed", True),
+        ("MODIFIED", "Running", False),
+        (None, "Pending", False),
+    ],
+)
+async def test_a_pod_that_ends_or_goes_frees_quota(kind: str | None, phase: str, freed: bool) -> None:
+    operator = FakeOperator()
+    body = {"metadata": {"name": "pod"}, "status": {"phase": phase}}
+    await operator.hear("on_pod", labels={names.LABEL_JOB: "job"}, body=body, event={"type": kind, "object": body})
+    assert operator.freed == ["ns"] * freed
+    assert operator.added == [JobKey("ns", "job")]
 
 
 def test_watches_are_retried_for_ever_every_few_seconds_and_again_from_the_start() -> None:

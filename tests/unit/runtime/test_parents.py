@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from tuning_operator.api import names
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.trial import parse_trial
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
@@ -39,7 +40,7 @@ def trial_body(job: str, number: int, value: str, uid: str = "") -> Body:
             "name": f"{job}-{number:04d}",
             "uid": f"uid-{job}-{number}",
             "resourceVersion": "1",
-            "ownerReferences": [{"uid": uid or f"uid-{job}"}],
+            "ownerReferences": [names.owner_reference(names.JOB_KIND, job, uid or f"uid-{job}")],
         },
         "spec": {"number": number, "parameters": {"x": "0.5"}, "seed": 1},
         "status": {"phase": "Completed", "curve": {"epochs": [1], "values": [value]}},

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tuning_operator.runtime.queue import FIRST_BACKOFF, MAX_BACKOFF, OUTAGE_BACKOFF, WorkQueue
+from tuning_operator.runtime.queue import FIRST_BACKOFF, MAX_BACKOFF, OUTAGE_BACKOFF, JobKey, WorkQueue
 
 
 async def next_key(queue: WorkQueue[str]) -> str | None:
@@ -106,3 +106,37 @@ async def test_workers_end_when_they_are_idle() -> None:
     queue.end_worker()
     assert await next_key(queue) == "a"
     assert await next_key(queue) is None
+
+
+async def test_groups_take_turns_and_within_a_group_the_first_comes_first() -> None:
+    queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace)
+    for number in range(600):
+        queue.add(JobKey("hog", f"job-{number}"))
+    for _ in range(2):
+        queue.add(JobKey("canary", "job"))
+    queue.add(JobKey("other", "job"))
+    order = [await asyncio.wait_for(queue.get(), 5) for _ in range(5)]
+    assert order == [
+        JobKey("hog", "job-0"),
+        JobKey("canary", "job"),
+        JobKey("other", "job"),
+        JobKey("hog", "job-1"),
+        JobKey("hog", "job-2"),
+    ]
+    assert len(queue) == 597
+
+
+async def test_a_key_that_comes_back_waits_for_one_turn_of_a_flood() -> None:
+    queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace)
+    canary, turns = JobKey("canary", "job"), []
+    for number in range(100):
+        queue.add(JobKey("hog", f"job-{number}"))
+    queue.add(canary)
+    for turn in range(20):
+        key = await asyncio.wait_for(queue.get(), 5)
+        assert key is not None
+        if key == canary:
+            turns.append(turn)
+            queue.add(canary)
+        queue.done(key)
+    assert turns == list(range(1, 20, 2))

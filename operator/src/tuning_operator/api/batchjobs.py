@@ -6,7 +6,6 @@ one Service for a job and all its trials: it only lets a Pod be found by its hos
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
@@ -15,11 +14,10 @@ from tuning_operator.core.lifecycle.nodes import BatchJob, together
 from tuning_operator.core.model.conditions import MAX_MESSAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Job
-    from tuning_operator.core.model.trial import Trial
 
     ParsePod = Callable[[Mapping[str, Any], int], Attempt]
 
@@ -66,58 +64,44 @@ def build_service(job: Job) -> dict[str, Any]:
     }
 
 
-def parse_batch_jobs(
-    jobs: Sequence[Mapping[str, Any]],
-    pods: Sequence[Mapping[str, Any]],
-    trials: Sequence[Trial],
-    parse: ParsePod,
-) -> dict[str, tuple[Attempt, ...]]:
-    """Read the attempts of a job's trials: from their batch Jobs, and from Pods that outlive theirs.
+def parse_batch_job(
+    body: Mapping[str, Any], number: int, nodes: Mapping[int, Mapping[str, Any]], parse: ParsePod
+) -> Attempt:
+    """Read an attempt of several nodes.
 
     Args:
-        jobs: The batch Jobs, listed before the Pods.
-        pods: The Pods.
-        trials: The trials.
+        body: The batch Job, or what `gone_batch_job` says of it.
+        number: The attempt's.
+        nodes: Its Pods by node, listed after the batch Job.
         parse: Reads a Pod of the attempt with this number.
-
-    Returns:
-        The attempts by their trial's name; by the batch Job's uid where the trial is gone, or not known.
     """
-    known = {job["metadata"]["uid"]: _parse(job) for job in jobs}
-    owners = {job["metadata"]["uid"]: _owner_of(job, trials) for job in jobs}
-    nodes: defaultdict[str, dict[int, Attempt]] = defaultdict(dict)
-    for pod in pods:
-        labels = pod["metadata"].get("labels") or {}
-        uid, node = labels.get(names.CONTROLLER_UID), labels.get(names.COMPLETION_INDEX, "")
-        if uid is None or not node.isdecimal():
-            continue
-        if uid not in known:
-            known[uid] = _gone(labels[names.BATCH_JOB], uid, pod)
-            owners[uid] = next((trial.name for trial in trials if trial.status.attempt_uid == uid), uid)
-        nodes[uid][int(node)] = parse(pod, known[uid].attempt)
-    attempts: defaultdict[str, tuple[Attempt, ...]] = defaultdict(tuple)
-    for uid, job in known.items():
-        if (owner := owners[uid]) and job.attempt:
-            attempts[owner] += (together(job, nodes[uid]),)
-    return dict(attempts)
+    return together(_parse(body, number), {node: parse(pod, number) for node, pod in nodes.items()})
 
 
-def _owner_of(job: Mapping[str, Any], trials: Sequence[Trial]) -> str | None:
-    """The name of the trial that a batch Job runs, or the Job's uid when the trial is gone; None when it runs none."""
-    metadata = job["metadata"]
-    by_uid = {trial.uid: trial.name for trial in trials}
-    for reference in metadata.get("ownerReferences") or ():
-        trial = by_uid.get(reference["uid"], reference["name"])
-        if reference["kind"] == names.TRIAL_KIND and names.attempt_number(metadata["name"], trial):
-            return trial if reference["uid"] in by_uid else str(metadata["uid"])
-    return None
+def gone_batch_job(name: str, uid: str, created: str, owner: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be said of a batch Job that somebody deleted before its Pods.
+
+    Args:
+        name: The batch Job's name; the Pods know it, and the uid.
+        uid: Its uid.
+        created: When its Pod was made; that is all that is known of its time.
+        owner: A reference to its trial.
+    """
+    times = {"creationTimestamp": created, "deletionTimestamp": created}
+    return {"metadata": {"name": name, "uid": uid, **times, "ownerReferences": [owner]}, "spec": {"completions": 0}}
 
 
-def _attempt(name: str) -> int:
-    return names.attempt_number(name, name.rpartition("-")[0]) or 0
+def node_of(pod: Mapping[str, Any], batch_job: str) -> int | None:
+    """The node of a batch Job that a Pod runs, from 0; None for a Pod that cannot be one of that batch Job's."""
+    node: str = (pod["metadata"].get("labels") or {}).get(names.COMPLETION_INDEX, "")
+    if not node.isdecimal() or node != str(int(node)):
+        return None
+    name, head = pod["metadata"]["name"], f"{batch_job}-{node}-"
+    suffix = name.removeprefix(head)
+    return int(node) if suffix != name and suffix.isalnum() else None
 
 
-def _parse(body: Mapping[str, Any]) -> BatchJob:
+def _parse(body: Mapping[str, Any], number: int) -> BatchJob:
     metadata, status = body["metadata"], body.get("status") or {}
     conditions = {item["type"]: item for item in status.get("conditions") or () if item.get("status") == "True"}
     failed = conditions.get("Failed") or conditions.get("FailureTarget")
@@ -125,8 +109,8 @@ def _parse(body: Mapping[str, Any]) -> BatchJob:
     return BatchJob(
         name=metadata["name"],
         uid=metadata["uid"],
-        attempt=_attempt(metadata["name"]),
-        nodes=body["spec"].get("completions") or 1,
+        attempt=number,
+        nodes=body["spec"].get("completions", 1),
         created=parse_time(metadata["creationTimestamp"]),
         deletion_requested=time_in(metadata, "deletionTimestamp"),
         disruption=printable(failed.get("message") or "", MAX_MESSAGE) if failed and disrupted else None,
@@ -135,9 +119,3 @@ def _parse(body: Mapping[str, Any]) -> BatchJob:
         failed=failed is not None,
         resource_version=metadata.get("resourceVersion", ""),
     )
-
-
-def _gone(name: str, uid: str, pod: Mapping[str, Any]) -> BatchJob:
-    """What is to be said of a batch Job that somebody deleted before its Pods."""
-    created = parse_time(pod["metadata"]["creationTimestamp"])
-    return BatchJob(name, uid, _attempt(name), nodes=0, created=created, deletion_requested=created)

@@ -22,7 +22,8 @@ CONTROLLER = f"{names.GROUP}/operator"
 def build_events(notice: Notice, job: Job, now: datetime, instance: str) -> Iterator[dict[str, Any]]:
     """Build the Events of a notice: on its trial, if it is about one, and always on the job.
 
-    An Event's name follows from what it says, so that saying it again is no second Event.
+    An Event's name follows from what it says, so that saying it again is no second Event. Of what is counted it follows
+    from what it is about: a training that reports all its epochs anew, ever with other values, makes one Event.
     """
     trial = notice.trial
     if trial is not None:
@@ -33,11 +34,13 @@ def build_events(notice: Notice, job: Job, now: datetime, instance: str) -> Iter
 
 
 def _event(regarding: dict[str, str], notice: Notice, message: str, now: datetime, instance: str) -> dict[str, Any]:
-    said = hashlib.sha256("/".join((regarding["uid"], notice.reason, message)).encode()).hexdigest()[:16]
+    trial = notice.trial.uid if notice.trial else ""
+    said = message if notice.count is None else f"any/{trial}"
+    name = hashlib.sha256("/".join((regarding["uid"], notice.reason, said)).encode()).hexdigest()[:16]
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{regarding['name']}.{said}", "namespace": regarding["namespace"]},
+        "metadata": {"name": f"{regarding['name']}.{name}", "namespace": regarding["namespace"]},
         "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": CONTROLLER,
         "reportingInstance": instance[:128],

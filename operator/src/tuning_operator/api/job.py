@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tuning_operator.api.jobspec import InvalidJobError, Spec
-from tuning_operator.api.values import display_number, render_number, render_time, time_in
+from tuning_operator.api.values import display_number, parse_duration, render_number, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition
 from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.model.trial import TrialPhase
@@ -78,10 +78,35 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
 
 def is_settled(body: Mapping[str, Any]) -> bool:
     """Whether a job has ended and has not been edited since: there is nothing to do about it but at its events."""
+    return _recorded_phase(body) in _FINAL
+
+
+def is_idle(body: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a job is suspended and nothing of it waits or runs: what wakes it is an edit, or the end of its time."""
+    status, limits = body.get("status") or {}, body["spec"].get("limits") or {}
+    if not body["spec"].get("suspend") or body["spec"].get("stop") or _recorded_phase(body) is not JobPhase.SUSPENDED:
+        return False
+    counts = status.get("trialCounts") or {}
+    if counts.get("pending") or counts.get("running") or "deletionTimestamp" in body["metadata"]:
+        return False
+    begun, longest = time_in(status, "startTime"), limits.get("maxDuration")
+    if begun is None or longest is None:
+        return longest is None
+    try:
+        return now < begun + timedelta(seconds=status.get("idleSeconds", 0)) + parse_duration(longest)
+    except (ValueError, OverflowError):
+        return False  # whether that is understood is for a pass to say
+
+
+def _recorded_phase(body: Mapping[str, Any]) -> JobPhase | None:
+    """The phase of a job, as recorded after its last edit."""
     status = body.get("status") or {}
-    return status.get("phase") in _FINAL and status.get("observedGeneration") == body["metadata"].get("generation")
+    if status.get("observedGeneration") != body["metadata"].get("generation"):
+        return None
+    return JobPhase(status["phase"]) if status.get("phase") in _PHASES else None
 
 
+_PHASES = frozenset(phase.value for phase in JobPhase)
 _FINAL = frozenset(phase for phase in JobPhase if phase.is_final)
 
 

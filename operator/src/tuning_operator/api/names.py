@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,12 @@ def trial_name(job: str, number: int) -> str:
     return f"{job}-{number:04d}"
 
 
+def is_trial_name(name: str, job: str) -> bool:
+    """Whether a trial of the job may have this name."""
+    number = name.removeprefix(f"{job}-")
+    return number.isdecimal() and len(number) <= _MOST_DIGITS and name == trial_name(job, int(number))
+
+
 def attempt_number(pod: str, trial: str) -> int | None:
     """Number of the attempt that a trial's Pod runs; None for a name that is none of the trial's Pods'."""
     number = pod.removeprefix(f"{trial}-")
@@ -71,8 +77,18 @@ def owner_reference(kind: str, name: str, uid: str) -> dict[str, object]:
     return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": uid, "controller": True}
 
 
-def is_owned_by(body: Mapping[str, object], uid: str) -> bool:
-    """Whether the object with this body has the owner with this uid."""
-    metadata = body.get("metadata")
-    references = metadata.get("ownerReferences") or [] if isinstance(metadata, dict) else []
-    return any(reference.get("uid") == uid for reference in references)
+def controller_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The owner that looks after an object, of which there is at most one; empty where there is none."""
+    references = body["metadata"].get("ownerReferences") or ()
+    return next((reference for reference in references if reference.get("controller")), {})
+
+
+def is_controlled_by(body: Mapping[str, Any], kind: str, uid: str) -> bool:
+    """Whether the object of ours with this kind and this uid looks after an object; labels and names tell nothing."""
+    reference = controller_of(body)
+    return is_ours(reference, kind) and reference.get("uid") == uid
+
+
+def is_ours(reference: Mapping[str, Any], kind: str) -> bool:
+    """Whether a reference is to an object of one of this operator's kinds, in whatever version."""
+    return reference.get("kind") == kind and str(reference.get("apiVersion")).startswith(f"{GROUP}/")

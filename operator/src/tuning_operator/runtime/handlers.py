@@ -6,11 +6,13 @@ Only `on.event`, so that kopf never writes to our objects: no finalizer, no anno
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import kopf
 
 from tuning_operator.api import names
+from tuning_operator.api.job import is_idle
 from tuning_operator.runtime.queue import OUTAGE_BACKOFF, JobKey
 
 if TYPE_CHECKING:
@@ -53,9 +55,18 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
             raise kopf.PermanentError("; ".join(stuck))
         return "ok"
 
+    add_watches(registry, operator)
+    return registry
+
+
+def add_watches(registry: kopf.OperatorRegistry, operator: Operator) -> None:
+    """Have events lead to the jobs that they concern."""
+
     @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=registry)
-    async def on_job(namespace: str | None, name: str, **_: Any) -> None:
-        operator.queue.add(JobKey(namespace or "", name))
+    async def on_job(namespace: str | None, name: str, type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name for it
+        # The echo of what has been written about a job that has nothing to do would cost as much as its creation.
+        if type == "DELETED" or not is_idle(body, datetime.now(UTC)):
+            operator.queue.add(JobKey(namespace or "", name))
 
     @kopf.on.event(names.GROUP, names.VERSION, names.TRIAL_PLURAL, registry=registry)
     async def on_trial(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
@@ -69,14 +80,15 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
         event: Mapping[str, Any],
         **_: Any,
     ) -> None:
-        operator.note_pod(body, deleted=event["type"] == "DELETED")
+        deleted = event["type"] == "DELETED"
+        operator.note_pod(body, deleted=deleted)
+        if deleted or (body.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+            operator.reconciler.quota_freed(namespace or "")
         _add_job_of(operator, namespace, labels)
 
     @kopf.on.event("batch", "v1", "jobs", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)
     async def on_batch_job(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
         _add_job_of(operator, namespace, labels)
-
-    return registry
 
 
 def configure_kopf(settings: kopf.OperatorSettings) -> None:

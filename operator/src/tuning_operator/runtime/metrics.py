@@ -37,6 +37,11 @@ PROMETHEUS_SECONDS = Histogram(
 API_ERRORS = Counter(
     "tuning_operator_api_errors_total", "Requests that the API server refused or did not answer.", ["kind"]
 )
+REPEATED = Counter(
+    "tuning_operator_repeated_total",
+    "What an Event tells only the first time.",
+    ["reason"],
+)
 TRIALS = Gauge("tuning_operator_trials", "Trials of the jobs that exist, by phase.", ["phase"])
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kopf._cogs.structs.references import Insights
 
 from tuning_operator.api import names
-from tuning_operator.api.job import is_settled
+from tuning_operator.api.job import is_idle, is_settled
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
@@ -54,7 +54,7 @@ class Operator:
     def __init__(self, settings: Settings, cluster: Cluster) -> None:
         self._settings = settings
         self._cluster = cluster
-        self.queue: WorkQueue[JobKey] = WorkQueue()
+        self.queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace)
         self.insights = Insights()
         """What kopf finds that it can watch."""
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
@@ -70,6 +70,7 @@ class Operator:
             PodOptions(
                 settings.sidecar_image, parse_resources(settings.sidecar_resources), last_words=settings.last_words
             ),
+            wake=self.queue.add,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -201,7 +202,7 @@ class Operator:
                     bodies = []
                     pause = min(pause, OUTAGE_BACKOFF)
                 for body in bodies:
-                    if not is_settled(body):
+                    if not is_settled(body) and not is_idle(body, datetime.now(UTC)):
                         self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
             await asyncio.sleep(pause)

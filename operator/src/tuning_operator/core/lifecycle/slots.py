@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.lifecycle.advance import report_due, retry_delay
+from tuning_operator.core.lifecycle.advance import next_attempt, report_due, retry_delay
 from tuning_operator.core.lifecycle.nodes import MAKING
-from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.spec import PodCleanup
 from tuning_operator.core.model.trial import Trial, TrialPhase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tuning_operator.core.model.attempt import Attempt
@@ -25,8 +25,8 @@ LOOK_AGAIN = timedelta(seconds=5)
 COMPANY = timedelta(seconds=10)
 """As long may what runs beside a training go on after its end, where its Pod is to be kept."""
 
-_NAMED = 10
-"""As many Pods are named in a message."""
+NAME_TAKEN = "NameTaken"
+"""Reason of a trial whose attempt could not begin since somebody else's object has its name."""
 
 
 def held_slots(snapshot: Snapshot) -> int:
@@ -60,6 +60,18 @@ def is_due(trial: Trial, now: datetime) -> bool:
     """Whether a trial's next attempt has waited long enough after those before it."""
     since = trial.status.attempt_time
     return since is None or now - since >= retry_delay(trial.status.attempt - 1)
+
+
+def with_name_taken(trial: Trial, kind: str, now: datetime) -> Trial:
+    """Have a trial take its next attempt, and with it another name, since this one's is somebody else's.
+
+    That costs the trial nothing but time, and no other trial waits for it.
+    """
+    status = replace(trial.status, disruptions=trial.status.disruptions + 1)
+    name = trial.attempt_name
+    what = f"could not begin: {kind} {name} exists, and is not what this operator makes for it; see who made it, and"
+    what += f" delete it (kubectl delete {kind.lower()} {name})"
+    return replace(trial, status=next_attempt(status, NAME_TAKEN, what, now))
 
 
 def leftover_attempts(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[Attempt, ...]:
@@ -140,23 +152,3 @@ def may_add(job: Job, trials: Sequence[Trial]) -> bool:
     limits = job.spec.limits
     unfinished = sum(not trial.phase.is_final for trial in trials)
     return not job.spec.suspend and unfinished < limits.max_parallel_trials and len(trials) < limits.max_trials
-
-
-def held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Attempt]]) -> Condition | None:
-    """Say which Pods of trials that are not the job's hold slots, and nobody has asked for their deletion.
-
-    Of a trial that was deleted, and of an earlier job of this name, the garbage collector deletes the Pods. But if a
-    job is deleted and created anew while the collector's watch is interrupted, as an edit of the CRD does it, the
-    collector does not learn that the first one is gone.
-    """
-    own = {trial.name for trial in trials}
-    others = (attempt for owner, those in attempts.items() if owner not in own for attempt in those)
-    running = sorted(attempt.name for attempt in others if not attempt.ended and not attempt.deleting)
-    if not running:
-        return None
-    told = f"{', '.join(running[:_NAMED])}{' and others' if len(running) > _NAMED else ''}"
-    remedy = (
-        "if the garbage collector does not do so within a minute, delete their TuningTrials, or the Pods themselves"
-    )
-    message = f"slots are held by Pods of trials that are not this job's, and that nobody deletes: {told}; {remedy}"
-    return Condition(ConditionType.RECONCILED, "False", "SlotsHeld", message)

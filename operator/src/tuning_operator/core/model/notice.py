@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that users should see as an Event, on a trial or, with None, on the job."""
+    """Something that users should see as an Event, on a trial or, with None, on the job.
+
+    Attributes:
+        count: How often it has happened by now, where only the first time is told, whatever the others would say.
+    """
 
     reason: str
     message: str
     trial: Trial | None = None
     warning: bool = False
+    count: int | None = None

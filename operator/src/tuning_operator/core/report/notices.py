@@ -85,9 +85,10 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         epoch, value = conflicts[0]
         yield Notice(
             "MeasurementChanged",
-            f"epoch {epoch} was reported again as {value:.6g}; the first value stays",
+            f"epoch {epoch} was reported again as {value:.6g}; the first value stays, also where others follow",
             before,
             warning=True,
+            count=len(conflicts),
         )
 
 

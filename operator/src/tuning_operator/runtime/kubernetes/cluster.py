@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
-from aiolimiter import AsyncLimiter
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 
@@ -20,6 +19,7 @@ from tuning_operator.api import names
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind, classify
+from tuning_operator.runtime.kubernetes.limiter import FairLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +46,13 @@ class Cluster:
 
     def __init__(self, configuration: client.Configuration, qps: float, burst: int) -> None:
         self._client = client.ApiClient(configuration)
-        self._limiter = AsyncLimiter(burst, burst / qps)
+        self._limiter = FairLimiter(qps, burst)
         self.departed = Departed()
         """What its watches told of Pods that are gone."""
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._limiter.close()
         await self._client.close()
 
     async def get_job(self, namespace: str, name: str) -> Body:
@@ -168,8 +169,8 @@ class Cluster:
             ApiError: The server refused, or did not answer in time.
         """
         try:
-            async with self._limiter:
-                return await self._send(method, path, query or {}, body, content_type)
+            await self._limiter.acquire(_namespace_of(path))
+            return await self._send(method, path, query or {}, body, content_type)
         except ApiError as error:
             metrics.API_ERRORS.labels(error.kind).inc()
             raise
@@ -201,6 +202,11 @@ class Cluster:
         except ValueError as error:
             raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: the answer is no JSON") from error
         return answer
+
+
+def _namespace_of(path: str) -> str:
+    """The namespace that a path leads into; empty for what concerns all of them."""
+    return path.partition("/namespaces/")[2].partition("/")[0]
 
 
 def _custom(namespace: str | None, plural: str, name: str | None = None) -> str:

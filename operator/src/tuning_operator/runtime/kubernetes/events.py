@@ -1,4 +1,7 @@
-"""Posts Events, each once. An Event is a courtesy: when it cannot be posted the work goes on."""
+"""Posts Events, each once; what happens again and again is told the first time, and counted.
+
+An Event is a courtesy: when it cannot be posted the work goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.api.events import build_events
 from tuning_operator.api.names import JOB_KIND
+from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.errors import ApiError
 
 if TYPE_CHECKING:
@@ -28,13 +32,14 @@ class EventRecorder:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._instance = socket.gethostname()
-        self._posted: OrderedDict[str, None] = OrderedDict()
+        self._posted: OrderedDict[str, int] = OrderedDict()
 
     async def record(self, notice: Notice, job: Job) -> None:
         """Log a notice and post its Events, unless that has been done."""
         for body in build_events(notice, job, datetime.now(UTC), self._instance):
             name = body["metadata"]["name"]
             if name in self._posted:
+                self._count(name, notice)
                 continue
             try:
                 await self._cluster.create_event(job.namespace, body)
@@ -45,6 +50,14 @@ class EventRecorder:
                 continue
             if body["regarding"]["kind"] == JOB_KIND:
                 logger.info("job %s/%s: %s: %s", job.namespace, job.name, notice.reason, body["note"])
-            self._posted[name] = None
+            self._posted[name] = 0
+            self._count(name, notice)
             if len(self._posted) > REMEMBERED:
                 self._posted.popitem(last=False)
+
+    def _count(self, name: str, notice: Notice) -> None:
+        """Count what is told once, on its trial and on the job alike."""
+        more = (notice.count or 0) - self._posted[name]
+        if more > 0 and notice.trial is not None and name.startswith(f"{notice.trial.name}."):
+            metrics.REPEATED.labels(notice.reason).inc(more)
+            self._posted[name] += more

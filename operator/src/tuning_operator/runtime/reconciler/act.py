@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
 from tuning_operator.api.attempts import attempt_kind, build_attempt
 from tuning_operator.api.batchjobs import build_service
-from tuning_operator.api.trial import new_trial
+from tuning_operator.api.trial import new_trial, render_status
+from tuning_operator.api.values import time_in
+from tuning_operator.core.lifecycle.slots import with_name_taken
 from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.suggest import Source
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
@@ -16,17 +20,21 @@ from tuning_operator.runtime.reconciler.refusals import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from tuning_operator.api.job import TuningJob
-    from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import Suggestion
     from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
     from tuning_operator.runtime.queue import JobKey
+    from tuning_operator.runtime.reconciler.identity import Identity
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = timedelta(minutes=1)
+"""So long is the name of something waited for whose time to be deleted has come; a finalizer could hold it for ever."""
 
 
 async def delete_attempts(cluster: Cluster, key: JobKey, job: Job, decision: Decision) -> None:
@@ -37,38 +45,99 @@ async def delete_attempts(cluster: Cluster, key: JobKey, job: Job, decision: Dec
         logger.info("job %s/%s: deleted %s %s", *key, kind, attempt.name)
 
 
-async def create_attempts(
-    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], options: PodOptions
-) -> tuple[int, ApiError | None]:
-    """Create the Pods of committed trials, until one is refused; returns how many there are, and the refusal.
+@dataclass(slots=True)
+class Created:
+    """What became of the attempts that were to be created.
 
-    With several nodes it is their batch Job that is created.
+    Attributes:
+        count: How many there are now that hold a slot.
+        refusal: Why the API server refused the next one; the others were not tried.
+        moved: Whether a trial takes its next name, since this one's is somebody else's.
+        waiting: Whether a name is still that of something that is being deleted.
+    """
+
+    count: int = 0
+    refusal: ApiError | None = None
+    moved: bool = False
+    waiting: bool = False
+    notices: list[Notice] = field(default_factory=list)
+
+
+async def create_attempts(
+    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], identity: Identity, now: datetime
+) -> Created:
+    """Create the Pods of committed trials, until one is refused, and record the uid of each as soon as it is known.
+
+    With several nodes it is their batch Job that is created. What is recorded is the trial's own; of whatever else has
+    its name it has to be found out.
 
     Raises:
-        ApiError: Conflict, when a Pod is there already: the list of them was out of date.
+        ApiError: Conflict, when a trial has changed meanwhile.
     """
-    job = tuning_job.job
-    created = 0
+    result = Created()
     for trial in trials:
         try:
-            body = build_attempt(tuning_job, trial, options)
-        except ValueError as error:  # settings have changed since the template was accepted
-            return created, ApiError(ErrorKind.INVALID, str(error))
-        name, kind = body["metadata"]["name"], body["kind"]
-        try:
-            if kind == "Job":
-                await _see_to_service(cluster, job)
-            await cluster.create_attempt(key.namespace, body)
+            made: Body | None = await _create(cluster, key, tuning_job, trial, identity)
         except ApiError as error:
             if error.kind in REFUSALS:
-                return created, error
+                result.refusal = error
+                result.notices.append(Notice("PodRefused", error.message, trial, warning=True))
+                return result
             if error.kind is not ErrorKind.ALREADY_EXISTS:
                 raise
-            _check_owner(await cluster.get_attempt(key.namespace, kind, name), trial.uid, body)
-            raise ApiError(ErrorKind.CONFLICT, f"{kind} {name} was not listed, and exists") from error
-        created += 1
-        logger.info("job %s/%s: created %s %s", *key, kind, name)
-    return created, None
+            made = await _adopted(cluster, key, tuning_job, trial, identity, now, result)
+        if made is not None:
+            result.count += 1
+            status = replace(trial.status, attempt_uid=made["metadata"]["uid"])
+            await _record(cluster, key, replace(trial, status=status))
+    return result
+
+
+async def _create(cluster: Cluster, key: JobKey, tuning_job: TuningJob, trial: Trial, identity: Identity) -> Body:
+    try:
+        body = build_attempt(tuning_job, trial, identity.options)
+    except ValueError as error:  # settings have changed since the template was accepted
+        raise ApiError(ErrorKind.INVALID, str(error)) from error
+    if body["kind"] == "Job":
+        await _see_to_service(cluster, tuning_job.job)
+    made = await cluster.create_attempt(key.namespace, body)
+    logger.info("job %s/%s: created %s %s", *key, body["kind"], trial.attempt_name)
+    return made
+
+
+async def _adopted(
+    cluster: Cluster,
+    key: JobKey,
+    tuning_job: TuningJob,
+    trial: Trial,
+    identity: Identity,
+    now: datetime,
+    result: Created,
+) -> Body | None:
+    """Return what has the name of an attempt if it is the trial's, from an earlier pass; else see to its next name."""
+    kind = attempt_kind(tuning_job.job)
+    try:
+        found = await cluster.get_attempt(key.namespace, kind, trial.attempt_name)
+    except ApiError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            raise
+        raise ApiError(ErrorKind.CONFLICT, f"{kind} {trial.attempt_name} existed a moment ago") from error
+    claim = await identity.claim(key, tuning_job, {trial.uid: trial}, found)
+    if claim is not None and claim.trial is not None:
+        return found
+    gone_by = time_in(found["metadata"], "deletionTimestamp")
+    if claim is not None or (gone_by and now - gone_by < PATIENCE):
+        result.waiting = True
+        return None
+    after = with_name_taken(trial, kind, now)
+    await _record(cluster, key, after)
+    result.moved = True
+    result.notices.append(Notice("NameTaken", after.status.message or "", after, warning=True))
+    return None
+
+
+async def _record(cluster: Cluster, key: JobKey, trial: Trial) -> None:
+    await cluster.patch_trial_status(key.namespace, trial.name, render_status(trial), trial.resource_version)
 
 
 async def _see_to_service(cluster: Cluster, job: Job) -> None:
@@ -82,7 +151,7 @@ async def _see_to_service(cluster: Cluster, job: Job) -> None:
         _check_owner(await cluster.get_service(job.namespace, body["metadata"]["name"]), job.uid)
 
 
-async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> Notice:
+async def create_trial(cluster: Cluster, key: JobKey, job: Job, suggestion: Suggestion, identity: Identity) -> Notice:
     """Commit a suggestion as a TuningTrial; what an earlier pass has committed under its number stands."""
     body = new_trial(job, suggestion)
     name = body["metadata"]["name"]
@@ -91,35 +160,22 @@ async def create_trial(cluster: Cluster, job: Job, suggestion: Suggestion) -> No
     except ApiError as error:
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
-        found = await cluster.get_trial(job.namespace, name)
-        _check_owner(found, job.uid)
-        if (found["metadata"].get("labels") or {}).get(names.LABEL_JOB) != job.name:
-            # Not listed for want of the label, it would be proposed, and found to exist, again and again.
-            lost = f"TuningTrial {name} has lost its label: give it back {names.LABEL_JOB}={job.name}"
-            raise ApiError(ErrorKind.UNAVAILABLE, lost) from error
+        _check_owner(await cluster.get_trial(job.namespace, name), job.uid)
+    identity.of(key, job.uid).saw(suggestion.number)
     if suggestion.source is Source.FALLBACK:
         return Notice("SuggestionFallback", f"{name}: {suggestion.message}", warning=True)
     return Notice("TrialCreated", f"{name} ({suggestion.source}): {suggestion.message}")
 
 
-def _check_owner(found: Body, owner_uid: str, wanted: Body | None = None) -> None:
-    """Adopt an object that is ours.
+def _check_owner(found: Body, job_uid: str) -> None:
+    """Adopt an object that is the job's.
 
     Raises:
         ApiError: It belongs to somebody else, for example to an earlier job of the same name that is being collected.
     """
-    name, kind = found["metadata"]["name"], found.get("kind", "object")
-    if not names.is_owned_by(found, owner_uid):
+    if not names.is_controlled_by(found, names.JOB_KIND, job_uid):
+        name, kind = found["metadata"]["name"], found.get("kind", "object")
         raise ApiError(
             ErrorKind.UNAVAILABLE,
             f"{kind} {name} exists and belongs to another owner; it has to be deleted before this job goes on",
         )
-    if wanted is not None and _hash(found) != _hash(wanted):
-        raise ApiError(
-            ErrorKind.UNAVAILABLE,
-            f"{kind} {name} runs other parameters than its trial has; delete it to go on",
-        )
-
-
-def _hash(body: Body) -> object:
-    return (body["metadata"].get("annotations") or {}).get(names.ANNOTATION_PARAMETERS_HASH)

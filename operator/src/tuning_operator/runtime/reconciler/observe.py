@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
-from tuning_operator.api.attempts import attempt_kind, parse_attempts
 from tuning_operator.api.job import TuningJob, parse_job
 from tuning_operator.api.pods import build_pod, check_variables
 from tuning_operator.api.sidecar import SIDECAR_REFUSED, without_sidecar
-from tuning_operator.api.trial import parse_trial
 from tuning_operator.core.lifecycle.nodes import lacks_pods
 from tuning_operator.core.lifecycle.parents import readiness
-from tuning_operator.core.lifecycle.slots import held_by_others
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.snapshot import Snapshot
-from tuning_operator.core.model.trial import Trial, TrialPhase
+from tuning_operator.core.model.trial import Trial
+from tuning_operator.core.report.remarks import remarks
 from tuning_operator.core.space import Categorical
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.reconciler.inventory import take_inventory
 from tuning_operator.runtime.reconciler.refusals import REFUSALS, refusal_condition
 
 if TYPE_CHECKING:
@@ -28,19 +27,24 @@ if TYPE_CHECKING:
 
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt, Reading
-    from tuning_operator.core.model.job import Job
     from tuning_operator.core.space import Parameter, Value
     from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
     from tuning_operator.runtime.queue import JobKey
+    from tuning_operator.runtime.reconciler.identity import Identity
     from tuning_operator.runtime.reconciler.parents import Parents
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A job's object together with the snapshot taken of it."""
+    """A job's object together with the snapshot taken of it.
+
+    Attributes:
+        is_overheard: Whether the watches tell of everything that is the job's: they go by labels.
+    """
 
     tuning_job: TuningJob
     snapshot: Snapshot
+    is_overheard: bool = True
 
 
 async def observe(
@@ -51,14 +55,15 @@ async def observe(
     metrics_since: datetime | None,
     now: datetime,
     image_pull_grace: timedelta,
-    options: PodOptions,
     parents: Parents,
+    identity: Identity,
 ) -> Observed | None:
     """Return what the cluster looks like now; None when the job is gone or going.
 
     Raises:
         ApiError: The API server could not be asked.
         InvalidJobError: The job is not understood.
+        InvalidTrialError: One of its trials is not.
     """
     try:
         tuning_job = parse_job(await cluster.get_job(*key))
@@ -66,15 +71,16 @@ async def observe(
         if error.kind is ErrorKind.NOT_FOUND:
             return None
         raise
-    job = tuning_job.job
+    job, options = tuning_job.job, identity.options
     if job.deleting:
         return None
-    trials = _trials(await cluster.list_trials(*key), job)
-    attempts = await _attempts(cluster, key, trials, tuning_job, last_words=options.last_words)
+    there = await take_inventory(cluster, key, tuning_job, identity)
+    trials, attempts = there.trials, there.attempts
     found = dict(conditions)
-    held = held_by_others(trials, attempts)
-    if held is not None and not job.phase.is_final:
-        found[held.type] = held
+    if not job.phase.is_final:
+        told = remarks(trials, attempts, there.foreign, there.unlabelled)
+        if told and (told.status == "False" or found[told.type].status == "True"):
+            found[told.type] = told
     refused = await _refusal(cluster, tuning_job, trials, attempts, now, options)
     if refused is not None:
         found[refused.type] = refused
@@ -84,51 +90,8 @@ async def observe(
     known = await parents.read(key, job, trials)
     if known:
         found[ConditionType.PARENTS_READY] = readiness(known, started=bool(trials))
-    return Observed(
-        tuning_job,
-        Snapshot(job, trials, attempts, readings, now, metrics_since, image_pull_grace, found, known),
-    )
-
-
-def _trials(bodies: Sequence[Mapping[str, Any]], job: Job) -> tuple[Trial, ...]:
-    own = (parse_trial(body, job.spec.space) for body in bodies if names.is_owned_by(body, job.uid))
-    return tuple(sorted(own, key=lambda trial: trial.number))
-
-
-async def _attempts(
-    cluster: Cluster, key: JobKey, trials: Sequence[Trial], tuning_job: TuningJob, *, last_words: bool
-) -> dict[str, tuple[Attempt, ...]]:
-    """List the Pods, after the trials and the batch Jobs that they belong to, and bucket the attempts by trial."""
-    kind = attempt_kind(tuning_job.job)
-    if kind == "Pod":
-        pods = await _whole(cluster, key, kind, await cluster.list_pods(*key), trials)
-        return parse_attempts(tuning_job, trials, pods, last_words=last_words)
-    batch_jobs = await _whole(cluster, key, kind, await cluster.list_batch_jobs(*key), trials)
-    pods = await cluster.list_pods(*key)
-    listed = {body["metadata"]["uid"] for body in pods}
-    stopping = {trial.status.attempt_uid for trial in trials if trial.phase is TrialPhase.STOPPING}
-    gone = cluster.departed.nodes({uid for uid in stopping if uid})
-    pods += [body for body in gone if body["metadata"]["uid"] not in listed]
-    return parse_attempts(tuning_job, trials, pods, batch_jobs, last_words=last_words)
-
-
-async def _whole(cluster: Cluster, key: JobKey, kind: str, bodies: list[Body], trials: Sequence[Trial]) -> list[Body]:
-    """Complete a list: what has a uid that a trial has recorded, and is not there, is gone.
-
-    That is asked for by name once more: a list that lags behind must not make a training run twice.
-    """
-    listed = {body["metadata"]["uid"] for body in bodies}
-    for trial in trials:
-        if trial.phase.is_final or trial.status.attempt_uid is None or trial.status.attempt_uid in listed:
-            continue
-        try:
-            bodies.append(await cluster.get_attempt(key.namespace, kind, trial.attempt_name))
-        except ApiError as error:
-            if error.kind is not ErrorKind.NOT_FOUND:
-                raise
-            gone = cluster.departed.pod(trial.status.attempt_uid)
-            bodies += [gone] if gone else []
-    return bodies
+    snapshot = Snapshot(job, trials, attempts, readings, now, metrics_since, image_pull_grace, found, known)
+    return Observed(tuning_job, snapshot, is_overheard=not there.unlabelled)
 
 
 async def _refusal(

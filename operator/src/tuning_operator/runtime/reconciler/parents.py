@@ -66,7 +66,7 @@ class Parents:
             if (known.uid, known.ended) == (parent.uid, parent.completion_time):
                 return replace(known, obstacle=None) if known.learned else known
             bodies = await self._cluster.list_trials(job.namespace, name)
-            own = (body for body in bodies if names.is_owned_by(body, parent.uid))
+            own = (body for body in bodies if names.is_controlled_by(body, names.JOB_KIND, parent.uid))
             return inherit(job, parent, [parse_trial(body, parent.spec.space) for body in own])
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:

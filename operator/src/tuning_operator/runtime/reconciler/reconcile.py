@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,10 +18,9 @@ from tuning_operator.api.job import with_condition
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.trial import render_status as render_trial_status
 from tuning_operator.core.decide import decide
-from tuning_operator.core.lifecycle.slots import held_slots
+from tuning_operator.core.lifecycle.slots import LOOK_AGAIN, held_slots
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
-from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.sources import Gauges
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.model.trial import TrialPhase
@@ -30,16 +29,19 @@ from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.errors import ApiError
 from tuning_operator.runtime.prometheus.poller import Interest
 from tuning_operator.runtime.reconciler.act import create_attempts, create_trial, delete_attempts
+from tuning_operator.runtime.reconciler.identity import Identity
 from tuning_operator.runtime.reconciler.observe import Observed, observe
 from tuning_operator.runtime.reconciler.parents import Parents
+from tuning_operator.runtime.reconciler.patches import difference
 from tuning_operator.runtime.reconciler.refusals import Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.notice import Notice
     from tuning_operator.core.model.snapshot import Snapshot
     from tuning_operator.runtime.kubernetes.cluster import Cluster
     from tuning_operator.runtime.kubernetes.events import EventRecorder
@@ -80,16 +82,17 @@ class Reconciler:
         image_pull_grace: timedelta,
         options: PodOptions = _DEFAULTS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wake: Callable[[JobKey], None] = lambda _: None,
     ) -> None:
         self._cluster = cluster
         self._poller = poller
         self._suggester = suggester
         self._recorder = recorder
         self._image_pull_grace = image_pull_grace
-        self._options = options
+        self._identity = Identity(cluster, options)
         self._clock = clock
         self._gauge = metrics.TrialGauge()
-        self._refusals = Refusals()
+        self._refusals = Refusals(wake)
         self._parents = Parents(cluster)
         self._closing = False
 
@@ -108,8 +111,8 @@ class Reconciler:
             self._poller.answering_since(key.namespace),
             self._clock(),
             self._image_pull_grace,
-            self._options,
             self._parents,
+            self._identity,
         )
         if observed is None:
             self.forget(key)
@@ -120,30 +123,31 @@ class Reconciler:
         decision = decide(snapshot)
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)
-        failures = await self._commit_trials(snapshot, decision)
+        failures, versions = await self._commit_trials(snapshot, decision)
         try:
             if failures:
                 raise next(iter(failures.values()))
-            return await self._act(key, observed, decision)
+            return await self._act(key, observed, decision, versions)
         except ApiError:
             # What has been committed of trials stands, and the next pass will not tell of it again.
             told = (notice for notice in decision.notices if notice.trial and notice.trial.name not in failures)
             await self._tell(tuning_job.job, tuple(told))
             raise
 
-    async def _act(self, key: JobKey, observed: Observed, decision: Decision) -> Outcome:
+    async def _act(self, key: JobKey, observed: Observed, decision: Decision, versions: Mapping[str, str]) -> Outcome:
         """Carry out what has been committed, and tell of it."""
         tuning_job, snapshot = observed.tuning_job, observed.snapshot
         await delete_attempts(self._cluster, key, snapshot.job, decision)
         if self._closing:
             return Outcome()
-        pause, refused = await self._create_pods(key, observed, decision)
+        pause, told, moved = await self._create_pods(key, observed, decision, versions)
         added = await self._add_trials(key, tuning_job, decision)
         self._watch_metrics(key, snapshot, decision)
-        await self._tell(tuning_job.job, (*decision.notices, *refused, *added))
+        await self._tell(tuning_job.job, (*decision.notices, *told, *added))
         await self._write_job_status(key, observed, decision)
-        waits = [wait for wait in (decision.wake_after, pause) if wait is not None]
-        return Outcome(again=bool(added), wake_after=min(waits, default=None))
+        look = None if observed.is_overheard or decision.phase.is_final else LOOK_AGAIN
+        waits = [wait for wait in (decision.wake_after, pause, look) if wait is not None]
+        return Outcome(again=bool(added) or moved, wake_after=min(waits, default=None))
 
     def close(self) -> None:
         """From now on record what is decided, and start nothing."""
@@ -162,6 +166,11 @@ class Reconciler:
         self._gauge.update(key, None)
         self._refusals.forget(key)
         self._parents.forget(key)
+        self._identity.forget(key)
+
+    def quota_freed(self, namespace: str) -> None:
+        """Note that something has ended that may have used a namespace's quota."""
+        self._refusals.freed(namespace, self._clock())
 
     async def report_failure(self, key: JobKey, message: str) -> None:
         """Show in the job's conditions that a pass failed, so that users need not read the operator's log.
@@ -194,8 +203,14 @@ class Reconciler:
             found[refusal.type] = refusal
         return found
 
-    async def _commit_trials(self, snapshot: Snapshot, decision: Decision) -> dict[str, BaseException]:
-        """Write the statuses of the trials that changed; returns what failed, by the trial's name."""
+    async def _commit_trials(
+        self, snapshot: Snapshot, decision: Decision
+    ) -> tuple[dict[str, BaseException], dict[str, str]]:
+        """Write the statuses of the trials that changed.
+
+        Returns:
+            What failed, by the trial's name, and the versions of the others.
+        """
         namespace = snapshot.job.namespace
         results = await asyncio.gather(
             *(
@@ -208,39 +223,47 @@ class Reconciler:
         )
         before = {trial.name: trial for trial in snapshot.trials}
         failures: dict[str, BaseException] = {}
+        versions: dict[str, str] = {}
         for trial, result in zip(decision.changed, results, strict=True):
             if isinstance(result, BaseException):
                 failures[trial.name] = result
                 continue
+            versions[trial.name] = result["metadata"]["resourceVersion"]
             known, status = before[trial.name].status, trial.status
             if status.stop and status.stop.early and not known.stop:
                 metrics.EARLY_STOPS.labels(status.stop.reason).inc()
             if status.would_stop and not known.would_stop:
                 metrics.DRY_RUN_STOPS.labels(status.would_stop.reason).inc()
-        return failures
+        return failures, versions
 
     async def _create_pods(
-        self, key: JobKey, observed: Observed, decision: Decision
-    ) -> tuple[timedelta | None, tuple[Notice, ...]]:
-        """Create the Pods that are due; returns how long to wait with one that was refused, and what to tell of it."""
+        self, key: JobKey, observed: Observed, decision: Decision, versions: Mapping[str, str]
+    ) -> tuple[timedelta | None, tuple[Notice, ...], bool]:
+        """Create the Pods that are due.
+
+        Returns:
+            How long to wait with one that was refused, what to tell, and whether a name was taken.
+        """
         snapshot = observed.snapshot
         if not decision.create_attempts:
             self._refusals.forget(key)
-            return None, ()
+            return None, (), False
         held = held_slots(snapshot)
         pause = self._refusals.pause(key, held, snapshot.now)
         if pause is not None:
-            return pause, ()
-        created, refusal = await create_attempts(
-            self._cluster, key, observed.tuning_job, self._while_open(decision.create_attempts), self._options
+            return pause, (), False
+        due = [
+            replace(trial, resource_version=versions.get(trial.name, trial.resource_version))
+            for trial in decision.create_attempts
+        ]
+        made = await create_attempts(
+            self._cluster, key, observed.tuning_job, self._while_open(due), self._identity, snapshot.now
         )
-        if refusal is None:
+        if made.refusal is None:
             self._refusals.forget(key)
-            return None, ()
-        self._refusals.record(key, refusal, held + created, snapshot.now)
-        trial = decision.create_attempts[created]
-        notice = Notice("PodRefused", refusal.message, trial, warning=True)
-        return self._refusals.pause(key, held + created, snapshot.now), (notice,)
+            return LOOK_AGAIN if made.waiting else None, tuple(made.notices), made.moved
+        self._refusals.record(key, made.refusal, held, made.count, snapshot.now)
+        return self._refusals.pause(key, held + made.count, snapshot.now), tuple(made.notices), made.moved
 
     async def _add_trials(self, key: JobKey, tuning_job: TuningJob, decision: Decision) -> tuple[Notice, ...]:
         """Commit the next suggestions, if they are computed; one notice for each trial that was added."""
@@ -248,7 +271,9 @@ class Reconciler:
             self._suggester.drop(key)
             return ()
         suggestions = self._while_open(self._suggester.take(key, decision.suggest) or ())
-        return tuple([await create_trial(self._cluster, tuning_job.job, item) for item in suggestions])
+        return tuple(
+            [await create_trial(self._cluster, key, tuning_job.job, item, self._identity) for item in suggestions]
+        )
 
     def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, each when it is asked for, and none any more once the operator is to end."""
@@ -283,7 +308,7 @@ class Reconciler:
             summary = summarize(observed.snapshot, decision)
             self._gauge.update(key, summary.phases)
             status = render_job_status(summary, tuning_job.status, _texts(tuning_job, summary))
-            changes = _difference(tuning_job.status, status)
+            changes = difference(tuning_job.status, status)
         if changes:
             await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
 
@@ -294,17 +319,3 @@ class Reconciler:
 
 def _texts(tuning_job: TuningJob, summary: JobStatus) -> dict[str, str]:
     return tuning_job.job.spec.space.render(summary.best.parameters) if summary.best else {}
-
-
-def _difference(recorded: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """A merge patch from one status to the other; the maps in it are replaced key by key."""
-    patch: dict[str, Any] = {name: None for name in recorded if name not in wanted}
-    for name, value in wanted.items():
-        known = recorded.get(name)
-        if known == value:
-            continue
-        if isinstance(value, dict) and isinstance(known, dict):
-            patch[name] = _difference(known, value)
-        else:
-            patch[name] = value
-    return patch

@@ -1,12 +1,12 @@
 """Remembers which jobs' Pods the API server refused: what to tell about it, and when to ask again.
 
 A quota or a policy says no again and again until somebody changes something. Without a pause each new epoch would have
-another Pod refused. As soon as one of the job's own Pods has ended the next one is tried at once.
+another Pod refused. What frees quota ends the pauses of its namespace, and whoever was refused first is first then.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,20 @@ from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tuning_operator.runtime.queue import JobKey
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=0.5), timedelta(minutes=1)
+QUOTA_PAUSE = timedelta(seconds=5)
+"""Longest pause of the jobs that have waited longest for quota: a Pod that is not ours frees some without an event."""
+FIRST_IN_LINE = 5
+"""As many jobs of a namespace ask that often; what one of them gets is news for those behind."""
+GIVE_WAY = timedelta(seconds=0.1)
+"""After this time a job looks whether those before it have had their turn."""
+PATIENCE = timedelta(seconds=2)
+"""A job that does not take its turn for so long is not waited for; what it was told so recently still holds."""
 
 REFUSALS = frozenset({ErrorKind.QUOTA, ErrorKind.INVALID, ErrorKind.FORBIDDEN})
 """What the API server may say of a Pod whose template it had accepted: more can be refused than is asked for then."""
@@ -26,32 +35,59 @@ REFUSALS = frozenset({ErrorKind.QUOTA, ErrorKind.INVALID, ErrorKind.FORBIDDEN})
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """`held` counts the Pods that held a slot when the next one was refused."""
+    """A job's last refusal.
+
+    Attributes:
+        held: The Pods that held a slot when the next one was refused.
+        since: When that Pod was refused for the first time.
+        asked: When it was refused last.
+    """
 
     condition: Condition
     held: int
     pause: timedelta
+    since: datetime
+    asked: datetime
     until: datetime
+
+    @property
+    def waits_for_quota(self) -> bool:
+        return self.condition.type == ConditionType.QUOTA_EXCEEDED
 
 
 class Refusals:
-    """The last refusal of each job's Pods; a restart forgets them and asks once more."""
+    """The last refusal of each job's Pods; a restart forgets them and asks once more.
 
-    def __init__(self) -> None:
+    Args:
+        wake: Called with a job whose turn has come.
+    """
+
+    def __init__(self, wake: Callable[[JobKey], None] = lambda _: None) -> None:
         self._known: dict[JobKey, _Refusal] = {}
+        self._wake = wake
 
     def pause(self, job: JobKey, held: int, now: datetime) -> timedelta | None:
         """How long to wait with the job's next Pod; None when it may be tried."""
         known = self._known.get(job)
-        if known is None or held < known.held or now >= known.until:
-            return None
-        return known.until - now
+        if known is not None and held >= known.held and now < known.until:
+            return known.until - now
+        return GIVE_WAY if self._gives_way(job, known, now) else None
 
-    def record(self, job: JobKey, error: ApiError, held: int, now: datetime) -> None:
-        """Note that a Pod was refused; the pauses between refusals grow."""
+    def freed(self, namespace: str, now: datetime) -> None:
+        """Note that quota of a namespace may have become free: its jobs ask again, the oldest refusal first."""
+        for job in self._line(namespace):
+            self._call(job, now)
+
+    def record(self, job: JobKey, error: ApiError, held: int, created: int, now: datetime) -> None:
+        """Note that a Pod was refused, after so many that were created; the pauses between refusals grow."""
         known = self._known.get(job)
-        pause = min(LONGEST_PAUSE, 2 * known.pause) if known else FIRST_PAUSE
-        self._known[job] = _Refusal(refusal_condition(error), held, pause, now + pause)
+        since = now if known is None or created else known.since
+        condition, longest = refusal_condition(error), LONGEST_PAUSE
+        if condition.type == ConditionType.QUOTA_EXCEEDED:
+            before = [each for each in self._line(job.namespace) if each != job and self._known[each].since <= since]
+            longest = QUOTA_PAUSE if len(before) < FIRST_IN_LINE else LONGEST_PAUSE
+        pause = min(longest, 2 * known.pause) if known else FIRST_PAUSE
+        self._known[job] = _Refusal(condition, held + created, pause, since, now, now + pause)
 
     def condition(self, job: JobKey) -> Condition | None:
         """What to tell about the last refusal; None when the last Pod was not refused."""
@@ -61,6 +97,30 @@ class Refusals:
     def forget(self, job: JobKey) -> None:
         """Note that the last Pod was created, or that none is wanted any more."""
         self._known.pop(job, None)
+
+    def _line(self, namespace: str) -> list[JobKey]:
+        waiting = [job for job, known in self._known.items() if job.namespace == namespace and known.waits_for_quota]
+        return sorted(waiting, key=lambda job: self._known[job].since)
+
+    def _call(self, job: JobKey, now: datetime) -> None:
+        self._known[job] = replace(self._known[job], until=min(now, self._known[job].until))
+        self._wake(job)
+
+    def _gives_way(self, job: JobKey, known: _Refusal | None, now: datetime) -> bool:
+        """Whether a job that was refused earlier, or at all, has its turn first."""
+        for other in self._line(job.namespace):
+            waiting = self._known[other]
+            if other == job or (known is not None and known.waits_for_quota and waiting.since >= known.since):
+                break
+            if waiting.until <= now:
+                if now - waiting.until <= PATIENCE:
+                    return True
+            elif now - waiting.asked <= PATIENCE:
+                break  # it has just been told that there is none
+            else:
+                self._call(other, now)
+                return True
+        return False
 
 
 def refusal_condition(error: ApiError) -> Condition:

@@ -1,0 +1,91 @@
+"""What a job is told of objects that are in its way, or that are not as the operator made them, as a condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.lifecycle.slots import NAME_TAKEN
+from tuning_operator.core.model.conditions import Condition, ConditionType
+from tuning_operator.core.model.trial import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tuning_operator.core.model.attempt import Attempt
+    from tuning_operator.core.model.trial import Trial
+
+_NAMED = 10
+"""As many objects are named in a message."""
+
+
+def remarks(
+    trials: Sequence[Trial],
+    attempts: Mapping[str, Sequence[Attempt]],
+    foreign: Sequence[str],
+    unlabelled: Sequence[tuple[str, str]],
+) -> Condition | None:
+    """Return the condition that says what is in the way, the worst first; None where nothing is.
+
+    Args:
+        trials: The job's trials.
+        attempts: Its attempts, by their trial's name; by another key where the trial is not the job's.
+        foreign: Names of Pods that have the job's label and are not its own.
+        unlabelled: Kind and name of what is the job's own and has lost its label.
+    """
+    return _names_taken(trials) or _held_by_others(trials, attempts) or _unlabelled(unlabelled) or _foreign(foreign)
+
+
+def _names_taken(trials: Sequence[Trial]) -> Condition | None:
+    waiting = [
+        trial
+        for trial in trials
+        if trial.phase is TrialPhase.PENDING and trial.status.reason == NAME_TAKEN and not trial.status.attempt_uid
+    ]
+    if not waiting:
+        return None
+    told = "; ".join(f"{trial.name}: {trial.status.message}" for trial in waiting[:_NAMED])
+    return Condition(ConditionType.RECONCILED, "False", NAME_TAKEN, told)
+
+
+def _held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Attempt]]) -> Condition | None:
+    """Say which Pods of trials that are not the job's hold slots, and nobody has asked for their deletion.
+
+    Of a trial that was deleted, and of an earlier job of this name, the garbage collector deletes the Pods. But if a
+    job is deleted and created anew while the collector's watch is interrupted, as an edit of the CRD does it, the
+    collector does not learn that the first one is gone.
+    """
+    own = {trial.name for trial in trials}
+    others = (attempt for owner, those in attempts.items() if owner not in own for attempt in those)
+    running = sorted(attempt.name for attempt in others if not attempt.ended and not attempt.deleting)
+    if not running:
+        return None
+    remedy = (
+        "if the garbage collector does not do so within a minute, delete their TuningTrials, or the Pods themselves"
+    )
+    told = f"slots are held by Pods of trials that are not this job's, and that nobody deletes: {_few(running)}"
+    return Condition(ConditionType.RECONCILED, "False", "SlotsHeld", f"{told}; {remedy}")
+
+
+def _unlabelled(objects: Sequence[tuple[str, str]]) -> Condition | None:
+    if not objects:
+        return None
+    told = (
+        f"somebody took the label off {_few([f'{kind} {name}' for kind, name in objects])}, which count nevertheless,"
+        " but are looked at every few seconds only: give it back with"
+        " `kubectl label <kind> <name> tuning-operator.dev/job=<job>`"
+    )
+    return Condition(ConditionType.RECONCILED, "False", "LabelLost", told)
+
+
+def _foreign(names: Sequence[str]) -> Condition | None:
+    if not names:
+        return None
+    told = (
+        f"the last pass succeeded; it did not look at {_few(names)}: they have this job's label, and the operator did"
+        " not make them"
+    )
+    return Condition(ConditionType.RECONCILED, "True", "Reconciled", told)
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:_NAMED])}{' and others' if len(names) > _NAMED else ''}"

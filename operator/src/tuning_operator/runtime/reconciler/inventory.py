@@ -1,0 +1,219 @@
+"""Lists what there is of a job: its trials and their attempts, also those whose labels somebody took off."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuning_operator.api import names
+from tuning_operator.api.attempts import attempt_kind, claim_of, parse_attempts
+from tuning_operator.api.batchjobs import gone_batch_job, node_of
+from tuning_operator.api.trial import parse_trial
+from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.reconciler.identity import LOOKUPS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Container, Iterable, Mapping
+
+    from tuning_operator.api.attempts import Claim
+    from tuning_operator.api.job import TuningJob
+    from tuning_operator.core.model.attempt import Attempt
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.queue import JobKey
+    from tuning_operator.runtime.reconciler.identity import Identity, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What there is of a job.
+
+    Attributes:
+        foreign: Names of Pods and batch Jobs that have the job's label and are not its own.
+        unlabelled: Kinds and names of objects that are its own and do not have its label any more.
+    """
+
+    trials: tuple[Trial, ...]
+    attempts: Mapping[str, tuple[Attempt, ...]]
+    foreign: tuple[str, ...] = ()
+    unlabelled: tuple[tuple[str, str], ...] = ()
+
+
+async def take_inventory(cluster: Cluster, key: JobKey, tuning_job: TuningJob, identity: Identity) -> Inventory:
+    """Return what there is of a job: the trials first, then the batch Jobs, then the Pods.
+
+    Raises:
+        ApiError: The API server could not be asked.
+        InvalidTrialError: A trial is not understood.
+    """
+    known = identity.of(key, tuning_job.job.uid)
+    known.lookups = 0
+    bodies = await _trials(cluster, key, tuning_job, known)
+    space = tuning_job.job.spec.space
+    trials = tuple(sorted((parse_trial(body, space) for body in bodies), key=lambda trial: trial.number))
+    work = _Search(cluster, key, tuning_job, identity, {trial.uid: trial for trial in trials})
+    attempts = await work.attempts()
+    unlabelled = [(names.TRIAL_KIND, body["metadata"]["name"]) for body in bodies if not _is_labelled(body, key.name)]
+    return Inventory(trials, attempts, tuple(sorted(work.foreign)), (*sorted(unlabelled), *sorted(work.unlabelled)))
+
+
+async def _trials(cluster: Cluster, key: JobKey, tuning_job: TuningJob, known: Known) -> list[Body]:
+    """List a job's trials; those that are missing among the numbers that have been given out are asked for by name.
+
+    One that somebody deleted is asked for once.
+    """
+    job = tuning_job.job
+    listed = await cluster.list_trials(*key)
+    own = [body for body in listed if names.is_controlled_by(body, names.JOB_KIND, job.uid)]
+    numbers = {body["spec"]["number"] for body in own}
+    recorded = sum((tuning_job.status.get("trialCounts") or {}).values())
+    known.highest = max(known.highest, recorded, *numbers, 0)
+    known.absent -= numbers
+    for number in sorted(set(range(1, known.highest + 1)) - numbers - known.absent):
+        body = await _found(cluster.get_trial(key.namespace, names.trial_name(job.name, number)))
+        if body is not None and names.is_controlled_by(body, names.JOB_KIND, job.uid):
+            own.append(body)
+        else:
+            known.absent.add(number)
+    return own
+
+
+class _Search:
+    """One look at the attempts of a job's trials."""
+
+    def __init__(
+        self, cluster: Cluster, key: JobKey, tuning_job: TuningJob, identity: Identity, trials: Mapping[str, Trial]
+    ) -> None:
+        self._cluster = cluster
+        self._key = key
+        self._tuning_job = tuning_job
+        self._identity = identity
+        self._trials = trials
+        self._known = identity.of(key, tuning_job.job.uid)
+        self._uids: set[str] = set()
+        self._seen: dict[tuple[str, str], str] = {}
+        self.foreign: set[str] = set()
+        self.unlabelled: set[tuple[str, str]] = set()
+
+    async def attempts(self) -> dict[str, tuple[Attempt, ...]]:
+        """Return the attempts by their trial's name, or uid."""
+        kind = attempt_kind(self._tuning_job.job)
+        listed = await (self._cluster.list_pods if kind == "Pod" else self._cluster.list_batch_jobs)(*self._key)
+        recorded = [
+            (kind, trial.attempt_name)
+            for trial in self._trials.values()
+            if not trial.phase.is_final and trial.status.attempt_uid is not None
+        ]
+        claims: list[Claim] = []
+        for body in await self._whole(kind, listed, recorded):
+            claim = await self._identity.claim(self._key, self._tuning_job, self._trials, body)
+            self._note(kind, body, own=claim is not None)
+            claims += [claim] if claim else []
+        nodes = await self._nodes(claims) if kind == "Job" else {}
+        self._known.keep(self._uids, self._seen)
+        last_words = self._identity.options.last_words
+        return parse_attempts(self._tuning_job, claims, nodes, last_words=last_words)
+
+    async def _whole(self, kind: str, listed: list[Body], names_of: Iterable[tuple[str, str]]) -> list[Body]:
+        """Complete a list by what is known and not listed: a list may lag behind, and a label may be taken off.
+
+        A training must not run twice for that, nor in a slot that is not counted.
+        """
+        there = {body["metadata"]["name"] for body in listed}
+        wanted = {*names_of, *(known for known in self._known.held if known[0] == kind)}
+        for _, name in sorted(wanted):
+            if name not in there:
+                body = await _found(self._cluster.get_attempt(self._key.namespace, kind, name))
+                listed += [body] if body else []
+        uids = {body["metadata"]["uid"] for body in listed}
+        return listed + [body for body in self._departed(kind) if body["metadata"]["uid"] not in uids]
+
+    def _departed(self, kind: str) -> list[Body]:
+        """What ended and went between two looks, as its watch told."""
+        unfinished = [trial for trial in self._trials.values() if not trial.phase.is_final and trial.status.attempt_uid]
+        departed = self._cluster.departed
+        if attempt_kind(self._tuning_job.job) == "Pod":
+            return [body for trial in unfinished if (body := departed.pod(trial.status.attempt_uid or ""))]
+        stopping = {trial.status.attempt_uid or "" for trial in unfinished if trial.phase is TrialPhase.STOPPING}
+        return departed.nodes(stopping) if kind == "Pod" else []
+
+    def _note(self, kind: str, body: Body, *, own: bool) -> None:
+        """Remember an object for the next look, or say that it is not the job's."""
+        name, labelled = body["metadata"]["name"], _is_labelled(body, self._key.name)
+        self._uids.add(body["metadata"]["uid"])
+        if not own:
+            self.foreign |= {name} if labelled else set()
+            return
+        if not labelled:
+            self.unlabelled.add((kind, name))
+        if (body.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}:
+            self._seen[kind, name] = body["metadata"]["uid"]
+
+    async def _nodes(self, claims: list[Claim]) -> dict[str, dict[int, Body]]:
+        """List the Pods of the batch Jobs by node; a batch Job that is gone and has left some is added to the claims.
+
+        Of two Pods for one node the one that reports counts, else the older one.
+        """
+        by_uid = {claim.uid: claim for claim in claims}
+        nodes: defaultdict[str, dict[int, Body]] = defaultdict(dict)
+        pods = await self._whole("Pod", await self._cluster.list_pods(*self._key), ())
+        reporters = {trial.status.reporter for trial in self._trials.values()}
+        for pod in sorted(pods, key=lambda pod: _rank(pod, reporters)):
+            reference = names.controller_of(pod)
+            claim, node = None, None
+            if (reference.get("kind"), reference.get("apiVersion")) == ("Job", "batch/v1"):
+                claim = by_uid.get(reference["uid"]) or await self._left_behind(reference, pod)
+                node = node_of(pod, reference["name"])
+            own = (
+                claim is not None
+                and claim.name == reference["name"]
+                and node is not None
+                and await self._identity.is_node(self._key, self._tuning_job.job.uid, claim, pod)
+            )
+            self._note("Pod", pod, own=own)
+            if own and claim is not None and node is not None:
+                if claim.uid not in by_uid:
+                    by_uid[claim.uid] = claim
+                    claims.append(claim)
+                nodes[claim.uid].setdefault(node, pod)
+        return nodes
+
+    async def _left_behind(self, reference: Mapping[str, str], pod: Body) -> Claim | None:
+        """What a Pod says of a batch Job that is not listed: somebody deleted it, or took its label off."""
+        name, uid = reference["name"], reference["uid"]
+        owner = name.rpartition("-")[0]
+        trial = next((trial for trial in self._trials.values() if trial.status.attempt_uid == uid), None)
+        if trial is None and not names.is_trial_name(owner, self._key.name):
+            return None
+        self._known.lookups += 1
+        known = self._known.lookups <= LOOKUPS
+        body = await _found(self._cluster.get_attempt(self._key.namespace, "Job", name)) if known else None
+        if body is not None and body["metadata"]["uid"] == uid:
+            claim = await self._identity.claim(self._key, self._tuning_job, self._trials, body)
+            self._note("Job", body, own=claim is not None)
+            return claim
+        of_trial = names.owner_reference(names.TRIAL_KIND, owner, trial.uid if trial else uid)
+        gone = gone_batch_job(name, uid, pod["metadata"]["creationTimestamp"], of_trial)
+        return claim_of(gone, self._key.name, self._trials)
+
+
+def _rank(pod: Body, reporters: Container[str | None]) -> tuple[bool, str, str]:
+    metadata = pod["metadata"]
+    return metadata["name"] not in reporters, metadata["creationTimestamp"], metadata["name"]
+
+
+async def _found(request: Awaitable[Body]) -> Body | None:
+    try:
+        return await request
+    except ApiError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            raise
+        return None
+
+
+def _is_labelled(body: Mapping[str, object], job: str) -> bool:
+    metadata = body["metadata"]
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return (labels or {}).get(names.LABEL_JOB) == job
