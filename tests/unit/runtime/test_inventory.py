@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.unit.api.manifests import job_body, pod_body
-from tests.unit.builders import trial
+from tests.unit.builders import NOW, trial
 from tuning_operator.api import names
 from tuning_operator.api.attempts import build_attempt
 from tuning_operator.api.job import parse_job
@@ -42,7 +42,7 @@ class FakeCluster:
     """Lists by label, and finds by name."""
 
     def __init__(self, jobs: list[Body], pods: list[Body], **status: Any) -> None:
-        recorded = {key: value for key, value in render_status(trial(1, **status)).items() if value}
+        recorded = {key: value for key, value in render_status(trial(1, **status), NOW).items() if value}
         self.trial: Body = copy.deepcopy(TRIAL) | {"status": recorded}
         self.jobs, self.pods = jobs, pods
         self.tried: list[Body] = []

@@ -89,7 +89,7 @@ async def create_attempts(
         if made is not None:
             result.count += 1
             status = replace(trial.status, attempt_uid=made["metadata"]["uid"])
-            await _record(cluster, key, replace(trial, status=status))
+            await _record(cluster, key, replace(trial, status=status), now)
     return result
 
 
@@ -130,14 +130,14 @@ async def _adopted(
         result.waiting = True
         return None
     after = with_name_taken(trial, kind, now)
-    await _record(cluster, key, after)
+    await _record(cluster, key, after, now)
     result.moved = True
     result.notices.append(Notice("NameTaken", after.status.message or "", after, warning=True))
     return None
 
 
-async def _record(cluster: Cluster, key: JobKey, trial: Trial) -> None:
-    await cluster.patch_trial_status(key.namespace, trial.name, render_status(trial), trial.resource_version)
+async def _record(cluster: Cluster, key: JobKey, trial: Trial, now: datetime) -> None:
+    await cluster.patch_trial_status(key.namespace, trial.name, render_status(trial, now), trial.resource_version)
 
 
 async def _see_to_service(cluster: Cluster, job: Job) -> None:

@@ -169,7 +169,7 @@ class Reconciler:
         self._identity.forget(key)
 
     def quota_freed(self, namespace: str) -> None:
-        """Note that something has ended that may have used a namespace's quota."""
+        """Note that what may have used quota has ended."""
         self._refusals.freed(namespace, self._clock())
 
     async def report_failure(self, key: JobKey, message: str) -> None:
@@ -252,10 +252,8 @@ class Reconciler:
         pause = self._refusals.pause(key, held, snapshot.now)
         if pause is not None:
             return pause, (), False
-        due = [
-            replace(trial, resource_version=versions.get(trial.name, trial.resource_version))
-            for trial in decision.create_attempts
-        ]
+        trials = decision.create_attempts
+        due = [replace(item, resource_version=versions.get(item.name, item.resource_version)) for item in trials]
         made = await create_attempts(
             self._cluster, key, observed.tuning_job, self._while_open(due), self._identity, snapshot.now
         )
