@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-KUBECTL = Path(__file__).parent / "kubectl"
+KUBECTL = Path(__file__).parents[2] / "cluster" / "kubectl"
 IMAGE = "localhost/tuning-operator/operator:dev"  # any with Python
 
 LOOK_AROUND = """

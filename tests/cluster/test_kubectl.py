@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-KUBECTL = Path(__file__).parent / "kubectl"
+KUBECTL = Path(__file__).parents[2] / "cluster" / "kubectl"
 
 
 @pytest.fixture
