@@ -38,7 +38,7 @@ lint: venv
 	@$(VENV)/bin/ruff check --quiet .
 
 types: venv
-	@$(VENV)/bin/mypy operator/src trainer/src client/src cluster benchmarks demo experiment tests docs
+	@$(VENV)/bin/mypy operator/src trainer/src client/src cluster benchmarks demo experiment tests docs images
 
 imports: venv
 	@$(VENV)/bin/lint-imports

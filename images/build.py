@@ -41,7 +41,7 @@ class Recipe:
     Attributes:
         dockerfile: path in the repository.
         inputs: files and folders, besides the Dockerfile, whose content the image depends on.
-        parent: image that it is built on; its name is given as a build argument.
+        parent: image that it is built on; its name is given as the build argument BASE or, if it has torch, TORCH.
         arguments: further build arguments that the Dockerfile takes.
     """
 
@@ -59,19 +59,29 @@ RECIPES = {
         parent="base",
         arguments=("TORCH_INDEX_URL",),
     ),
+    "torch-cpu": Recipe(
+        "images/torch-cpu/Dockerfile",
+        ("images/torch-cpu/install.sh", "images/torch/tools.sh", "images/torch/tools.lock"),
+        parent="base",
+    ),
     "operator": Recipe(
         "images/operator/Dockerfile",
-        ("images/add.sh", "operator/pyproject.toml", "operator/requirements.lock", "operator/src"),
-        parent="torch",
+        ("LICENSE", "images/add.sh", "operator/pyproject.toml", "operator/requirements.lock", "operator/src"),
+        parent="torch-cpu",
     ),
     "trainer": Recipe(
         "images/trainer/Dockerfile",
-        ("images/add.sh", "trainer/pyproject.toml", "trainer/README.md", "trainer/requirements.lock", "trainer/src"),
+        (
+            *("LICENSE", "images/add.sh", "trainer/pyproject.toml", "trainer/README.md"),
+            *("trainer/requirements.lock", "trainer/src"),
+        ),
         parent="torch",
         arguments=("TORCH_INDEX_URL",),
     ),
     "sidecar": Recipe(
-        "images/sidecar/Dockerfile", ("images/sidecar/requirements.lock", "trainer/src/tuning_trainer"), parent="base"
+        "images/sidecar/Dockerfile",
+        ("LICENSE", "images/sidecar/requirements.lock", "trainer/src/tuning_trainer"),
+        parent="base",
     ),
     "prometheus": Recipe("images/prometheus/Dockerfile", (), parent="base"),
 }
@@ -114,7 +124,7 @@ class Builder:
 
     def _make(self, name: str, recipe: Recipe) -> str:
         options = {argument: self._arguments[argument] for argument in recipe.arguments}
-        options[recipe.parent.upper()] = self.build(recipe.parent)
+        options["BASE" if recipe.parent == "base" else "TORCH"] = self.build(recipe.parent)
         image = f"{PREFIX}/{name}:{digest(*options.values(), *contents(recipe.dockerfile, *recipe.inputs))}"
         if image not in self._present:
             build = [

@@ -1,5 +1,5 @@
 # The container images; images/README.md says how to build them with docker or podman.
-.PHONY: images images-build images-lock
+.PHONY: images images-build images-check images-lock
 
 IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer sidecar prometheus))
 
@@ -9,6 +9,9 @@ images: images-build cluster ## build the images and load them into the test clu
 # BASE=IMAGE builds on that image; TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes torch without GPU support.
 images-build: packages
 	@BASE="$(BASE)" TORCH_INDEX_URL="$(TORCH_INDEX_URL)" $(PYTHON) images/build.py
+
+images-check: venv images-build ## the operator's image suggests what the development environment does; what each costs
+	@$(PY) images/checks/compare.py
 
 IMAGES_COMPILE = $(VENV)/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
   --no-emit-index-url --no-header -c requirements.lock
