@@ -328,8 +328,8 @@ def test_trainings_are_reached_by_prometheus_alone_where_they_run() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"prometheus": {"url": ""}}, "'/prometheus/url'.*'' does not match pattern"),
-        ({"prometheus": {}}, "/prometheus/url"),
+        ({"prometheus": {"url": ""}}, "prometheus.url is missing"),
+        ({"prometheus": {}}, "prometheus.url is missing"),
         ({"prometheus": {"url": URL, "caKey": "ca.crt"}}, "prometheus.existingSecret names .* set both, or neither"),
         ({"prometheus": SECRET}, "prometheus.existingSecret names .* set both, or neither"),
         ({"prometheus": SECRET | {"tokenKey": "a b"}}, "'/prometheus/tokenKey'.*does not match pattern"),

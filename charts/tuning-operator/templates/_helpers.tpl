@@ -76,7 +76,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "tuning-operator.servi
   value: {{ (include "tuning-operator.watched" . | fromJson).namespaces | join "," | default "*" | quote }}
 {{- with .Values.prometheus }}
 - name: TUNING_OPERATOR_PROMETHEUS_URL
-  value: {{ .url | quote }}
+  value: {{ include "tuning-operator.prometheusUrl" $ | quote }}
 {{- if ne (not .existingSecret) (not (or .caKey .tokenKey)) }}
 {{- fail "prometheus.existingSecret names a Secret, and prometheus.caKey and prometheus.tokenKey what is used of it: set both, or neither" }}
 {{- end }}
@@ -151,9 +151,12 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "tuning-operator.servi
 
 {{- define "tuning-operator.podSecurityContext" -}}
 runAsNonRoot: true
+{{- /* OpenShift gives each namespace ids of its own, and refuses Pods that name others. */}}
+{{- if not (.Capabilities.APIVersions.Has "security.openshift.io/v1") }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
