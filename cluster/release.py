@@ -21,6 +21,7 @@ PROMETHEUS_URL = f"http://prometheus.{PROMETHEUS_NAMESPACE}:9090"
 OPERATOR_IMAGE = "localhost/tuning-operator/operator"
 TRAINER_IMAGE = "localhost/tuning-operator/trainer:dev"
 SIDECAR_IMAGE = "localhost/tuning-operator/sidecar:dev"
+PROMETHEUS_IMAGE = "localhost/tuning-operator/prometheus:dev"
 TIMEOUT = "120s"
 
 

@@ -157,6 +157,18 @@ def queue_of(lab: Lab, job: str) -> None:
     assert [(trial["phase"], trial["attempt"], trial["disruptions"]) for trial in trials] == [("Completed", 1, 0)] * 2
 
 
+def first_of(lab: Lab, job: str) -> None:
+    """It asks for nothing that a fresh cluster lacks: no GPU, no volume, no account, no image of somebody else's."""
+    _, trials = lab.end(job)
+    assert [trial["phase"] for trial in trials] == ["Completed"] * 2
+    for pod in lab.pods(job).values():
+        (container,) = pod["spec"]["containers"]
+        assert container["image"].startswith("localhost/tuning-operator/")
+        assert set(container["resources"]["limits"]) == {"memory"}
+        assert pod["spec"].get("volumes", []) == []
+        assert "initContainers" not in pod["spec"]
+
+
 def nodes_of(lab: Lab, job: str) -> None:
     """Each trial has its Pods, which know who they are and where the first one is; that one reports."""
     _, trials = lab.end(job)
@@ -262,6 +274,7 @@ EXAMPLES = {
         scraped=2,
     ),
     "nodes.yaml": Example(nodes_of, shorter=limits(2, 2)),
+    "quickstart.yaml": Example(first_of, shorter=limits(2, 2)),
     "warm-start.yaml": Example(
         start_of,
         lambda number: Training((number / 10,), epoch_seconds=0.1),

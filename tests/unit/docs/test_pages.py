@@ -68,7 +68,7 @@ def test_the_readmes_first_job_is_an_example_with_an_image_that_was_pushed() -> 
     assert f"--set 'watchNamespaces={{{where}}}'" in text
     assert f"kubectl create namespace {where} " in text
     for path in (ROOT / "examples").glob("*.yaml"):
-        assert "localhost/tuning-operator/trainer:dev" in path.read_text()
+        assert re.search("image: localhost/tuning-operator/(trainer|sidecar):dev", path.read_text())
 
 
 def as_stored(job: dict[str, Any]) -> dict[str, Any]:
