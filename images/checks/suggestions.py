@@ -16,9 +16,11 @@ import warnings
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.core.curves import Goal
+from tuning_operator.core.model.curves import Goal
+from tuning_operator.core.model.observation import Observation
+from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
-from tuning_operator.core.suggest import Observation, Strategy, SuggestRequest, suggest
+from tuning_operator.core.suggest import SuggestRequest, suggest
 from tuning_operator.core.suggest.streams import stream
 
 if TYPE_CHECKING:
