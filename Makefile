@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk
+include cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk release/release.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 
@@ -38,7 +38,7 @@ lint: venv
 	@$(VENV)/bin/ruff check --quiet .
 
 types: venv
-	@$(VENV)/bin/mypy operator/src trainer/src client/src cluster benchmarks demo experiment tests docs images
+	@$(VENV)/bin/mypy operator/src trainer/src client/src cluster benchmarks demo experiment tests docs images release
 
 imports: venv
 	@$(VENV)/bin/lint-imports
@@ -50,7 +50,7 @@ define pytest
 endef
 
 unit: venv ## the pure tests
-	$(call pytest,tests -n auto -m "not api and not e2e and not faults and not slow")
+	$(call pytest,tests -n auto -m "not api and not e2e and not faults and not slow and not release")
 
 slow: venv ## the pure tests that take longer
 	$(call pytest,tests -n auto -m "slow and not api and not e2e and not faults")
