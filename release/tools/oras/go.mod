@@ -1,5 +1,5 @@
 // What attaches bills of materials and provenance to images in a registry.
-module tuning-operator.dev/release/oras
+module tuning-operator.dev/release/tools/oras
 
 go 1.26.7
 
