@@ -30,7 +30,7 @@ def jobs() -> Iterator[Any]:
             yield pytest.param(job, id=f"{path.stem}-{name}")
 
 
-@pytest.mark.parametrize("job", jobs())
+@pytest.mark.parametrize("job", [*jobs()])
 def test_a_job_installs_what_make_needs_and_calls_make(job: dict[str, Any]) -> None:
     commands = [step["run"] for step in job["steps"] if "run" in step and not INSTALL.fullmatch(step["run"])]
     assert commands
