@@ -46,8 +46,8 @@ def components(root: Path) -> Iterator[Component]:
             version, architecture = package["Version"], package["Architecture"]
             url = PackageURL("deb", "debian", package["Package"], version, {"arch": architecture})
             yield component(package["Package"], version, url, debian_licenses(root, package["Package"]))
-    folders = [str(folder) for folder in root.glob("opt/*/lib/python3*/site-packages")]
-    for found in distributions(path=folders):
+    folders = {str(metadata.parent) for metadata in root.glob("opt/**/*.dist-info")}
+    for found in distributions(path=sorted(folders)):
         # What is linked to from Debian's packages is listed with them.
         if found.metadata["Name"]:
             url = PackageURL("pypi", None, found.metadata["Name"].lower(), found.version)

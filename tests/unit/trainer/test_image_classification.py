@@ -38,6 +38,37 @@ def test_all_epochs_are_seen_by_a_scraper(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_it_trains_where_nothing_of_linux_is_known(start: Start, tmp_path: Path) -> None:
+    """As on a Mac: no affinity, no /proc, /sys or /dev/shm for Python to look into."""
+    script = """
+        import os, runpy, shutil, sys
+
+        def hide(event, arguments):
+            if event == "open" and str(arguments[0]).startswith(("/proc", "/sys", "/dev/shm")):
+                raise FileNotFoundError(arguments[0])
+
+        def usage(path, known=shutil.disk_usage):
+            hide("open", [path])
+            return known(path)
+
+        def stat(path, *others, known=os.stat, **options):
+            hide("open", [path])
+            return known(path, *others, **options)
+
+        del os.sched_getaffinity
+        os.stat, shutil.disk_usage = stat, usage
+        sys.addaudithook(hide)
+        sys.argv[0] = "image_classification"
+        runpy.run_module("tuning_trainer.image_classification", run_name="__main__", alter_sys=True)
+    """
+    where = str(write_idx(tmp_path / "idx"))
+    hyperparameters = {"data": where, "epochs": 2, "num_layers": 0, "image_shape": "1,8,8", "mini_batch_size": 16}
+    run = start(script=script, HYPERPARAMETERS=json.dumps(hyperparameters), TUNING_CPU_THREADS="")
+    assert run.end() == (0, "")
+    assert run.message()["completed"] == 2
+
+
+@pytest.mark.slow
 def test_sigterm_in_an_epoch_leaves_a_checkpoint_and_the_message(start: Start, tmp_path: Path) -> None:
     run = start(
         *(*MODULE, *SMALL, "--data", str(write_idx(tmp_path / "idx", 2000)), "--epochs=100000"),

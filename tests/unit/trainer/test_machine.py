@@ -39,7 +39,7 @@ def test_cpu_count(monkeypatch: pytest.MonkeyPatch, text: str, count: int | None
     monkeypatch.setattr(machine, "quota", lambda: 0.7)
     assert machine.cpu_count() == (count or 1)
     monkeypatch.setattr(machine, "quota", lambda: None)
-    assert machine.cpu_count() == (count or len(os.sched_getaffinity(0)))
+    assert machine.cpu_count() == (count or machine.available_cores())
 
 
 @pytest.mark.parametrize("text", ["0", "two", "1.5", "-1"])
@@ -54,3 +54,20 @@ def test_free_memory_is_what_the_limit_leaves(tmp_path: Path) -> None:
     assert machine_wide > 0
     assert machine.free_memory(write(tmp_path, memory_DOT_max="1000000", memory_DOT_current="400000")) == 600_000
     assert machine.free_memory(write(tmp_path, memory_DOT_max="max")) > 600_000
+
+
+@pytest.fixture
+def no_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A system that lacks what Linux alone has, as macOS does."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for name in ("CGROUPS", "MEMORY", "SHARED_MEMORY"):
+        monkeypatch.setattr(machine, name, tmp_path / "missing")
+
+
+@pytest.mark.usefixtures("no_linux")
+def test_another_system_has_the_machines_cores_and_half_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUNING_CPU_THREADS", raising=False)
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert machine.available_cores() == os.cpu_count()
+    assert machine.cpu_count() >= 1
+    assert machine.free_memory(machine.CGROUPS) == machine.shared_memory() == whole // 2

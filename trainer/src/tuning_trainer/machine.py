@@ -1,11 +1,17 @@
-"""What this container may use of its machine: processor cores and memory."""
+"""What this process may use of its machine: processor cores and memory.
+
+In a container that is less than all. Where the system is no Linux, and does not say, it is the machine's.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+MEMORY = Path("/proc/meminfo")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - not a temporary file
 
 
 def cpu_count() -> int:
@@ -19,8 +25,13 @@ def cpu_count() -> int:
         if not text.isdecimal() or int(text) < 1:
             raise ValueError(f"the environment variable TUNING_CPU_THREADS is {text!r}: give an integer from 1")
         return int(text)
-    cores, limit = len(os.sched_getaffinity(0)), quota()
+    cores, limit = available_cores(), quota()
     return cores if limit is None else max(1, min(cores, round(limit)))
+
+
+def available_cores() -> int:
+    """Cores in the affinity mask of this process; those of the machine where there is no such mask."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def quota(root: Path = CGROUPS) -> float | None:
@@ -35,16 +46,25 @@ def quota(root: Path = CGROUPS) -> float | None:
 
 def free_memory(root: Path = CGROUPS) -> int:
     """Bytes that this process may still take: what the machine has, or what the control group's limit leaves."""
-    available = next(
-        int(line.split()[1]) * 1024
-        for line in Path("/proc/meminfo").read_text().splitlines()
-        if line.startswith("MemAvailable")
-    )
+    available = _available_memory()
     limit = _number(root / "memory.max", root / "memory/memory.limit_in_bytes")
     if limit is None:
         return available
     usage = _number(root / "memory.current", root / "memory/memory.usage_in_bytes") or 0
     return max(0, min(available, limit - usage))
+
+
+def shared_memory() -> int:
+    """Bytes that processes may still share; only Linux keeps these apart from the rest of the memory."""
+    return shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.exists() else free_memory()
+
+
+def _available_memory() -> int:
+    """Bytes that the machine has left; where it does not say, half of what it has."""
+    for line in (_read(MEMORY) or "").splitlines():
+        if line.startswith("MemAvailable"):
+            return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _number(*paths: Path) -> int | None:

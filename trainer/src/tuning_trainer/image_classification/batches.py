@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import signal
 from typing import TYPE_CHECKING, Protocol
 
@@ -107,7 +106,7 @@ def worker_count(batch_bytes: int, device: torch.device) -> int:
     fit there.
     """
     cores = machine.cpu_count() - (device.type != "cuda")
-    room = shutil.disk_usage("/dev/shm").free // 2  # noqa: S108 - not a temporary file
+    room = machine.shared_memory() // 2
     return max(0, min(cores, MOST_WORKERS, room // (batch_bytes * (PREFETCH + 1))))
 
 
