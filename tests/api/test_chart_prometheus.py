@@ -84,6 +84,11 @@ def test_with_all_namespaces_it_sees_all_pods() -> None:
     assert of_kind(objects, "Role") == []
 
 
+def test_rights_can_be_brought_along() -> None:
+    kinds = {body["kind"] for body in bundled(rbac={"create": False})}
+    assert kinds == {"ConfigMap", "Deployment", "Service", "ServiceAccount"}
+
+
 def test_it_takes_no_more_from_a_training_than_other_ways_to_scrape() -> None:
     (job,) = configuration(bundled())["scrape_configs"]
     (monitor,) = of_kind(render({"podMonitor": {"enabled": True}}), "PodMonitor")
