@@ -73,7 +73,7 @@ def main() -> int:
         )
     finally:
         buildah("rm", container)
-    (size,) = buildah("images", "--format={{.Size}}", image).splitlines()
+    size, *_ = buildah("images", "--format={{.Size}}", image).splitlines()
     for name, found in (("environment", here), (image, there)):
         costs = {key: value for key, value in found.items() if key != "answers"}
         print(f"{name}: {costs}")  # noqa: T201 - the result
