@@ -31,7 +31,7 @@ $(ORAS) $(ACTIONLINT): $(TUNING_OPERATOR_CACHE)/bin/%: release/tools/%/go.mod re
 
 $(REGISTRY_PROGRAM):
 	@rm -rf $(TUNING_OPERATOR_CACHE)/registry && mkdir -p $(TUNING_OPERATOR_CACHE)/registry
-	@cd $(TUNING_OPERATOR_CACHE)/registry && apt-get download -qq docker-registry && dpkg-deb -x docker-registry_*.deb . && rm *.deb
+	@cd $(TUNING_OPERATOR_CACHE)/registry && apt-get download -qq -o APT::Sandbox::User=root docker-registry && dpkg-deb -x docker-registry_*.deb . && rm *.deb
 
 release-page: ## the release's page on GitHub, with its files: VERSION=1.2.3
 	@gh release create "$(VERSION)" --verify-tag --title "$(VERSION)" --notes-file dist/release/NOTES.md dist/release/*
