@@ -87,6 +87,8 @@ class Node:
                 "volumePluginDir": "/var/lib/kubelet/volume-plugins",
                 # A developer's disk and memory are never empty, and an image that is removed comes from nowhere.
                 "evictionHard": {"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
+                # An image that was loaded stays usable when a Pod has pulled the same one from a registry.
+                "imagePullCredentialsVerificationPolicy": "NeverVerify",
                 "imageGCHighThresholdPercent": 100,
                 "imageGCLowThresholdPercent": 99,
             },

@@ -22,7 +22,7 @@ from cluster.api import answers
 from cluster.jobs import Namespace
 from cluster.ports import free_ports
 from cluster.process import Process, start_on_free_ports
-from cluster.release import PROMETHEUS_IMAGE, create_namespace
+from cluster.release import PROMETHEUS_IMAGE, SIDECAR_IMAGE, create_namespace
 from cluster.tools import Tools
 from release.build import CHECKSUMS, sha256
 from release.project import DISTRIBUTIONS, IMAGES, ROOT, Project
@@ -198,7 +198,8 @@ def installed(released: Released) -> Iterator[Namespace]:
 def test_the_quick_start_runs_from_the_registry(released: Released, installed: Namespace) -> None:
     status = installed.job("quickstart")["status"]
     assert (status["phase"], status["progress"]) == ("Completed", "12/12")
-    images = {pod["spec"]["containers"][0]["image"] for pod in installed.pods()}
+    pods = [pod for pod in installed.pods() if pod["metadata"]["name"].startswith("quickstart-")]
+    images = {pod["spec"]["containers"][0]["image"] for pod in pods}
     assert images == {f"{released.registry}/sidecar:{VERSION}"}
 
 
@@ -213,6 +214,16 @@ def test_the_operator_runs_from_the_registry(released: Released, installed: Name
         if status["name"] == "operator"
     }
     assert started == released.digest("operator")
+
+
+def test_an_image_that_was_loaded_stays_usable_beside_the_same_one_from_a_registry(installed: Namespace) -> None:
+    """The kubelet asks the registry for an image that it has once pulled, unless it is configured not to."""
+    job = yaml.safe_load((ROOT / "examples" / "quickstart.yaml").read_text())
+    job["metadata"]["name"] = "loaded"
+    job["spec"]["limits"] = {"maxTrials": 1}
+    assert SIDECAR_IMAGE in json.dumps(job)
+    installed.apply(job)
+    assert installed.wait_for_end("loaded")["phase"] == "Completed"
 
 
 def oras(*words: str) -> str:
