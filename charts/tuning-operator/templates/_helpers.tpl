@@ -151,7 +151,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "tuning-operator.servi
 
 {{- define "tuning-operator.podSecurityContext" -}}
 runAsNonRoot: true
-{{- /* OpenShift gives each namespace ids of its own, and refuses Pods that name others. */}}
+{{- /* OpenShift assigns ids to each namespace, and refuses Pods that name others. */}}
 {{- if not (.Capabilities.APIVersions.Has "security.openshift.io/v1") }}
 runAsUser: 65532
 runAsGroup: 65532
