@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import re
@@ -132,11 +133,11 @@ def _truth(text: str) -> bool:
 
 
 def _resources(text: str) -> str:
+    """In one way of writing it, so that equal settings are equal."""
     try:
-        parse_resources(text)
+        return json.dumps(parse_resources(text), sort_keys=True)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}; write for example {SIDECAR_RESOURCES}") from None
-    return text
 
 
 def _namespaces(text: str) -> tuple[str, ...]:
