@@ -79,7 +79,7 @@ def test_the_bounds_of_the_contract() -> None:
     ]
     flowing = page.replace("program\nthat", "program that")
     assert [text for text in quoted if text not in flowing] == []
-    assert f"{MAX_EPOCH:,}" in (ROOT / "README.md").read_text()
+    assert f"{MAX_EPOCH:,}" in section((DOCS / "job.md").read_text(), "## Limits")
 
 
 def test_the_delays_between_attempts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -21,6 +22,12 @@ each_job = pytest.mark.parametrize("job", RECORDS, ids=lambda job: job.name)
 def test_the_tables_are_what_the_records_give() -> None:
     page = (DOCS / "experiment.md").read_text()
     assert with_tables(page, RECORDS) == page, "run `python -m experiment report`"
+
+
+def test_the_readme_quotes_the_mean_of_the_table() -> None:
+    mean = re.search(r"^\| \*\*mean\*\* .*? (\d+) ± \d+ % ", (DOCS / "experiment.md").read_text(), re.MULTILINE)
+    assert mean
+    assert f"**{mean[1]} % less training time**" in (ROOT / "README.md").read_text()
 
 
 def test_at_least_three_seeds_and_all_lengths_were_run_both_ways() -> None:

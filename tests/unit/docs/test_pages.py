@@ -59,16 +59,42 @@ def test_example_files_are_jobs(path: Path) -> None:
         assert list(misspelt(job, job_schema(), "")) == []
 
 
-def test_the_readmes_first_job_is_an_example_with_an_image_that_was_pushed() -> None:
-    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+def test_the_example_that_is_run_on_a_cluster_has_an_image_that_was_pushed() -> None:
+    text = (ROOT / "docs" / "job.md").read_text().replace("\\\n", " ")
     (command, where) = re.findall(r"^\$ (sed .*) \| kubectl -n (\w+) apply -f -$", text, re.MULTILINE)[0]
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, text=True, capture_output=True, check=True)
     (container,) = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]["containers"]
     assert f"docker push {container['image']}\n" in text
-    assert f"--set 'watchNamespaces={{{where}}}'" in text
-    assert f"kubectl create namespace {where} " in text
+    assert f"  namespace: {where}\n" in text
+    built = (ROOT / "images" / "README.md").read_text()
+    assert f"docker build -f images/trainer/Dockerfile -t {container['image']} .\n" in built
     for path in (ROOT / "examples").glob("*.yaml"):
         assert re.search("image: localhost/tuning-operator/(trainer|sidecar):dev", path.read_text())
+
+
+def test_the_quick_start_installs_what_was_released_and_runs_where_it_watches() -> None:
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    ((version, registry),) = re.findall(r"^\$ make release VERSION=(\S+) REGISTRY=(\S+)$", text, re.MULTILINE)
+    chart = yaml.safe_load((ROOT / "charts" / "tuning-operator" / "Chart.yaml").read_text())
+    assert version == chart["version"]
+    (install,) = re.findall(r"^\$ (helm install .*)$", text, re.MULTILINE)
+    assert install.startswith(
+        f"helm install tuning-operator oci://{registry}/charts/tuning-operator --version {version} "
+    )
+    ((where, system),) = {
+        (watched, release)
+        for release in re.findall(r"--namespace (\S+)", install)
+        for watched in re.findall(r"--set 'watchNamespaces={(\S+)}'", install)
+    }
+    assert where != system
+    assert f"$ kubectl create namespace {where}\n" in text
+    commands = re.findall(r"^\$ kubectl (?!create namespace)(.*)$", text, re.MULTILINE)
+    assert len(commands) >= 4
+    assert [command for command in commands if not command.startswith(f"-n {where} ")] == []
+
+
+def test_the_readme_fits_a_few_screens() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
 def as_stored(job: dict[str, Any]) -> dict[str, Any]:
