@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("*.md", "docs/**/*.md", "*/README.md", "charts/*/README.md")
+PAGES = ("*.md", "docs/**/*.md", "[!.]*/README.md", "charts/*/README.md")
 STAGED, BUILT = ROOT / ".site" / "pages", ROOT / ".site" / "html"
 _LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 _TARGET = re.compile(r"\]\(([^)\s#]+)")

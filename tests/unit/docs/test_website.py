@@ -30,6 +30,8 @@ def test_pages_come_with_the_files_that_they_link_to(tmp_path: Path) -> None:
         (root / name).write_text(name)
     (root / "docs" / "page.md").write_text("![a](images/a.png) [a job](../examples/job.yaml#L1) [all](../examples)\n")
     (root / "README.md").write_text("[a page](docs/page.md#part), [code](https://example.com/)\n")
+    (root / ".cache").mkdir()
+    (root / ".cache" / "README.md").write_text("of a tool")
     (site / "old.md").parent.mkdir(parents=True)
     (site / "old.md").write_text("of an earlier build")
     stage(root, site)
