@@ -73,7 +73,7 @@ def test_the_example_that_is_run_on_a_cluster_has_an_image_that_was_pushed() -> 
 
 
 def test_the_quick_start_installs_what_was_released_and_runs_where_it_watches() -> None:
-    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    text = re.sub(r"\\\n *", "", (ROOT / "README.md").read_text())
     ((version, registry),) = re.findall(r"^\$ make release VERSION=(\S+) REGISTRY=(\S+)$", text, re.MULTILINE)
     chart = yaml.safe_load((ROOT / "charts" / "tuning-operator" / "Chart.yaml").read_text())
     assert version == chart["version"]
