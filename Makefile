@@ -62,5 +62,5 @@ api: venv cluster-build ## the tests on a real API server and a real Prometheus
 # One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
 test: check builds slow faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
 
-clean: ## remove the Python environment (make cluster-down stops the cluster)
-	rm -rf $(VENV)
+clean: ## remove the Python environments and the website (make cluster-down stops the cluster)
+	rm -rf $(VENV) $(SITE_VENV) .site
