@@ -93,6 +93,21 @@ def test_the_quick_start_installs_what_was_released_and_runs_where_it_watches() 
     assert [command for command in commands if not command.startswith(f"-n {where} ")] == []
 
 
+def test_targets_of_make_on_all_pages_exist() -> None:
+    makefiles = (ROOT / "Makefile", *ROOT.glob("*/*.mk"), *ROOT.glob("tests/*/*.mk"))
+    targets = {
+        name
+        for path in makefiles
+        for names in re.findall(r"^([a-z][a-z0-9 -]*):(?!=)", path.read_text(), re.MULTILINE)
+        for name in names.split()
+    }
+    named = {
+        name for path in pages() for name in re.findall(r"(?:`|^\$ )make ([a-z0-9-]+)", path.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 20
+    assert named - targets == set()
+
+
 def test_the_readme_fits_a_few_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
