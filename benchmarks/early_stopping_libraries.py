@@ -53,7 +53,7 @@ class OptunaMedian:
 
     def _ended(self, study: Study, trial: int) -> Any:
         values = _report({}, study, trial)
-        states, last = self._optuna.trial.TrialState, values[study.length - 1]
+        states, last = self._optuna.trial.TrialState, values[int(study.lengths[trial]) - 1]
         if math.isnan(last):
             return self._optuna.trial.create_trial(state=states.FAIL, intermediate_values=values)
         return self._optuna.trial.create_trial(value=last, intermediate_values=values)

@@ -24,6 +24,10 @@ class Study:
 
     Attributes:
         curves: Trials x epochs, higher is better; only the first `done[i]` epochs of trial i have happened.
+        lengths: How many epochs each trial has.
+        finals: Its last value.
+        passing: Where a value is a single NaN, which says nothing.
+        values: The curves with such values bridged, as far as both neighbours are known.
         best: The best value of each trial up to each epoch.
         means: The running average of each trial up to each epoch.
         done: Epochs that each trial has finished.
@@ -37,8 +41,12 @@ class Study:
         self.task = task
         self.runs = runs
         self.curves = task.curves[runs]
-        self.best = np.maximum.accumulate(self.curves, axis=1)
-        self.means = np.cumsum(self.curves, axis=1) / np.arange(1, self.curves.shape[1] + 1)
+        self.lengths = task.lengths[runs]
+        self.finals = task.finals[runs]
+        self.passing = _passing(self.curves, self.lengths)
+        self.values = _bridged(self.curves, self.passing)
+        self.best = np.maximum.accumulate(self.values, axis=1)
+        self.means = np.cumsum(self.values, axis=1) / np.arange(1, self.curves.shape[1] + 1)
         self.seconds = seconds
         self.length = self.curves.shape[1]
         self.done = [0] * len(runs)
@@ -46,6 +54,14 @@ class Study:
         self.ended: list[int] = []
         self.started: list[int] = []
         self.asked: dict[int, tuple[float, ...]] = {}
+
+    def known(self, trial: int) -> int:
+        """Up to which epoch a trial may be judged: a NaN that came once says nothing yet, but at the end."""
+        done = self.done[trial]
+        once = not np.isfinite(self.curves[trial, done - 1]) and (
+            done == 1 or np.isfinite(self.curves[trial, done - 2])
+        )
+        return done - int(once and done < self.lengths[trial])
 
 
 class Rule(Protocol):
@@ -56,12 +72,18 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """One replayed study."""
+    """One replayed study.
+
+    Attributes:
+        lost: What the best completed trial falls short of the best there was, in the metric's own units.
+        regret: The same as a share of the task's scale.
+    """
 
     saved: float
     regret: float
     missed: bool
     makespan: float
+    lost: float
 
 
 def studies(task: Task, trials: int, replays: int, seed: int) -> Iterator[tuple[npt.NDArray[np.int64], Array]]:
@@ -89,7 +111,7 @@ def replay(study: Study, rule: Rule, workers: int) -> Outcome:
     while running:
         now, trial = heapq.heappop(running)
         study.done[trial] += 1
-        if study.done[trial] == study.length:
+        if study.done[trial] == study.lengths[trial]:
             study.completed.append(trial)
         elif not rule(study, trial):
             heapq.heappush(running, (now + study.seconds[trial], trial))
@@ -104,23 +126,43 @@ def keep_top(study: Study, share: float, kept: int, workers: int) -> Outcome:
 
     No rule for asynchronous workers can do that: it starts every trial first and must be able to resume them.
     """
-    first = max(1, round(share * study.length))
-    ranked = np.argsort(-study.curves[:, first - 1], kind="stable")
-    study.done = [first] * len(study.runs)
+    first = np.maximum(1, np.round(share * study.lengths)).astype(int)
+    ranked = np.argsort(-study.curves[np.arange(len(first)), first - 1], kind="stable")
+    study.done = first.tolist()
     for trial in ranked[:kept].tolist():
-        study.done[trial] = study.length
+        study.done[trial] = int(study.lengths[trial])
         study.completed.append(trial)
     return _outcome(study, float(np.dot(study.done, study.seconds)) / workers)
 
 
+def _passing(curves: Array, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Single values that are not finite, the last one of a run excepted."""
+    lost = ~np.isfinite(curves)
+    lost[np.arange(curves.shape[1]) >= lengths[:, None]] = True
+    padded = np.pad(lost, ((0, 0), (1, 1)))
+    single = padded[:, 1:-1] & ~padded[:, :-2] & ~padded[:, 2:]
+    single[np.arange(len(curves)), lengths - 1] = False
+    return np.asarray(single)
+
+
+def _bridged(curves: Array, passing: npt.NDArray[np.bool_]) -> Array:
+    bridged, epochs = curves.copy(), np.arange(curves.shape[1])
+    for trial in np.flatnonzero(passing.any(axis=1)):
+        lost = passing[trial]
+        finite = np.isfinite(curves[trial])
+        bridged[trial, lost] = np.interp(epochs[lost], epochs[finite], curves[trial, finite])
+    return bridged
+
+
 def _outcome(study: Study, now: float) -> Outcome:
-    finals = study.curves[:, -1]
+    finals = study.finals
     found = max((finals[trial] for trial in study.completed), default=-np.inf)
     best = float(np.max(finals))
-    regret = (best - found) / study.task.scale if found < best else 0.0
+    lost = float(best - found) if found < best else 0.0
     return Outcome(
-        saved=1.0 - sum(study.done) / (study.length * len(study.runs)),
-        regret=regret,
+        saved=float(1.0 - sum(study.done) / np.sum(study.lengths)),
+        regret=lost / study.task.scale,
         missed=bool(found < best),
         makespan=now,
+        lost=lost,
     )

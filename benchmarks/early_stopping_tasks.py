@@ -17,8 +17,9 @@ the recorded runs, and each scale the one on which they lie most evenly.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 OWN = Path(__file__).parents[1] / "tests" / "data" / "curves"
 """Curves that the project has recorded itself."""
 
+REPLICATES = frozenset({"seed", "study"})
+"""Columns of the hyperparameters that number runs of one setting (in AlgoPerf's records, its studies)."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -50,6 +54,7 @@ class Task:
         goal: The direction of the recorded metric.
         original: Runs x epochs as recorded.
         parameters: Of the search space, as in a job's spec, if they were recorded.
+        lengths: How many epochs each run has; behind them its curve is diverged, and nobody looks.
     """
 
     name: str
@@ -59,6 +64,12 @@ class Task:
     goal: Goal
     original: Array
     parameters: tuple[Mapping[str, Any], ...] = ()
+    lengths: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        """Without lengths all runs are as long as the longest."""
+        if not len(self.lengths):
+            object.__setattr__(self, "lengths", np.full(len(self.curves), self.curves.shape[1]))
 
     @cached_property
     def space(self) -> Space:
@@ -68,7 +79,7 @@ class Task:
     @property
     def finals(self) -> Array:
         """Each run's last value."""
-        return self.curves[:, -1]
+        return np.asarray(self.curves[np.arange(len(self.curves)), self.lengths - 1])
 
     @property
     def scale(self) -> float:
@@ -76,6 +87,19 @@ class Task:
         ordered = np.sort(self.finals)
         top = ordered[round(0.99 * (len(ordered) - 1))]
         return float(top - ordered[round(0.5 * (len(ordered) - 1))])
+
+    @cached_property
+    def seed_noise(self) -> float:
+        """The median difference of two seeds' last values among runs of one setting; NaN where no setting has two."""
+        kept = [index for index, name in enumerate(self.names) if name not in REPLICATES]
+        if len(kept) == len(self.names):
+            return float("nan")
+        settings: dict[tuple[float, ...], list[float]] = {}
+        for row, final in zip(self.hyperparameters[:, kept].tolist(), self.finals.tolist(), strict=True):
+            settings.setdefault(tuple(row), []).append(final)
+        pairs = [abs(a - b) for finals in settings.values() for a, b in combinations(finals, 2)]
+        known = [difference for difference in pairs if np.isfinite(difference)]
+        return float(np.median(known)) if known else float("nan")
 
 
 def read_tasks(folder: Path, checkpoints: int) -> list[Task]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from benchmarks.early_stopping_replay import Study, replay, studies
-from benchmarks.early_stopping_rules import LITERAL, auto, median, places
+from benchmarks.early_stopping_rules import LITERAL, auto, median
 from benchmarks.early_stopping_tasks import read_tasks
 from tuning_operator.core.model.early_stopping import MedianKnobs, Statistic
 from tuning_operator.core.stopping.chance import chance
-from tuning_operator.core.stopping.reach import checkpoint
+from tuning_operator.core.stopping.gains import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ def _newest(done: int, _length: int) -> int:
 
 
 def _checkpoint(done: int, length: int) -> int:
-    return checkpoint(places(done), length)
+    return checkpoint(np.arange(1.0, done + 1), length)
 
 
 RULES = {
@@ -70,7 +70,7 @@ def stops(watched: Watched, task: Task, replays: int) -> list[Stop]:
             return False
         done = study.done[trial]
         values = study.curves if watched.current else study.best
-        last = study.curves[study.completed, -1]
+        last = study.finals[study.completed]
         target = float(np.max(last))
         told = chance(
             target - float(values[trial, done - 1]),
@@ -78,7 +78,7 @@ def stops(watched: Watched, task: Task, replays: int) -> list[Stop]:
             last,
         )
         if told.seen and np.isfinite(study.curves[trial, done - 1]) and values[trial, done - 1] < target:
-            found.append(Stop(told.bound, bool(study.curves[trial, -1] > target)))
+            found.append(Stop(told.bound, bool(study.finals[trial] > target)))
         return True
 
     for runs, seconds in studies(task, TRIALS, replays, SEED):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.stopping import rule_for
+from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
@@ -24,14 +25,21 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
     known = tuple(map(_as_if_stopped, trials)) if dry_run else trials
     rule = rule_for(config, job.spec.objective.goal, known)
     ends = [latest.epoch for trial in known if trial.phase is TrialPhase.COMPLETED and (latest := trial.curve.latest)]
-    longest, grid = max(ends, default=math.inf), Grid(job.spec.objective.goal, known)
+    grid = Grid(job.spec.objective.goal, known)
+    longest, lengths = grid.place(max(ends, default=math.inf)), Lengths(grid, known)
+
+    def is_at_its_end(trial: Trial, epoch: float) -> bool:
+        """Whether stopping would save nothing. How long a trial of Hyperband trains is known, whatever others did."""
+        if job.spec.hyperband:
+            return grid.place(epoch) == job.spec.hyperband.max_resource
+        own = lengths.of(trial.name) if lengths.parameter else None
+        return grid.place(epoch) >= (longest if own is None else own)
 
     def verdict(trial: Trial) -> Trial:
-        # Stopping would save nothing. How long a trial of Hyperband trains is known, whatever others did.
-        latest, hyperband = trial.curve.latest, job.spec.hyperband
+        latest = trial.curve.latest
         if trial.phase is not TrialPhase.RUNNING or latest is None or (dry_run and trial.status.would_stop):
             return trial
-        if grid.place(latest.epoch) == hyperband.max_resource if hyperband else latest.epoch >= longest:
+        if is_at_its_end(trial, latest.epoch):
             return trial
         stop = rule(trial)
         if stop is None:

@@ -1,9 +1,9 @@
 """Sums up what early stopping saves, and after a dry run what it would have saved and lost. Estimates, for people.
 
-A stopped trial saves the epochs that it is short of the completed trials' median length (with Hyperband, of what a
-trial spends at most). An epoch costs the seconds
-that it took this trial on average, but no more than it took the completed ones: what is stopped soon has spent much of
-its time on starting.
+A stopped trial saves the epochs that it is short of its length: of what a hyperparameter sets, or else of the completed
+trials' median length (with Hyperband, of what a trial spends at most). An epoch costs the seconds that it took this
+trial on average, but no more than it took the completed ones: what is stopped soon has spent much of its time on
+starting.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tuning_operator.core.model.early_stopping import EarlyStoppingType
 from tuning_operator.core.model.ranking import best_trial
 from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
@@ -64,16 +65,21 @@ def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
         return None
     usual = _Usual.of(job, trials)
     return Savings(
-        stopped=usual.saving((trial, usual.length - usual.grid.trained(trial.curve)) for trial in stopped),
+        stopped=usual.saving((trial, usual.length_of(trial) - usual.grid.trained(trial.curve)) for trial in stopped),
         dry_run=_dry_run(job, trials, tried, usual) if config.dry_run or tried else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """A whole trial's length in epochs, and the completed ones' median seconds an epoch, if there are any."""
+    """A whole trial's length in epochs, and the completed ones' median seconds an epoch, if there are any.
+
+    Attributes:
+        lengths: Those of trials whose hyperparameters say it; None with Hyperband.
+    """
 
     grid: Grid
+    lengths: Lengths | None
     length: float
     pace: float | None
 
@@ -83,7 +89,14 @@ class _Usual:
         completed = [trial for trial in trials if trial.phase is TrialPhase.COMPLETED and trial.curve]
         length = statistics.median([grid.trained(trial.curve) for trial in completed] or [0])
         pace = statistics.median(_pace(trial, grid) for trial in completed) if completed else None
-        return cls(grid, job.spec.hyperband.max_resource if job.spec.hyperband else length, pace)
+        if job.spec.hyperband:
+            return cls(grid, None, job.spec.hyperband.max_resource, pace)
+        return cls(grid, Lengths(grid, trials), length, pace)
+
+    def length_of(self, trial: Trial) -> float:
+        """How many epochs a trial has when it is not stopped."""
+        own = self.lengths.of(trial.name) if self.lengths and self.lengths.parameter else None
+        return self.length if own is None else own - self.grid.before
 
     def saving(self, parts: Iterable[tuple[Trial, float]]) -> Saving:
         """Add up what it saves that these trials do not train so many epochs each."""
@@ -131,4 +144,4 @@ def _epochs_after_decision(trial: Trial, usual: _Usual) -> float:
     trained = usual.grid.trained(trial.curve)
     known = usual.grid.trained(trial.curve.until(stop.epoch)) if stop and stop.epoch is not None else trained
     has_run_out = trial.phase.is_final and trial.phase is not TrialPhase.EARLY_STOPPED
-    return (trained if has_run_out else max(usual.length, trained)) - known
+    return (trained if has_run_out else max(usual.length_of(trial), trained)) - known

@@ -2,7 +2,8 @@
 
 A place is an epoch, never an index, so that an epoch that was lost is not taken for the next one: a rival is looked at
 where the judged trial is, between two of its epochs if its log has others. Which of the epochs that a curve does not
-have were lost, and which the training never meant to report, its own steps tell and what the other trials have.
+have were lost, and which the training never meant to report, its own steps tell and what the other trials have. A
+value that is NaN counts when it comes twice, or at the end; a single one is passed over like an epoch without a value.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from tuning_operator.core.model.trial import TrialPhase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy.typing as npt
 
     from tuning_operator.core.model.curves import Curve
     from tuning_operator.core.model.trial import Trial
@@ -148,7 +151,11 @@ class Grid:
     @cached_property
     def completed(self) -> dict[str, Track]:
         """The curves of the completed trials by name; those whose beginning is lost are left out."""
-        return {name: self._track(curve) for name, curve in self._completed.items() if self._has_beginning(curve)}
+        return {
+            name: self._track(curve, ended=True)
+            for name, curve in self._completed.items()
+            if self._has_beginning(curve)
+        }
 
     @cached_property
     def partial(self) -> dict[str, Track]:
@@ -167,16 +174,18 @@ class Grid:
         return epoch + self._offset
 
     def trained(self, curve: Curve) -> float:
-        """How many epochs a trial has been trained in this job, those that are missing included; 0 of nothing.
-
-        Where the logs of all trials begin at a later epoch, what was trained before is not this job's.
-        """
+        """How many epochs a trial has been trained in this job, those that are missing included; 0 of nothing."""
         latest = curve.latest
-        before = max(0.0, self.place(self._first) - (self._step or 1.0))
-        return max(0.0, self.place(latest.epoch) - before) if latest else 0.0
+        return max(0.0, self.place(latest.epoch) - self.before) if latest else 0.0
 
-    def _track(self, curve: Curve) -> Track:
-        return Track(curve.epochs, curve.epochs + self._offset, self._goal.oriented(curve.values))
+    @property
+    def before(self) -> float:
+        """What was trained before this job, where the logs of all trials begin at a later epoch."""
+        return max(0.0, self.place(self._first) - (self._step or 1.0))
+
+    def _track(self, curve: Curve, *, ended: bool = False) -> Track:
+        kept = ~_passing(curve.values, ended=ended)
+        return Track(curve.epochs[kept], curve.epochs[kept] + self._offset, self._goal.oriented(curve.values[kept]))
 
     def _has_beginning(self, curve: Curve) -> bool:
         """Whether the curve begins where the others do, or within a step of its own from there."""
@@ -222,6 +231,12 @@ class Grid:
         """What the completed trials have for a step, typically."""
         steps = [step for curve in self._completed.values() if not curve.thinned and (step := curve.step) is not None]
         return float(np.median(steps)) if steps else None
+
+
+def _passing(values: Series, *, ended: bool) -> npt.NDArray[np.bool_]:
+    """Which values are a single NaN or infinity, which says nothing yet; as the last value of a training it does."""
+    around = np.concatenate([[False], ~np.isfinite(values), [ended]])
+    return np.asarray(around[1:-1] & ~around[:-2] & ~around[2:])
 
 
 def _interpolated(at: Series, places: Series, values: Series) -> Series:

@@ -1,0 +1,197 @@
+"""What a trial needs to become the best, and what it can be expected to gain: the arithmetic of `Auto`.
+
+The guess of what a trial can still gain is the larger of two: the most that any of the leaders (those completed trials
+that ended best) gained from the same place to its end, and what the trial itself would gain if every further doubling
+of its epochs moved it as much as the last one did: learning curves run like the logarithm of time, and what jumps about
+may jump up. The guess is widened, the more the fewer others were better at that place, and the more the less the order
+of the leaders there says about the order in which they ended.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tuning_operator.core.stopping.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The constants of the rule, in one place so that the benchmark can show what each of them does.
+
+    Attributes:
+        caution: The guess of what can still be gained is widened by so many times itself, divided by how many others
+            were better at the same place;
+        early_caution: by so many times as much at a checkpoint before
+        early: this share of a trial's length.
+        undecided: It is also widened by so many times itself where the order of the leaders says nothing of the end, by
+            less the more it says.
+        doubts: So many pairs of leaders that say nothing are added to those that are known.
+        leaders: Of so many completed trials, those that ended best, the gains are looked at; of half of them if that
+            is more.
+        completed: So many trials must have completed.
+        epochs: A trial is not judged before so many of its values are known,
+        first: nor before this share of its length,
+        last: nor after this one.
+        ratio: Between a checkpoint and the one before.
+    """
+
+    caution: float = 1.2
+    early_caution: float = 8.0
+    early: float = 0.15
+    undecided: float = 0.4
+    doubts: int = 5
+    leaders: int = 5
+    completed: int = 1
+    epochs: int = 2
+    first: float = 0.06
+    last: float = 0.8
+    ratio: float = 1.25
+
+
+CONSTANTS = Constants()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is known of the other trials that got as far; higher is better.
+
+    Attributes:
+        best: Their best values up to there.
+        completed_best: The same of the completed ones alone.
+        completed_last: The last values of the completed ones, in the same order.
+    """
+
+    best: Series
+    completed_best: Series
+    completed_last: Series
+
+
+class Order(NamedTuple):
+    """How many pairs of leaders were already in the order in which they ended, and how many were not."""
+
+    kept: int
+    turned: int
+
+    def concordance(self, doubts: int) -> float:
+        """Kendall's rank correlation, of so many more pairs that say nothing; 0 where nothing is known."""
+        return (self.kept - self.turned) / (self.kept + self.turned + doubts) if doubts or any(self) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """By how much a trial cannot be expected to reach the target.
+
+    Attributes:
+        value: The trial's best value so far; minus infinity when it has diverged.
+        threshold: From where the target could be reached.
+        target: The best last value of the completed trials that got as far,
+        completed: How many of these there are.
+        rivals: How many others were better.
+        order: Of the leaders, then and at their ends.
+        gain: The guess before it is widened,
+        widening: and by what it is multiplied.
+    """
+
+    value: float
+    threshold: float
+    target: float
+    completed: int
+    rivals: int
+    order: Order
+    gain: float
+    widening: float
+
+
+def checkpoint(places: Series, length: float, constants: Constants = CONSTANTS) -> int:
+    """Return how many values of a trial its newest checkpoint has, 0 when it has passed none.
+
+    A checkpoint lies at the first value at or behind its share of the trial's length. A trial that reports several at
+    once is judged by the checkpoint that it passed.
+
+    Args:
+        places: How many epochs had been trained at each of the trial's values.
+        length: How many epochs the trial has in all.
+        constants: Others than the rule's own are for measuring what each does.
+    """
+    newest, share = 0, constants.first
+    while share <= constants.last:
+        count = max(constants.epochs, int(np.searchsorted(places, share * length)) + 1)
+        if count > len(places):
+            break
+        newest, share = count, share * constants.ratio
+    return newest
+
+
+def judge_reach(
+    curve: Series, places: Series, length: float, field: Field, constants: Constants = CONSTANTS
+) -> Shortfall | None:
+    """Compare what a trial needs with what it can be expected to gain.
+
+    Args:
+        curve: The trial's values; those behind the checkpoint can only speak for it.
+        places: How many epochs had been trained at each value up to the checkpoint.
+        length: How many epochs the trial has in all.
+        field: The other trials where this one was at the checkpoint.
+        constants: Others than the rule's own are for measuring what each does.
+    """
+    if len(field.completed_last) < constants.completed:
+        return None
+    done, target = len(places), float(np.max(field.completed_last))
+    diverged = not math.isfinite(curve[-1])
+    value = -math.inf if diverged else float(np.max(curve))
+    rivals = int(np.count_nonzero(field.best > (value if diverged else np.max(curve[:done]))))
+    if rivals == 0 or not math.isfinite(target):
+        return None
+    then, last = leaders(field, constants)
+    gain = max(_gain_of(then, last), 0.0 if diverged else _own_gain(curve[:done], places, length))
+    order = order_of(then, last)
+    widening = _widening(places[-1] / length, rivals, order, constants)
+    threshold = target - widening * gain
+    if value >= threshold:
+        return None
+    return Shortfall(value, threshold, target, len(field.completed_last), rivals, order, gain, widening)
+
+
+def leaders(field: Field, constants: Constants = CONSTANTS) -> tuple[Series, Series]:
+    """The values then and at the end of those completed trials that ended best.
+
+    Who started so late that it ended among the last has gained much, and says nothing about how one becomes the best.
+    """
+    finite = np.isfinite(field.completed_best) & np.isfinite(field.completed_last)
+    best, last = field.completed_best[finite], field.completed_last[finite]
+    chosen = np.argsort(-last, kind="stable")[: max(constants.leaders, math.ceil(len(last) / 2))]
+    return best[chosen], last[chosen]
+
+
+def order_of(then: Series, last: Series) -> Order:
+    """Compare the order of the leaders with that of their ends; a tie says nothing."""
+    one, other = np.triu_indices(len(then), 1)
+    agree = np.sign(then[one] - then[other]) * np.sign(last[one] - last[other])
+    return Order(int(np.count_nonzero(agree > 0)), int(np.count_nonzero(agree < 0)))
+
+
+def _gain_of(then: Series, last: Series) -> float:
+    """The most that a leader gained; endless when there is none."""
+    return max(0.0, float(np.max(last - then))) if len(last) else math.inf
+
+
+def _own_gain(curve: Series, places: Series, length: float) -> float:
+    """What the trial would gain if each further doubling of its epochs moved it as much as the last one."""
+    finite = curve[np.isfinite(curve)]
+    if not finite.size:
+        return math.inf
+    known = places[: finite.size]  # as if the training had begun later by what diverged
+    recent = finite[known >= known[-1] / 2]
+    return float(np.max(recent) - np.min(recent)) * max(0.0, math.log2(length / places[-1]))
+
+
+def _widening(share: float, rivals: int, order: Order, constants: Constants) -> float:
+    """By what the guess is multiplied."""
+    caution = constants.caution * (constants.early_caution if share < constants.early else 1.0)
+    undecided = constants.undecided * (1 - order.concordance(constants.doubts))
+    return (1 + caution / math.sqrt(rivals)) * (1 + undecided)

@@ -1,0 +1,90 @@
+"""Decides how long each trial is going to train, so that a short one and a long one are compared at the same share.
+
+Nobody says which hyperparameter is the number of epochs: it is the one that, of every completed trial, equals the
+epochs that it trained. While all completed trials have the same length, that may be a coincidence; a trial for which it
+matters is then in doubt, and is not judged. Where no hyperparameter explains the lengths, trials are compared at the
+same epoch, and shares are those of the longest one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.space import Value
+    from tuning_operator.core.stopping.series import Grid, Track
+
+
+class Lengths:
+    """How many epochs the trials of a job train.
+
+    Args:
+        grid: Their curves.
+        trials: All trials of the job.
+    """
+
+    def __init__(self, grid: Grid, trials: Iterable[Trial]) -> None:
+        self._parameters = {trial.name: trial.parameters for trial in trials}
+        self._ends = {name: track.end for name, track in grid.completed.items()}
+        self._alike = not self._ends or all(
+            max(self._ends.values()) - track.end < _step(track) for track in grid.completed.values()
+        )
+        self._names = self._explaining(grid)
+
+    @property
+    def parameter(self) -> str | None:
+        """The hyperparameter by whose value trials are compared; None where they are as long as each other."""
+        return None if self._alike else next(iter(self._names), None)
+
+    @property
+    def longest(self) -> float:
+        """How many epochs the longest completed trial has; 0 of none."""
+        return max(self._ends.values(), default=0.0)
+
+    def of(self, name: str) -> float | None:
+        """How many epochs a trial trains in all; None where that is in doubt."""
+        found = {_number(self._parameters[name].get(key)) for key in self._names}
+        if self._alike or not found:
+            found.add(self.longest)
+        return found.pop() if len(found) == 1 else None
+
+    def place_in(self, other: str, place: float, length: float) -> float | None:
+        """Where another trial was as far as one of this length at a place; None where that is in doubt."""
+        if not self._names:
+            return place
+        its = self.of(other)
+        return None if its is None else place * its / length
+
+    def _explaining(self, grid: Grid) -> list[str]:
+        """The hyperparameters that equal the epochs of all completed trials, and contradict no other one."""
+        if not self._ends:
+            return []
+        first = self._parameters[next(iter(self._ends))]
+        return sorted(key for key in first if self._explains(key, grid))
+
+    def _explains(self, key: str, grid: Grid) -> bool:
+        """A log whose steps are wider than an epoch may end up to a step before the training does."""
+        ended = [(_number(self._parameters[name].get(key)), track) for name, track in grid.completed.items()]
+        others = [(_number(self._parameters[name].get(key)), track) for name, track in grid.partial.items()]
+        return all(length - _step(track) < track.end <= length for length, track in ended) and all(
+            track.end <= length for length, track in others
+        )
+
+
+def _step(track: Track) -> float:
+    """The widest distance of two epochs that follow each other, one where there are not two."""
+    return float(np.max(np.diff(track.places))) if len(track) > 1 else 1.0
+
+
+def _number(value: Value | None) -> float:
+    """A parameter's value; NaN, which equals nothing, for one that is no number."""
+    try:
+        return float(value) if value is not None else math.nan
+    except ValueError:
+        return math.nan
