@@ -47,6 +47,9 @@ class Study:
         self.values = _bridged(self.curves, self.passing)
         self.best = np.maximum.accumulate(self.values, axis=1)
         self.means = np.cumsum(self.values, axis=1) / np.arange(1, self.curves.shape[1] + 1)
+        self._known = _known(self.curves, self.lengths)
+        self._lengths = self.lengths.tolist()
+        self._alike = len(set(self._lengths)) == 1
         self.seconds = seconds
         self.length = self.curves.shape[1]
         self.done = [0] * len(runs)
@@ -57,11 +60,14 @@ class Study:
 
     def known(self, trial: int) -> int:
         """Up to which epoch a trial may be judged: a NaN that came once says nothing yet, but at the end."""
-        done = self.done[trial]
-        once = not np.isfinite(self.curves[trial, done - 1]) and (
-            done == 1 or np.isfinite(self.curves[trial, done - 2])
-        )
-        return done - int(once and done < self.lengths[trial])
+        return self._known[trial][self.done[trial]]
+
+    def is_in_doubt(self, trial: int) -> bool:
+        """Whether its length is: while those of all completed trials are alike, and unlike its own."""
+        if self._alike or not self.completed:
+            return False
+        lengths = {self._lengths[other] for other in self.completed}
+        return len(lengths) == 1 and self._lengths[trial] not in lengths
 
 
 class Rule(Protocol):
@@ -143,6 +149,15 @@ def _passing(curves: Array, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.bo
     single = padded[:, 1:-1] & ~padded[:, :-2] & ~padded[:, 2:]
     single[np.arange(len(curves)), lengths - 1] = False
     return np.asarray(single)
+
+
+def _known(curves: Array, lengths: npt.NDArray[np.int64]) -> list[list[int]]:
+    """For each trial and number of epochs that have happened, up to which one is known."""
+    lost = ~np.isfinite(curves)
+    once = lost & ~np.pad(lost, ((0, 0), (1, 0)))[:, :-1]
+    once[np.arange(len(curves)), lengths - 1] = False
+    happened = np.arange(1, curves.shape[1] + 1)
+    return [[0, *row] for row in (happened - once).tolist()]
 
 
 def _bridged(curves: Array, passing: npt.NDArray[np.bool_]) -> Array:

@@ -7,6 +7,7 @@ short re-implementations (`early_stopping_tools.py`).
 from __future__ import annotations
 
 import math
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,36 +54,38 @@ def median(knobs: MedianKnobs) -> Rule:
 def auto(constants: Constants = CONSTANTS) -> Rule:
     """The project's Auto rule, from precomputed best values; asked again only when something has changed.
 
-    Where lengths differ, a hyperparameter says them: a trial is in doubt while those of all completed ones
-    are alike and unlike its own.
+    Where lengths differ, a hyperparameter says them.
     """
 
+    passed_by = lru_cache(maxsize=None)(partial(_passed, constants))
+
     def rule(study: Study, trial: int) -> bool:
-        if len(study.completed) < constants.completed:
+        if len(study.completed) < constants.completed or study.is_in_doubt(trial):
             return False
         length, done = int(study.lengths[trial]), study.known(trial)
-        epochs = np.flatnonzero(~study.passing[trial, :done]) + 1.0
-        passed = checkpoint(epochs, length, constants)
-        if passed == 0 or _is_in_doubt(study, trial):
+        place = passed_by(length, done, tuple(np.flatnonzero(study.passing[trial, :done]).tolist()))
+        if place == 0:
             return False
-        place = float(epochs[passed - 1])
         others = [(other, place * int(study.lengths[other]) / length) for other in study.started if other != trial]
         reached = [
-            (other, at) for other, at in others if 1 <= at <= study.known(other) and not _is_in_doubt(study, other)
+            (other, at) for other, at in others if 1 <= at <= study.known(other) and not study.is_in_doubt(other)
         ]
-        asked = (passed, len(study.completed), len(reached), math.isfinite(study.values[trial, done - 1]))
+        asked = (place, len(study.completed), len(reached), math.isfinite(study.values[trial, done - 1]))
         if study.asked.get(trial) == asked:
             return False
         study.asked[trial] = asked
+        epochs = np.flatnonzero(~study.passing[trial, :done]) + 1.0
         known = study.values[trial, epochs.astype(int) - 1]
-        return judge_reach(known, epochs[:passed], length, _field(study, reached), constants) is not None
+        return judge_reach(known, epochs[epochs <= place], length, _field(study, reached), constants) is not None
 
     return rule
 
 
-def _is_in_doubt(study: Study, trial: int) -> bool:
-    lengths = {int(study.lengths[other]) for other in study.completed}
-    return len(lengths) == 1 and int(study.lengths[trial]) not in lengths
+def _passed(constants: Constants, length: int, done: int, passing: tuple[int, ...]) -> int:
+    """The epoch of the newest checkpoint, 0 for none."""
+    epochs = np.delete(np.arange(1.0, done + 1), passing)
+    passed = checkpoint(epochs, length, constants)
+    return int(epochs[passed - 1]) if passed else 0
 
 
 def _field(study: Study, reached: list[tuple[int, float]]) -> Field:

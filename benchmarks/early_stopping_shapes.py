@@ -112,12 +112,14 @@ def grokking(seed: int) -> Task:
 
 
 def jumps(seed: int) -> Task:
-    """Saturating curves, of which one in ten leaps ahead at some time."""
+    """Saturating curves, of which one in ten leaps to the top at some time, wherever it was."""
     rng = np.random.default_rng([seed, 6])
     curves, runs = _saturating(rng), SETTINGS * SEEDS
-    leap = _each_setting(np.where(rng.uniform(size=runs) < 0.1, 0.3, 0.0))[:, None]
-    when = _each_setting(rng.uniform(0.1, 0.9, size=runs))[:, None] * EPOCHS
-    return _task("a few jump", curves + leap * (np.arange(EPOCHS) > when) + rng.normal(0, 0.005, curves.shape), {})
+    leaps = _each_setting(rng.uniform(size=runs)) < 0.1
+    top = _each_setting(rng.uniform(0.85, 1, size=runs))[:, None]
+    when = np.where(leaps, _each_setting(rng.uniform(0.1, 0.9, size=runs)), 1.0)[:, None] * EPOCHS
+    risen = np.where(np.arange(EPOCHS) > when, np.maximum(curves, top), curves)
+    return _task("a few jump", risen + rng.normal(0, 0.005, curves.shape), {})
 
 
 def with_passing_nans(task: Task, seed: int) -> Task:

@@ -28,9 +28,9 @@ class Constants:
             were better at the same place;
         early_caution: by so many times as much at a checkpoint before
         early: this share of a trial's length.
-        undecided: It is also widened by so many times itself where the order of the leaders says nothing of the end, by
-            less the more it says.
-        doubts: So many pairs of leaders that say nothing are added to those that are known.
+        undecided: It is also widened by so many times itself, times the square of (1 - the concordance of the leaders'
+            order with that of their ends): by all of it where the one says nothing of the other.
+        presumed: So many pairs of leaders that kept their order are added to those that are known.
         leaders: Of so many completed trials, those that ended best, the gains are looked at; of half of them if that
             is more.
         completed: So many trials must have completed.
@@ -40,15 +40,15 @@ class Constants:
         ratio: Between a checkpoint and the one before.
     """
 
-    caution: float = 1.2
-    early_caution: float = 8.0
+    caution: float = 1.5
+    early_caution: float = 3.0
     early: float = 0.15
-    undecided: float = 0.4
-    doubts: int = 5
+    undecided: float = 1.0
+    presumed: int = 2
     leaders: int = 5
     completed: int = 1
     epochs: int = 2
-    first: float = 0.06
+    first: float = 0.08
     last: float = 0.8
     ratio: float = 1.25
 
@@ -77,9 +77,10 @@ class Order(NamedTuple):
     kept: int
     turned: int
 
-    def concordance(self, doubts: int) -> float:
-        """Kendall's rank correlation, of so many more pairs that say nothing; 0 where nothing is known."""
-        return (self.kept - self.turned) / (self.kept + self.turned + doubts) if doubts or any(self) else 0.0
+    def concordance(self, presumed: int) -> float:
+        """Kendall's rank correlation, with so many more pairs that kept their order; 1 where nothing is known."""
+        pairs = self.kept + self.turned + presumed
+        return (self.kept - self.turned + presumed) / pairs if pairs else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,5 +194,5 @@ def _own_gain(curve: Series, places: Series, length: float) -> float:
 def _widening(share: float, rivals: int, order: Order, constants: Constants) -> float:
     """By what the guess is multiplied."""
     caution = constants.caution * (constants.early_caution if share < constants.early else 1.0)
-    undecided = constants.undecided * (1 - order.concordance(constants.doubts))
-    return (1 + caution / math.sqrt(rivals)) * (1 + undecided)
+    undecided = constants.undecided * (1 - order.concordance(constants.presumed)) ** 2
+    return (1 + caution / rivals) * (1 + undecided)
