@@ -54,8 +54,8 @@ def test_brackets_get_trials_for_about_equal_budgets_at_any_time(trials: int) ->
 @pytest.mark.parametrize("goal", Goal)
 def test_the_best_share_goes_on_from_a_rung(others: list[float], value: float, stops: bool, goal: Goal) -> None:
     sign = 1 if goal is Goal.MAXIMIZE else -1
-    judged = trial(FIRST[0], sign * value)
-    field = [trial(number, sign * other) for number, other in zip(FIRST[1:], others, strict=False)]
+    judged = trial(FIRST[0], *[sign * value] * 2)  # a NaN counts when it comes twice
+    field = [trial(number, *[sign * other] * 2) for number, other in zip(FIRST[1:], others, strict=False)]
     stop = rule_for(CONFIG, goal, [judged, *field])(judged)
     assert (stop is not None) == stops
     assert stop is None or stop.reason == "BelowRung"

@@ -41,27 +41,32 @@ class Case:
     stopped: list[list[float]] = field(default_factory=list)
 
 
-# From epoch 2 on, the best (0.9) gained 0.1: it is out of reach from 0.25 below with one rival, 0.175 with two and
-# 0.15 with three.
+# From epoch 2 on, the best (0.9) gained 0.1: it is out of reach from 0.225 below with one rival, 0.1625 with two and
+# 0.1417 with three.
 FIELD = [rising(0.6, 0.1), rising(0.7, 0.1), rising(0.8, 0.1)]
+ORDERED = [rising(0.8, 0.08), rising(0.81, 0.08), rising(0.82, 0.08)]
+TURNED = [rising(0.82, 0.06), rising(0.81, 0.08), rising(0.8, 0.1)]
+LONG = [[0.7] * 12 + np.linspace(0.7, 0.9, 38).tolist()] * 3
 GOOD, POOR, LATE = rising(0.8, 0.1), rising(0.1, 0.1), rising(0.1, 0.35)
 
 CASES = [
     Case("short of the best by more than any gained", [0.5, 0.5], FIELD, stops=True),
     Case("three rivals: within", [0.76, 0.76], [GOOD] * 3, stops=False),
     Case("three rivals: short", [0.74, 0.74], [GOOD] * 3, stops=True),
-    Case("two rivals: within", [0.73, 0.73], [GOOD, GOOD, POOR], stops=False),
-    Case("two rivals: short", [0.72, 0.72], [GOOD, GOOD, POOR], stops=True),
-    Case("one rival: within", [0.66, 0.66], [GOOD, POOR], stops=False),
-    Case("one rival: short", [0.64, 0.64], [GOOD, POOR], stops=True),
+    Case("two rivals: within", [0.74, 0.74], [GOOD, GOOD, POOR], stops=False),
+    Case("two rivals: short", [0.73, 0.73], [GOOD, GOOD, POOR], stops=True),
+    Case("one rival: within", [0.68, 0.68], [GOOD, POOR], stops=False),
+    Case("one rival: short", [0.67, 0.67], [GOOD, POOR], stops=True),
     Case("who is ahead of all goes on", [0.85, 0.85], [GOOD, POOR], stops=False),
     Case("first trials: nothing completed", [0.1] * 5, [], stops=False, running=FIELD),
-    Case("first trials: one completed", [0.1] * 5, FIELD[:1], stops=False, running=FIELD[1:]),
+    Case("one completed trial is enough when others were better, too", [0.1] * 5, FIELD[:1], True, running=FIELD[1:]),
+    Case("one completed trial: within", [0.48, 0.48], FIELD[:1], stops=False),
+    Case("one completed trial: short", [0.47, 0.47], FIELD[:1], stops=True),
     Case("two completed and a running one are three", [0.5, 0.5], FIELD[:2], stops=True, running=[[0.9, 0.9]]),
     Case("two completed and a stopped one are three", [0.5, 0.5], FIELD[:2], stops=True, stopped=[[0.9, 0.9]]),
     Case(
         "running trials that have not got there do not count",
-        [0.7, 0.7, 0.7],
+        [0.71, 0.71, 0.71],
         [GOOD, POOR],
         stops=False,
         running=[[0.9], [0.9, 0.9], [0.9, 0.9]],
@@ -76,23 +81,33 @@ CASES = [
     Case("a trial that jumps about goes on", [0.5, 0.5, 0.7, 0.3], [[0.9] * 10] * 3, stops=False),
     Case("a tie goes on", [0.9, 0.9], [[0.9] * 10] * 3, stops=False),
     Case("not before two epochs", [0.1], FIELD, stops=False),
-    Case("not before three twentieths of the typical length", [0.1] * 7, [[0.9] * 50] * 3, stops=False),
-    Case("from three twentieths of the typical length on", [0.1] * 8, [[0.9] * 50] * 3, stops=True),
+    Case("not before two twenty-fifths of the length", [0.1] * 3, [[0.9] * 50] * 3, stops=False),
+    Case("from two twenty-fifths of the length on", [0.1] * 4, [[0.9] * 50] * 3, stops=True),
+    Case("before three twentieths: within", [0.46] * 4, LONG, stops=False),
+    Case("before three twentieths: short", [0.44] * 4, LONG, stops=True),
+    Case("behind three twentieths: within", [0.62] * 10, LONG, stops=False),
+    Case("behind three twentieths: short", [0.61] * 10, LONG, stops=True),
+    Case("leaders in their final order: within", [0.79, 0.79], ORDERED, stops=False),
+    Case("leaders in their final order: short", [0.78, 0.78], ORDERED, stops=True),
+    Case("leaders that changed their order: within", [0.46, 0.46], TURNED, stops=False),
+    Case("leaders that changed their order: short", [0.45, 0.45], TURNED, stops=True),
     Case("best so far counts, not a noisy last epoch", [0.8, 0.85, 0.85, 0.7], FIELD, stops=False),
     Case("epochs behind the checkpoint speak for it", [0.1] * 8 + [0.9], [[0.9] * 10] * 3, stops=False),
-    Case("a diverged trial is worse than all", [0.9, NAN], FIELD, stops=True),
-    Case("infinity is diverged", [0.9, INF], FIELD, stops=True),
+    Case("a diverged trial is worse than all", [0.9, NAN, NAN], FIELD, stops=True),
+    Case("infinity is diverged", [0.9, INF, INF], FIELD, stops=True),
+    Case("a NaN that came once says nothing yet", [0.9, 0.9, NAN], FIELD, stops=False),
+    Case("a NaN that passed is not held against a trial", [0.8, 0.85, NAN, 0.85], FIELD, stops=False),
+    Case("a NaN that passed does not spare a trial", [0.5, NAN, 0.5, 0.5], FIELD, stops=True),
     Case("diverged before the first checkpoint goes on", [NAN], FIELD, stops=False),
     Case("a NaN that was overcome is forgotten", [NAN, NAN, 0.85, 0.85], FIELD, stops=False),
     Case("diverged trials in the pool are no rivals", [0.5, 0.5], [FIELD[0], [NAN] * 10, [NAN] * 10], stops=False),
     Case("diverged trials in the pool do not switch the rule off", [0.5] * 2, [*FIELD, [NAN] * 10], stops=True),
     Case("a pool that diverged stops nothing", [NAN, NAN], [[NAN] * 10] * 3, stops=False),
     Case(
-        "trials that ended before the epoch cannot tell what is still to gain",
-        [0.1] * 6,
-        [[0.9] * 4, [0.9] * 12],
+        "trials that ended before the epoch are no target",
+        [0.1] * 4 + [0.15] * 2,
+        [[0.9] * 4, [0.2] * 40],
         stops=False,
-        running=[[0.9] * 6] * 3,
     ),
 ]
 
@@ -152,11 +167,12 @@ def test_decision_carries_its_numbers_and_a_sentence() -> None:
     assert decision is not None
     assert (decision.reason, decision.epoch) == ("OutOfReach", 2)
     assert decision.value == 0.5
-    assert decision.threshold == pytest.approx(0.9 - 1.5 * 0.1 * math.log2(10 / 2))
+    assert decision.threshold == pytest.approx(0.9 - (1 + 1.25 / 3) * 0.1 * math.log2(10 / 2))
     assert decision.message == (
-        "epoch 2: 0.5 is below 0.5517, from where 0.9, the best of 3 completed trials, could still be reached;"
-        " 3 trials were better at epoch 2; estimated chance to beat 0.9: at most 1 in 4 (0 of 3 completed trials"
-        " gained the 0.4 that it lacks)"
+        "epoch 2: 0.5 is below 0.5711, from where 0.9, the best of 3 completed trials, could still be reached"
+        " (1.42 times a gain of 0.2322); 3 trials were better at epoch 2, where 3 of 3 pairs of the leaders were in their"
+        " final order; estimated chance to beat 0.9: at most 1 in 4 (0 of 3 completed trials gained the 0.4 that it"
+        " lacks)"
     )
 
 
@@ -164,7 +180,7 @@ def test_sentence_with_one_rival() -> None:
     decision = verdict([0.6, 0.6], finished([GOOD, POOR]))
 
     assert decision is not None
-    assert "still be reached; 1 trial was better at epoch 2; estimated" in decision.message
+    assert "; 1 trial was better at epoch 2, where 1 of 1 pairs of the leaders were in" in decision.message
 
 
 def test_sentence_when_minimizing() -> None:
@@ -175,10 +191,10 @@ def test_sentence_when_minimizing() -> None:
 
 
 def test_sentence_of_a_diverged_trial() -> None:
-    decision = verdict([0.9, NAN], finished())
+    decision = verdict([0.9, NAN, NAN], finished())
 
     assert decision is not None
-    assert decision.message.startswith("epoch 2: the training diverged, which is worse than 0.75")
+    assert decision.message.startswith("epoch 3: the training diverged, which is worse than 0.776")
     assert decision.value is not None
     assert math.isnan(decision.value)
 
@@ -229,7 +245,7 @@ def test_a_trial_that_reports_several_epochs_at_once_is_judged_by_the_checkpoint
         (1, []),
         (2, [2]),
         (10, [2, 3, 4, 5, 6, 8]),
-        (100, [15, 19, 24, 30, 37, 46, 58, 72]),
+        (100, [8, 10, 13, 16, 20, 25, 31, 39, 48, 60, 75]),
     ],
 )
 def test_checkpoints(length: int, expected: list[int]) -> None:

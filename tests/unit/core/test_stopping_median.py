@@ -75,13 +75,16 @@ CASES = [
         knobs=MedianKnobs(quantile=0.9),
         goal=Goal.MINIMIZE,
     ),
-    Case("a diverged trial is worse than all", [0.9, NAN], FLAT, stops=True),
-    Case("infinity is diverged when maximizing", [0.9, INF], FLAT, stops=True),
-    Case("minus infinity is diverged when minimizing", [0.1, -INF], FLAT, stops=True, goal=Goal.MINIMIZE),
-    Case("a NaN that was overcome is forgotten", [NAN, 0.5], FLAT, stops=False),
+    Case("a diverged trial is worse than all", [0.9, NAN, NAN], FLAT, stops=True),
+    Case("infinity is diverged when maximizing", [0.9, INF, INF], FLAT, stops=True),
+    Case("minus infinity is diverged when minimizing", [0.1, -INF, -INF], FLAT, stops=True, goal=Goal.MINIMIZE),
+    Case("a NaN that was overcome is forgotten", [NAN, NAN, 0.5], FLAT, stops=False),
+    Case("a NaN that came once says nothing yet", [0.9, 0.9, NAN], FLAT, stops=False),
+    Case("a NaN that passed does not spare a trial", [0.1, NAN, 0.1], FLAT, stops=True),
+    Case("a NaN that passed in the pool is bridged", [0.1, 0.1], [[0.4, NAN, *[0.4] * 8]] * 3, stops=True),
     Case("a NaN in the pool ranks last", [0.1, 0.3], [*FLAT, [NAN] * 10], stops=False),
     Case("a NaN in the pool does not switch the rule off", [0.1, 0.1], [*FLAT, [NAN] * 10], stops=True),
-    Case("a pool that diverged stops nothing", [0.1, NAN], [[NAN] * 10] * 4, stops=False),
+    Case("a pool that diverged stops nothing", [0.1, NAN, NAN], [[NAN] * 10] * 4, stops=False),
     Case("half a pool that diverged stops nothing", [0.1, 0.1], [*FLAT[:2], [NAN] * 9, [NAN] * 9], stops=False),
     Case(
         "trials that ended before the epoch are no reference for it",
@@ -143,10 +146,10 @@ def test_sentence_when_minimizing_and_with_another_quantile() -> None:
 
 
 def test_sentence_of_a_diverged_trial() -> None:
-    running = trial(9, curve([0.9, NAN]), TrialPhase.RUNNING)
+    running = trial(9, curve([0.9, NAN, NAN]), TrialPhase.RUNNING)
 
     assert median(running, pool()) == (
-        "epoch 2: the training diverged, which is worse than 0.4, the median of 3 completed trials"
+        "epoch 3: the training diverged, which is worse than 0.4, the median of 3 completed trials"
     )
 
 

@@ -40,10 +40,10 @@ class Constants:
         ratio: Between a checkpoint and the one before.
     """
 
-    caution: float = 1.5
+    caution: float = 1.25
     early_caution: float = 3.0
     early: float = 0.15
-    undecided: float = 1.0
+    undecided: float = 1.5
     presumed: int = 2
     leaders: int = 5
     completed: int = 1

@@ -58,21 +58,22 @@ class OutOfReach:
         epoch, compared = (as_epoch(float(track.epochs[count - 1])) for count in (len(track), done))
         return StopDecision(
             reason="OutOfReach",
-            message=f"epoch {epoch}: {self._in_words(shortfall)} at {self._place(compared, length)}{chance}",
+            message=f"epoch {epoch}: {self._in_words(shortfall, self._place(compared, length))}{chance}",
             epoch=epoch,
             value=in_users_terms(self._goal, shortfall.value),
             threshold=in_users_terms(self._goal, shortfall.threshold),
         )
 
-    def _in_words(self, shortfall: Shortfall) -> str:
+    def _in_words(self, shortfall: Shortfall, place: str) -> str:
         target = number(in_users_terms(self._goal, shortfall.target))
         rivals, (kept, turned) = shortfall.rivals, shortfall.order
-        ordered = f", where {kept} of {kept + turned} pairs of the leaders were in their final order"
+        pairs = f", where {kept} of {kept + turned} pairs of the leaders were in their final order"
         return (
             f"{comparison(self._goal, shortfall.value, shortfall.threshold)}, from where {target}, the best of"
             f" {shortfall.completed} completed trial{'s' * (shortfall.completed > 1)}, could still be reached"
             f" ({number(shortfall.widening, 3)} times a gain of {number(shortfall.gain)});"
-            f" {'1 trial was' if rivals == 1 else f'{rivals} trials were'} better{ordered if kept + turned else ''}"
+            f" {'1 trial was' if rivals == 1 else f'{rivals} trials were'} better at {place}"
+            f"{pairs if kept + turned else ''}"
         )
 
     def _place(self, epoch: float, length: float) -> str:
