@@ -170,9 +170,9 @@ def test_decision_carries_its_numbers_and_a_sentence() -> None:
     assert decision.threshold == pytest.approx(0.9 - (1 + 1.25 / 3) * 0.1 * math.log2(10 / 2))
     assert decision.message == (
         "epoch 2: 0.5 is below 0.5711, from where 0.9, the best of 3 completed trials, could still be reached"
-        " (1.42 times a gain of 0.2322); 3 trials were better at epoch 2, where 3 of 3 pairs of the leaders were in their"
-        " final order; estimated chance to beat 0.9: at most 1 in 4 (0 of 3 completed trials gained the 0.4 that it"
-        " lacks)"
+        " (1.42 times a gain of 0.2322); 3 trials were better at epoch 2, where 3 of 3 pairs of the leaders were in"
+        " their final order; estimated chance to beat 0.9: at most 1 in 4"
+        " (0 of 3 completed trials gained the 0.4 that it lacks)"
     )
 
 
