@@ -162,13 +162,17 @@ def variations() -> dict[str, Rule]:
     """Auto with one constant changed at a time."""
     changed: dict[str, Constants] = {"as it is": CONSTANTS}
     for name, values in (
-        ("caution", (0.5, 1.0, 2.0, 3.0)),
-        ("leaders", (3, 4, 8, 1000)),
-        ("completed", (1, 3, 4)),
-        ("epochs", (1, 3, 4)),
-        ("first", (0.1, 0.125, 0.2)),
-        ("last", (0.6, 0.7, 0.9)),
-        ("ratio", (1.1, 1.5, 2.0)),
+        ("caution", (0.75, 1.0, 1.5, 2.0)),
+        ("early_caution", (1.0, 2.0, 6.0)),
+        ("early", (0.1, 0.2)),
+        ("undecided", (0.0, 0.75, 3.0)),
+        ("presumed", (0, 1, 4)),
+        ("leaders", (3, 8, 1000)),
+        ("completed", (2, 3)),
+        ("epochs", (3,)),
+        ("first", (0.06, 0.1, 0.15)),
+        ("last", (0.7, 0.9)),
+        ("ratio", (1.15, 1.5)),
     ):
         for value in values:
             changed[f"{name} {value}"] = Constants(**{name: value})  # type: ignore[arg-type]
