@@ -66,7 +66,8 @@ class Line:
 
 def families(recorded: Iterable[Task], scheduled: tuple[str, ...], seed: int) -> dict[str, list[Task]]:
     """All tasks by family."""
-    schedules, constant = [], []
+    schedules: list[Task] = []
+    constant: list[Task] = []
     for task in recorded:
         (schedules if task.name.startswith(scheduled) else constant).append(task)
     found = {

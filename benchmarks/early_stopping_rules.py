@@ -74,7 +74,7 @@ def auto(constants: Constants = CONSTANTS) -> Rule:
         if study.asked.get(trial) == asked:
             return False
         study.asked[trial] = asked
-        epochs = np.flatnonzero(~study.passing[trial, :done]) + 1.0
+        epochs = (np.flatnonzero(~study.passing[trial, :done]) + 1).astype(np.float64)
         known = study.values[trial, epochs.astype(int) - 1]
         return judge_reach(known, epochs[epochs <= place], length, _field(study, reached), constants) is not None
 
