@@ -26,7 +26,7 @@ $(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.tom
 	@touch $@
 
 lock: ## resolve the dependencies anew
-	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml --group dev --universal --python-version 3.11 \
+	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml --extra run --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
 check: format lint types imports unit ## format, lint, types, import contracts, unit tests: under a minute

@@ -16,15 +16,16 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from cluster.api import Api
 from cluster.kubeconfig import WrongContextError
 from cluster.tools import CommandError, Tools
 from demo.install import NAMESPACE, delete_job, install, uninstall
-from demo.view import closing_lines, progress_view, top_trials
-from demo.watch import follow, looker
+from tuning_client.errors import TuningError
+from tuning_client.session import Session
+from tuning_client.view import closing_lines, progress_view, top_trials
+from tuning_client.watch import follow
 
 if TYPE_CHECKING:
-    from demo.story import Story
+    from tuning_client.story import Story
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "fashion-mnist.yaml"
 PICTURE_COLUMNS = 122
@@ -49,7 +50,7 @@ def main() -> int:
             )
             return 0
         return _up(tools, console, arguments.minutes, arguments.save_svg)
-    except (CommandError, WrongContextError, OSError) as error:
+    except (CommandError, TuningError, WrongContextError, OSError) as error:
         console.print(Text(f"{error}", style="red"))
         return 1
 
@@ -64,7 +65,7 @@ def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) ->
     console.print(
         f"  KUBECONFIG={tools.kubeconfig} kubectl -n {NAMESPACE} get tuningjobs,tuningtrials\n", soft_wrap=True
     )
-    story = follow(looker(Api(tools.kubeconfig), NAMESPACE, name), console, minutes * 60)
+    story = follow(Session(NAMESPACE, kubeconfig=tools.kubeconfig), name, console, minutes * 60)
     table = tools.kubectl("get", "tuningjobs", "--namespace", NAMESPACE)
     _report(console, story, table)
     if picture:

@@ -21,13 +21,14 @@ from cluster.kubeconfig import WrongContextError
 from cluster.release import install_prometheus
 from cluster.tools import CommandError, Tools
 from demo.install import NAMESPACE, delete_job, install
-from demo.story import FINAL_JOB, read_story
-from demo.view import closing_lines
-from demo.watch import read_objects
 from experiment import plots
 from experiment.plan import batches, config_map, remaining
 from experiment.records import Kind, load, read_record, save
 from experiment.tables import with_tables
+from tuning_client.errors import TuningError, UnavailableError
+from tuning_client.session import Session
+from tuning_client.story import FINAL_JOB, read_story
+from tuning_client.view import closing_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ def main() -> int:
             kinds = (arguments.only,) if arguments.only else tuple(Kind)
             _run(Tools.for_test_cluster(), console, kinds, arguments.seeds, resume=arguments.resume)
         _report(load(RECORDS), console)
-    except (CommandError, WrongContextError, UnfinishedError, OSError) as error:
+    except (CommandError, TuningError, WrongContextError, UnfinishedError, OSError) as error:
         console.print(Text(f"{error}", style="red"))
         return 1
     return 0
@@ -100,12 +101,13 @@ def _apply(tools: Tools, objects: list[dict[str, Any]]) -> None:
 def _completed(tools: Tools, batch: Sequence[Run], console: Console) -> Iterator[JobRecord]:
     """The record of each job as it completes; raises `UnfinishedError` when one does not."""
     deadline = time.monotonic() + JOB_SECONDS
-    waiting = list(batch)
+    session, waiting = Session(NAMESPACE, kubeconfig=tools.kubeconfig), list(batch)
     while waiting:
         for run in tuple(waiting):
             try:
-                job, trials = read_objects(tools.api, NAMESPACE, run.name)
-            except OSError:  # the API server is asked again until the time is up
+                job = session.job(run.name)
+                trials = session.trials(job)
+            except UnavailableError:  # the API server is asked again until the time is up
                 continue
             story = read_story(job, trials)
             if story.phase in FINAL_JOB:

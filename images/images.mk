@@ -20,7 +20,7 @@ images-lock: venv ## resolve the images' dependencies anew, to the versions of `
 	$(IMAGES_COMPILE) images/torch/tools.in -o images/torch/tools.lock
 	$(IMAGES_COMPILE) images/torch/requirements.in -o images/torch/requirements.lock
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
-	  operator/pyproject.toml -o operator/requirements.lock
+	  operator/pyproject.toml --extra run -o operator/requirements.lock
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
 	  trainer/pyproject.toml --extra image-classification -o trainer/requirements.lock
 	$(IMAGES_COMPILE) trainer/pyproject.toml --extra sidecar -o images/sidecar/requirements.lock

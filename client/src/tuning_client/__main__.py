@@ -1,4 +1,4 @@
-"""Command line: `tuning-client --help`."""
+"""Command line: `tuning-client --help`, which is also `kubectl tuning --help`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tuning_client import commands as of_clusters
 from tuning_client.convert import ConversionError, convert
 from tuning_client.convert.files import read, write
+from tuning_client.text import plain
 
 
-def main(arguments: list[str] | None = None) -> int:
+def kubectl() -> int:
+    """Run one command as kubectl's plugin."""
+    return main(program="kubectl tuning")
+
+
+def main(arguments: list[str] | None = None, program: str = "tuning-client") -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="tuning-client", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program, description="Looks at tuning jobs, and converts manifests to them.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "convert",
@@ -27,8 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
         ),
     )
     command.add_argument("file", help="the file, or - for standard input")
+    command.set_defaults(run=lambda parsed: _convert(parsed.file))
+    of_clusters.add_to(commands)
     parsed = parser.parse_args(arguments)
-    return _convert(parsed.file)
+    code: int = parsed.run(parsed)
+    return code
 
 
 def _convert(name: str) -> int:
@@ -61,7 +71,7 @@ def _convert(name: str) -> int:
 def _say(*lines: str) -> None:
     """Write lines to standard error, without what a terminal would obey."""
     for line in lines:
-        sys.stderr.write("".join(letter if letter.isprintable() else " " for letter in line) + "\n")
+        sys.stderr.write(f"{plain(line)}\n")
 
 
 if __name__ == "__main__":

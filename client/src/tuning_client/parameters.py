@@ -15,6 +15,15 @@ Whole = SupportsIndex | str
 SCALES = {"Auto": "Auto", "Linear": "Linear", "Logarithmic": "Log", "ReverseLogarithmic": "ReverseLog"}
 """SageMaker's names of scales, and the operator's."""
 
+AUTO_LOG_RATIO = 100
+"""With scale Auto a range is logarithmic when its upper bound is at least so many times its lower one, above 0."""
+
+
+def is_logarithmic(bounds: Mapping[str, Any]) -> bool:
+    """Whether the operator searches a numerical range of a job on a logarithmic scale."""
+    scale = bounds.get("scale", "Auto")
+    return bool(scale == "Log" or (scale == "Auto" and 0 < bounds["min"] * AUTO_LOG_RATIO <= bounds["max"]))
+
 
 @dataclass(frozen=True)
 class ContinuousParameter:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tuning_client.parameters import is_logarithmic
+
 try:
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
     from tuning_client.analytics import HyperparameterTuningJobAnalytics
-
-AUTO_LOG_RATIO = 100
-"""With scale Auto a range is logarithmic when its upper bound is at least so many times its lower one, above 0."""
 
 
 def learning_curves(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
@@ -111,10 +110,10 @@ def _scale(parameter: Mapping[str, Any]) -> tuple[Callable[[Any], float], list[s
         values = parameter["categorical"]["values"]
         return (lambda value: values.index(value) / max(1, len(values) - 1)), values
     bounds = parameter.get("integer") or parameter["continuous"]
-    low, high, scale = bounds["min"], bounds["max"], bounds.get("scale", "Auto")
-    if scale == "Log" or (scale == "Auto" and 0 < low * AUTO_LOG_RATIO <= high):
+    low, high = bounds["min"], bounds["max"]
+    if is_logarithmic(bounds):
         bend: Callable[[float], float] = math.log
-    elif scale == "ReverseLog":
+    elif bounds.get("scale") == "ReverseLog":
         bend = lambda value: -math.log1p(-value)  # noqa: E731 - one of three bends
     else:
         bend = float

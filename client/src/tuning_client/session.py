@@ -48,6 +48,7 @@ class Session:
         self._api, default = _connect(context, kubeconfig)
         self.namespace = namespace or default
         self._objects = client.CustomObjectsApi(self._api)
+        self._core = client.CoreV1Api(self._api)
 
     def __repr__(self) -> str:
         return f"Session(namespace={self.namespace!r}) at {self._api.configuration.host}"
@@ -58,6 +59,38 @@ class Session:
             return self._objects.create_namespaced_custom_object(
                 **self._resource(JOBS), body=manifest, field_validation="Strict", _request_timeout=_TIMEOUT_SECONDS
             )
+
+    def jobs(self, *, all_namespaces: bool = False) -> list[dict[str, Any]]:
+        """List the HyperparameterTuningJobs of the namespace, or of all namespaces, by namespace and name."""
+        with self._errors():
+            if all_namespaces:
+                found = self._objects.list_cluster_custom_object(
+                    GROUP, VERSION, JOBS, _request_timeout=_TIMEOUT_SECONDS
+                )
+            else:
+                found = self._objects.list_namespaced_custom_object(
+                    **self._resource(JOBS), _request_timeout=_TIMEOUT_SECONDS
+                )
+        return sorted(found["items"], key=lambda job: (job["metadata"]["namespace"], job["metadata"]["name"]))
+
+    def log(self, pod: str, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+        """Read what a container has written, piece by piece; with `follow` until it ends."""
+        options: dict[str, Any] = {} if tail is None else {"tail_lines": tail}
+        timeout = (_TIMEOUT_SECONDS, None if follow else _TIMEOUT_SECONDS)
+        with self._errors():
+            answer = self._core.read_namespaced_pod_log(
+                pod,
+                self.namespace,
+                container=container,
+                follow=follow,
+                _preload_content=False,
+                _request_timeout=timeout,
+                **options,
+            )
+            try:
+                yield from answer.stream()
+            finally:
+                answer.release_conn()
 
     def job(self, name: str) -> dict[str, Any]:
         """Read a HyperparameterTuningJob."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from tuning_operator.api.values import parse_duration
@@ -29,6 +29,9 @@ from tuning_operator.core.model.spec import (
     SuspendPolicy,
 )
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class InvalidJobError(ValueError):
@@ -249,6 +252,37 @@ class Spec(_Model):
         if self.hyperband is None:
             raise InvalidJobError("spec.hyperband is missing: strategy Hyperband needs minResource and maxResource")
         return self.hyperband.proposals
+
+
+def parse_rule(rule: Mapping[str, Any]) -> EarlyStopping | Hyperband:
+    """Parse a rule as in `spec.earlyStopping`, or `spec.hyperband` with the type Hyperband.
+
+    Raises:
+        InvalidJobError: It is not understood; unlike with an object that the API server has checked, that is a field
+            of another name, too.
+    """
+    given = dict(rule)
+    hyperband = given.get("type") == "Hyperband"
+    if hyperband:
+        del given["type"]
+    model = _Hyperband if hyperband else _EarlyStopping
+    _refuse_unknown(model, given, "")
+    if not hyperband:
+        _refuse_unknown(_Median, given.get("median") or {}, "median.")
+    try:
+        return model.model_validate(given).to_core()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidJobError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except ValueError as error:
+        raise InvalidJobError(str(error)) from error
+
+
+def _refuse_unknown(model: type[_Model], given: Mapping[str, Any], where: str) -> None:
+    known = [to_camel(name) for name in model.model_fields]
+    for name in given:
+        if name not in known:
+            raise InvalidJobError(f"{where}{name}: is no field of the rule, which has {', '.join(known)}")
 
 
 def _duration(text: str | None, field: str) -> timedelta | None:

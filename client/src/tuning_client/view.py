@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from demo.story import STATES, number, parameter_text
+from tuning_client.story import STATES, parameter_text
+from tuning_client.text import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from demo.story import Story, Trial
+    from tuning_client.story import Story, Trial
 
 STYLES = {
     "Running": "bold cyan",
@@ -100,13 +101,13 @@ def _cells(trial: Trial, story: Story, now: datetime, *, wide: bool) -> list[Ren
     style = STYLES.get(trial.phase, "dim")
     total, length = story.epochs or trial.epochs or 1, 10 if wide else 4
     cells: list[RenderableType] = [
-        trial.name.removeprefix(f"{story.name}-"),
+        Text(trial.name.removeprefix(f"{story.name}-")),
         Text(STATES.get(trial.phase, trial.phase), style=style),
         ProgressBar(total=total, completed=trial.epochs, width=length, complete_style=style, finished_style=style),
         f"{trial.epochs}/{story.epochs}" if story.epochs else str(trial.epochs),
         number(trial.value) if trial.value is not None else "",
         "★" if trial.name == story.best else "",
-        *(parameter_text(trial.parameters.get(name, "")) for name in _parameter_names(story)),
+        *(Text(parameter_text(trial.parameters.get(name, ""))) for name in _parameter_names(story)),
         f"{trial.seconds(now):.0f} s",
     ]
     return [*cells, Text(trial.message or trial.reason, style=style)] if wide else cells
@@ -135,9 +136,9 @@ def top_trials(story: Story) -> RenderableType:
     table.add_column("EPOCHS", justify="right", no_wrap=True)
     table.add_column("TRAINING\nSECONDS", justify="right", no_wrap=True)
     for trial in story.ranking()[:TOP]:
-        values = (parameter_text(trial.parameters.get(name, "")) for name in _parameter_names(story))
+        values = (Text(parameter_text(trial.parameters.get(name, ""))) for name in _parameter_names(story))
         objective = number(trial.value) if trial.value is not None else ""
-        table.add_row(trial.name, objective, *values, str(trial.epochs), str(trial.training_seconds))
+        table.add_row(Text(trial.name), objective, *values, str(trial.epochs), str(trial.training_seconds))
     return table
 
 
@@ -158,9 +159,9 @@ def _parameter_names(story: Story) -> list[str]:
     return list(story.trials[0].parameters) if story.trials else []
 
 
-def _heading(name: str) -> str:
+def _heading(name: str) -> Text:
     """A name as the heading of a narrow column: broken at its joints, and not in the middle of a word."""
-    return re.sub(r"(?<=[_:.-])(?=\w)", "\n", name)
+    return Text(re.sub(r"(?<=[_:.-])(?=\w)", "\n", name))
 
 
 def clock(seconds: float) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from tuning_client.describe import time_in
+from tuning_client.text import number, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
 FINAL_JOB = frozenset({"Completed", "Stopped", "Failed"})
 FINAL_TRIAL = frozenset({"Completed", "EarlyStopped", "Stopped", "Failed"})
@@ -17,19 +20,26 @@ GOOD_CONDITIONS = frozenset({"TemplateValid", "MetricsAvailable", "Reconciled"})
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One TuningTrial; `value` is the newest known one of its curve, at `epoch`."""
+    """One TuningTrial; `value` is the newest known one of its curve, at `epoch`.
+
+    Attributes:
+        steps: the epochs of its curve.
+        values: as many values.
+    """
 
     name: str
     number: int
     parameters: Mapping[str, str]
     phase: str = "Pending"
     epochs: int = 0
-    epoch: int | None = None
+    epoch: float | None = None
     value: float | None = None
     training_seconds: int = 0
     started: datetime | None = None
     reason: str = ""
     message: str = ""
+    steps: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -112,20 +122,26 @@ def read_story(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> S
     read = (_read_trial(trial) for trial in trials)
     return Story(
         name=job["metadata"]["name"],
-        metric=spec["objective"]["metric"],
+        metric=plain(spec["objective"]["metric"]),
         maximize=spec["objective"]["goal"] == "Maximize",
-        max_trials=spec["limits"]["maxTrials"],
+        max_trials=_max_trials(spec, status, len(trials)),
         strategy=spec.get("strategy", "Bayesian"),
         epochs=int(epochs) if epochs.isdigit() else None,
         phase=status.get("phase") or "Pending",
-        started=_time(status.get("startTime")),
-        completed=_time(status.get("completionTime")),
-        message=status.get("message", ""),
-        problems={item["type"]: item["message"] for item in status.get("conditions") or () if _is_problem(item)},
+        started=time_in(status.get("startTime")),
+        completed=time_in(status.get("completionTime")),
+        message=plain(status.get("message", "")),
+        problems={item["type"]: plain(item["message"]) for item in status.get("conditions") or () if _is_problem(item)},
         best=(status.get("bestTrial") or {}).get("name"),
         total_seconds=status.get("totalTrainingSeconds", 0),
         trials=tuple(sorted(read, key=lambda trial: trial.number)),
     )
+
+
+def _max_trials(spec: Mapping[str, Any], status: Mapping[str, Any], known: int) -> int:
+    """How many there may be; a grid of which nothing has been counted yet says only how many there are."""
+    counted = status.get("progress", "").partition("/")[2]
+    return int(counted or spec["limits"].get("maxTrials") or known)
 
 
 def _read_trial(body: Mapping[str, Any]) -> Trial:
@@ -135,15 +151,17 @@ def _read_trial(body: Mapping[str, Any]) -> Trial:
     return Trial(
         name=body["metadata"]["name"],
         number=body["spec"]["number"],
-        parameters=body["spec"]["parameters"],
+        parameters={name: plain(value) for name, value in body["spec"]["parameters"].items()},
         phase=status.get("phase") or "Pending",
         epochs=len(epochs),
         epoch=epochs[-1] if epochs else None,
         value=float(values[-1]) if values else None,
         training_seconds=status.get("trainingSeconds", 0),
-        started=_time(status.get("startTime")),
-        reason=status.get("reason", ""),
-        message=status.get("message", ""),
+        started=time_in(status.get("startTime")),
+        reason=plain(status.get("reason", "")),
+        message=plain(status.get("message", "").partition("\n")[0]),
+        steps=tuple(epochs),
+        values=tuple(map(float, values)),
     )
 
 
@@ -151,10 +169,6 @@ def _is_problem(condition: Mapping[str, Any]) -> bool:
     if condition["type"] in GOOD_CONDITIONS:
         return bool(condition["status"] != "True")
     return bool(condition["type"] in {"QuotaExceeded", "Failed"} and condition["status"] == "True")
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def changes(before: Story | None, after: Story) -> Iterator[str]:
@@ -199,11 +213,6 @@ STATES = {
     "Stopped": "stopped",
     "Failed": "failed",
 }
-
-
-def number(value: float | str) -> str:
-    """A number for people: four significant digits."""
-    return f"{float(value):.4g}"
 
 
 def first_sentence(text: str) -> str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from demo.story import changes, number, parameter_text, read_story
-from demo.view import clock, closing_lines, progress_view, top_trials
+from tuning_client.story import changes, number, parameter_text, read_story
+from tuning_client.view import clock, closing_lines, progress_view, top_trials
 
 if TYPE_CHECKING:
-    from demo.story import Story
+    from tuning_client.story import Story
 
 NOW = datetime(2026, 1, 1, 12, 5, 0, tzinfo=UTC)
 

@@ -1,0 +1,119 @@
+"""`best`: the setting that won, as a manifest that trains it again without the tuner, or as variables for a shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tuning_client.commands.cluster import run, write_json
+from tuning_client.convert.files import write
+from tuning_client.errors import TuningError
+from tuning_client.estimator import training_container
+from tuning_client.session import GROUP
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from tuning_client.session import Session
+
+    Body = Mapping[str, Any]
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "best",
+        parents=[flags],
+        help="write the best setting as a manifest or as variables",
+        description="Writes a Pod or a batch Job that trains the best setting once more, without the tuner, or the "
+        'environment of that training for a shell: `set -a; eval "$(kubectl tuning best JOB -o env)"`.',
+    )
+    parser.add_argument("job")
+    parser.add_argument("-o", "--output", choices=("yaml", "json", "env"), default="yaml", help="default: yaml")
+    parser.add_argument("--kind", choices=("Pod", "Job"), default="Pod", help="of the manifest; default: Pod")
+    parser.set_defaults(run=partial(run, _best))
+
+
+def _best(session: Session, parsed: argparse.Namespace) -> int:
+    job = session.job(parsed.job)
+    best = (job.get("status") or {}).get("bestTrial")
+    if not best:
+        raise TuningError(
+            f"no trial of {parsed.job} has ended with an objective: wait for one, or see `why {parsed.job}`"
+        )
+    trial = session.trial(best["name"])
+    if parsed.output == "env":
+        sys.stdout.write("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment(job, trial).items()))
+        return 0
+    made = manifest(job, trial, parsed.kind)
+    if parsed.output == "json":
+        write_json(made)
+    else:
+        sys.stdout.write(write([made]))
+    return 0
+
+
+def environment(job: Body, trial: Body) -> dict[str, str]:
+    """The variables that the training got, except those that are for the tuner's sake."""
+    static, tuned = job["spec"].get("staticParameters") or {}, trial["spec"]["parameters"]
+    kinds = {parameter["name"]: parameter for parameter in job["spec"]["parameters"]}
+    typed = {**static, **{name: _typed(kinds.get(name, {}), text) for name, text in tuned.items()}}
+    return {
+        **{f"HP_{name}": value for name, value in {**static, **tuned}.items()},
+        "HYPERPARAMETERS": json.dumps(typed),
+        "TUNING_SEED": str(trial["spec"]["seed"]),
+        "TUNING_OBJECTIVE_METRIC": job["spec"]["objective"]["metric"],
+    }
+
+
+def _typed(parameter: Body, text: str) -> Any:
+    if "integer" in parameter:
+        return int(text)
+    return float(text) if "continuous" in parameter else text
+
+
+def manifest(job: Body, trial: Body, kind: str) -> dict[str, Any]:
+    """A Pod or a batch Job that trains as the trial did.
+
+    Raises:
+        TuningError: the trial trained on several nodes, which needs a Service and more beside it.
+    """
+    if job["spec"].get("nodes", 1) > 1:
+        raise TuningError(
+            f"{job['metadata']['name']} trains on {job['spec']['nodes']} nodes, of which no single Pod can be made: "
+            "take the variables of `-o env` into a manifest for several nodes"
+        )
+    template = json.loads(json.dumps(job["spec"]["template"]))
+    container = training_container(template)
+    variables = environment(job, trial)
+    own = [item for item in container.get("env") or () if item["name"] not in variables]
+    container["env"] = [*({"name": name, "value": _literal(value)} for name, value in variables.items()), *own]
+    spec = {**template["spec"], "restartPolicy": "Never"}
+    metadata = {"name": f"{job['metadata']['name']}-best", **_kept(template.get("metadata") or {})}
+    if kind == "Pod":
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    labels = {key: value for key, value in metadata.items() if key != "name"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"backoffLimit": 0, "template": {**({"metadata": labels} if labels else {}), "spec": spec}},
+    }
+
+
+def _literal(value: str) -> str:
+    """The text, in which Kubernetes would else read $(NAME) as a reference."""
+    return value.replace("$(", "$$(")
+
+
+def _kept(metadata: Body) -> dict[str, Any]:
+    """The template's labels and annotations but those that make a Pod a trial's."""
+    kept = {
+        field: {key: value for key, value in (metadata.get(field) or {}).items() if not key.startswith(f"{GROUP}/")}
+        for field in ("labels", "annotations")
+    }
+    return {field: values for field, values in kept.items() if values}

@@ -1,0 +1,138 @@
+"""`why`: what a job or a trial does, in the operator's own sentences, and the numbers that decided."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tuning_client.commands.cluster import job_and_trial, output, paper, run, write_json
+from tuning_client.describe import phase
+from tuning_client.errors import NotFoundError
+from tuning_client.story import STATES
+from tuning_client.text import duration, number, plain
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tuning_client.session import Session
+
+    Body = Mapping[str, Any]
+
+_SOURCE = "tuning-operator.dev/suggestion-source"
+_SOURCE_MESSAGE = "tuning-operator.dev/suggestion-message"
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "why",
+        parents=[flags],
+        help="say why a job or a trial is as it is",
+        description="Shows a job's phase, its conditions and what became of its trials; of a trial the decision "
+        "about it with epoch, value and threshold.",
+    )
+    parser.add_argument("job", metavar="JOB[/TRIAL]", help="a job, or one of its trials by name or number")
+    output(parser, "json")
+    parser.set_defaults(run=partial(run, _why))
+
+
+def _why(session: Session, parsed: argparse.Namespace) -> int:
+    name, trial_name = job_and_trial(parsed.job)
+    job = session.job(name)
+    trials = session.trials(job)
+    if trial_name is None:
+        lines, value = about_job(job, trials), {"job": job, "trials": trials}
+    else:
+        trial = next((item for item in trials if item["metadata"]["name"] == trial_name), None)
+        if trial is None:
+            raise NotFoundError(f"{name} has no trial {trial_name} in namespace {session.namespace}")
+        lines, value = about_trial(job, trial), trial
+    if parsed.output == "json":
+        write_json(value)
+        return 0
+    console = paper()
+    for line in lines:
+        console.print(plain(line))
+    return 0
+
+
+def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
+    """Say what a job does, a sentence a line."""
+    status = job.get("status") or {}
+    reason = f" ({status['completionReason']})" if "completionReason" in status else ""
+    message = f": {status['message']}" if status.get("message") else ""
+    yield f"{job['metadata']['name']} is {phase(job)}{reason}{message}"
+    if not status:
+        yield "The operator has not looked at it yet: does it run, and does it watch this namespace?"
+    best = status.get("bestTrial")
+    if best:
+        yield f"best so far: {best['name']} with {number(best['objective'])} at epoch {best['epoch']}"
+    if status.get("suggestion"):
+        told = status["suggestion"]
+        yield f"newest suggestion: trial {told['trial']}, {told['source']}: {told.get('message', '')}"
+    savings = status.get("earlyStopping")
+    if savings:
+        saved = f"{savings['epochsSaved']} epochs, {duration(savings['secondsSaved'])}"
+        yield f"early stopping: {savings['stopped']} trials stopped, about {saved} saved"
+        if savings.get("message"):
+            yield savings["message"]
+    yield from _conditions(status.get("conditions") or ())
+    told_of = [trial for trial in trials if phase(trial) != "Completed"]
+    if told_of:
+        yield ""
+        yield "trials that run, wait or did not complete:"
+    for trial in told_of:
+        yield f"  {_in_a_line(trial)}"
+
+
+def _conditions(conditions: Sequence[Body]) -> Iterator[str]:
+    if conditions:
+        yield ""
+        yield "conditions:"
+    width = max((len(item["type"]) for item in conditions), default=0)
+    for item in conditions:
+        since = f", since {item['lastTransitionTime']}" if "lastTransitionTime" in item else ""
+        message = f": {item['message']}" if item.get("message") else ""
+        yield f"  {item['type']:<{width}}  {item['status']:<7} {item['reason']}{message}{since}"
+
+
+def _in_a_line(trial: Body) -> str:
+    status = trial.get("status") or {}
+    told = status.get("message") or status.get("reason") or ""
+    return f"{trial['metadata']['name']} {STATES.get(phase(trial), phase(trial))}{f': {told}' if told else ''}"
+
+
+def about_trial(job: Body, trial: Body) -> Iterator[str]:
+    """Say what became of a trial, a sentence a line."""
+    status, annotations = trial.get("status") or {}, trial["metadata"].get("annotations") or {}
+    reason = f" ({status['reason']})" if status.get("reason") else ""
+    message = f": {status['message']}" if status.get("message") else ""
+    yield f"{trial['metadata']['name']} is {phase(trial)}{reason}{message}"
+    for kind, field in (("stopped", "stopDecision"), ("would have been stopped (dry run)", "wouldStop")):
+        if field in status:
+            yield f"{kind}: {_decision(status[field])}"
+    yield "parameters: " + ", ".join(f"{name}={value}" for name, value in trial["spec"]["parameters"].items())
+    if _SOURCE in annotations:
+        said = annotations.get(_SOURCE_MESSAGE, "")
+        yield f"chosen by: {annotations[_SOURCE]}{f': {said}' if said else ''}"
+    curve = status.get("curve") or {}
+    if curve.get("epochs"):
+        metric = job["spec"]["objective"]["metric"]
+        yield f"{metric}: {number(curve['values'][-1])} at epoch {curve['epochs'][-1]} of {status['epochs']} known"
+    others = [item for item in status.get("metrics") or () if item["name"] != job["spec"]["objective"]["metric"]]
+    if others:
+        yield "other metrics: " + ", ".join(f"{item['name']} {number(item['value'])}" for item in others)
+    yield (
+        f"attempt {status.get('attempt', 1)}; {status.get('disruptions', 0)} disruptions, "
+        f"{status.get('failures', 0)} failures; {duration(status.get('trainingSeconds', 0))} of training"
+    )
+    for kind, field in (("started", "startTime"), ("ended", "completionTime")):
+        if field in status:
+            yield f"{kind}: {status[field]}"
+
+
+def _decision(decision: Body) -> str:
+    numbers = ", ".join(f"{name} {decision[name]}" for name in ("epoch", "value", "threshold") if name in decision)
+    said = decision.get("message", "")
+    return f"{decision['reason']}{f': {said}' if said else ''}{f' ({numbers})' if numbers else ''}"

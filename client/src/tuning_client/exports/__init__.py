@@ -1,0 +1,1 @@
+"""Trials in the forms of other tools, written by those tools themselves."""

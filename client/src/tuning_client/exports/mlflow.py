@@ -1,0 +1,69 @@
+"""A job as an experiment of MLflow's, a run for each trial, in `mlflow.db` of a folder, where `mlflow ui` finds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuning_client.describe import phase, time_in
+from tuning_client.errors import TuningError
+from tuning_client.exports.trials import ended, measurements
+
+try:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+except ImportError as error:
+    raise ImportError("runs of MLflow's need mlflow: pip install 'tuning-client[mlflow]'") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_MOST_METRICS = 1_000
+"""MLflow takes no more at once."""
+_STATES = {"Completed": "FINISHED", "EarlyStopped": "KILLED", "Stopped": "KILLED", "Failed": "FAILED"}
+
+
+def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], folder: Path) -> int:
+    """Write the trials that have ended; returns how many those are.
+
+    Raises:
+        TuningError: the folder has an experiment of this name already.
+    """
+    name, metric = job["metadata"]["name"], job["spec"]["objective"]["metric"]
+    folder.mkdir(parents=True, exist_ok=True)
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder.absolute() / 'mlflow.db'}")
+    if client.get_experiment_by_name(name):
+        raise TuningError(f"{folder} has an experiment {name} already: give another folder")
+    experiment = client.create_experiment(name, artifact_location=(folder.absolute() / "mlartifacts").as_uri())
+    found = ended(trials)
+    for trial in found:
+        _add(client, experiment, job, trial, metric)
+    return len(found)
+
+
+def _add(client: MlflowClient, experiment: str, job: Mapping[str, Any], trial: Mapping[str, Any], metric: str) -> None:
+    status = trial["status"]
+    start, end = _milliseconds(status.get("startTime")), _milliseconds(status.get("completionTime"))
+    decision = status.get("stopDecision") or {}
+    tags = {
+        "tuning.phase": phase(trial),
+        "tuning.reason": status.get("reason"),
+        "tuning.message": decision.get("message") or status.get("message"),
+    }
+    run = client.create_run(
+        experiment,
+        start_time=start or end,
+        run_name=trial["metadata"]["name"],
+        tags={key: value for key, value in tags.items() if value},
+    ).info.run_id
+    everything = {**(job["spec"].get("staticParameters") or {}), **trial["spec"]["parameters"]}
+    client.log_batch(run, params=[Param(key, value) for key, value in everything.items()])
+    curve = [Metric(metric, value, end or 0, step) for step, value in measurements(trial)]
+    for start_at in range(0, len(curve), _MOST_METRICS):
+        client.log_batch(run, metrics=curve[start_at : start_at + _MOST_METRICS])
+    client.set_terminated(run, _STATES[phase(trial)], end)
+
+
+def _milliseconds(text: str | None) -> int | None:
+    time = time_in(text)
+    return round(time.timestamp() * 1000) if time else None

@@ -1,0 +1,104 @@
+"""A job as a study of Optuna's, which optuna-dashboard opens.
+
+A trial that was stopped is pruned, one that failed or diverged has failed. Parameters have the distributions of the
+search space; where Optuna has no counterpart (ReverseLog) the values are right and the distribution is linear.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from tuning_client.describe import phase, time_in
+from tuning_client.errors import TuningError
+from tuning_client.exports.trials import ended, measurements, typed
+from tuning_client.parameters import is_logarithmic
+
+try:
+    import optuna
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.trial import FrozenTrial, TrialState
+except ImportError as error:
+    raise ImportError("a study of Optuna's needs optuna: pip install 'tuning-client[optuna]'") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from optuna.distributions import BaseDistribution
+
+_STATES = {
+    "Completed": TrialState.COMPLETE,
+    "EarlyStopped": TrialState.PRUNED,
+    "Stopped": TrialState.PRUNED,
+    "Failed": TrialState.FAIL,
+}
+
+
+def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], path: Path) -> int:
+    """Write the trials that have ended as a study into an SQLite file; returns how many those are.
+
+    Raises:
+        TuningError: the file has a study of this name already.
+    """
+    name, objective = job["metadata"]["name"], job["spec"]["objective"]
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
+    try:
+        study = optuna.create_study(storage=storage, study_name=name, direction=objective["goal"].lower())
+    except optuna.exceptions.DuplicatedStudyError:
+        raise TuningError(f"{path} has a study {name} already: give another file") from None
+    study.set_metric_names([objective["metric"]])
+    found = [frozen(trial, job["spec"]["parameters"]) for trial in ended(trials)]
+    study.add_trials(found)
+    return len(found)
+
+
+def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]]) -> FrozenTrial:
+    """A trial that has ended as Optuna keeps it."""
+    status, number = trial["status"], trial["spec"]["number"]
+    state, curve = _STATES[phase(trial)], measurements(trial)
+    value = curve[-1][1] if curve else math.nan
+    if state is TrialState.COMPLETE and math.isnan(value):
+        state = TrialState.FAIL
+    tuned = trial["spec"]["parameters"]
+    known = {item["name"]: item for item in space if item["name"] in tuned}
+    decision = status.get("stopDecision") or {}
+    about = {
+        "trial": trial["metadata"]["name"],
+        "phase": phase(trial),
+        "reason": status.get("reason"),
+        "message": decision.get("message") or status.get("message"),
+        "training_seconds": status.get("trainingSeconds"),
+    }
+    ended_at = time_in(status.get("completionTime"))
+    return FrozenTrial(
+        number=number - 1,
+        trial_id=number - 1,
+        state=state,
+        value=value if state is TrialState.COMPLETE else None,
+        datetime_start=_local(time_in(status.get("startTime")) or ended_at),
+        datetime_complete=_local(ended_at),
+        params={name: typed(item, tuned[name]) for name, item in known.items()},
+        distributions={name: distribution(item) for name, item in known.items()},
+        user_attrs={key: value for key, value in about.items() if value is not None},
+        system_attrs={},
+        intermediate_values=dict(curve),
+    )
+
+
+def distribution(parameter: Mapping[str, Any]) -> BaseDistribution:
+    """What a parameter was drawn from."""
+    if "categorical" in parameter:
+        return CategoricalDistribution(parameter["categorical"]["values"])
+    if "integer" in parameter:
+        bounds = parameter["integer"]
+        log, step = is_logarithmic(bounds), bounds.get("step", 1)
+        return IntDistribution(bounds["min"], bounds["max"], log=log and step == 1, step=step)
+    bounds = parameter["continuous"]
+    return FloatDistribution(bounds["min"], bounds["max"], log=is_logarithmic(bounds))
+
+
+def _local(time: Any) -> Any:
+    """Optuna keeps local times without a zone."""
+    return time.astimezone().replace(tzinfo=None) if time else None
