@@ -51,7 +51,7 @@ def _export(session: Session, parsed: argparse.Namespace) -> int:
         raise TuningError(f"{parsed.csv or parsed.optuna or parsed.mlflow}: {error.strerror or error}") from error
     left_out = len(trials) - written
     if left_out:
-        sys.stderr.write(f"{left_out} trials have not ended and are left out\n")
+        sys.stderr.write(f"left out, since they have not ended: {left_out} of {len(trials)} trials\n")
     return 0
 
 

@@ -48,7 +48,7 @@ def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], path: Pa
         study = optuna.create_study(storage=storage, study_name=name, direction=objective["goal"].lower())
     except optuna.exceptions.DuplicatedStudyError:
         raise TuningError(f"{path} has a study {name} already: give another file") from None
-    study.set_metric_names([objective["metric"]])
+    study.set_user_attr("metric", objective["metric"])
     found = [frozen(trial, job["spec"]["parameters"]) for trial in ended(trials)]
     study.add_trials(found)
     return len(found)

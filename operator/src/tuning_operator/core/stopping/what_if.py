@@ -223,7 +223,7 @@ def _unknown(trials: Sequence[TrialWhatIf], epochs: int, width: int) -> Iterable
         )
     cut = sum(trial.open_end and trial.phase.is_final for trial in trials)
     if cut:
-        yield f"{cut} trials that were stopped would have gone on: what they would have come to is not known"
+        yield f"what became of {cut} of the trials that were stopped, if they had gone on"
     running = sum(trial.open_end and not trial.phase.is_final for trial in trials)
     if running:
-        yield f"{running} trials have not ended"
+        yield f"how {running} of the trials go on, which have not ended"
