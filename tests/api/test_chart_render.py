@@ -41,6 +41,7 @@ OTHER_SETTINGS = {
     "apiBurst": 10000,
     "imagePullGrace": 0,
     "sidecarImage": "registry.example.com/sidecar:1",
+    "jobMetrics": False,
     "logFormat": "plain",
     "logLevel": "debug",
 }

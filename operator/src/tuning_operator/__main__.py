@@ -8,7 +8,7 @@ import os
 import sys
 
 import kopf
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
 
 from tuning_operator.runtime.handlers import build_registry
 from tuning_operator.runtime.kubernetes.depth import read_any_depth
@@ -31,6 +31,8 @@ def main() -> None:
 
 async def _run(settings: Settings) -> int:
     operator = await Operator.create(settings)
+    if operator.job_metrics:
+        REGISTRY.register(operator.job_metrics)
     running = asyncio.ensure_future(
         kopf.operator(
             registry=build_registry(operator),

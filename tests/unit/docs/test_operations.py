@@ -16,6 +16,7 @@ from tuning_operator.core.model.conditions import ConditionType
 from tuning_operator.core.model.job import CompletionReason
 from tuning_operator.core.report import notices
 from tuning_operator.runtime import metrics
+from tuning_operator.runtime.job_metrics import JobMetrics
 from tuning_operator.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ def test_metrics() -> None:
             suffix = "_total" if family.type == "counter" else ""
             expected[family.name + suffix] = (family.type, ", ".join(metric._labelnames))
     assert told == expected
+
+
+def test_metrics_of_jobs() -> None:
+    told = {name: (kind, labels.replace("`", "")) for name, kind, labels, _ in rows("## Metrics of each job")}
+    families = list(JobMetrics().describe())
+    assert told == {family.name: (family.type, ", ".join(family._labelnames)) for family in families}  # type: ignore[attr-defined]
 
 
 def test_every_metric_has_a_meaning_and_an_alert() -> None:

@@ -42,6 +42,7 @@ def test_the_defaults_are_those_of_the_class() -> None:
         ("sidecar_image", "registry.example.com/sidecar:1", "registry.example.com/sidecar:1"),
         ("sidecar_resources", '{"limits": {"cpu": "1"}}', '{"limits": {"cpu": "1"}}'),
         ("last_words", "False", False),
+        ("job_metrics", "false", False),
         ("log_format", "plain", "plain"),
         ("log_level", "debug", "debug"),
     ],

@@ -19,6 +19,7 @@ from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.health import Heartbeats
+from tuning_operator.runtime.job_metrics import JobMetrics
 from tuning_operator.runtime.kubernetes.cluster import Cluster, load_configuration
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
@@ -61,6 +62,7 @@ class Operator:
         self._prometheus = Prometheus.configured(settings)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
         self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
+        self.job_metrics = JobMetrics() if settings.job_metrics else None
         self.reconciler = Reconciler(
             cluster,
             self._poller,
@@ -71,6 +73,7 @@ class Operator:
                 settings.sidecar_image, parse_resources(settings.sidecar_resources), last_words=settings.last_words
             ),
             wake=self.queue.add,
+            job_metrics=self.job_metrics,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

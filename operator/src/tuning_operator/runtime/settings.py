@@ -52,6 +52,7 @@ class Settings:
     sidecar_image: str = ""
     sidecar_resources: str = SIDECAR_RESOURCES
     last_words: bool = True
+    job_metrics: bool = True
     log_format: str = "json"
     log_level: str = "info"
 
@@ -202,6 +203,7 @@ _OPTIONS = {
     "last_words": _Option(
         _truth, "true or false: show texts from logs and termination messages in statuses and Events"
     ),
+    "job_metrics": _Option(_truth, "true or false: whether /metrics has series of each job"),
     "log_format": _Option(_one_of("json", "plain"), "how log lines are written"),
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "what is logged"),
 }

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.notice import Notice
     from tuning_operator.core.model.snapshot import Snapshot
+    from tuning_operator.runtime.job_metrics import JobMetrics
     from tuning_operator.runtime.kubernetes.cluster import Cluster
     from tuning_operator.runtime.kubernetes.events import EventRecorder
     from tuning_operator.runtime.prometheus.poller import MetricsPoller
@@ -83,6 +84,7 @@ class Reconciler:
         options: PodOptions = _DEFAULTS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         wake: Callable[[JobKey], None] = lambda _: None,
+        job_metrics: JobMetrics | None = None,
     ) -> None:
         self._cluster = cluster
         self._poller = poller
@@ -92,6 +94,7 @@ class Reconciler:
         self._identity = Identity(cluster, options)
         self._clock = clock
         self._gauge = metrics.TrialGauge()
+        self._job_metrics = job_metrics
         self._refusals = Refusals(wake)
         self._parents = Parents(cluster)
         self._closing = False
@@ -164,6 +167,8 @@ class Reconciler:
         self._poller.watch(key, {})
         self._suggester.forget(key)
         self._gauge.update(key, None)
+        if self._job_metrics:
+            self._job_metrics.forget(key)
         self._refusals.forget(key)
         self._parents.forget(key)
         self._identity.forget(key)
@@ -305,6 +310,8 @@ class Reconciler:
         else:
             summary = summarize(observed.snapshot, decision)
             self._gauge.update(key, summary.phases)
+            if self._job_metrics:
+                self._job_metrics.update(key, observed.snapshot, summary)
             status = render_job_status(summary, tuning_job.status, _texts(tuning_job, summary))
             changes = difference(tuning_job.status, status)
         if changes:
