@@ -80,6 +80,11 @@ def metrics_page(operator: Process) -> str:
     return _get(operator, "metrics", "/metrics")
 
 
+def metrics_url(operator: Process) -> str:
+    """Where it tells it."""
+    return _url(operator, "metrics", "/metrics")
+
+
 def is_healthy(operator: Process) -> bool:
     """Whether its probe says so."""
     return answers(_url(operator, "health", "/healthz"))

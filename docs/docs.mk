@@ -1,11 +1,14 @@
 # The documentation: its generated pages, which `make unit` holds up to date, and its site.
-.PHONY: docs site site-serve site-lock
+.PHONY: docs dashboards site site-serve site-lock
 
 SITE_VENV := .venv-site
 MKDOCS := $(SITE_VENV)/bin/mkdocs
 
 docs: venv ## write docs/crd-reference.md from crds/
 	@$(PY) docs/generate_crd_reference.py
+
+dashboards: venv ## write the chart's dashboards for Grafana
+	@$(PY) docs/generate_dashboards.py
 
 site: $(SITE_VENV)/.synced ## the documentation as a website in .site/html; a broken link is an error
 	@$(PY) -m docs.website stage

@@ -381,3 +381,25 @@ def _names(values: dict[str, Any], above: str = "") -> Any:
             yield from _names(value, f"{above}{name}.")
         else:
             yield f"{above}{name}"
+
+
+def test_dashboards_and_alerts_are_the_charts_files() -> None:
+    labels = {"grafana_dashboard": "1"}
+    objects = render({"dashboards": {"enabled": True}, "alerts": {"enabled": True, "labels": {"release": "prom"}}})
+    boards = {body["metadata"]["name"]: body for body in of_kind(objects, "ConfigMap")}
+    files = {path.stem: path.read_text() for path in (CHART / "files" / "dashboards").iterdir()}
+    assert (
+        set(boards)
+        == {f"tuning-operator-dashboard-{name}" for name in files}
+        == {
+            "tuning-operator-dashboard-operator",
+            "tuning-operator-dashboard-job",
+        }
+    )
+    for name, text in files.items():
+        body = boards[f"tuning-operator-dashboard-{name}"]
+        assert labels.items() <= body["metadata"]["labels"].items()
+        assert json.loads(body["data"][f"tuning-{name}.json"]) == json.loads(text)
+    (rule,) = of_kind(objects, "PrometheusRule")
+    assert rule["metadata"]["labels"]["release"] == "prom"
+    assert rule["spec"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())

@@ -36,6 +36,7 @@ _JOB = ("tuning_namespace", "tuning_job")
 _STATUS = {"True": 1.0, "False": 0.0}
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _END, _START = 0, 1  # in this order at the same second
 
 
@@ -46,7 +47,7 @@ class _Slots:
     Only what two passes saw counts: after a restart of the operator a slot's past is not known.
     """
 
-    looked: datetime = datetime.min.replace(tzinfo=UTC)
+    looked: datetime = _NEVER
     started: set[str] | None = None
     running: set[str] = field(default_factory=set)
     freed: deque[datetime] = field(default_factory=deque)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 
+for _kind in ErrorKind:
+    metrics.API_ERRORS.labels(_kind)  # a counter that begins at 1 has not increased, as far as Prometheus can tell
+
 REQUEST_TIMEOUT = 30.0
 PAGE = 500
 _JSON, _MERGE_PATCH = "application/json", "application/merge-patch+json"

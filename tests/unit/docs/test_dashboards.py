@@ -1,0 +1,76 @@
+"""Dashboards and alerts: the committed files are those that are generated, and the alerts those that are documented."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.metrics import MetricWrapperBase
+
+from tests.unit.docs.pages import ROOT, section
+from tuning_operator.runtime import metrics
+from tuning_operator.runtime.job_metrics import JobMetrics
+
+FILES = ROOT / "charts" / "tuning-operator" / "files"
+ALERTS = yaml.safe_load((FILES / "alerts.yaml").read_text())["groups"][0]["rules"]
+MINUTES = {"10m": "10 min", "15m": "15 min", "30m": "30 min", "1h": "1 h"}
+
+
+def generator() -> Any:
+    spec = importlib.util.spec_from_file_location("generate_dashboards", ROOT / "docs" / "generate_dashboards.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_dashboards_are_those_that_make_dashboards_writes() -> None:
+    committed = {path.name: path.read_text() for path in (FILES / "dashboards").iterdir()}
+    assert committed == generator().dashboards()
+
+
+@pytest.mark.parametrize("name", ["operator.json", "job.json"])
+def test_every_panel_takes_the_data_source_that_is_chosen(name: str) -> None:
+    board = json.loads((FILES / "dashboards" / name).read_text())
+    assert board["templating"]["list"][0]["type"] == "datasource"
+    sources = [item["datasource"]["uid"] for item in (*board["panels"], *board["templating"]["list"][1:])]
+    sources += [target["datasource"]["uid"] for panel in board["panels"] for target in panel["targets"]]
+    assert set(sources) == {"${datasource}"}
+    assert all(panel["title"] and panel["description"] and panel["targets"] for panel in board["panels"])
+
+
+def families() -> set[str]:
+    """The names that series can have."""
+    own = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
+    found = [next(iter(metric.describe())) for metric in own] + list(JobMetrics().describe())
+    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}
+    return {family.name + suffix for family in found for suffix in suffixes[family.type]}
+
+
+def test_every_query_is_of_a_metric_that_there_is_and_each_metric_is_shown() -> None:
+    boards = [json.loads((FILES / "dashboards" / name).read_text()) for name in ("operator.json", "job.json")]
+    queries = [target["expr"] for board in boards for panel in board["panels"] for target in panel["targets"]]
+    queries += [rule["expr"] for rule in ALERTS]
+    named = {name for query in queries for name in re.findall(r"tuning_operator_\w+", query)}
+    assert named <= families()
+    bare = {re.sub("_(bucket|count|sum)$", "", name) for name in families()} - {"tuning_operator_jobs_without_metrics"}
+    assert bare == {re.sub("_(bucket|count|sum)$", "", name) for name in named}
+
+
+def test_alerts_are_those_of_the_page_and_no_others() -> None:
+    told = section((ROOT / "docs" / "operations.md").read_text(), "## The operator's own metrics").replace("\\|", "|")
+    query = r"`((?:absent\(|[^`|]*\w[^`]* > )[^`]*)`(?: for (\d+ \w+))?"
+    documented = dict(re.findall(query, told))
+    assert documented == {rule["expr"]: MINUTES.get(rule.get("for", ""), "") for rule in ALERTS}
+
+
+def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
+    for rule in ALERTS:
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+        assert rule["annotations"]["summary"].endswith(".")
+        assert rule["annotations"]["description"].endswith(".")
