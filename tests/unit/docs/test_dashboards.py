@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-from typing import Any
 
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+from docs.generate_dashboards import dashboards
 from tests.unit.docs.pages import ROOT, section
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.job_metrics import JobMetrics
@@ -20,18 +19,9 @@ ALERTS = yaml.safe_load((FILES / "alerts.yaml").read_text())["groups"][0]["rules
 MINUTES = {"10m": "10 min", "15m": "15 min", "30m": "30 min", "1h": "1 h"}
 
 
-def generator() -> Any:
-    spec = importlib.util.spec_from_file_location("generate_dashboards", ROOT / "docs" / "generate_dashboards.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_dashboards_are_those_that_make_dashboards_writes() -> None:
     committed = {path.name: path.read_text() for path in (FILES / "dashboards").iterdir()}
-    assert committed == generator().dashboards()
+    assert committed == dashboards()
 
 
 @pytest.mark.parametrize("name", ["operator.json", "job.json"])
