@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from tuning_client.story import changes, number, parameter_text, read_story
+from tuning_client.story import changes, parameter_text, read_story
+from tuning_client.text import number
 from tuning_client.view import clock, closing_lines, progress_view, top_trials
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ OFF = EarlyStopping()
 AUTO = EarlyStopping(EarlyStoppingType.AUTO)
 MEDIAN = EarlyStopping(EarlyStoppingType.MEDIAN)
 EAGER = EarlyStopping(EarlyStoppingType.MEDIAN, MedianKnobs(min_completed_trials=1, min_epochs=1, min_progress=0))
-RULES = [OFF, AUTO, MEDIAN, EAGER, Hyperband(2, 12)]
+RULES: list[EarlyStopping | Hyperband] = [OFF, AUTO, MEDIAN, EAGER, Hyperband(2, 12)]
 
 
 def ran(number: int, *values: float, phase: TrialPhase = TrialPhase.COMPLETED, start: int | None = None) -> Trial:

@@ -23,18 +23,18 @@ _MOST_METRICS = 1_000
 _STATES = {"Completed": "FINISHED", "EarlyStopped": "KILLED", "Stopped": "KILLED", "Failed": "FAILED"}
 
 
-def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], folder: Path) -> int:
+def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: Path) -> int:
     """Write the trials that have ended; returns how many those are.
 
     Raises:
         TuningError: the folder has an experiment of this name already.
     """
     name, metric = job["metadata"]["name"], job["spec"]["objective"]["metric"]
-    folder.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder.absolute() / 'mlflow.db'}")
+    target.mkdir(parents=True, exist_ok=True)
+    client = MlflowClient(tracking_uri=f"sqlite:///{target.absolute() / 'mlflow.db'}")
     if client.get_experiment_by_name(name):
-        raise TuningError(f"{folder} has an experiment {name} already: give another folder")
-    experiment = client.create_experiment(name, artifact_location=(folder.absolute() / "mlartifacts").as_uri())
+        raise TuningError(f"{target} has an experiment {name} already: give another folder")
+    experiment = client.create_experiment(name, artifact_location=(target.absolute() / "mlartifacts").as_uri())
     found = ended(trials)
     for trial in found:
         _add(client, experiment, job, trial, metric)

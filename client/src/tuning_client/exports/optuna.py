@@ -35,7 +35,7 @@ _STATES = {
 }
 
 
-def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], path: Path) -> int:
+def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: Path) -> int:
     """Write the trials that have ended as a study into an SQLite file; returns how many those are.
 
     Raises:
@@ -43,11 +43,11 @@ def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], path: Pa
     """
     name, objective = job["metadata"]["name"], job["spec"]["objective"]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{target.absolute()}")
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction=objective["goal"].lower())
     except optuna.exceptions.DuplicatedStudyError:
-        raise TuningError(f"{path} has a study {name} already: give another file") from None
+        raise TuningError(f"{target} has a study {name} already: give another file") from None
     study.set_user_attr("metric", objective["metric"])
     found = [frozen(trial, job["spec"]["parameters"]) for trial in ended(trials)]
     study.add_trials(found)

@@ -17,6 +17,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 RECONCILE_SECONDS = Histogram(
     "tuning_operator_reconcile_seconds", "Duration of a pass over one job.", ["result"], buckets=_BUCKETS
 )
+RECONCILE_SECONDS.labels("Exception")  # there from the start, so that the first one is an increase
 QUEUE_DEPTH = Gauge("tuning_operator_queue_depth", "Jobs that wait for a pass.")
 SUGGESTION_SECONDS = Histogram(
     "tuning_operator_suggestion_seconds", "Time to compute suggestions.", ["source"], buckets=_BUCKETS
