@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster import paths
+from cluster.controlplane import KubectlError
 from tuning_client import ContinuousParameter, Estimator, HyperparameterTuner, Session
 
 if TYPE_CHECKING:
@@ -113,6 +115,23 @@ def test_trials_are_written_to_a_file(tuning: Tuning, a_job: str, tmp_path: Path
     refused = tuning("export", a_job, "--csv", str(tmp_path / "nothing" / "trials.csv"))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("error: ")
+
+
+def test_the_pages_recipes_wait_for_what_they_say(control_plane: ControlPlane, namespace: str, a_job: str) -> None:
+    times = {"lastTransitionTime": "2026-01-01T00:00:00Z", "reason": "MaxTrialsReached", "message": "all have ended"}
+    ended = [{"type": kind, "status": "True", **times} for kind in ("Complete", "Finished")]
+    patch = ("patch", "tuningjobs", a_job, "-n", namespace, "--subresource=status", "--type=merge", "-p")
+    page = (Path(__file__).parents[2] / "docs" / "gitops.md").read_text()
+    recipes = [shlex.split(line)[1:] for line in page.splitlines() if line.startswith("kubectl wait")]
+    assert len(recipes) == 4
+    by_phase, others = recipes[-1], recipes[:-1]
+    control_plane.kubectl(*patch, json.dumps({"status": {"phase": "Running", "conditions": []}}))
+    control_plane.kubectl(*(word.replace("fashion", a_job) for word in by_phase), "-n", namespace)
+    control_plane.kubectl(*patch, json.dumps({"status": {"phase": "Completed", "conditions": ended}}))
+    for words in others:
+        control_plane.kubectl(*(word.replace("fashion", a_job) for word in words), "-n", namespace)
+    with pytest.raises(KubectlError, match="timed out"):
+        control_plane.kubectl("wait", f"tuningjob/{a_job}", "--for=condition=Failed", "-n", namespace, "--timeout=1s")
 
 
 def test_errors_are_in_the_servers_words(tuning: Tuning, a_job: str, namespace: str) -> None:

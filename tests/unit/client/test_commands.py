@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from tests.unit.client.bodies import FakeSession, job, trial
 from tuning_client.__main__ import main
-from tuning_client.commands import cluster
+from tuning_client.commands import cluster, watching
 from tuning_client.commands.cluster import job_and_trial
 from tuning_client.commands.logs import decoded, harmless
 from tuning_client.errors import NotFoundError, TuningError
@@ -250,6 +252,22 @@ def test_watch_tells_a_line_for_each_event_and_fails_with_the_job(run: Run, a_jo
     assert f"resnet-0002 stopped early, 0.05 after 2/3 epochs, 25 s: {STOP['message']}" in out
     a_job["status"]["phase"] = "Failed"
     assert run("watch", "resnet")[0] == 1
+
+
+def test_watch_on_a_terminal_is_a_picture_that_fits(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def terminal(**options: Any) -> Console:
+        return Console(force_terminal=True, width=80, height=24, color_system=None, **options)
+
+    monkeypatch.setattr(watching, "Console", terminal)
+    code, out, _ = run("watch", "resnet")
+    assert code == 0
+    assert "TRIAL" in out
+    assert "stopped early" in out
+    assert "2/4 trials" in out
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out).splitlines()) <= 80
+    assert capsys.readouterr().err == ""
 
 
 def test_what_if_names_the_trials_that_a_rule_stops_and_what_it_cannot_know(run: Run) -> None:
