@@ -86,6 +86,11 @@ OPERATOR = (
         ],
     ),
     Chart(
+        "Repeated",
+        "What happened again and again in the last hour, and is told once, by reason.",
+        [("sum by (reason) (increase(tuning_operator_repeated_total[1h])) or vector(0)", "{{reason}}")],
+    ),
+    Chart(
         "Questions to Prometheus",
         "How long 99 of 100 take at most.",
         [(quantile(0.99, "tuning_operator_prometheus_query_seconds"), "99%")],
