@@ -11,7 +11,7 @@ from tuning_operator.core.model.curves import Curve, Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
 from tuning_operator.core.stopping import rule_for
-from tuning_operator.core.stopping.reach import checkpoint
+from tuning_operator.core.stopping.gains import checkpoint
 
 NAN, INF = math.nan, math.inf
 AUTO = EarlyStopping(EarlyStoppingType.AUTO)
