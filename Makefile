@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include cluster/cluster.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk release/release.mk
+include cluster/cluster.mk trainer/adapters.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk release/release.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 

@@ -48,6 +48,9 @@ class Reporter:
     has no room for all epochs waits at its end until everybody who fetched the page has the finished one; training that
     fails waits two seconds; SIGTERM ends the process with code 143 and waits for nothing (unless the program handles
     the signal itself). A run that is killed outright still leaves a termination message, at most a second old.
+
+    Attributes:
+        is_called: the training calls `report` itself.
     """
 
     def __init__(self, port: int | None = None, finish_timeout: float | None = None) -> None:
@@ -75,6 +78,7 @@ class Reporter:
         self._log: Path | None = Path(log) if log else DEFAULT_TERMINATION_LOG
         self._create_log = bool(log)
         self._history = History()
+        self.is_called = False
         self._error = ""
         self._notes: dict[str, int | str] = {}
         # Reentrant: the signal handler runs in the thread that may hold it.
@@ -132,6 +136,7 @@ class Reporter:
             if self._closed:
                 raise RuntimeError(f"epoch {epoch} was reported after the end of training")
             _ = self.port
+            self.is_called = True
             self._publish(*self._history.add(epoch, metrics))
 
     def place(self, epoch: float, metrics: Mapping[str, float]) -> dict[str, float]:
@@ -275,12 +280,17 @@ _default_lock = threading.Lock()
 
 def report(epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]) -> None:
     """Publish the metrics of an epoch that is over: `Reporter.report`, with one reporter for the process."""
+    process_reporter().report(epoch, metrics)
+
+
+def process_reporter() -> Reporter:
+    """The reporter of this process, which says goodbye when the process ends."""
     global _default  # noqa: PLW0603 - one page for one process is the point
     with _default_lock:
         if _default is None:
             _default = Reporter()
             atexit.register(_close_at_exit, _default, watch_exit())
-    _default.report(epoch, metrics)
+        return _default
 
 
 def _close_at_exit(reporter: Reporter, exit_words: Callable[[], str]) -> None:

@@ -1,0 +1,29 @@
+"""Keras 3: a callback for `fit`, on any of its backends."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from keras.callbacks import Callback
+
+from tuning_trainer.integrations.training import Training, quietly
+
+_trainings: WeakKeyDictionary[Any, Training] = WeakKeyDictionary()
+
+
+class TuningCallback(Callback):  # type: ignore[misc]
+    """Reports each epoch, counted from 1. `fit` that is called again for the same model counts on."""
+
+    @quietly
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report the epoch."""
+        training = _trainings.setdefault(self.model, Training())
+        training.measure(logs or {}, at=object(), epoch=epoch + 1)
+
+    @quietly
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Report what there is where the objective is not."""
+        del logs
+        if self.model in _trainings:
+            _trainings[self.model].end()

@@ -1,0 +1,49 @@
+"""scikit-learn 1.9 and later: a callback for estimators that have `set_callbacks`, such as `LogisticRegression`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.metrics import check_scoring
+
+from tuning_trainer.integrations.training import Training, quietly
+
+
+class TuningCallback:
+    """Scores the estimator on validation data after each of its iterations, and reports the scores by their names."""
+
+    def __init__(self, X: Any, y: Any, *, scoring: str | list[str] | dict[str, Any]) -> None:  # noqa: N803 - sklearn's
+        """Score on this data.
+
+        Args:
+            X: the features.
+            y: the targets.
+            scoring: what `sklearn.metrics.check_scoring` takes: names of scores, or scorers by name.
+        """
+        self._data = (X, y)
+        self._scoring = [scoring] if isinstance(scoring, str) else scoring
+        self._training = Training()
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Take the beginning of a fit."""
+
+    @quietly
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Report what there is where the objective is not."""
+        del estimator, context
+        self._training.end()
+
+    def on_fit_task_begin(self, estimator: Any, context: Any, **_: Any) -> None:
+        """Take the beginning of an iteration."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any = None, **_: Any) -> bool:
+        """Score and report; never ends the fit."""
+        del context
+        self._report(estimator, fitted_estimator)
+        return False
+
+    @quietly
+    def _report(self, estimator: Any, fitted: Any) -> None:
+        if fitted is not None:
+            scorer = check_scoring(estimator, self._scoring)
+            self._training.measure(scorer(fitted, *self._data), at=object())

@@ -1,0 +1,40 @@
+"""Python runs this before a script where PYTHONPATH has this folder: it has the adapters added to the frameworks.
+
+The packages that lie beside the trainer's come last on the path: those of the training's image take precedence.
+"""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+
+
+def _next() -> None:
+    """Run the sitecustomize that this one has taken the place of."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    others = [folder for folder in sys.path if os.path.abspath(folder) != here]
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", others)
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["sitecustomize"] = module
+        spec.loader.exec_module(module)
+
+
+def _start() -> None:
+    packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if packages not in sys.path:
+        sys.path.append(packages)
+    try:
+        from tuning_trainer.integrations.hooks import install
+
+        install()
+    except Exception as error:  # whatever it is, the training is worth more
+        sys.stderr.write("tuning: nothing is reported by itself: %r\n" % error)
+
+
+if os.environ.get("TUNING_TRIAL"):
+    if sys.version_info >= (3, 11):
+        _start()
+    else:
+        sys.stderr.write("tuning: nothing is reported by itself: that needs Python 3.11, this is %s\n" % sys.version)
+_next()
