@@ -50,7 +50,7 @@ define pytest
 endef
 
 unit: venv ## the pure tests
-	$(call pytest,tests -n auto -m "not api and not e2e and not faults and not slow and not release")
+	$(call pytest,tests -n auto -m "not api and not e2e and not faults and not slow and not release and not adapters")
 
 slow: venv ## the pure tests that take longer
 	$(call pytest,tests -n auto -m "slow and not api and not e2e and not faults")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.trainer.eventlog import append, event, frame, simple
 from tests.unit.trainer.logs import PLAIN
 from tests.unit.trainer.runs import DEADLINE, free_port, scrape, until
 
@@ -45,7 +46,7 @@ class Sidecar:
             file.write(text)
 
     def points(self) -> dict[float, float]:
-        return {epoch: value for (_, epoch), value in scrape(self.port).values.items()}
+        return {epoch: value for (metric, epoch), value in scrape(self.port).values.items() if metric == OBJECTIVE}
 
     def message(self) -> Any:
         return json.loads(self.message_file.read_text() or "{}")
@@ -159,3 +160,24 @@ def test_definitions_that_are_none_end_it_at_once(tmp_path: Path, definitions: s
     assert done.returncode == 2
     assert "argument --definitions" in done.stderr
     assert words in done.stderr
+
+
+def test_event_files_are_followed_and_left_in_the_message(start: Callable[..., Sidecar]) -> None:
+    sidecar = start("--tensorboard=validation/acc")
+    path = sidecar.log / "validation" / "version_0" / "events.out.tfevents.1.host"
+    append(path, frame(event(10, simple("acc", 0.5), simple("lr", 0.25))))
+    until(lambda: sidecar.points() == {1: 0.5})
+    again = path.parents[1] / "version_1" / path.name
+    append(again, frame(event(10, simple("acc", 0.5))), frame(event(20, simple("acc", 0.75))))
+    message = sidecar.end()
+    assert (message["epochs"], message["metrics"][OBJECTIVE]) == ([1, 2], [0.5, 0.75])
+    assert message["metrics"]["validation/lr"] == [0.25, None]
+    assert message["log"] == {"lines": 4, "used": 4, "refused": 0}
+
+
+def test_event_files_without_the_tag_say_what_they_have(start: Callable[..., Sidecar]) -> None:
+    sidecar = start("--tensorboard=acc")
+    append(sidecar.log / "validation" / "events.out.tfevents.1.host", frame(event(10, simple("acc", 0.5))))
+    sidecar.message_when(lambda message: message.get("log", {}).get("lines"))
+    problem = sidecar.end()["log"]["problem"]
+    assert problem == f"no {OBJECTIVE} in 1 scalar: none has the tag acc; found were validation/acc"

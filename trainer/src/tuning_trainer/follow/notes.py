@@ -15,6 +15,7 @@ class Notes:
     Attributes:
         objective: the metric that has to be found.
         nothing: what it means that it was not found.
+        noun: what a piece is called.
         pieces: lines read, and what lines were rewritten with.
         used: those in which a metric was found.
         refused: values and epochs that could not be used.
@@ -24,6 +25,7 @@ class Notes:
 
     objective: str
     nothing: str
+    noun: str = "line"
     pieces: int = 0
     used: int = 0
     refused: int = 0
@@ -82,16 +84,15 @@ class Notes:
             return "the file is empty", ""
         if not self.has_objective and not self.refused:
             others = f"; found were {', '.join(list(self._names)[:_MAX_NAMES])}" if self._names else ""
-            return f"no {self.objective} in {_lines(self.pieces)}: {self.nothing}{others}", self._unmatched
+            return f"no {self.objective} in {self._counted(self.pieces)}: {self.nothing}{others}", self._unmatched
         if self.refused:
-            return f"{_lines(self.refused)} of {self.pieces} could not be used: {self._reason}", self._refused
+            return f"{self._counted(self.refused)} of {self.pieces} could not be used: {self._reason}", self._refused
         if self.left_out:
             return f"{self.left_out} values were left out, since 39999 epochs are kept; the last one is at the end", ""
         return "", ""
 
-
-def _lines(count: int) -> str:
-    return f"{count} line{'s' * (count != 1)}"
+    def _counted(self, count: int) -> str:
+        return f"{count} {self.noun}{'s' * (count != 1)}"
 
 
 def _printable(text: str, limit: int) -> str:

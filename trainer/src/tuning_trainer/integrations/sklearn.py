@@ -25,7 +25,9 @@ class TuningCallback:
         self._training = Training()
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Take the beginning of a fit."""
+        """Begin a fit; another one, such as that of a fold, is another training."""
+        del estimator, context
+        self._training = Training()
 
     @quietly
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -38,12 +40,12 @@ class TuningCallback:
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any = None, **_: Any) -> bool:
         """Score and report; never ends the fit."""
-        del context
-        self._report(estimator, fitted_estimator)
+        self._report(estimator, context, fitted_estimator)
         return False
 
     @quietly
-    def _report(self, estimator: Any, fitted: Any) -> None:
-        if fitted is not None:
+    def _report(self, estimator: Any, context: Any, fitted: Any) -> None:
+        is_iteration = len(list(context)) == 1  # a task of several ends with what its last one was scored with
+        if fitted is not None and is_iteration:
             scorer = check_scoring(estimator, self._scoring)
             self._training.measure(scorer(fitted, *self._data), at=object())

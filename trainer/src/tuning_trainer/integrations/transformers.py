@@ -16,9 +16,7 @@ class TuningCallback(TrainerCallback):  # type: ignore[misc]
         self._training = Training()
 
     @quietly
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Report what the log of a checkpoint has."""
         del args, control
         if state.is_world_process_zero:
@@ -40,9 +38,7 @@ class TuningCallback(TrainerCallback):  # type: ignore[misc]
             self._report(logs, state.global_step)
 
     @quietly
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Report what there is where the objective is not."""
         del args, control
         if state.is_world_process_zero:
