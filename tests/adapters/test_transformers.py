@@ -46,7 +46,8 @@ class Kill(TrainerCallback):
 resumes = os.path.isdir(folder)
 arguments = TrainingArguments(num_train_epochs=3, eval_strategy="steps", eval_steps=2, save_strategy="steps",
                               save_steps=4, load_best_model_at_end=True, **settings)
-trainer = Trainer(Model(), arguments, train_dataset=data, eval_dataset=data, compute_metrics=metrics, callbacks=[Kill()])
+trainer = Trainer(Model(), arguments, train_dataset=data, eval_dataset=data, compute_metrics=metrics,
+                  callbacks=[Kill()])
 trainer.train(resume_from_checkpoint=resumes or None)
 trainer.evaluate()
 """

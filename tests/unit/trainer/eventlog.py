@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuning_trainer.follow.records import masked_crc
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def varint(value: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import struct
@@ -128,27 +129,24 @@ def test_a_negative_step_is_none() -> None:
     assert list(scalars(event(-1, simple("a", 0.5)))) == []
 
 
+def refuse_or_read(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        assert all(scalar.step >= 0 for scalar in scalars(data))
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_event_or_refused(data: bytes) -> None:
-    try:
-        for scalar in scalars(data):
-            assert scalar.step >= 0
-    except ValueError:
-        pass
+    refuse_or_read(data)
 
 
 @given(st.integers(0, 60), st.integers(0, 255))
 def test_a_changed_byte_is_refused_or_read(at: int, byte: int) -> None:
     good = event(3, simple("a", 0.5), tensor("b", 9, field(10, 7)))
-    changed = good[: at % len(good)] + bytes([byte]) + good[at % len(good) + 1 :]
-    try:
-        assert len(list(scalars(changed))) <= 4
-    except ValueError:
-        pass
+    refuse_or_read(good[: at % len(good)] + bytes([byte]) + good[at % len(good) + 1 :])
 
 
-def read(files: EventFiles) -> list[tuple[str, int, float]]:
-    return [tuple(scalar) for scalar in files.new()]
+def read(files: EventFiles) -> list[Scalar]:
+    return list(files.new())
 
 
 def test_folders_name_their_scalars_and_versions_do_not(tmp_path: Path) -> None:

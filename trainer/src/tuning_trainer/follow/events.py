@@ -1,4 +1,4 @@
-"""Finds scalars in the events of TensorBoard, without TensorFlow: protocol buffers are numbered fields of four kinds."""
+"""Finds scalars in TensorBoard's events without TensorFlow: protocol buffers are numbered fields of four kinds."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ MAX_VALUES = 1000
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT = 10
+_MORE = 0x80
+"""The bit of a byte that another one follows."""
 
 Field = tuple[int, int, bytes | int]
 
@@ -138,7 +140,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if at + index >= len(data):
             raise ValueError("a number that is cut off")
         byte = data[at + index]
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
+        value |= (byte & ~_MORE) << 7 * index
+        if not byte & _MORE:
             return value & (1 << 64) - 1, at + index + 1
     raise ValueError("a number of more than ten bytes")

@@ -62,7 +62,7 @@ class Records:
         if self._is_lost:
             return
         # Without waiting: a pipe would hold the reader until somebody writes.
-        with open(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             end = self._position + MAX_AT_ONCE
             while self._position < end:

@@ -1,4 +1,4 @@
-"""Which epoch a scalar of TensorBoard belongs to: each step at which the objective is written is one, counted from 1."""
+"""Which epoch a scalar of TensorBoard belongs to: each step with a value of the objective is one, counted from 1."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from accelerate.tracking import GeneralTracker
 from tuning_trainer.integrations.training import Training, quietly
 
 
-class TuningTracker(GeneralTracker):  # type: ignore[misc]
+class TuningTracker(GeneralTracker):
     """Reports what is logged; values of one step are one measurement, counted 1, 2, 3."""
 
     name = "tuning"

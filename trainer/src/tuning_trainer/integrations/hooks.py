@@ -21,7 +21,7 @@ ADAPTERS = "tuning_trainer.integrations"
 
 
 def _lists(module: ModuleType, owner: str, framework: str, *, first: bool = False) -> None:
-    """Add a callback to what an object is made of; the first of them where one that ends the training hides the rest."""
+    """Add a callback to those that an object is made with; `first` where one that ends the training hides the rest."""
     container = getattr(module, owner)
     container.__init__ = _with_callback(container.__init__, framework, first=first)
 

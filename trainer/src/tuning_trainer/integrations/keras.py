@@ -12,7 +12,7 @@ from tuning_trainer.integrations.training import Training, quietly
 _trainings: WeakKeyDictionary[Any, Training] = WeakKeyDictionary()
 
 
-class TuningCallback(Callback):  # type: ignore[misc]
+class TuningCallback(Callback):
     """Reports each epoch, counted from 1. `fit` that is called again for the same model counts on."""
 
     @quietly

@@ -92,7 +92,7 @@ class Training:
         if reporter.is_called:
             return
         _ = reporter.port  # raises where another process reports
-        ordered = {name: values[name] for name in (self._objective,) if name in values}
+        ordered = {name: value for name, value in values.items() if name == self._objective}
         if self._others < MAX_OTHERS:
             ordered |= values
             self._others += len(values)

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from tuning_trainer.integrations.training import Training, quietly
 
 
-class TuningCallback(TrainerCallback):  # type: ignore[misc]
+class TuningCallback(TrainerCallback):
     """Reports all that the Trainer logs. Evaluations are counted 1, 2, 3; each has its `epoch` among its metrics."""
 
     def __init__(self) -> None:

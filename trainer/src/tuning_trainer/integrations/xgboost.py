@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class TuningCallback(TrainingCallback):  # type: ignore[misc]
+class TuningCallback(TrainingCallback):
     """Reports each round, counted from 1, and on from the rounds that a model has which is trained further.
 
     Metrics are named as XGBoost prints them: `validation_0-logloss`, and `test-logloss-mean` of a cross-validation.

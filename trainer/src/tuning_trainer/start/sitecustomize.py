@@ -25,10 +25,10 @@ def _start() -> None:
     if packages not in sys.path:
         sys.path.append(packages)
     try:
-        from tuning_trainer.integrations.hooks import install
+        from tuning_trainer.integrations.hooks import install  # noqa: PLC0415 - the path is there now
 
         install()
-    except Exception as error:  # whatever it is, the training is worth more
+    except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more
         sys.stderr.write("tuning: nothing is reported by itself: %r\n" % error)
 
 
