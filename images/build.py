@@ -80,7 +80,14 @@ RECIPES = {
     ),
     "sidecar": Recipe(
         "images/sidecar/Dockerfile",
-        ("LICENSE", "images/sidecar/requirements.lock", "trainer/src/tuning_trainer"),
+        (
+            "LICENSE",
+            "images/sidecar/requirements.lock",
+            "images/torch/tools.lock",
+            "trainer/pyproject.toml",
+            "trainer/README.md",
+            "trainer/src",
+        ),
         parent="base",
     ),
     "prometheus": Recipe("images/prometheus/Dockerfile", (), parent="base"),

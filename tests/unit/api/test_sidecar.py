@@ -68,6 +68,16 @@ def test_the_templates_own_volume_at_the_files_folder_is_used() -> None:
     assert spec["initContainers"][0]["volumeMounts"] == [mounts[1] | {"readOnly": True}]
 
 
+def test_the_folder_of_event_files_is_shared_and_its_tag_is_told() -> None:
+    spec = build(LogFile("/logs/run", tag="$(HP_x)/val_loss"))
+    training, (sidecar,) = spec["containers"][0], spec["initContainers"]
+    assert training["volumeMounts"] == [{"name": NAME, "mountPath": "/logs/run"}]
+    assert sidecar["volumeMounts"] == [{"name": NAME, "mountPath": "/logs/run", "readOnly": True}]
+    assert [expand(item, {"HP_x": "1"}) for item in sidecar["args"]] == ["/logs/run", "--tensorboard=$(HP_x)/val_loss"]
+    with pytest.raises(ValueError, match="type TensorBoard needs the operator's setting --sidecar-image"):
+        build(LogFile("/logs/run", tag="val_loss"), PodOptions(""))
+
+
 def test_regular_expressions_reach_the_sidecar_as_they_are() -> None:
     (sidecar,) = build(LogFile("/logs/out", (REGEX,)))["initContainers"]
     name, _, text = sidecar["args"][1].partition("=")

@@ -139,19 +139,27 @@ class _LogFile(_Model):
     metric_definitions: tuple[_MetricDefinition, ...] = ()
 
 
+class _TensorBoard(_Model):
+    path: str
+    tag: str | None = None
+
+
 class _Source(_Model):
-    type: Literal["History", "Gauge", "File"] = "History"
+    type: Literal["History", "Gauge", "File", "TensorBoard"] = "History"
     gauge: _Gauges | None = None
     file: _LogFile | None = None
+    tensor_board: _TensorBoard | None = None
 
-    def to_core(self) -> Gauges | LogFile | None:
+    def to_core(self, objective: str) -> Gauges | LogFile | None:
         if self.type == "Gauge" and self.gauge:
             return Gauges(self.gauge.value.to_core(), self.gauge.epoch.to_core())
         if self.type == "File" and self.file:
             definitions = (MetricDefinition(item.name, item.regex) for item in self.file.metric_definitions)
             return LogFile(self.file.path, tuple(definitions))
+        if self.type == "TensorBoard" and self.tensor_board:
+            return LogFile(self.tensor_board.path, tag=self.tensor_board.tag or objective)
         if self.type != "History":
-            raise InvalidJobError(f"spec.metrics.source.{self.type.lower()} is missing")
+            raise InvalidJobError(f"spec.metrics.source.{self.type[:1].lower()}{self.type[1:]} is missing")
         return None
 
 
@@ -231,7 +239,7 @@ class Spec(_Model):
             early_stopping=self.early_stopping.to_core(),
             max_attempts=self.retry.max_attempts,
             start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
-            source=self.metrics.source.to_core(),
+            source=self.metrics.source.to_core(self.objective.metric),
             static_parameters=self.static_parameters,
             seed=self.seed,
             suspend=self.suspend,

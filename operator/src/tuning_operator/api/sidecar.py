@@ -28,8 +28,9 @@ MAX_NAME = 128
 _MAX_PATTERN_MEMORY = 256 * 1024
 """Bytes that a compiled pattern may take: a thousand times what one in a log needs, and 4 ms of compiling."""
 SIDECAR_REFUSED = (
-    f". It is the container {NAME} that is refused, which the operator adds for spec.metrics.source of type File: what"
-    " it asks for is the operator's setting --sidecar-resources (settings.sidecarResources of the chart)"
+    f". It is the container {NAME} that is refused, which the operator adds for spec.metrics.source of type File or"
+    " TensorBoard: what it asks for is the operator's setting --sidecar-resources (settings.sidecarResources of the"
+    " chart)"
 )
 USER = 65532
 """The user and the group of the sidecar's image."""
@@ -48,7 +49,7 @@ def add_sidecar(
     Args:
         spec: The Pod's specification.
         training: Its training container, which gets a volume at the file's folder unless it has one.
-        source: The file.
+        source: The file, or the folder of event files.
         options: The sidecar's image, and what it asks for.
         port: Where it serves the metrics.
         variables: What the training is told, too: a volume's folder may be named by any of it.
@@ -58,12 +59,15 @@ def add_sidecar(
     """
     if not options.sidecar_image:
         raise ValueError(
-            "spec.metrics.source: type File needs the operator's setting --sidecar-image (settings.sidecarImage of the"
-            " chart): ask whoever installed it, or report by the metrics contract"
+            f"spec.metrics.source: type {'TensorBoard' if source.tag else 'File'} needs the operator's setting"
+            " --sidecar-image (settings.sidecarImage of the chart): ask whoever installed it, or report by the metrics"
+            " contract"
         )
     for item in source.definitions:
         _check(item)
     command = [source.path]
+    if source.tag:
+        command.append("--tensorboard=" + literal(source.tag))
     if source.definitions:
         command.append("--definitions=" + literal(json.dumps({item.name: item.regex for item in source.definitions})))
     sidecar = {
@@ -73,7 +77,7 @@ def add_sidecar(
         "args": command,
         "env": [{"name": name, "value": literal(value)} for name, value in variables.items()],
         "ports": [{"name": "metrics", "containerPort": port, "protocol": "TCP"}],
-        "volumeMounts": [{**_mount(spec, training, source.path), "readOnly": True}],
+        "volumeMounts": [{**_mount(spec, training, _folder(source)), "readOnly": True}],
         "resources": copy.deepcopy(dict(options.sidecar_resources)),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -136,9 +140,12 @@ def _check(definition: MetricDefinition) -> None:
         raise ValueError(f"{where}: has no group; put parentheses around the value, as in accuracy=([0-9.]+)")
 
 
-def _mount(spec: dict[str, Any], training: dict[str, Any], path: str) -> dict[str, Any]:
-    """The training's volume that the file lies on; one of the Pod's own unless the template has one."""
-    folder = PurePosixPath(path).parent
+def _folder(source: LogFile) -> PurePosixPath:
+    return PurePosixPath(source.path) if source.tag else PurePosixPath(source.path).parent
+
+
+def _mount(spec: dict[str, Any], training: dict[str, Any], folder: PurePosixPath) -> dict[str, Any]:
+    """The training's volume that a folder lies on; one of the Pod's own unless the template has one."""
     mounts = training.get("volumeMounts") or []
     around = [mount for mount in mounts if folder.is_relative_to(mount.get("mountPath") or "//")]
     if around:

@@ -36,12 +36,14 @@ class MetricDefinition:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A file that the training writes.
+    """What the training writes: a file of lines, or a folder of TensorBoard's event files.
 
     Attributes:
         path: In the training container.
         definitions: How to find values in its lines; none where each line is a JSON object.
+        tag: The objective's in the event files; empty where it is a file of lines.
     """
 
     path: str
     definitions: tuple[MetricDefinition, ...] = ()
+    tag: str = ""
