@@ -1,4 +1,4 @@
-"""A training that only writes a log: examples/log-file.yaml, shortened, with the sidecar's real image."""
+"""Trainings that are not changed: examples/log-file.yaml and those that bring the package, with the real images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from cluster.release import ROOT
+from cluster.release import OPERATOR_IMAGE, ROOT
 
 if TYPE_CHECKING:
     from cluster.jobs import Namespace
@@ -29,3 +29,23 @@ def test_the_sidecar_reports_what_the_log_says(namespace: Namespace) -> None:
         last = {metric["name"]: float(metric["value"]) for metric in status["metrics"]}
         assert last["validation:accuracy"] == float(status["objective"])
         assert last["train:accuracy"] == pytest.approx(float(status["objective"]) / 0.9, abs=1e-5)
+
+
+def test_an_image_that_knows_nothing_of_us_reports_every_epoch(namespace: Namespace) -> None:
+    """The operator's image stands for it: it has Python and scikit-learn, and no trainer."""
+    for name, epochs in (("unmodified-image", 10), ("frameworks/sklearn", 20)):
+        script, manifest = yaml.safe_load_all((ROOT / "examples" / f"{name}.yaml").read_text())
+        job = manifest["metadata"]["name"]
+        script["data"]["train.py"] = script["data"]["train.py"].replace("time.sleep(1)", "time.sleep(0.2)")
+        manifest["spec"]["limits"] = {"maxTrials": 2, "maxParallelTrials": 2}
+        manifest["spec"].pop("earlyStopping")
+        (training,) = manifest["spec"]["template"]["spec"]["containers"]
+        training["image"] = f"{OPERATOR_IMAGE}:dev"
+        training["env"].append({"name": "EPOCHS", "value": str(epochs)})
+        namespace.apply(script)
+        namespace.apply(manifest)
+        assert namespace.wait_for_end(job)["trialCounts"]["completed"] == 2
+        for trial in namespace.trials(job):
+            known = trial["status"]["curve"]["epochs"]
+            assert known == list(range(1, len(known) + 1))
+            assert 1 < len(known) <= epochs

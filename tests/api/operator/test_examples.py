@@ -113,6 +113,18 @@ def log_of(lab: Lab, job: str) -> None:
         assert [item["name"] for item in pod["spec"]["initContainers"]] == ["tuning-metrics"]
 
 
+def brought_of(lab: Lab, job: str) -> None:
+    """An init container brings the package to where PYTHONPATH finds it."""
+    _, trials = lab.end(job)
+    assert [trial["phase"] for trial in trials] == ["Completed"] * 2
+    for pod in lab.pods(job).values():
+        (brings,), (training,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
+        (path,) = (item["value"] for item in training["env"] if item["name"] == "PYTHONPATH")
+        mounts = {item["name"]: item["mountPath"] for item in training["volumeMounts"]}
+        assert path.startswith(f"{mounts['tuning']}/")
+        assert brings["volumeMounts"][0] == {"name": "tuning", "mountPath": brings["command"][-1]}
+
+
 def checkpoints_of(lab: Lab, job: str) -> None:
     """A second attempt has the folder of the first one."""
     first, second = f"{job}-0001-1", f"{job}-0001-2"
@@ -275,6 +287,13 @@ EXAMPLES = {
     ),
     "nodes.yaml": Example(nodes_of, shorter=limits(2, 2)),
     "quickstart.yaml": Example(first_of, shorter=limits(2, 2)),
+    "tensorboard.yaml": Example(
+        log_of,
+        lambda _: Training((0.1, 0.2, 0.3), epoch_seconds=0.3, leaves_message=False, waits_for_scrape=True),
+        shorter=limits(2, 2),
+        scraped=2,
+    ),
+    "unmodified-image.yaml": Example(brought_of, shorter=limits(2, 2)),
     "warm-start.yaml": Example(
         start_of,
         lambda number: Training((number / 10,), epoch_seconds=0.1),
@@ -331,6 +350,22 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, z
         for name, job in jobs.items():
             cluster.apply({**job, "spec": merged(job["spec"], EXAMPLES[name].shorter)})
         yield Lab(cluster, kubelet)
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "frameworks").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_frameworks_recipe_is_accepted_as_it_is(lab: Lab, path: Path) -> None:
+    documents = list(yaml.safe_load_all(path.read_text()))
+    assert [document["kind"] for document in documents] == ["ConfigMap", JOB_KIND]
+    for kind, document in zip(
+        ("/api/v1/namespaces/{}/configmaps", f"{GROUP}/namespaces/{{}}/tuningjobs"), documents, strict=True
+    ):
+        where = f"{kind.format(lab.cluster.namespace)}?dryRun=All&fieldValidation=Strict"
+        lab.cluster.api.call("POST", where, document)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "recipe"}, **documents[1]["spec"]["template"]}
+    pod["spec"] = {**pod["spec"], "restartPolicy": "Never"}
+    lab.cluster.api.call(
+        "POST", f"/api/v1/namespaces/{lab.cluster.namespace}/pods?dryRun=All&fieldValidation=Strict", pod
+    )
 
 
 def test_every_example_is_run() -> None:

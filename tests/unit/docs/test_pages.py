@@ -50,7 +50,7 @@ def test_manifests_are_yaml_and_jobs_are_jobs(block: Block) -> None:
             assert list(misspelt(document, job_schema(), "")) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda path: path.name)
 def test_example_files_are_jobs(path: Path) -> None:
     jobs = [document for document in yaml.safe_load_all(path.read_text()) if document["kind"] == _JOB]
     assert jobs

@@ -198,7 +198,9 @@ _OPTIONS = {
     "metrics_port": _Option(_number(0, int), "port of /metrics"),
     "health_port": _Option(_number(0, int), "port of /healthz"),
     "image_pull_grace": _Option(_number(0), "seconds that an image may fail to be pulled before its trial fails"),
-    "sidecar_image": _Option(str, "image of the sidecar that follows a training's log; jobs with source File need it"),
+    "sidecar_image": _Option(
+        str, "image of the sidecar that follows a training's log; jobs with source File or TensorBoard need it"
+    ),
     "sidecar_resources": _Option(_resources, "what the sidecar requests and is limited to, as JSON"),
     "last_words": _Option(
         _truth, "true or false: show texts from logs and termination messages in statuses and Events"
