@@ -290,7 +290,7 @@ EXAMPLES = {
     "tensorboard.yaml": Example(
         log_of,
         lambda _: Training((0.1, 0.2, 0.3), epoch_seconds=0.3, leaves_message=False, waits_for_scrape=True),
-        shorter=limits(2, 2),
+        shorter={**limits(2, 2), "objective": {"metric": METRIC, "goal": "Maximize"}},
         scraped=2,
     ),
     "unmodified-image.yaml": Example(brought_of, shorter=limits(2, 2)),
