@@ -105,7 +105,7 @@ def test_a_folder_brings_the_package_to_a_python_that_has_none(training: Path) -
 
 
 def package_of(name: str) -> Path:
-    return Path(__import__(name).__file__).parent
+    return Path(str(__import__(name).__file__)).parent
 
 
 def test_the_exit_code_and_signals_are_the_trainings(tmp_path: Path) -> None:
