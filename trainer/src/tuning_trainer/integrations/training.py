@@ -37,6 +37,7 @@ class Training:
         self._objective = os.environ.get("TUNING_OBJECTIVE_METRIC")
         self._count = 0
         self._at: Hashable = None
+        self._counted_at: Hashable = None
         self._first = 0
         self._is_sparse = False
         self._waiting: dict[str, float] = {}
@@ -56,7 +57,7 @@ class Training:
             epoch: the epoch where the framework knows it, counted from 1. Where it evaluates in some epochs only, the
                 evaluations are counted instead, unless the run resumes.
         """
-        if at == self._at and not self._waiting:
+        if self._count and at == self._counted_at:
             self._place(self._count, numbers(metrics))
             return
         self._is_sparse = self._is_sparse or (bool(self._waiting) and at != self._at)
@@ -67,7 +68,7 @@ class Training:
             return
         counted = epoch is None or (self._is_sparse and self._first == 1)
         self._count = self._count + 1 if counted else max(epoch or 0, self._count + 1)
-        values, self._waiting = self._waiting, {}
+        values, self._waiting, self._counted_at = self._waiting, {}, at
         self._place(self._count, values)
 
     def end(self) -> None:
