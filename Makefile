@@ -63,4 +63,4 @@ api: venv cluster-build ## the tests on a real API server and a real Prometheus
 test: check builds slow faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
 
 clean: ## remove the Python environments and the website (make cluster-down stops the cluster)
-	rm -rf $(VENV) $(SITE_VENV) .site
+	rm -rf $(VENV) $(SITE_VENV) $(ADAPTERS) .site

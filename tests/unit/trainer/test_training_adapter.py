@@ -83,14 +83,34 @@ def test_diverged_values_are_values(start: Callable[..., Run]) -> None:
 
 
 def test_other_metrics_have_a_limit_and_the_objective_has_none(start: Callable[..., Run]) -> None:
+    limited = "from tuning_trainer.integrations import training as module\nmodule.MAX_OTHERS = 10\n"
+    measured = [({"val": epoch / 7, "other": epoch / 7}, epoch, epoch) for epoch in range(1, 21)]
     run = start(
-        script=SCRIPT.format(measured="[({'val': n / 7, 'other': n / 7}, n, n) for n in range(1, 9501)]"),
+        script=limited + SCRIPT.format(measured=measured),
         TUNING_TRIAL="job-0001",
         TUNING_OBJECTIVE_METRIC="val",
         TUNING_FINISH_TIMEOUT="0",
-        TUNING_TERMINATION_BYTES="1000000",
     )
     assert run.end() == (0, "")
     message = run.message()
-    assert message["metrics"]["val"] == [epoch / 7 for epoch in range(1, 9501)]
-    assert sum(value is not None for value in message["metrics"]["other"]) == 4500
+    assert message["metrics"]["val"] == [epoch / 7 for epoch in range(1, 21)]
+    assert [value is not None for value in message["metrics"]["other"]] == [True] * 5 + [False] * 15
+
+
+def test_a_forked_process_does_not_speak_for_the_training(start: Callable[..., Run]) -> None:
+    script = """
+import os
+from tuning_trainer.integrations.training import Training, quietly
+training = Training()
+training.measure({"val": 0.5}, 1)
+if os.fork() == 0:
+    quietly(training.measure)({"val": 0.25}, 2)
+    os._exit(0)
+os.wait()
+training.measure({"val": 0.125}, 2)
+"""
+    run = start(script=script, TUNING_TRIAL="job-0001", TUNING_OBJECTIVE_METRIC="val", TUNING_FINISH_TIMEOUT="0")
+    code, errors = run.end()
+    assert code == 0
+    assert errors.count("reporting to the tuner ends here") == 1
+    assert run.message()["metrics"]["val"] == [0.5, 0.125]

@@ -130,8 +130,7 @@ class Reporter:
             RuntimeError: training has been declared over, or this is another process than the reporter's.
             OSError: the port cannot be served on.
         """
-        if os.getpid() != self._owner:
-            raise RuntimeError("report() was called in a forked process: report from the one that started reporting")
+        self._check_owner()
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"epoch {epoch} was reported after the end of training")
@@ -144,7 +143,12 @@ class Reporter:
 
         Returns:
             What was known of these metrics with another value, which stays.
+
+        Raises:
+            ValueError: the epoch is out of bounds, or there are too many.
+            RuntimeError: this is another process than the reporter's.
         """
+        self._check_owner()
         with self._lock:
             number, new = self._history.place(epoch, metrics)
             self._publish(number, new)
@@ -198,6 +202,10 @@ class Reporter:
             self.close()
         else:
             self.close(wait=FAILED_SECONDS, error=words_of(error))
+
+    def _check_owner(self) -> None:
+        if os.getpid() != self._owner:
+            raise RuntimeError("report() was called in a forked process: report from the one that started reporting")
 
     def _publish(self, epoch: float, new: Mapping[str, float]) -> None:
         if new:
