@@ -18,16 +18,16 @@ help: ## this list
 
 venv: $(VENV)/.synced ## the Python environment, from the lock file with hashes
 
-$(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.toml client/pyproject.toml
+$(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.toml client/pyproject.toml console/pyproject.toml
 	@test -x $(VENV)/bin/uv || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check \
 	  --no-deps --require-hashes -r images/torch/tools.lock; }
 	$(VENV)/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements.lock
-	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer -e client
+	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer -e client -e console
 	@touch $@
 
 lock: ## resolve the dependencies anew
-	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml --extra run --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml console/pyproject.toml --extra run --group dev \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
 check: format lint types imports unit ## format, lint, types, import contracts, unit tests: under a minute
 
@@ -38,7 +38,8 @@ lint: venv
 	@$(VENV)/bin/ruff check --quiet .
 
 types: venv
-	@$(VENV)/bin/mypy operator/src trainer/src client/src cluster benchmarks demo experiment tests docs images release
+	@$(VENV)/bin/mypy operator/src trainer/src client/src console/src cluster benchmarks demo experiment tests docs images \
+	  release
 
 imports: venv
 	@$(VENV)/bin/lint-imports

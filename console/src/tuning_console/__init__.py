@@ -1,0 +1,1 @@
+"""A read-only web console of the tuning operator."""
