@@ -1,0 +1,131 @@
+// A page's data, kept up to date: the first frames say what is there, the others what changes.
+import { ApiError, stream } from "./api";
+import { num } from "./numbers";
+import type { Frame, Job, Trial, TrialRow } from "./types";
+
+export type Link = "loading" | "live" | "waiting" | "failed" | "deleted";
+const FRAME_MS = 100;
+const LONGEST_WAIT_MS = 30_000;
+
+/** Frames of one address, taken in until it is closed; listeners hear of it at most ten times a second. */
+export abstract class Live {
+  link: Link = "loading";
+  error: ApiError | null = null;
+  bytes = 0;
+  private versions: Record<string, string> = {};
+  private ready = false;
+  private readonly listeners = new Set<() => void>();
+  private readonly stop = new AbortController();
+  private timer = 0;
+
+  constructor(private readonly path: string) {}
+
+  protected abstract take(frame: Frame): void;
+  protected abstract reset(): void;
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  close(): void {
+    this.stop.abort();
+  }
+
+  async run(): Promise<void> {
+    let wait = 500;
+    while (!this.stop.signal.aborted) {
+      try {
+        if (await this.once()) wait = 500;
+      } catch (error) {
+        if (this.stop.signal.aborted) return;
+        this.fail(error);
+        if (this.link === "failed") return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+    }
+  }
+
+  /** One connection; returns whether anything came. */
+  private async once(): Promise<boolean> {
+    let any = false;
+    const query = this.ready ? `?${new URLSearchParams(this.versions)}` : "";
+    if (!this.ready) this.reset();
+    for await (const frame of stream(this.path + query, this.stop.signal)) {
+      any = true;
+      if (frame.end) {
+        if (frame.end.reason === "expired") this.ready = false;
+        if (frame.end.reason === "refused") throw new ApiError(frame.end.status ?? 0, frame.end.message, frame.end.source ?? "console");
+        return true;
+      }
+      this.take(frame);
+      Object.assign(this.versions, frame.ready, frame.at);
+      if (frame.ready) this.ready = true;
+      if (frame.deleted) this.link = "deleted";
+      else if (this.ready) this.link = "live";
+      this.error = null;
+      this.tell();
+    }
+    // The connection broke without a last word.
+    this.link = this.ready ? "waiting" : this.link;
+    this.tell();
+    return any;
+  }
+
+  private fail(error: unknown): void {
+    this.error = error instanceof ApiError ? error : new ApiError(0, String(error), "browser");
+    this.link = [400, 401, 403, 404].includes(this.error.status) ? "failed" : "waiting";
+    this.tell();
+  }
+
+  private tell(): void {
+    if (this.timer) return;
+    this.timer = window.setTimeout(() => {
+      this.timer = 0;
+      for (const listener of this.listeners) listener();
+    }, FRAME_MS);
+  }
+}
+
+export class LiveJobs extends Live {
+  readonly jobs = new Map<string, Job>();
+
+  protected reset(): void {
+    this.jobs.clear();
+  }
+
+  protected take(frame: Frame): void {
+    for (const job of frame.jobs ?? []) this.jobs.set(job.uid, job);
+    if (frame.gone) this.jobs.delete(frame.gone);
+  }
+}
+
+export class LiveJob extends Live {
+  job: Job | null = null;
+  readonly trials = new Map<string, Trial>();
+  /** Grows with every change, so that what is computed from the trials can be kept until then. */
+  change = 0;
+
+  protected reset(): void {
+    this.trials.clear();
+    this.job = null;
+  }
+
+  protected take(frame: Frame): void {
+    if (frame.job) this.job = frame.job;
+    for (const row of frame.trials ?? []) this.trials.set(row.name, merge(this.trials.get(row.name), row));
+    if (frame.gone) this.trials.delete(frame.gone);
+    this.change++;
+  }
+}
+
+/** A trial with its curve: the whole one if it came, else the known one and what was added. */
+export function merge(known: Trial | undefined, row: TrialRow): Trial {
+  const { curve, tail, ...rest } = row;
+  if (curve) return { ...rest, x: curve.epochs.map(num), y: curve.values.map(num) };
+  const x = known?.x ?? [];
+  const y = known?.y ?? [];
+  if (!tail) return { ...rest, x, y };
+  return { ...rest, x: x.concat(tail.epochs.map(num)), y: y.concat(tail.values.map(num)) };
+}

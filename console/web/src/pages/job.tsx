@@ -1,0 +1,102 @@
+// A job: its headline numbers, and a tab for each way to look at it.
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { byNumber, hasEnded, isRunning, totalSeconds } from "../data/derive";
+import { LiveJob } from "../data/live";
+import { ago, duration, moment, percent, seconds, show } from "../data/numbers";
+import { jobLink, trialLink } from "../data/route";
+import type { Job, Trial } from "../data/types";
+import { conditions, reasonInWords } from "../data/words";
+import { Card, Phase, type StatLine, Stats, useNow } from "../parts/basics";
+import { LinkState, Loading, Problem, useLive } from "../parts/states";
+import { CurvesTab } from "./curves";
+import { Overview } from "./overview";
+import { ParametersTab } from "./parameters";
+import { TimelineTab } from "./timeline";
+import { TrialsTab } from "./trials";
+
+export interface TabProps { job: Job; trials: Trial[]; now: number }
+
+const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"]];
+
+export function JobPage({ namespace, name, tab }: { namespace: string; name: string; tab: string }): JSX.Element {
+  const live = useLive(() => new LiveJob(`namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}`), `${namespace}/${name}`);
+  const now = useNow(live.job && !live.job.status.completionTime ? 1 : 60);
+  const trials = useMemo(() => byNumber(live.trials.values()), [live, live.change]);
+  const { job } = live;
+  if (!job) return live.error && live.link === "failed" ? <Card><Problem error={live.error} /></Card> : <Loading />;
+  return (
+    <>
+      <div class="page-head">
+        <div>
+          <div class="title-row"><h1>{job.name}</h1><Phase phase={job.status.phase} pill /><LinkState live={live} /></div>
+          <p class="muted">
+            {job.spec.objective?.goal === "Minimize" ? "Minimizes" : "Maximizes"} <strong>{job.spec.objective?.metric}</strong>
+            {" · "}{job.spec.strategy ?? "Bayesian"}{" · "}<span title={moment(job.status.startTime ?? job.created)}>started {ago(job.status.startTime ?? job.created, now)}</span>
+            {job.status.completionReason && ` · ended: ${reasonInWords(job.status.completionReason)}`}
+          </p>
+        </div>
+      </div>
+      {live.link === "deleted" && <div class="notice bad"><p>The job has been deleted. What is shown is what was last known.</p></div>}
+      {live.link === "failed" && live.error && <div class="notice bad" role="alert"><p><strong>This page is no longer kept up to date.</strong> {live.error.source === "apiserver" && "The API server says: "}{live.error.message}</p></div>}
+      <Attention job={job} />
+      <Stats lines={headline(job, trials, now)} />
+      <nav class="tabs" aria-label="Views of the job">
+        {TABS.map(([key, title]) => (
+          <a key={key} href={jobLink(namespace, name, key === "overview" ? undefined : key)} aria-current={key === tab ? "page" : undefined}>
+            {title}{key === "trials" && <span class="count">{trials.length}</span>}
+          </a>
+        ))}
+      </nav>
+      <Tab tab={tab} job={job} trials={trials} now={now} />
+    </>
+  );
+}
+
+function Tab({ tab, ...props }: TabProps & { tab: string }): JSX.Element {
+  switch (tab) {
+    case "curves": return <CurvesTab {...props} />;
+    case "parameters": return <ParametersTab {...props} />;
+    case "trials": return <TrialsTab {...props} />;
+    case "timeline": return <TimelineTab {...props} />;
+    default: return <Overview {...props} />;
+  }
+}
+
+/** What somebody has to do something about, before all numbers. */
+function Attention({ job }: { job: Job }): JSX.Element | null {
+  const wants = conditions(job).filter((said) => said.tone === "bad" || said.tone === "stopped");
+  if (wants.length === 0) return null;
+  return (
+    <>
+      {wants.map((said) => (
+        <div key={said.type} class={`notice ${said.tone}`}>
+          <p><strong>{said.text}.</strong> <span class="muted">{said.detail}</span></p>
+        </div>
+      ))}
+    </>
+  );
+}
+
+function headline(job: Job, trials: Trial[], now: number): StatLine[] {
+  const { status, spec } = job;
+  const counts = status.trialCounts ?? {};
+  const done = trials.filter(hasEnded).length;
+  const training = totalSeconds(trials, now);
+  const saving = status.earlyStopping?.secondsSaved ?? 0;
+  const clock = seconds(status.startTime, status.completionTime ?? now);
+  const best = status.bestTrial;
+  const dry = spec.earlyStopping?.dryRun;
+  return [
+    { label: "Best", lead: true, value: show(best?.objective), note: best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : "none yet" },
+    { label: "Trials", value: <>{done}<span class="faint"> / {spec.limits?.maxTrials ?? "all"}</span></>, note: `${counts.completed ?? 0} completed` },
+    { label: "Running", value: trials.filter(isRunning).length, note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
+    { label: "Early stopped", value: counts.earlyStopped ?? 0, note: done ? `${percent((counts.earlyStopped ?? 0) / done)} of ${done} ended` : undefined },
+    { label: "Failed", value: counts.failed ?? 0, note: spec.limits?.maxFailedTrials ? `at most ${spec.limits.maxFailedTrials}` : undefined },
+    { label: "Training", value: duration(training), note: "of all trials", title: "The sum over all trials: the bill" },
+    dry
+      ? { label: "Would have saved", value: duration(status.earlyStopping?.wouldSaveSeconds ?? 0), note: status.earlyStopping?.wouldMissBest ? "but the best trial" : "in a dry run" }
+      : { label: "Saved", value: saving ? duration(saving) : "–", note: saving ? `${percent(saving / (saving + training))} of all cost` : spec.earlyStopping?.type === "Off" || !spec.earlyStopping ? "early stopping is off" : "nothing yet", title: status.earlyStopping?.message ?? "" },
+    { label: "Clock", value: duration(clock), note: status.idleSeconds ? `${duration(status.idleSeconds)} idle` : undefined },
+  ];
+}

@@ -1,0 +1,39 @@
+// Dark and light: as the system says, until somebody chooses.
+import { useEffect, useState } from "preact/hooks";
+
+export type Theme = "system" | "light" | "dark";
+const KEY = "tuning-console-theme";
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+export function useTheme(): [Theme, (theme: Theme) => void, boolean] {
+  const [theme, setTheme] = useState<Theme>(() => (localStorage.getItem(KEY) as Theme | null) ?? "system");
+  const [system, setSystem] = useState(dark.matches);
+  useEffect(() => {
+    const changed = (): void => setSystem(dark.matches);
+    dark.addEventListener("change", changed);
+    return () => dark.removeEventListener("change", changed);
+  }, []);
+  const isDark = theme === "dark" || (theme === "system" && system);
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
+    localStorage.setItem(KEY, theme);
+    dispatchEvent(new Event("themechange"));
+  }, [theme, isDark]);
+  return [theme, setTheme, isDark];
+}
+
+/** A colour of the theme, for canvases; called again when `themechange` says so. */
+export function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Counts changes of the theme, so that canvases are drawn again. */
+export function useThemeCount(): number {
+  const [count, setCount] = useState(0);
+  useEffect(() => {
+    const changed = (): void => setCount((before) => before + 1);
+    addEventListener("themechange", changed);
+    return () => removeEventListener("themechange", changed);
+  }, []);
+  return count;
+}
