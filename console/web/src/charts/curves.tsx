@@ -39,6 +39,7 @@ export function Curves({ trials, best, metric, axis, logX, logY, height, onOpen,
     return logX ? ([low, high] as [number, number]) : ([Math.min(low, 0) < 0 ? 0 : low, high] as [number, number]);
   }, [drawn, logX]);
   const y = useMemo(() => boundsOf(everyValue(drawn), logY), [drawn, logY]);
+  const whole = useMemo(() => drawn.every((each) => each.trial.x.every(Number.isInteger)), [drawn]);
   const draw = useCallback((context: CanvasRenderingContext2D, made: uPlot) => {
     plot.current = made;
     drawAll(context, made, drawn, order, best);
@@ -58,7 +59,7 @@ export function Curves({ trials, best, metric, axis, logX, logY, height, onOpen,
   const shown = hover ? drawn[hover.index] : undefined;
   return (
     <Plane label={`Curves of ${metric} of ${drawn.length} trials. Arrow keys go from epoch to epoch and from curve to curve, Enter opens a trial.`}
-      x={x} y={y} logX={logX} logY={logY} xName={NAMES[axis]} xTime={axis === "seconds"} xText={axis === "seconds" ? tickDuration : axis === "share" ? (value) => `${Math.round(value * 100)} %` : tick}
+      x={x} y={y} logX={logX} logY={logY} xName={NAMES[axis]} xTime={axis === "seconds"} xWhole={axis === "epochs" && whole} xText={axis === "seconds" ? tickDuration : axis === "share" ? (value) => `${Math.round(value * 100)} %` : tick}
       yText={tick} height={height} draw={draw} over={over} hovered={hover && `${hover.index}/${hover.at}`} onPoint={point} onKey={key}
       onClick={() => shown && onOpen(shown.trial)}>
       {hover && shown && <Tip trial={shown.trial} at={hover.at} left={hover.left} top={hover.top} metric={metric} />}
@@ -88,7 +89,7 @@ function drawAll(context: CanvasRenderingContext2D, plot: uPlot, drawn: Drawn[],
     const tone = phaseOf(each.trial.phase).tone;
     const isBest = each.trial.name === best;
     context.strokeStyle = isBest ? colour("text") : tones.get(tone)!;
-    context.lineWidth = devicePixelRatio * (isBest ? 2.4 : tone === "running" ? 2.4 : many ? 0.9 : 1.3);
+    context.lineWidth = devicePixelRatio * (isBest || drawn.length === 1 ? 2.4 : tone === "running" ? 2.4 : many ? 0.9 : 1.3);
     context.globalAlpha = isBest || tone === "running" ? 1 : many ? 0.34 : 0.8;
     trace(context, plot, { x: each.x, y: each.trial.y });
     context.globalAlpha = 1;

@@ -19,6 +19,8 @@ export interface PlaneProps {
   xText?: (value: number) => string;
   /** Whether x are seconds, for ticks at whole minutes and hours. */
   xTime?: boolean;
+  /** Whether x are whole numbers, such as epochs mostly are. */
+  xWhole?: boolean;
   yText: (value: number) => string;
   height: number;
   draw: (context: CanvasRenderingContext2D, plot: uPlot) => void;
@@ -39,7 +41,7 @@ export function Plane(props: PlaneProps): JSX.Element {
   const latest = useRef(props);
   latest.current = props;
   const theme = useThemeCount();
-  const kind = `${props.logX}/${props.logY}/${props.xName}/${props.height}`;
+  const kind = `${props.xWhole}/${props.logX}/${props.logY}/${props.xName}/${props.height}`;
 
   useEffect(() => {
     if (!host.current || width === 0) return;
@@ -84,6 +86,7 @@ export function Plane(props: PlaneProps): JSX.Element {
 }
 
 const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_419_200];
+const WHOLE = Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 function make(latest: { current: PlaneProps }, width: number, host: HTMLElement): uPlot {
   let zoom: { x: Pair; y: Pair } | null = null;
@@ -105,7 +108,7 @@ function make(latest: { current: PlaneProps }, width: number, host: HTMLElement)
       y: { distr: props.logY ? 3 : 1, range: () => zoom?.y ?? latest.current.y },
     },
     axes: [
-      { ...axis, label: props.xName, labelFont: axis.font as string, labelSize: 18, size: 28, gap: 6, space: 70, ...(props.xTime && { incrs: TIMES }),
+      { ...axis, label: props.xName, labelFont: axis.font as string, labelSize: 18, size: 28, gap: 6, space: 70, ...(props.xTime ? { incrs: TIMES } : props.xWhole ? { incrs: WHOLE } : {}),
         values: (_, values) => values.map((value) => (value === null ? "" : (latest.current.xText ?? String)(value))) },
       { ...axis, size: (_, values) => 14 + 6.6 * Math.max(3, ...(values ?? []).map((value) => value.length)), gap: 6, space: 38,
         values: (_, values) => values.map((value) => (value === null ? "" : latest.current.yText(value))) },

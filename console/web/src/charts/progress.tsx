@@ -20,14 +20,14 @@ export function ProgressChart({ lines, axis, metric, target, height, logY = fals
   const made = useMemo(() => lines.map((line) => ({ ...line, stairs: staircase(line.steps, line.until) })), [lines]);
   const single = lines.length === 1;
   const x = useMemo((): [number, number] => [0, Math.max(1, ...lines.map((line) => line.until)) * 1.03], [lines]);
-  const y = useMemo(() => boundsOf(made.flatMap((line) => [...line.steps.map((step) => step.value), ...(target === undefined ? [] : [target])]), logY), [made, target, logY]);
+  const y = useMemo(() => boundsOf(made.flatMap((line) => [...line.steps.filter((step) => single || step.best).map((step) => step.value), ...(target === undefined ? [] : [target])]), logY), [made, target, logY, single]);
   const draw = useCallback((context: CanvasRenderingContext2D, plot: uPlot) => {
     if (target !== undefined) drawTarget(context, plot, target);
     for (const line of made) drawLine(context, plot, line, single);
   }, [made, target, single]);
   const point = (pointer: Pointer | null): void => setHover(pointer && closest(made, pointer));
   return (
-    <Plane label={`Best ${metric} so far against ${NAMES[axis]}`} x={x} y={y} logY={logY} xName={NAMES[axis]} xTime={axis !== "trials"} xText={axis === "trials" ? show : tickDuration} yText={tick}
+    <Plane label={`Best ${metric} so far against ${NAMES[axis]}`} x={x} y={y} logY={logY} xName={NAMES[axis]} xTime={axis !== "trials"} xWhole={axis === "trials"} xText={axis === "trials" ? show : tickDuration} yText={tick}
       height={height} draw={draw} onPoint={point} onClick={() => undefined}>
       {hover && (
         <div class="tip" style={{ top: `${Math.max(4, hover.top - 30)}px`, ...(hover.left > hover.wide / 2 ? { right: `${hover.wide - hover.left + 14}px` } : { left: `${hover.left + 14}px` }) }}>
@@ -77,7 +77,7 @@ function drawLine(context: CanvasRenderingContext2D, plot: uPlot, line: Progress
   const bests = line.steps.filter((step) => step.best);
   for (const step of bests) dot(context, plot.valToPos(step.at, "x", true), plot.valToPos(step.value, "y", true), 3.4 * scale);
   const last = bests.at(-1);
-  if (last) label(context, show(last.value), plot.valToPos(line.stairs.x.at(-1)!, "x", true), plot.valToPos(last.value, "y", true) - 11 * scale, ink, colour("surface"), "right");
+  if (last && single) label(context, show(last.value), plot.valToPos(line.stairs.x.at(-1)!, "x", true), plot.valToPos(last.value, "y", true) - 11 * scale, ink, colour("surface"), "right");
 }
 
 function closest(lines: Progress[], { left, top, plot }: Pointer): { line: number; step: Step; left: number; top: number; wide: number } | null {

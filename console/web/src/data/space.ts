@@ -39,7 +39,9 @@ export function scaleOf(parameter: Parameter): Scale {
     const value = from(low + at * (high - low));
     return short(parameter.integer ? Math.round(value) : value);
   };
-  const stops = log ? decades(range.min, range.max) : [0, 0.25, 0.5, 0.75, 1].map((at) => from(low + at * (high - low)));
+  const stops = log ? decades(range.min, range.max)
+    : kind === "linear" ? roundStops(range.min, range.max)
+    : [0, 0.25, 0.5, 0.75, 1].map((at) => from(low + at * (high - low)));
   return {
     name,
     kind,
@@ -47,6 +49,16 @@ export function scaleOf(parameter: Parameter): Scale {
     label,
     ticks: stops.map((value) => ({ place: place(value), label: short(parameter.integer ? Math.round(value) : value) })),
   };
+}
+
+/** Round numbers between two bounds. */
+export function roundStops(low: number, high: number, most = 5): number[] {
+  if (!(high > low)) return [low];
+  const rough = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? 10 * power;
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
 function decades(min: number, max: number): number[] {

@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { maximizes, outcome } from "../data/derive";
 import { percent, tick } from "../data/numbers";
 import { jobLink, trialLink, useQuery } from "../data/route";
-import { FEWEST_FOR_IMPORTANCE, importance, IMPORTANCE_METHOD, scaleOf } from "../data/space";
+import { FEWEST_FOR_IMPORTANCE, importance, IMPORTANCE_METHOD, roundStops, scaleOf } from "../data/space";
 import type { Job, Trial } from "../data/types";
 import { type Axis, type Brushes, chosen, Parallel } from "../charts/parallel";
 import { Ramp } from "../charts/ramp";
@@ -62,7 +62,7 @@ function goalOf(job: Job, trials: Trial[]): Goal {
   const values = trials.map(outcome).sort((a, b) => a - b);
   const [low, high] = [values[0] ?? 0, values.at(-1) ?? 1];
   const place = (value: number): number => (high === low ? 0.5 : (value - low) / (high - low));
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((at) => ({ place: at, label: tick(Number((low + at * (high - low)).toPrecision(3))) }));
+  const ticks = roundStops(low, high).map((value) => ({ place: place(value), label: tick(value) }));
   const name = job.spec.objective?.metric ?? "objective";
   const maximize = maximizes(job);
   const ranks = new Map([...trials].sort((a, b) => outcome(a) - outcome(b)).map((trial, index) => [trial.name, index / Math.max(1, trials.length - 1)]));

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { getJson } from "../data/api";
-import { isRunning, trainingSeconds } from "../data/derive";
+import { trainingSeconds } from "../data/derive";
 import { clock, duration, moment, seconds, tickDuration } from "../data/numbers";
 import { trialLink } from "../data/route";
 import type { Job, KubeEvent, Trial } from "../data/types";
@@ -91,7 +91,6 @@ function Lanes({ job, trials, events, now }: { job: Job; trials: Trial[]; events
                 {warnings.filter((event) => event.message?.startsWith(`${trial.name}:`)).map((event, number) => (
                   <path key={number} d={`M${x(seconds(new Date(start).toISOString(), event.time))} ${top + 2}l5 9h-10z`} fill="var(--bad)" stroke="var(--surface)"><title>{`${event.reason}: ${event.message}`}</title></path>
                 ))}
-                {isRunning(trial) && <circle cx={x(total)} cy={top + 11} r={3.5} fill="var(--curve-running)" />}
               </g>
             );
           })}
