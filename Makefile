@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-include cluster/cluster.mk trainer/adapters.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk release/release.mk
+include console/console.mk cluster/cluster.mk trainer/adapters.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk release/release.mk
 
 .PHONY: help venv lock check format lint types imports unit slow api test clean
 
@@ -51,10 +51,10 @@ define pytest
 endef
 
 unit: venv ## the pure tests
-	$(call pytest,tests -n auto -m "not api and not e2e and not faults and not slow and not release and not adapters")
+	$(call pytest,tests -n auto -m "not api and not browser and not e2e and not faults and not slow and not release and not adapters")
 
 slow: venv ## the pure tests that take longer
-	$(call pytest,tests -n auto -m "slow and not api and not e2e and not faults")
+	$(call pytest,tests -n auto -m "slow and not api and not browser and not e2e and not faults")
 
 # One worker more than processors: much of it is waiting.
 api: venv cluster-build ## the tests on a real API server and a real Prometheus

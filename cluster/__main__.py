@@ -11,7 +11,10 @@ def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(prog="python -m cluster", description="A real one-node Kubernetes for tests.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("packages", help="install the operating system's packages that are missing (apt, as root)")
+    more = commands.add_parser(
+        "packages", help="install the operating system's packages that are missing (apt, as root)"
+    )
+    more.add_argument("--console", action="store_true", help="those for the console's pages instead")
     commands.add_parser("build", help="build Kubernetes, kubectl and helm, when the sources changed")
     commands.add_parser("up", help="all of that, and start the cluster unless it runs and is well")
     commands.add_parser("down", help="stop the cluster and put the host back as it was")
@@ -23,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     match arguments.command:
         case "packages":
-            packages.ensure()
+            packages.ensure(packages.CONSOLE) if arguments.console else packages.ensure()
         case "build":
             build.build()
         case "up":

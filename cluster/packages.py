@@ -6,6 +6,10 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What must be there, and the Debian package that brings it. A program that came another way (Docker's
 # containerd.io, a Prometheus from its release page) serves as well.
@@ -25,6 +29,8 @@ _NEEDED = {
     "prometheus": "prometheus",
     "/usr/share/datasets/fashion-mnist": "dataset-fashion-mnist",
 }
+# For the console's pages and their tests in a browser; `make console` and `make console-test` ask for them.
+CONSOLE = {"node": "nodejs", "npm": "npm", "chromium": "chromium"}
 # Administrators' programs, which a user's PATH may lack.
 PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -34,20 +40,20 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=PATH)
 
 
-def missing() -> list[str]:
+def missing(needed: Mapping[str, str]) -> list[str]:
     """The Debian packages that would bring what is missing, sorted."""
     return sorted(
         {
             package
-            for need, package in _NEEDED.items()
+            for need, package in needed.items()
             if not (Path(need).exists() if need.startswith("/") else program(need))
         }
     )
 
 
-def ensure() -> None:
+def ensure(needed: Mapping[str, str] = _NEEDED) -> None:
     """Install what is missing, or end with one line that says what it is."""
-    wanted = missing()
+    wanted = missing(needed)
     if not wanted:
         return
     apt = program("apt-get")
@@ -58,5 +64,5 @@ def ensure() -> None:
     subprocess.run([apt, "update", "-qq"], env=environment, check=False)  # an old index may still do
     options = ["install", "-qq", "--yes", "--no-install-recommends"]
     done = subprocess.run([apt, *options, *wanted], env=environment, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode or (wanted := missing()):
+    if done.returncode or (wanted := missing(needed)):
         raise SystemExit(f"apt-get could not install {' '.join(wanted)}: see its words above")

@@ -71,7 +71,9 @@ def make(plan: Plan, now: datetime | None = None) -> Made:
     drawn = [_parameters(chance) for _ in range(plan.trials)]
     curves = [_curve(parameters, plan.epochs, chance) for parameters in drawn]
     ended = range(plan.trials - plan.running)
-    weakest = sorted((index for index in ended if index >= 3 and index + 1 not in plan.failed), key=lambda i: curves[i][-1])
+    weakest = sorted(
+        (index for index in ended if index >= 3 and index + 1 not in plan.failed), key=lambda i: curves[i][-1]
+    )
     stopped = set(weakest[: plan.early_stopped])
     made = Made({}, [], [], [])
     slots = [timedelta(0)] * plan.parallel
@@ -86,12 +88,17 @@ def make(plan: Plan, now: datetime | None = None) -> Made:
         curves[index] = curves[index][:epochs]
     start = now - max(begin for begin, _ in spans) - timedelta(seconds=plan.epochs * plan.epoch_seconds * 0.55)
     for index in range(plan.trials):
-        begin, end = spans[index]
-        times = (start + begin, start + end if end is not None else None)
+        begin, over = spans[index]
+        times = (start + begin, start + over if over is not None else None)
         made.trials.append(_trial(plan, index, drawn[index], curves, times, index in stopped))
     made.job = _job(plan, made.trials, start, now)
     made.events = list(_events(plan, made.trials))
-    made.pods = [pod for trial in made.trials if trial["status"]["phase"] in ("Running", "Completed", "Failed") for pod in [_pod(plan, trial)]][-6:]
+    made.pods = [
+        pod
+        for trial in made.trials
+        if trial["status"]["phase"] in ("Running", "Completed", "Failed")
+        for pod in [_pod(plan, trial)]
+    ][-6:]
     return made
 
 
@@ -106,7 +113,9 @@ def put(api: Api, namespace: str, made: Made, workers: int = 8) -> str:
         return str(_create(api, trials, trial)["metadata"]["uid"])
 
     with ThreadPoolExecutor(workers) as pool:
-        uids = dict(zip((trial["metadata"]["name"] for trial in made.trials), pool.map(create, made.trials), strict=True))
+        uids = dict(
+            zip((trial["metadata"]["name"] for trial in made.trials), pool.map(create, made.trials), strict=True)
+        )
     for pod in made.pods:
         trial = pod["metadata"]["labels"][f"{GROUP}/trial"]
         pod["metadata"]["ownerReferences"] = [_owner("TuningTrial", trial, uids[trial])]
@@ -133,7 +142,14 @@ def _create(api: Api, path: str, body: Body) -> Body:
 
 def _owner(kind: str, name: str, uid: str) -> Body:
     version = API_VERSION
-    return {"apiVersion": version, "kind": kind, "name": name, "uid": uid, "controller": True, "blockOwnerDeletion": False}
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
 
 
 def _parameters(chance: random.Random) -> dict[str, str]:
@@ -204,14 +220,17 @@ def _trial(
         rivals = sorted(curve[len(values) - 1] for curve in curves[:index] if len(curve) >= len(values))
         threshold = max(values[-1] + 0.012, rivals[len(rivals) // 2] - 0.01)
         message = (
-            f"epoch {len(values)}: {values[-1]:.4f} is expected to reach at most {threshold - 0.006:.4f}, which is below "
-            f"{threshold:.4f}, what it takes to be of use, as {len(rivals)} trials that are further have shown"
+            f"epoch {len(values)}: {values[-1]:.4f} is expected to reach at most {threshold - 0.006:.4f}, which is "
+            f"below {threshold:.4f}, what it takes to be of use, as {len(rivals)} trials that are further have shown"
         )
         decision = {"reason": "OutOfReach", "epoch": len(values), "value": f"{values[-1]:.6f}"}
         status["stopDecision"] = {**decision, "threshold": f"{threshold:.6f}", "message": message}
         status |= {"reason": "OutOfReach", "message": message}
     if failed:
-        status |= {"reason": "OOMKilled", "message": "the training container ran out of memory (exit code 137) in epoch 7"}
+        status |= {
+            "reason": "OOMKilled",
+            "message": "the training container ran out of memory (exit code 137) in epoch 7",
+        }
         status |= {"failures": 1}
     source = "Sobol" if number <= 6 else "Model"
     return {
@@ -254,15 +273,41 @@ def _job(plan: Plan, trials: list[Body], start: datetime, now: datetime) -> Body
         "totalTrainingSeconds": sum(status.get("trainingSeconds", 0) for status in of),
         "idleSeconds": 41,
         "conditions": [
-            {**condition, "type": "TemplateValid", "status": "True", "reason": "Accepted", "message": "the API server accepts the Pod template"},
-            {**condition, "type": "MetricsAvailable", "status": "True", "reason": "Answered", "message": "Prometheus answers"},
-            {**condition, "type": "QuotaExceeded", "status": "False", "reason": "WithinQuota", "message": "no Pod waits for quota"},
-            {**condition, "type": "Reconciled", "status": "True", "reason": "Reconciled", "message": "nothing is in the way"},
+            {
+                **condition,
+                "type": "TemplateValid",
+                "status": "True",
+                "reason": "Accepted",
+                "message": "the API server accepts the Pod template",
+            },
+            {
+                **condition,
+                "type": "MetricsAvailable",
+                "status": "True",
+                "reason": "Answered",
+                "message": "Prometheus answers",
+            },
+            {
+                **condition,
+                "type": "QuotaExceeded",
+                "status": "False",
+                "reason": "WithinQuota",
+                "message": "no Pod waits for quota",
+            },
+            {
+                **condition,
+                "type": "Reconciled",
+                "status": "True",
+                "reason": "Reconciled",
+                "message": "nothing is in the way",
+            },
         ],
         "suggestion": {"trial": plan.trials, "source": "Model", "expectedGain": "0.021", "message": "from 18 results"},
     }
     if short:
-        message = f"{len(short)} trials were stopped after fewer epochs than the {plan.epochs} that completed trials had"
+        message = (
+            f"{len(short)} trials were stopped after fewer epochs than the {plan.epochs} that completed trials had"
+        )
         status["earlyStopping"] = {
             "stopped": len(short),
             "epochsSaved": saved,
@@ -279,7 +324,15 @@ def _job(plan: Plan, trials: list[Body], start: datetime, now: datetime) -> Body
     if done:
         end = max((status["completionTime"] for status in of), default=_time(now))
         status |= {"completionTime": end, "completionReason": "MaxTrialsReached"}
-        status["conditions"].append({**condition, "type": "Complete", "status": "True", "reason": "MaxTrialsReached", "message": "all trials have run"})
+        status["conditions"].append(
+            {
+                **condition,
+                "type": "Complete",
+                "status": "True",
+                "reason": "MaxTrialsReached",
+                "message": "all trials have run",
+            }
+        )
     return {
         "apiVersion": API_VERSION,
         "kind": "HyperparameterTuningJob",
@@ -309,9 +362,18 @@ def _events(plan: Plan, trials: list[Body]) -> Iterator[Body]:
         name, status = trial["metadata"]["name"], trial["status"]
         yield _event(plan, f"{name}.start", status["startTime"], "TrialStarted", f"{name}: attempt 1 trains")
         if status.get("disruptions"):
-            yield _event(plan, f"{name}.gone", status["attemptTime"], "Disrupted", f"{name}: its node was drained; it is tried again", "Warning")
+            yield _event(
+                plan,
+                f"{name}.gone",
+                status["attemptTime"],
+                "Disrupted",
+                f"{name}: its node was drained; it is tried again",
+                "Warning",
+            )
         if "completionTime" in status:
-            reason = {"EarlyStopped": "TrialEarlyStopped", "Failed": "TrialFailed"}.get(status["phase"], "TrialCompleted")
+            reason = {"EarlyStopped": "TrialEarlyStopped", "Failed": "TrialFailed"}.get(
+                status["phase"], "TrialCompleted"
+            )
             said = status.get("message") or f"completed with {status['objective']}"
             kind = "Warning" if status["phase"] == "Failed" else "Normal"
             yield _event(plan, f"{name}.end", status["completionTime"], reason, f"{name}: {said}", kind)
@@ -340,25 +402,50 @@ def _pod(plan: Plan, trial: Body) -> Body:
     name, status = trial["metadata"]["name"], trial["status"]
     begin, end = status["startTime"], status.get("completionTime")
     code = 137 if status["phase"] == "Failed" else 0
-    over = {"terminated": {"exitCode": code, "reason": "OOMKilled" if code else "Completed", "startedAt": begin, "finishedAt": end}}
+    over = {
+        "terminated": {
+            "exitCode": code,
+            "reason": "OOMKilled" if code else "Completed",
+            "startedAt": begin,
+            "finishedAt": end,
+        }
+    }
     state = {"running": {"startedAt": begin}} if end is None else over
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": f"{name}-{status['attempt']}",
-            "labels": {f"{GROUP}/job": plan.name, f"{GROUP}/trial": name, "app.kubernetes.io/managed-by": "tuning-operator"},
+            "labels": {
+                f"{GROUP}/job": plan.name,
+                f"{GROUP}/trial": name,
+                "app.kubernetes.io/managed-by": "tuning-operator",
+            },
         },
-        "spec": {"containers": [{"name": "training", "image": "registry.example.com/trainer:1"}], "restartPolicy": "Never"},
+        "spec": {
+            "containers": [{"name": "training", "image": "registry.example.com/trainer:1"}],
+            "restartPolicy": "Never",
+        },
         "status": {
             "phase": "Running" if end is None else "Failed" if code else "Succeeded",
             "startTime": begin,
             "conditions": [
-                {"type": kind, "status": "True" if end is None or kind != "Ready" else "False", "lastTransitionTime": begin}
+                {
+                    "type": kind,
+                    "status": "True" if end is None or kind != "Ready" else "False",
+                    "lastTransitionTime": begin,
+                }
                 for kind in ("PodScheduled", "Initialized", "Ready")
             ],
             "containerStatuses": [
-                {"name": "training", "image": "trainer", "imageID": "", "ready": end is None, "restartCount": 0, "state": state}
+                {
+                    "name": "training",
+                    "image": "trainer",
+                    "imageID": "",
+                    "ready": end is None,
+                    "restartCount": 0,
+                    "state": state,
+                }
             ],
         },
     }
@@ -371,7 +458,17 @@ def _time(moment: datetime) -> str:
 GALLERY = [
     Plan(),
     Plan("caltech-resnet", trials=20, epochs=10, running=0, early_stopped=6, failed=(), epoch_seconds=64, seed=3),
-    Plan("transformer-lr", trials=42, epochs=40, parallel=4, running=4, early_stopped=14, failed=(11, 30), epoch_seconds=95, seed=5),
+    Plan(
+        "transformer-lr",
+        trials=42,
+        epochs=40,
+        parallel=4,
+        running=4,
+        early_stopped=14,
+        failed=(11, 30),
+        epoch_seconds=95,
+        seed=5,
+    ),
     Plan(
         "tabular-gbm",
         trials=12,

@@ -35,10 +35,29 @@ def main(arguments: list[str] | None = None, program: str = "tuning-client") -> 
     )
     command.add_argument("file", help="the file, or - for standard input")
     command.set_defaults(run=lambda parsed: _convert(parsed.file))
+    command = commands.add_parser(
+        "console",
+        help="show jobs and their curves in the browser",
+        description="Starts the read-only console on 127.0.0.1, with the credentials of the kubeconfig, and opens it.",
+    )
+    command.add_argument("--kubeconfig", help="file; default: $KUBECONFIG or ~/.kube/config")
+    command.add_argument("--context", help="of the kubeconfig; default: its current one")
+    command.add_argument("--port", type=int, default=0, help="default: a free one")
+    command.add_argument("--no-browser", action="store_true", help="only print the address")
+    command.set_defaults(run=_console)
     of_clusters.add_to(commands)
     parsed = parser.parse_args(arguments)
     code: int = parsed.run(parsed)
     return code
+
+
+def _console(parsed: argparse.Namespace) -> int:
+    try:
+        from tuning_console.local import run  # noqa: PLC0415 - a distribution that only those install who want it
+    except ModuleNotFoundError as error:
+        _say(f"the console is not installed ({error}): pip install 'tuning-client[console]'")
+        return 1
+    return run(parsed.kubeconfig, parsed.context, parsed.port, open_browser=not parsed.no_browser)
 
 
 def _convert(name: str) -> int:

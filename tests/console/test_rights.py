@@ -1,0 +1,176 @@
+"""Rights, hostile words and live updates, in a real browser on a real API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.cluster.process import environment
+from tests.console import seed
+from tests.console.browser import token_of
+from tests.console.conftest import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cluster.api import Api
+    from tests.cluster.controlplane import ControlPlane
+    from tests.console.browser import Visitor
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=\"alert('pwned')\"><script>alert(1)</script>"
+WORDS = f"{HOSTILE} \u202e https://evil.example/ javascript:alert(2) {{{{constructor}}}}"
+
+
+def test_a_running_job_moves_by_itself(visit: Callable[..., Visitor], token: str, api: Api) -> None:
+    made = seed.make(seed.Plan("moving", trials=4, running=1, early_stopped=0, failed=(), epochs=12))
+    seed.put(api, NAMESPACE, made)
+    visitor = visit()
+    visitor.sign_in(token)
+    visitor.go("#/ns/research/jobs/moving")
+    page = visitor.page
+    slots = page.locator(".slots")
+    expect(slots).to_contain_text("moving-0004")
+    curve = made.trials[3]["status"]["curve"]
+    longer = {"epochs": [*curve["epochs"], curve["epochs"][-1] + 1], "values": [*curve["values"], "0.98765"]}
+    seed.set_status(api, NAMESPACE, "tuningtrials", "moving-0004", {"curve": longer, "epochs": len(longer["epochs"])})
+    expect(slots).to_contain_text("0.9877")
+    seed.set_status(api, NAMESPACE, "tuningjobs", "moving", {"phase": "Suspended"})
+    expect(page.locator(".page-head")).to_contain_text("Suspended")
+    visitor.go("#/ns/research")
+    expect(page.get_by_role("row", name="moving")).to_contain_text("Suspended")
+    api.call("DELETE", f"/apis/tuning-operator.dev/v1alpha1/namespaces/{NAMESPACE}/tuningjobs/moving")
+    expect(page.get_by_role("row", name="moving")).to_have_count(0)
+
+
+def test_whatever_a_user_or_a_training_wrote_is_text(visit: Callable[..., Visitor], token: str, api: Api) -> None:
+    made = seed.make(seed.Plan("hostile", trials=14, running=1, early_stopped=2, epochs=8))
+    spec = made.job["spec"]
+    spec["objective"]["metric"] = HOSTILE
+    spec["parameters"][3] = {
+        "name": "optimizer",
+        "categorical": {"values": [HOSTILE, "</svg><script>alert(3)</script>"]},
+    }
+    spec["staticParameters"]["note"] = WORDS
+    for trial in made.trials:
+        trial["spec"]["parameters"]["optimizer"] = HOSTILE
+        status = trial["status"]
+        status["message"] = WORDS
+        status["metrics"] = [{"name": HOSTILE, "epoch": 1, "value": "NaN"}]
+        if "stopDecision" in status:
+            status["stopDecision"] |= {"message": WORDS, "reason": "<b>x</b>"}
+    for condition in made.job["status"]["conditions"]:
+        condition |= {"message": WORDS, "status": "Unknown"}
+    for event in made.events:
+        event |= {"message": WORDS[:1000], "reason": "<i>x</i>"}
+    seed.put(api, NAMESPACE, made)
+    visitor = visit()
+    visitor.sign_in(token)
+    page = visitor.page
+    job = "#/ns/research/jobs/hostile"
+    for address in (job, *(f"{job}/{tab}" for tab in ("curves", "parameters", "trials", "timeline"))):
+        visitor.go(address)
+        expect(page.get_by_text("<img src=x").first).to_be_visible()
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+    page.locator("svg.plot, .u-over").first.hover()
+    for view in ("pods", "events", "manifest"):
+        visitor.go(f"#/ns/research/trials/hostile-0003?view={view}")
+        expect(page.get_by_text("<img src=x").first).to_be_visible()
+    assert page.locator("img[src=x], main script, b, i:not([class]):not([style])").count() == 0
+
+
+def test_who_may_not_see_it_is_told_in_the_api_servers_words(
+    visit: Callable[..., Visitor], server: ControlPlane
+) -> None:
+    visitor = visit()
+    visitor.sign_in(token_of(server.kubeconfig_for_user("stranger")))
+    said = visitor.page.get_by_text('User "stranger" cannot list resource "tuningjobs"')
+    expect(said).to_be_visible()
+    visitor.go("#/ns/research/jobs/fashion")
+    expect(visitor.page.get_by_text('User "stranger" cannot get resource "tuningjobs"')).to_be_visible()
+
+
+def test_a_token_that_nobody_gave_is_refused(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.sign_in("made-up")
+    expect(visitor.page.get_by_text("The token is not accepted")).to_be_visible()
+    visitor.page.get_by_role("button", name="Sign out").click()
+    expect(visitor.page.get_by_label("Bearer token")).to_be_visible()
+
+
+def test_a_token_that_is_revoked_ends_what_is_seen(
+    visit: Callable[..., Visitor], server: ControlPlane, api: Api
+) -> None:
+    server.kubectl("create", "serviceaccount", "guest", f"--namespace={NAMESPACE}")
+    server.kubectl(
+        "create", "role", "looks", "--verb=get,list,watch", "--resource=tuningjobs,tuningtrials", f"-n={NAMESPACE}"
+    )
+    server.kubectl(
+        "create", "rolebinding", "guest", "--role=looks", f"--serviceaccount={NAMESPACE}:guest", f"-n={NAMESPACE}"
+    )
+    visitor = visit()
+    visitor.sign_in(token_of(server.kubeconfig_for_service_account(NAMESPACE, "guest")))
+    visitor.go("#/ns/research/jobs/fashion")
+    page = visitor.page
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    api.call("DELETE", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/guest")
+    # The API server itself remembers a good token for ten seconds.
+    expect(page.get_by_role("alert")).to_contain_text("Unauthorized", timeout=60_000)
+    expect(page.get_by_text("Not connected")).to_be_visible()
+
+
+def test_nothing_is_stored_that_is_worth_stealing(visit: Callable[..., Visitor], token: str) -> None:
+    visitor = visit()
+    visitor.sign_in(token)
+    visitor.go("#/ns/research/jobs/fashion")
+    expect(visitor.page.get_by_text("Slots")).to_be_visible()
+    kept = visitor.page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
+    )
+    assert token not in kept
+    visitor.page.reload()
+    expect(visitor.page.get_by_label("Bearer token")).to_be_visible()
+
+
+def test_on_a_laptop_the_link_opens_once(visit: Callable[..., Visitor], server: ControlPlane, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tuning_client", "console", "--no-browser", f"--kubeconfig={server.kubeconfig}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment({"HOME": str(tmp_path)})
+    ) as console:
+        try:
+            link = address_in(console)
+            visitor = visit(url=link.partition("/#")[0])
+            visitor.page.goto(link)
+            expect(visitor.page.get_by_role("link", name="caltech-resnet", exact=True)).to_be_visible()
+            assert "secret" not in visitor.page.evaluate("location.href")
+            visitor.page.reload()
+            expect(visitor.page.get_by_role("link", name="caltech-resnet", exact=True)).to_be_visible()
+            other = visit(url=link.partition("/#")[0])
+            other.page.goto(link)
+            expect(other.page.get_by_text("this link has been used")).to_be_visible()
+        finally:
+            console.terminate()
+    assert console.returncode == 0
+
+
+def address_in(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    text, deadline = "", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        select.select([process.stdout], [], [], 1)
+        text += process.stdout.read() or ""
+        if found := re.search(r"http://127\.0\.0\.1:\d+/#secret=\S+", text):
+            return found[0]
+    raise AssertionError(f"no address: {json.dumps(text)}")
