@@ -69,7 +69,7 @@ def test_links_lead_to_what_was_seen_and_back(visit: Callable[..., Visitor], tok
     page = visitor.page
     page.get_by_role("link", name="caltech-resnet", exact=True).click()
     page.get_by_role("link", name="Curves", exact=True).click()
-    page.get_by_text("Top 10").click()
+    page.get_by_text("Top 10", exact=True).click()
     page.get_by_text("log y").click()
     expect(page.get_by_text("10 of 20 trials")).to_be_visible()
     seen = page.evaluate("location.hash")
@@ -83,7 +83,7 @@ def test_links_lead_to_what_was_seen_and_back(visit: Callable[..., Visitor], tok
     page.go_back()
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
     visitor.go(seen)
-    expect(page.get_by_role("radio", name="Top 10")).to_be_checked()
+    expect(page.get_by_role("radio", name="Top 10", exact=True)).to_be_checked()
 
 
 def test_the_keyboard_reaches_a_decision(visit: Callable[..., Visitor], token: str) -> None:
@@ -110,7 +110,7 @@ def test_a_filter_finds_trials_and_says_what_it_does_not_understand(visit: Calla
     field = page.get_by_label("Filter trials")
     field.fill("phase = EarlyStopped and learning_rate < 1")
     expect(page.get_by_role("heading", name="6 of 20 trials")).to_be_visible()
-    expect(page.locator("tbody .stopped")).to_have_count(6)
+    expect(page.locator("tbody .phase.stopped")).to_have_count(6)
     field.fill("nonsense = 1")
     expect(page.get_by_text('there is no column "nonsense"')).to_be_visible()
     field.fill("")
@@ -151,7 +151,7 @@ def test_times_are_in_the_viewers_zone(visit: Callable[..., Visitor], token: str
     page = visitor.page
     page.get_by_text("Events", exact=True).click()
     page.get_by_text("Manifest", exact=True).click()
-    utc = re.search(r"startTime: \"?(\S+?)\"?\n", page.get_by_label("Manifest").inner_text())
+    utc = re.search(r"startTime: \"?(\S+?)\"?\n", page.locator("pre").inner_text())
     assert utc is not None
     local = page.evaluate(
         "time => new Date(time).toLocaleString(undefined, {dateStyle: 'medium', timeStyle: 'medium'})", utc[1]

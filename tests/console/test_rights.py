@@ -145,9 +145,7 @@ def test_nothing_is_stored_that_is_worth_stealing(visit: Callable[..., Visitor],
 
 def test_on_a_laptop_the_link_opens_once(visit: Callable[..., Visitor], server: ControlPlane, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tuning_client", "console", "--no-browser", f"--kubeconfig={server.kubeconfig}"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment({"HOME": str(tmp_path)})
-    ) as console:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment({"HOME": str(tmp_path)})) as console:
         try:
             link = address_in(console)
             visitor = visit(url=link.partition("/#")[0])
@@ -164,13 +162,12 @@ def test_on_a_laptop_the_link_opens_once(visit: Callable[..., Visitor], server: 
     assert console.returncode == 0
 
 
-def address_in(process: subprocess.Popen[str]) -> str:
+def address_in(process: subprocess.Popen[bytes]) -> str:
     assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
     text, deadline = "", time.monotonic() + 60
-    while time.monotonic() < deadline:
-        select.select([process.stdout], [], [], 1)
-        text += process.stdout.read() or ""
+    while time.monotonic() < deadline and process.poll() is None:
+        if select.select([process.stdout], [], [], 1)[0]:
+            text += os.read(process.stdout.fileno(), 4096).decode()
         if found := re.search(r"http://127\.0\.0\.1:\d+/#secret=\S+", text):
             return found[0]
     raise AssertionError(f"no address: {json.dumps(text)}")

@@ -54,8 +54,9 @@ class Kubeconfig:
 
     async def headers(self) -> Mapping[str, str]:
         """The credentials of the moment: a token that has run out is renewed as the kubeconfig says."""
-        token = await asyncio.to_thread(self._api.get_api_key_with_prefix, "authorization")
-        return {AUTHORIZATION: token} if token else {}
+        # It may start a program, as kubeconfigs of cloud providers do.
+        settings = await asyncio.to_thread(self._api.auth_settings)
+        return {AUTHORIZATION: setting["value"] for setting in settings.values() if setting["value"]}
 
 
 async def serve(kubeconfig: Kubeconfig, pages: dict[str, files.File], port: int, show: Callable[[str], Any]) -> None:

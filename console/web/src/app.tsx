@@ -47,7 +47,7 @@ export function App(): JSX.Element {
       <main id="main">
         {session ? <Page route={route} session={session} key={route.path.join("/")} />
           : error?.status === 401 ? <SignIn said={error} onToken={(token) => { setToken(token); open(); }} />
-          : error ? <Problem error={error} /> : <Loading />}
+          : error ? <Problem whole error={error} /> : <Loading />}
       </main>
     </>
   );
@@ -63,7 +63,7 @@ function Page({ route, session }: { route: Route; session: Session }): JSX.Eleme
   if (first === "compare") return <ComparePage />;
   if (first === "ns" && kind === "jobs") return <JobPage namespace={namespace} name={name} tab={tab} />;
   if (first === "ns" && kind === "trials") return <TrialPage namespace={namespace} name={name} />;
-  return <State icon="plug" title="There is no such page"><p><a href="#/">All jobs</a></p></State>;
+  return <State whole icon="plug" title="There is no such page"><p><a href="#/">All jobs</a></p></State>;
 }
 
 function Crumbs({ route }: { route: Route }): JSX.Element | null {

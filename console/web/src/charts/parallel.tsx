@@ -53,7 +53,7 @@ export function Parallel({ axes, trials, brushes, onBrush, tone, onOpen }: {
   return (
     <div class="chart" ref={box} style={{ height: `${HEIGHT}px` }}>
       <canvas ref={canvas} class="overlay" aria-hidden="true" />
-      <svg class="plot" height={HEIGHT} width={width} style={{ position: "absolute", inset: 0 }} role="img" aria-label={`Parallel coordinates of ${trials.length} trials over ${axes.map((axis) => axis.name).join(", ")}`}
+      <svg class="plot" height={HEIGHT} width={width} style={{ position: "absolute", inset: 0 }} role="group" aria-label={`Parallel coordinates of ${trials.length} trials over ${axes.map((axis) => axis.name).join(", ")}`}
         onPointerMove={move} onPointerLeave={() => setNear(null)} onClick={() => near && onOpen(near)}>
         {axes.map((axis, index) => <AxisLine key={axis.name} axis={axis} x={xOf(index)} last={index === axes.length - 1} brush={brushes[axis.name]}
           onBrush={(brush) => onBrush(withBrush(brushes, axis.name, brush))} />)}
@@ -96,7 +96,7 @@ function AxisLine({ axis, x, last, brush, onBrush }: {
         return <text key={tick.label} x={x + (last ? 7 : -7)} y={y + 3.5} text-anchor={last ? "start" : "end"}>{tick.label.length > 10 ? `${tick.label.slice(0, 9)}…` : tick.label}</text>;
       })}
       {brush && <rect class="brush" x={x - 7} width={14} y={PAD.top + (1 - brush[1]) * span} height={Math.max(1, (brush[1] - brush[0]) * span)} rx={3} />}
-      <rect class="catch" x={x - 12} width={24} y={PAD.top} height={span} tabIndex={0} role="slider" aria-orientation="vertical"
+      <rect class="catch" x={x - 12} width={24} y={PAD.top} height={span} tabindex={0} role="slider" aria-orientation="vertical"
         aria-label={`Brush on ${axis.name}: arrows move the lower end, with Shift the upper end, Escape clears`} aria-valuemin={0} aria-valuemax={1} aria-valuenow={brush?.[0] ?? 0}
         aria-valuetext={brush ? `${axis.label(brush[0])} to ${axis.label(brush[1])}` : "all"} onKeyDown={key}
         onPointerDown={(event) => { from.current = placeAt(event); event.currentTarget.setPointerCapture(event.pointerId); event.stopPropagation(); }}

@@ -66,6 +66,7 @@ export async function openSession(): Promise<Session> {
   const secret = /^#secret=([\w-]+)$/.exec(location.hash)?.[1];
   if (secret) {
     history.replaceState(null, "", `${location.pathname}#/`);
+    dispatchEvent(new HashChangeEvent("hashchange"));
     token = secret;
   } else if (!token) {
     token = sessionStorage.getItem(LOCAL) ?? "";

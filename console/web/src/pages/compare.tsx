@@ -33,7 +33,7 @@ export function ComparePage(): JSX.Element {
   }), [changes, axis, theme, now]);
   const jobs = lives.flatMap((live) => (live.job ? [live.job] : []));
   const metrics = new Set(jobs.map((job) => `${maximizes(job)} ${job.spec.objective?.metric}`));
-  if (names.length === 0) return <Card><State icon="curves" title="Nothing to compare"><p>Select two jobs or more in <a href="#/">the list</a>.</p></State></Card>;
+  if (names.length === 0) return <Card><State whole icon="curves" title="Nothing to compare"><p>Select two jobs or more in <a href="#/">the list</a>.</p></State></Card>;
   return (
     <>
       <div class="page-head">

@@ -24,7 +24,7 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
   const now = useNow(live.job && !live.job.status.completionTime ? 1 : 60);
   const trials = useMemo(() => byNumber(live.trials.values()), [live, live.change]);
   const { job } = live;
-  if (!job) return live.error && live.link === "failed" ? <Card><Problem error={live.error} /></Card> : <Loading />;
+  if (!job) return live.error && live.link === "failed" ? <Card><Problem whole error={live.error} /></Card> : <Loading />;
   return (
     <>
       <div class="page-head">
@@ -44,7 +44,7 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
       <nav class="tabs" aria-label="Views of the job">
         {TABS.map(([key, title]) => (
           <a key={key} href={jobLink(namespace, name, key === "overview" ? undefined : key)} aria-current={key === tab ? "page" : undefined}>
-            {title}{key === "trials" && <span class="count">{trials.length}</span>}
+            {title}{key === "trials" && " "}{key === "trials" && <span class="count">{trials.length}</span>}
           </a>
         ))}
       </nav>

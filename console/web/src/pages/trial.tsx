@@ -24,7 +24,7 @@ export function TrialPage({ namespace, name }: { namespace: string; name: string
     return value;
   }, `${path}/${ended ? "" : Math.floor(now / REFRESH_MS)}`);
   const trial = useMemo(() => (answer.value ? merge(undefined, answer.value.trial) : null), [answer.value]);
-  if (answer.error) return <Card><Problem error={answer.error} /></Card>;
+  if (answer.error) return <Card><Problem whole error={answer.error} /></Card>;
   if (!answer.value || !trial) return <Loading />;
   const { job } = answer.value;
   return (

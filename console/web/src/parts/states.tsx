@@ -5,11 +5,13 @@ import { ApiError } from "../data/api";
 import type { Live } from "../data/live";
 import { Icon } from "./icons";
 
-export function State({ icon, title, children }: { icon: string; title: string; children?: ComponentChildren }): JSX.Element {
+/** `whole`: the page has no other heading. */
+export function State({ icon, title, whole, children }: { icon: string; title: string; whole?: boolean; children?: ComponentChildren }): JSX.Element {
+  const Heading = whole ? "h1" : "h2";
   return (
     <div class="state" role="status">
       <Icon name={icon} />
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children}
     </div>
   );
@@ -27,9 +29,9 @@ const ADVICE: Record<number, string> = {
 };
 
 /** An error in the words of whoever made it. */
-export function Problem({ error }: { error: ApiError }): JSX.Element {
+export function Problem({ error, whole = false }: { error: ApiError; whole?: boolean }): JSX.Element {
   return (
-    <State icon={error.status === 401 || error.status === 403 ? "lock" : "plug"} title={TITLES[error.status] ?? "Something went wrong"}>
+    <State icon={error.status === 401 || error.status === 403 ? "lock" : "plug"} title={TITLES[error.status] ?? "Something went wrong"} whole={whole}>
       <p>
         {error.source === "apiserver" && "The API server says: "}
         {error.message}
