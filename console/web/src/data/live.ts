@@ -4,7 +4,10 @@ import { num } from "./numbers";
 import type { Frame, Job, Trial, TrialRow } from "./types";
 
 export type Link = "loading" | "live" | "waiting" | "failed" | "deleted";
-const FRAME_MS = 100;
+const QUICK_MS = 100;
+// Of a thousand curves each drawing takes a while; nobody sees more than two a second.
+const MANY = 200;
+const MANY_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 
 /** Frames of one address, taken in until it is closed; listeners hear of it at most ten times a second. */
@@ -21,6 +24,12 @@ export abstract class Live {
   constructor(private readonly path: string) {}
 
   protected abstract take(frame: Frame): void;
+
+  /** Milliseconds between two drawings. */
+  protected pace(): number {
+    return QUICK_MS;
+  }
+
   protected abstract reset(): void;
 
   subscribe(listener: () => void): () => void {
@@ -84,7 +93,7 @@ export abstract class Live {
     this.timer = window.setTimeout(() => {
       this.timer = 0;
       for (const listener of this.listeners) listener();
-    }, FRAME_MS);
+    }, this.pace());
   }
 }
 
@@ -106,6 +115,10 @@ export class LiveJob extends Live {
   readonly trials = new Map<string, Trial>();
   /** Grows with every change, so that what is computed from the trials can be kept until then. */
   change = 0;
+
+  protected override pace(): number {
+    return this.trials.size > MANY ? MANY_MS : QUICK_MS;
+  }
 
   protected reset(): void {
     this.trials.clear();
