@@ -51,6 +51,8 @@ class Recipe:
     arguments: tuple[str, ...] = ()
 
 
+# Folders beside sources that no image takes: it makes its own.
+_MADE = {"__pycache__", "static"}
 # In the order in which they are built.
 RECIPES = {
     "torch": Recipe(
@@ -87,6 +89,17 @@ RECIPES = {
             "trainer/pyproject.toml",
             "trainer/README.md",
             "trainer/src",
+        ),
+        parent="base",
+    ),
+    "console": Recipe(
+        "images/console/Dockerfile",
+        (
+            *("images/add.sh", "images/torch/tools.sh", "images/torch/tools.lock"),
+            *(f"console/{file}" for file in ("pyproject.toml", "README.md", "requirements.lock")),
+            *("console/src/tuning_console", "console/web/src"),
+            *(f"console/web/{file}" for file in (".npmrc", "index.html", "package-lock.json", "package.json")),
+            *("console/web/tsconfig.json", "console/web/vite.config.ts"),
         ),
         parent="base",
     ),
@@ -176,7 +189,7 @@ class Builder:
 
 
 def contents(*paths: str) -> list[str]:
-    """Names and contents of files, and of all files in folders, but for what Python leaves beside its sources."""
+    """Names and contents of files, and of all files in folders, but for what builds leave beside their sources."""
     files = [
         file
         for path in paths
@@ -185,7 +198,7 @@ def contents(*paths: str) -> list[str]:
     return [
         f"{file.relative_to(ROOT)} {digest(file.read_bytes().hex())}"
         for file in files
-        if file.is_file() and "__pycache__" not in file.parts
+        if file.is_file() and not _MADE & set(file.parts)
     ]
 
 

@@ -1,7 +1,7 @@
 # The container images; images/README.md says how to build them with docker or podman.
 .PHONY: images images-build images-check images-lock
 
-IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer sidecar prometheus))
+IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer sidecar console prometheus))
 
 images: images-build cluster ## build the images and load them into the test cluster, started if need be
 	@$(PYTHON) -m cluster load $(IMAGES)
@@ -24,3 +24,4 @@ images-lock: venv ## resolve the images' dependencies anew, to the versions of `
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
 	  trainer/pyproject.toml --extra image-classification -o trainer/requirements.lock
 	$(IMAGES_COMPILE) trainer/pyproject.toml --extra sidecar -o images/sidecar/requirements.lock
+	$(IMAGES_COMPILE) console/pyproject.toml -o console/requirements.lock

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import expect
+
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
 from tests.console import seed
@@ -72,17 +74,17 @@ _HOVER = """() => new Promise(resolve => {
 
 @dataclass(frozen=True)
 class Result:
-    """A measurement and its bound."""
+    """A measurement and its bound, if it has one."""
 
     what: str
     value: float
-    bound: float
+    bound: float | None
     unit: str
 
     @property
     def good(self) -> bool:
         """Whether it is within its bound."""
-        return self.value <= self.bound
+        return self.bound is None or self.value <= self.bound
 
 
 def measure(trials: int, epochs: int, folder: Path) -> list[Result]:
@@ -130,7 +132,7 @@ def _page(visitor: Visitor, wire: Wire, trials: int) -> list[Result]:
     hovers = sorted(page.evaluate(_HOVER))
     return [
         Result("first paint of curves", first / 1000, 2, "s"),
-        Result("all trials drawn", whole / 1000, 5, "s"),
+        Result("all trials drawn", whole / 1000, None, "s"),
         Result("over the wire", megabytes, 1.5, "MB"),
         Result("hover, 95th percentile", hovers[int(len(hovers) * 0.95)], 100, "ms"),
         Result("hover, median", statistics.median(hovers), 100, "ms"),
@@ -167,10 +169,13 @@ def _live(page: Page, wire: Wire, api: Api, made: seed.Made) -> list[Result]:
         page.wait_for_timeout(200)
     thread.join()
     page.wait_for_timeout(1000)
+    seconds = time.monotonic() - began
+    page.evaluate("location.hash = '#/ns/research/jobs/large'")
+    expect(page.locator(".slots")).to_contain_text(f"{0.8 + (LIVE_SECONDS - 1) / 1000:.4f}")
     return [
         Result(
             "live, 10 trials at an epoch a second",
-            (wire.received - before) / 1000 / (time.monotonic() - began),
+            (wire.received - before) / 1000 / seconds,
             20,
             "kB/s",
         )
@@ -195,9 +200,8 @@ def main() -> int:
     sys.stdout.write(f"| {given.trials:,} trials of {given.epochs:,} epochs | measured | bound |\n|---|---:|---:|\n")
     for result in results:
         mark = "" if result.good else " **missed**"
-        sys.stdout.write(
-            f"| {result.what} | {result.value:.3g} {result.unit}{mark} | {result.bound:g} {result.unit} |\n"
-        )
+        bound = "" if result.bound is None else f"{result.bound:g} {result.unit}"
+        sys.stdout.write(f"| {result.what} | {result.value:.3g} {result.unit}{mark} | {bound} |\n")
     return 0 if all(result.good for result in results) else 1
 
 

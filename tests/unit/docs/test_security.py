@@ -19,6 +19,7 @@ INSTALLERS = (
     "images/torch/install.sh",
     "images/torch/tools.sh",
     "images/operator/Dockerfile",
+    "images/console/Dockerfile",
 )
 
 
