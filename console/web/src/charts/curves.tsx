@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { trainingSeconds } from "../data/derive";
+import { type Drawn, judged, prepare, search, type XAxis } from "../data/curves";
 import { num, show, tick, tickDuration } from "../data/numbers";
 import type { Trial } from "../data/types";
 import { phaseOf } from "../data/words";
@@ -11,20 +11,9 @@ import { colour } from "../theme";
 import { cross, dot, label, trace } from "./drawing";
 import { boundsOf, Plane, type Pointer } from "./plane";
 
-export type XAxis = "epochs" | "share" | "seconds";
-export interface Drawn { trial: Trial; x: number[] }
 interface Hover { index: number; at: number; left: number; top: number }
 
 const NAMES: Record<XAxis, string> = { epochs: "epoch", share: "share of the longest curve", seconds: "training time (spread evenly over a trial's epochs)" };
-
-export function prepare(trials: Trial[], axis: XAxis, now: number): Drawn[] {
-  const longest = Math.max(...trials.map((trial) => trial.x.at(-1) ?? 0), 1);
-  return trials.filter((trial) => trial.x.length > 0).map((trial) => {
-    const last = trial.x.at(-1) || 1;
-    const factor = axis === "share" ? 1 / longest : axis === "seconds" ? trainingSeconds(trial, now) / last : 1;
-    return { trial, x: factor === 1 ? trial.x : trial.x.map((epoch) => epoch * factor) };
-  });
-}
 
 export function Curves({ trials, best, metric, axis, logX, logY, height, onOpen, now }: {
   trials: Trial[]; best: string | undefined; metric: string; axis: XAxis; logX: boolean; logY: boolean;
@@ -125,17 +114,6 @@ function drawDecision(context: CanvasRenderingContext2D, plot: uPlot, each: Draw
   cross(context, px, py, (threshold ? 4.2 : 2.6) * scale);
 }
 
-/** Where a decision fell: the judged epoch, or the last one if the curve lacks it. */
-export function judged(each: Drawn): { x: number; y: number } | null {
-  const { decision, x: epochs, y } = each.trial;
-  if (!decision || epochs.length === 0) return null;
-  const epoch = num(decision.epoch);
-  const found = epochs.indexOf(epoch);
-  const index = found >= 0 ? found : epochs.length - 1;
-  const value = Number.isFinite(y[index]!) ? y[index]! : num(decision.value);
-  return Number.isFinite(value) ? { x: each.x[index]!, y: value } : null;
-}
-
 function drawEnd(context: CanvasRenderingContext2D, plot: uPlot, each: Drawn, best: string | undefined): void {
   const value = each.trial.y.at(-1)!;
   if (!Number.isFinite(value)) return;
@@ -199,17 +177,6 @@ export function nearest(drawn: Drawn[], { left, top, plot }: Pointer): Hover | n
     }
   });
   return found;
-}
-
-/** The first index whose value is at least the wanted one. */
-export function search(values: number[], wanted: number): number {
-  let [low, high] = [0, values.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (values[middle]! < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function step(drawn: Drawn[], before: Hover | null, key: string, plot: uPlot): Hover | null {

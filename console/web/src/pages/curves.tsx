@@ -1,11 +1,12 @@
 // All curves, with what to show of them kept in the address.
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import type { XAxis } from "../data/curves";
 import { better, lastValue, maximizes } from "../data/derive";
 import { trialLink, useQuery } from "../data/route";
 import type { Job, Trial } from "../data/types";
 import { phaseOf } from "../data/words";
-import { Curves, type XAxis } from "../charts/curves";
+import { Curves } from "../charts/curves";
 import { Card, Check, Choice } from "../parts/basics";
 import { State } from "../parts/states";
 import type { TabProps } from "./job";

@@ -1,0 +1,38 @@
+// Curves on the axis that is chosen, and where on them something is.
+import { trainingSeconds } from "./derive";
+import { num } from "./numbers";
+import type { Trial } from "./types";
+
+export type XAxis = "epochs" | "share" | "seconds";
+export interface Drawn { trial: Trial; x: number[] }
+
+export function prepare(trials: Trial[], axis: XAxis, now: number): Drawn[] {
+  const longest = Math.max(...trials.map((trial) => trial.x.at(-1) ?? 0), 1);
+  return trials.filter((trial) => trial.x.length > 0).map((trial) => {
+    const last = trial.x.at(-1) || 1;
+    const factor = axis === "share" ? 1 / longest : axis === "seconds" ? trainingSeconds(trial, now) / last : 1;
+    return { trial, x: factor === 1 ? trial.x : trial.x.map((epoch) => epoch * factor) };
+  });
+}
+
+/** Where a decision fell: the judged epoch, or the last one if the curve lacks it. */
+export function judged(each: Drawn): { x: number; y: number } | null {
+  const { decision, x: epochs, y } = each.trial;
+  if (!decision || epochs.length === 0) return null;
+  const epoch = num(decision.epoch);
+  const found = epochs.indexOf(epoch);
+  const index = found >= 0 ? found : epochs.length - 1;
+  const value = Number.isFinite(y[index]!) ? y[index]! : num(decision.value);
+  return Number.isFinite(value) ? { x: each.x[index]!, y: value } : null;
+}
+
+/** The first index whose value is at least the wanted one. */
+export function search(values: number[], wanted: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
