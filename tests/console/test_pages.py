@@ -86,11 +86,37 @@ def test_links_lead_to_what_was_seen_and_back(visit: Callable[..., Visitor], tok
     expect(page.get_by_role("radio", name="Top 10", exact=True)).to_be_checked()
 
 
+def test_curves_are_drawn_at_every_size_of_the_window(visit: Callable[..., Visitor], token: str) -> None:
+    visitor = visit()
+    visitor.sign_in(token)
+    visitor.go(f"{JOB}/curves")
+    page = visitor.page
+    expect(page.get_by_text("20 of 20 trials")).to_be_visible()
+    for width, height in ((900, 1200), (1600, 700), (1440, 900)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(DRAWN, arg=width)
+    page.get_by_role("button", name="Colours").click()
+    page.get_by_role("button", name="Colours").click()
+    page.wait_for_function(DRAWN, arg=1440)
+
+
+# Whether the canvas is as wide as the window, and more than a hundred points of it are in colour.
+DRAWN = """width => {
+  const canvas = document.querySelector('.u-wrap canvas');
+  if (!canvas || Math.abs(canvas.getBoundingClientRect().width - width) > 150) return false;
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4) if (data[at + 3] > 99 && Math.abs(data[at] - data[at + 2]) > 60) found++;
+  return found > 100;
+}"""
+
+
 def test_the_keyboard_reaches_a_decision(visit: Callable[..., Visitor], token: str) -> None:
     visitor = visit()
     visitor.sign_in(token)
     visitor.go(f"{JOB}/curves?hide=good")
     page = visitor.page
+    page.locator(".u-over").wait_for()
     page.get_by_role("application").focus()
     page.keyboard.press("ArrowRight")
     tip = page.locator(".tip")

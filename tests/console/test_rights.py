@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from playwright.sync_api import Page
+
     from tests.cluster.api import Api
     from tests.cluster.controlplane import ControlPlane
     from tests.console.browser import Visitor
@@ -52,6 +54,35 @@ def test_a_running_job_moves_by_itself(visit: Callable[..., Visitor], token: str
     expect(page.get_by_role("row", name="moving")).to_contain_text("Suspended")
     api.call("DELETE", f"/apis/tuning-operator.dev/v1alpha1/namespaces/{NAMESPACE}/tuningjobs/moving")
     expect(page.get_by_role("row", name="moving")).to_have_count(0)
+
+
+def test_a_tab_that_nobody_sees_gives_its_connection_back_and_goes_on_where_it_was(
+    visit: Callable[..., Visitor], token: str, api: Api
+) -> None:
+    seed.put(api, NAMESPACE, seed.make(seed.Plan("hidden", trials=4, running=1, early_stopped=0, failed=(), epochs=12)))
+    visitor = visit()
+    page = visitor.page
+    page.clock.install()
+    visitor.sign_in(token)
+    visitor.go("#/ns/research/jobs/hidden")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    with page.expect_event("requestfailed", lambda request: "/jobs/hidden" in request.url):
+        turn(page, hidden=True)
+        page.clock.fast_forward(31_000)
+    seed.set_status(api, NAMESPACE, "tuningjobs", "hidden", {"phase": "Suspended"})
+    with page.expect_request(lambda request: "/jobs/hidden?" in request.url) as resumed:
+        turn(page, hidden=False)
+    assert "trials=" in resumed.value.url
+    expect(page.locator(".page-head")).to_contain_text("Suspended")
+
+
+def turn(page: Page, *, hidden: bool) -> None:
+    """Put the page behind another tab, or before it again."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')) }",
+        hidden,
+    )
 
 
 def test_whatever_a_user_or_a_training_wrote_is_text(visit: Callable[..., Visitor], token: str, api: Api) -> None:

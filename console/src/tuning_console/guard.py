@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Bytes below which packing an answer is no use.
+_SMALL = 1_000
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -48,7 +50,7 @@ def guard(access: Access) -> Callable[..., Awaitable[web.StreamResponse]]:
     ) -> web.StreamResponse:
         try:
             _check(request, access)
-            return await handler(request)
+            return _packed(await handler(request))
         except ConsoleError as error:
             return _refusal(error)
         except ExpiredError:
@@ -59,6 +61,14 @@ def guard(access: Access) -> Callable[..., Awaitable[web.StreamResponse]]:
             return _refusal(ConsoleError(HTTPStatus.NOT_FOUND, "there is no such page"))
 
     return check
+
+
+def _packed(response: web.StreamResponse) -> web.StreamResponse:
+    """Have an answer packed if that is of use and not done yet."""
+    body = response.body if isinstance(response, web.Response) else None
+    if isinstance(body, bytes) and len(body) > _SMALL and "Content-Encoding" not in response.headers:
+        response.enable_compression()
+    return response
 
 
 def _refusal(error: ConsoleError) -> web.Response:

@@ -56,7 +56,8 @@ class Kubeconfig:
         """The credentials of the moment: a token that has run out is renewed as the kubeconfig says."""
         # It may start a program, as kubeconfigs of cloud providers do.
         settings = await asyncio.to_thread(self._api.auth_settings)
-        return {AUTHORIZATION: setting["value"] for setting in settings.values() if setting["value"]}
+        given = next((setting["value"] for setting in settings.values() if setting["value"]), None)
+        return {AUTHORIZATION: given} if given else {}
 
 
 async def serve(kubeconfig: Kubeconfig, pages: dict[str, files.File], port: int, show: Callable[[str], Any]) -> None:

@@ -65,7 +65,8 @@ describe("parameters", () => {
     expect(scaleOf({ name: "m", continuous: { min: 0.5, max: 0.999, scale: "ReverseLog" } }).place("0.999")).toBeCloseTo(1);
     expect(scaleOf({ name: "n", integer: { min: 16, max: 64 } }).place("40")).toBeCloseTo(0.5);
     const words = scaleOf({ name: "o", categorical: { values: ["sgd", "adam", "nag"] } });
-    expect([words.place("adam"), words.place("other"), words.label(1)]).toEqual([0.5, NaN, "nag"]);
+    expect([words.place("adam"), words.place("other"), words.label(1), words.label(words.place("sgd"))]).toEqual([0.5, NaN, "nag", "sgd"]);
+    expect(scaleOf({ name: "n", integer: { min: 16, max: 128 } }).ticks.map((tick) => tick.label)).toEqual(["16", "50", "75", "100", "128"]);
     expect(scaleOf({ name: "one", categorical: { values: ["x"] } }).place("x")).toBe(0.5);
   });
 

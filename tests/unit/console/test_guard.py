@@ -93,3 +93,12 @@ async def test_on_a_laptop_a_foreign_name_of_the_machine_is_refused(host: str) -
             assert (await lab.get(path, access.secret, Host=host))[0] == 421
         assert (await lab.get("/", None, Host=f"localhost:{access.port}"))[0] == 200
         assert access.secret is not None
+
+
+async def test_a_long_answer_is_packed_and_a_short_one_is_not(lab: Lab) -> None:
+    lab.server.log = "a line\n" * 1_000
+    for path, packed in (("/api/session", None), ("/api/namespaces/team/pods/fashion-0001-1/log", "gzip")):
+        headers = {"Authorization": "Bearer good", "Accept-Encoding": "gzip"}
+        async with lab.http.get(lab.url + path, headers=headers) as answer:
+            assert answer.headers.get("Content-Encoding") == packed
+            assert await answer.text() == (lab.server.log if packed else '{"mode": "token", "namespaces": ["team"]}')

@@ -8,6 +8,7 @@ const QUICK_MS = 100;
 // Of a thousand curves each drawing takes a while; nobody sees more than two a second.
 const MANY = 200;
 const MANY_MS = 500;
+const HIDDEN_MS = 30_000;
 const LONGEST_WAIT_MS = 30_000;
 
 /** Frames of one address, taken in until it is closed; listeners hear of it at most ten times a second. */
@@ -19,9 +20,15 @@ export abstract class Live {
   private ready = false;
   private readonly listeners = new Set<() => void>();
   private readonly stop = new AbortController();
+  private connection = new AbortController();
   private timer = 0;
 
   constructor(private readonly path: string) {}
+
+  /** Whether nothing more is to be expected, so that the connection can be given back. */
+  protected over(): boolean {
+    return false;
+  }
 
   protected abstract take(frame: Frame): void;
 
@@ -42,18 +49,22 @@ export abstract class Live {
   }
 
   async run(): Promise<void> {
+    const unwatch = whileHidden(() => this.connection.abort());
     let wait = 500;
-    while (!this.stop.signal.aborted) {
+    while (!this.stop.signal.aborted && !(this.ready && this.over())) {
+      await shown();
+      this.connection = new AbortController();
       try {
         if (await this.once()) wait = 500;
       } catch (error) {
-        if (this.stop.signal.aborted) return;
-        this.fail(error);
-        if (this.link === "failed") return;
+        if (this.stop.signal.aborted) break;
+        if (!this.connection.signal.aborted) this.fail(error);
+        if (this.link === "failed") break;
       }
       await new Promise((resolve) => setTimeout(resolve, wait));
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
+    unwatch();
   }
 
   /** One connection; returns whether anything came. */
@@ -61,7 +72,7 @@ export abstract class Live {
     let any = false;
     const query = this.ready ? `?${new URLSearchParams(this.versions)}` : "";
     if (!this.ready) this.reset();
-    for await (const frame of stream(this.path + query, this.stop.signal)) {
+    for await (const frame of stream(this.path + query, AbortSignal.any([this.stop.signal, this.connection.signal]))) {
       any = true;
       if (frame.end) {
         if (frame.end.reason === "expired") this.ready = false;
@@ -75,6 +86,7 @@ export abstract class Live {
       else if (this.ready) this.link = "live";
       this.error = null;
       this.tell();
+      if (this.ready && this.over()) return true;
     }
     // The connection broke without a last word.
     this.link = this.ready ? "waiting" : this.link;
@@ -110,11 +122,20 @@ export class LiveJobs extends Live {
   }
 }
 
+/** A job and its trials. `untilEnd`: it is not followed once it has ended. */
 export class LiveJob extends Live {
   job: Job | null = null;
   readonly trials = new Map<string, Trial>();
   /** Grows with every change, so that what is computed from the trials can be kept until then. */
   change = 0;
+
+  constructor(path: string, private readonly untilEnd = false) {
+    super(path);
+  }
+
+  protected override over(): boolean {
+    return this.untilEnd && Boolean(this.job?.status.completionTime);
+  }
 
   protected override pace(): number {
     return this.trials.size > MANY ? MANY_MS : QUICK_MS;
@@ -131,6 +152,22 @@ export class LiveJob extends Live {
     if (frame.gone) this.trials.delete(frame.gone);
     this.change++;
   }
+}
+
+/** Browsers open few connections to a host: a tab that nobody sees gives its own back after a while. */
+function whileHidden(leave: () => void): () => void {
+  let timer = 0;
+  const changed = (): void => {
+    clearTimeout(timer);
+    if (document.hidden) timer = window.setTimeout(leave, HIDDEN_MS);
+  };
+  document.addEventListener("visibilitychange", changed);
+  return () => document.removeEventListener("visibilitychange", changed);
+}
+
+function shown(): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => document.addEventListener("visibilitychange", () => resolve(), { once: true }));
 }
 
 /** A trial with its curve: the whole one if it came, else the known one and what was added. */

@@ -16,12 +16,12 @@ export function scaleOf(parameter: Parameter): Scale {
   const { name } = parameter;
   if (parameter.categorical) {
     const values = parameter.categorical.values;
-    const place = (index: number): number => (values.length < 2 ? 0.5 : index / (values.length - 1));
+    const place = (index: number): number => (index + 0.5) / values.length;
     return {
       name,
       kind: "categories",
       place: (text) => (text !== undefined && values.includes(text) ? place(values.indexOf(text)) : NaN),
-      label: (at) => values[Math.round(at * (values.length - 1))] ?? "",
+      label: (at) => values[Math.min(values.length - 1, Math.floor(at * values.length))] ?? "",
       ticks: values.map((label, index) => ({ place: place(index), label })),
     };
   }
@@ -40,7 +40,7 @@ export function scaleOf(parameter: Parameter): Scale {
     return short(parameter.integer ? Math.round(value) : value);
   };
   const stops = log ? decades(range.min, range.max)
-    : kind === "linear" ? roundStops(range.min, range.max)
+    : kind === "linear" ? withEnds(roundStops(range.min, range.max), range.min, range.max)
     : [0, 0.25, 0.5, 0.75, 1].map((at) => from(low + at * (high - low)));
   return {
     name,
@@ -59,6 +59,12 @@ export function roundStops(low: number, high: number, most = 5): number[] {
   const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? 10 * power;
   const first = Math.ceil(low / step - 1e-9);
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+}
+
+/** The bounds themselves, and what is not too close to them. */
+function withEnds(stops: number[], low: number, high: number): number[] {
+  const air = (high - low) * 0.09;
+  return [low, ...stops.filter((stop) => stop - low > air && high - stop > air), high];
 }
 
 function decades(min: number, max: number): number[] {

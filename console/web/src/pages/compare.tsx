@@ -10,7 +10,8 @@ import { Card, Check, Choice, Phase, useNow } from "../parts/basics";
 import { Loading, Problem, State } from "../parts/states";
 import { useThemeCount, colour } from "../theme";
 
-const MOST = 6;
+// A browser has six connections to a host: one is left for everything else.
+const MOST = 5;
 /** Okabe and Ito's, which all kinds of colour vision tell apart; by theme. */
 const INKS = { light: ["#0072b2", "#d55e00", "#009e73", "#a6478c", "#8a6d00", "#3b8fc4"], dark: ["#56b4e9", "#e69f00", "#3cc79b", "#e39bc4", "#f0e442", "#d97941"] };
 
@@ -82,7 +83,7 @@ function useJobs(names: string[]): LiveJob[] {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const lives = useMemo(() => names.map((name) => {
     const [namespace = "", job = ""] = name.split("/");
-    return new LiveJob(`namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(job)}`);
+    return new LiveJob(`namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(job)}`, true);
   }), [key]);
   useEffect(() => {
     for (const live of lives) {

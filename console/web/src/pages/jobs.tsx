@@ -36,7 +36,7 @@ export function JobsPage({ session, namespace }: { session: Session; namespace?:
         <div class="controls">
           {chosen.size > 1 && <a class="button primary" href={link(["compare"], { jobs: [...chosen].join(",") })}>Compare {chosen.size}</a>}
           <NamespaceField session={session} namespace={namespace} />
-          <input class="field" type="search" placeholder="Filter: name, phase, metric" aria-label="Filter jobs" value={words}
+          <input class="field" type="search" size={28} placeholder="Filter: name, phase, metric" aria-label="Filter jobs" value={words}
             onInput={(event) => setWords(event.currentTarget.value)} />
         </div>
       </div>
@@ -73,7 +73,7 @@ function columnsOf(now: number, everywhere: boolean, chosen: ReadonlySet<string>
     { key: "select", title: "", cell: (job) => <input type="checkbox" aria-label={`Select ${job.name}`} checked={chosen.has(key(job))} onChange={() => toggle(job)} /> },
     {
       key: "name", title: "Job", sort: (job) => job.name,
-      cell: (job) => <><a href={jobLink(job.namespace, job.name)}><strong>{job.name}</strong></a>{everywhere && <div class="small muted">{job.namespace}</div>}</>,
+      cell: (job) => <><a href={jobLink(job.namespace, job.name)}><strong>{job.name}</strong></a><div class="small muted">{everywhere && `${job.namespace} · `}{job.spec.objective?.metric}</div></>,
     },
     { key: "phase", title: "Phase", sort: (job) => phaseOf(job.status.phase).label, cell: (job) => <Phase phase={job.status.phase} pill /> },
     { key: "best", title: "Best", number: true, sort: (job) => num(job.status.bestTrial?.objective), cell: (job) => <Best job={job} /> },

@@ -18,7 +18,7 @@ export function SignIn({ said, onToken }: { said: ApiError; onToken: (token: str
           <>
             <p class="muted">
               The console has no rights. It shows what your token may read, passes it on to the API server, and keeps it in this
-              tab alone: it is gone when the tab is closed or read again.
+              tab alone: it is gone when the tab is closed or reloaded.
             </p>
             <label for="token">Bearer token</label>
             <textarea id="token" class="field" spellcheck={false} autocomplete="off" value={token} onInput={(event) => setToken(event.currentTarget.value)} />

@@ -68,6 +68,7 @@ function Lanes({ job, trials, events, now }: { job: Job; trials: Trial[]; events
   const end = Math.max(job.status.completionTime ? Date.parse(job.status.completionTime) : now, ...trials.map((trial) => Date.parse(trial.end ?? "")).filter(Number.isFinite));
   const total = Math.max(1, (end - start) / 1000);
   const x = (second: number): number => LEFT + (Math.min(total, Math.max(0, second)) / total) * (width - LEFT - 24);
+  const pause = suspendedSince(job, start);
   const height = TOP + trials.length * LANE + 8;
   const warnings = events.filter((event) => event.type === "Warning");
   return (
@@ -77,6 +78,9 @@ function Lanes({ job, trials, events, now }: { job: Job; trials: Trial[]; events
           {ticks(total, Math.max(3, Math.floor(width / 110))).map((second) => (
             <g key={second}><line class="grid-line" x1={x(second)} x2={x(second)} y1={TOP - 6} y2={height} /><text x={x(second)} y={14} text-anchor="middle">{tickDuration(second)}</text></g>
           ))}
+          {pause !== undefined && (
+            <g><rect x={x(pause)} width={Math.max(2, x(total) - x(pause))} y={TOP - 6} height={height} fill="var(--line)" opacity={0.55}><title>suspended</title></rect><text x={x(pause) + 6} y={height - 6}>suspended</text></g>
+          )}
           {trials.map((trial, index) => {
             const top = TOP + index * LANE;
             const { tone } = phaseOf(trial.phase);
@@ -98,6 +102,12 @@ function Lanes({ job, trials, events, now }: { job: Job; trials: Trial[]; events
       )}
     </div>
   );
+}
+
+/** Seconds after the start at which the suspension that lasts began. */
+function suspendedSince(job: Job, start: number): number | undefined {
+  const condition = (job.status.conditions ?? []).find((each) => each.type === "Suspended" && each.status === "True");
+  return condition && Math.max(0, (Date.parse(condition.lastTransitionTime) - start) / 1000);
 }
 
 const STEPS = [1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800];
