@@ -8,7 +8,6 @@ import { trialLink } from "../data/route";
 import type { Job, KubeEvent, Trial } from "../data/types";
 import { phaseOf } from "../data/words";
 import { Card, useWidth } from "../parts/basics";
-import { Shape } from "../parts/icons";
 import { Loading, Problem, State, useAnswer } from "../parts/states";
 import type { TabProps } from "./job";
 
@@ -122,7 +121,7 @@ function LaneLegend(): JSX.Element {
   return (
     <div class="legend">
       <span>{bar("line-strong")}waits</span><span>{bar("curve-running")}running</span><span>{bar("curve-good")}completed</span>
-      <span>{bar("curve-stopped")}early stopped</span><span>{bar("curve-bad")}failed, earlier attempts</span><span><Shape tone="bad" />warning</span>
+      <span>{bar("curve-stopped")}early stopped</span><span>{bar("curve-bad")}failed, earlier attempts</span><span><svg viewBox="0 0 28 14" aria-hidden="true"><path d="M14 2l6 10h-12z" fill="var(--bad)" /></svg>warning</span>
     </div>
   );
 }
