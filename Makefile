@@ -43,7 +43,7 @@ types: venv
 
 imports: venv
 	@$(VENV)/bin/lint-imports
-	@for each in operator trainer client; do \
+	@for each in operator trainer client console; do \
 	  (cd $$each && ../$(VENV)/bin/deptry -pmnm google-re2=re2,pillow=PIL,pyyaml=yaml src) || exit 1; done
 
 define pytest

@@ -7,7 +7,7 @@ CONSOLE_PAGES := console/src/tuning_console/static/index.html
 console: console-packages $(CONSOLE_PAGES) ## build the console's pages (npm, from its lock file)
 
 console-packages:
-	@$(PYTHON) -m tests.cluster packages --console
+	@$(PYTHON) -m cluster packages --console
 
 $(CONSOLE_WEB)/node_modules/.package-lock.json: $(CONSOLE_WEB)/package.json $(CONSOLE_WEB)/package-lock.json
 	@cd $(CONSOLE_WEB) && npm ci --silent

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.controlplane import ControlPlane
+from cluster.waiting import wait_until
 from tests.api.chart import CHART, NAMESPACE, PROMETHEUS, HelmError, Object, helm, of_kind, render, values_flags
-from tests.cluster.controlplane import ControlPlane
-from tests.waiting import wait_until
 from tuning_console.settings import Settings, parse_settings
 
 if TYPE_CHECKING:

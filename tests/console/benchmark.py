@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from tests.cluster.api import Api
-from tests.cluster.controlplane import ControlPlane
+from cluster.api import Api
+from cluster.controlplane import ControlPlane
 from tests.console import seed
 from tests.console.browser import Visitor, chromium, start_console, token_of
 

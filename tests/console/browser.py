@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.cluster.api import answers
-from tests.cluster.ports import free_ports
-from tests.cluster.process import Process, start_on_free_ports
+from cluster.api import answers
+from cluster.ports import free_ports
+from cluster.process import Process, start_on_free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.api import Api
+from cluster.api import Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.cluster.process import environment
+from cluster.process import environment
 from tests.console import seed
 from tests.console.browser import token_of
 from tests.console.conftest import NAMESPACE
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.cluster.api import Api
-    from tests.cluster.controlplane import ControlPlane
+    from cluster.api import Api
+    from cluster.controlplane import ControlPlane
     from tests.console.browser import Visitor
 
 pytestmark = pytest.mark.browser

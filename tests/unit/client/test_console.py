@@ -17,4 +17,4 @@ def test_what_is_not_installed_is_named_with_how_to_install_it(
     monkeypatch.setitem(sys.modules, "tuning_console", None)
     monkeypatch.delitem(sys.modules, "tuning_console.local", raising=False)
     assert main(["console"]) == 1
-    assert "pip install tuning-console" in capsys.readouterr().err
+    assert "pip install 'tuning-client[console]'" in capsys.readouterr().err

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.waiting import wait_until
 from tests.unit.console.apiserver import job_object, trial_object
 from tests.unit.console.conftest import QUICK, Lab, laboratory
-from tests.waiting import wait_until
 from tuning_console.frames import Places
 
 if TYPE_CHECKING:
