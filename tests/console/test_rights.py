@@ -187,7 +187,7 @@ def test_on_a_laptop_the_link_opens_once(visit: Callable[..., Visitor], server: 
             expect(visitor.page.get_by_role("link", name="caltech-resnet", exact=True)).to_be_visible()
             other = visit(url=link.partition("/#")[0])
             other.page.goto(link)
-            expect(other.page.get_by_text("this link has been used")).to_be_visible()
+            expect(other.page.get_by_text("the link that the console printed opens it, once")).to_be_visible()
         finally:
             console.terminate()
     assert console.returncode == 0

@@ -75,26 +75,30 @@ class LocalAccess:
 
     async def caller(self, request: web.Request) -> Caller:
         """Take the session that was given for the secret."""
-        token = _token(request.headers.get(AUTHORIZATION, ""))
-        if self._session is None or not secrets.compare_digest(token, self._session):
+        if not self._is(self._session, request):
             raise ConsoleError(HTTPStatus.UNAUTHORIZED, _USED)
         return Caller("local", await self._headers())
 
     def session(self, request: web.Request) -> dict[str, Any]:
         """Take the one-time secret and give a session for it; a session that is there is confirmed."""
-        token = _token(request.headers.get(AUTHORIZATION, ""))
-        if self.secret is not None and secrets.compare_digest(token, self.secret):
+        if self._is(self.secret, request):
             self.secret, self._session = None, secrets.token_urlsafe(32)
-        elif self._session is None or not secrets.compare_digest(token, self._session):
+        elif not self._is(self._session, request):
             raise ConsoleError(HTTPStatus.UNAUTHORIZED, _USED)
         return {"mode": "local", "session": self._session, **self._about}
+
+    @staticmethod
+    def _is(wanted: str | None, request: web.Request) -> bool:
+        """Whether a request shows this secret; how much of it is right takes no time to tell."""
+        shown = request.headers.get(AUTHORIZATION, "").removeprefix("Bearer ")
+        return wanted is not None and secrets.compare_digest(shown.encode(), wanted.encode())
 
     def hosts(self) -> frozenset[str] | None:
         """Take the names of this machine alone."""
         return frozenset(f"{host}:{self.port}" for host in ("127.0.0.1", "localhost"))
 
 
-_USED = "this link has been used, or is another console's: start `tuning-client console` again"
+_USED = "the link that the console printed opens it, once: start `tuning-client console` again"
 
 
 def _token(header: str) -> str:

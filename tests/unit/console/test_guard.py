@@ -72,7 +72,9 @@ async def test_on_a_laptop_the_secret_works_once_and_gives_a_session() -> None:
         access.port = int(lab.url.rpartition(":")[2])
         secret = access.secret
         assert secret is not None
-        assert (await lab.get(f"{STREAM}/best", None))[0] == 401
+        for token in (None, "", "g\N{LATIN SMALL LETTER U WITH DIAERESIS}ess"):
+            status, body = await lab.get(f"{STREAM}/best", token)
+            assert (status, "tuning-client console" in body["error"]["message"]) == (401, True)
         assert (await lab.get(f"{STREAM}/best", secret))[0] == 401
         assert (await lab.get("/api/session", "guess"))[0] == 401
         status, body = await lab.get("/api/session", secret)

@@ -6,7 +6,7 @@ import { Icon } from "../parts/icons";
 
 export function SignIn({ said, onToken }: { said: ApiError; onToken: (token: string) => void }): JSX.Element {
   const [token, setToken] = useState("");
-  const local = said.message.includes("this link has been used");
+  const local = said.message.includes("tuning-client console");
   return (
     <section class="card sign-in">
       <form onSubmit={(event) => {
