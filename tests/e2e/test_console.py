@@ -51,7 +51,7 @@ def console(operator: Operator) -> Iterator[str]:
 @contextmanager
 def forwarded(service: str) -> Iterator[str]:
     command = [
-        ROOT / "cluster" / "kubectl",
+        str(ROOT / "cluster" / "kubectl"),
         f"--namespace={OPERATOR_NAMESPACE}",
         "port-forward",
         f"service/{service}",
@@ -88,7 +88,7 @@ def test_a_job_is_followed_to_its_end_with_the_role_view(console: str, namespace
         visitor.go(f"#/ns/{namespace.name}/jobs/job/timeline")
         expect(page.get_by_text("TrialCompleted").first).to_be_visible()
         visitor.go(f"#/ns/{namespace.name}/trials/job-0001?view=log")
-        expect(page.get_by_label("Log")).to_contain_text("<b>epoch 10</b>")
+        expect(page.locator("pre")).to_contain_text("<b>epoch 10</b>")
         visitor.go(f"#/ns/{namespace.name}/trials/job-0001?view=pods")
         expect(page.get_by_text("ended with exit code 0")).to_be_visible()
         visitor.close()
