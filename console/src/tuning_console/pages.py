@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tuning_console.frames import Frames
+    from tuning_console.questions import Question
     from tuning_console.upstream import Caller, Upstream
 
 Body = dict[str, Any]
@@ -159,3 +160,15 @@ async def best_so_far(upstream: Upstream, caller: Caller, namespace: str, job: s
 
 # A trial that was stopped has a value, too, and may be the best.
 _WITH_OBJECTIVE = ("Completed", "EarlyStopped", "Stopped")
+
+
+async def newest_events(upstream: Upstream, caller: Caller, question: Question) -> list[Body]:
+    """The newest Events about an object, the newest first; the API server gives them in the order of their names."""
+    found: list[Body] = []
+    async for page in upstream.pages(question, caller):
+        found += map(bodies.event_body, page["items"])
+        found = sorted(found, key=lambda event: str(event["time"]), reverse=True)[:_EVENTS]
+    return found
+
+
+_EVENTS = 1_000

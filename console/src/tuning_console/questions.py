@@ -97,7 +97,7 @@ def log(namespace: str, pod: str, container: str) -> Question:
 
 def events(namespace: str, kind: str, name: str) -> Question:
     """The Events about an object; by the core API, which the role `view` may read."""
-    query = {"fieldSelector": f"involvedObject.kind={kind},involvedObject.name={checked(name)}", "limit": "500"}
+    query = {"fieldSelector": f"involvedObject.kind={kind},involvedObject.name={checked(name)}"}
     return Question("list", f"{_CORE}{_in(namespace)}/events", query)
 
 

@@ -14,7 +14,7 @@ from tuning_console.caches import Caches
 from tuning_console.errors import ConsoleError, ExpiredError, RefusedError
 from tuning_console.frames import Frames, NobodyReadsError, Places
 from tuning_console.guard import add_headers, guard
-from tuning_console.pages import JobPage, JobsPage, best_so_far
+from tuning_console.pages import JobPage, JobsPage, best_so_far, newest_events
 from tuning_console.streams import EXPIRED, Limits, first_of, follow, recheck_of, refused
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ class Console:
 
     async def _events(self, request: web.Request, kind: str, name: str) -> web.Response:
         caller = await self.access.caller(request)
-        found = await self._read(questions.events(request.match_info["namespace"], kind, name), caller)
-        return web.json_response({"events": [bodies.event_body(event) for event in found["items"]]})
+        question = questions.events(request.match_info["namespace"], kind, name)
+        return web.json_response({"events": await self._asked(caller, newest_events(self.upstream, caller, question))})
 
     async def _read(self, question: questions.Question, caller: Caller) -> dict[str, Any]:
         return await self._asked(caller, self.upstream.read(question, caller))

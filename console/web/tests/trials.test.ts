@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { judged, search } from "../src/data/curves";
 import { outcomes, runningBest, staircase } from "../src/data/derive";
+import { bySlot, spans, ticks } from "../src/data/lanes";
 import { merge } from "../src/data/live";
 import { importance, rank, roundStops, scaleOf } from "../src/data/space";
 import type { Job, Trial, TrialRow } from "../src/data/types";
@@ -85,6 +86,24 @@ describe("parameters", () => {
     expect(second!.share).toBeLessThan(0.05);
     expect(importance(parameters, trials.slice(0, 9))).toBeNull();
     expect(rank([3, 1, 1, 2])).toEqual([3, 0.5, 0.5, 2]);
+  });
+});
+
+describe("a timeline", () => {
+  const at = (minute: number): string => `2026-03-01T10:${String(minute).padStart(2, "0")}:00Z`;
+  const start = Date.parse(at(0));
+  const run = (number: number, created: number, end?: number): Trial => merge(undefined, { name: `t${number}`, number, uid: String(number), phase: end === undefined ? "Running" : "Completed", created: at(created), start: at(created + 1), ...(end !== undefined && { end: at(end) }) } as TrialRow);
+
+  test("has as many lines as there were slots", () => {
+    const lanes = bySlot([run(1, 0, 10), run(2, 0, 5), run(3, 5), run(4, 10)], Date.parse(at(20)));
+    expect(lanes.map((lane) => [lane.name, lane.trials.map((trial) => trial.number)])).toEqual([["slot 1", [1, 4]], ["slot 2", [2, 3]]]);
+  });
+
+  test("has waits, attempts and earlier attempts", () => {
+    expect(spans(run(1, 0, 10), start, 0).map(({ kind, from, to }) => [kind, from, to])).toEqual([["wait", 0, 60], ["attempt", 60, 600]]);
+    const again = { ...run(1, 0, 10), attempt: 2, attemptTime: at(4), start: at(5) };
+    expect(spans(again, start, 0).map(({ kind, from, to }) => [kind, from, to])).toEqual([["earlier", 0, 240], ["wait", 240, 300], ["attempt", 300, 600]]);
+    expect(ticks(3600, 5)).toEqual([0, 900, 1800, 2700, 3600]);
   });
 });
 

@@ -83,8 +83,12 @@ export function moment(time: string | undefined): string {
   return date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
-export function clock(time: string | undefined): string {
+/** The time of day, with the date if it is another day's. */
+export function clock(time: string | undefined, now: number): string {
   if (!time) return "–";
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? "–" : date.toLocaleTimeString(undefined, { hour12: false });
+  if (Number.isNaN(date.getTime())) return "–";
+  const today = date.toDateString() === new Date(now).toDateString();
+  const day = today ? "" : `${date.toLocaleDateString(undefined, { day: "numeric", month: "short" })} `;
+  return day + date.toLocaleTimeString(undefined, { hour12: false, ...(today ? {} : { hour: "2-digit", minute: "2-digit" }) });
 }

@@ -1,37 +1,42 @@
 // What happened when: each trial's waits and attempts, with Events beside it.
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
 import { getJson } from "../data/api";
-import { trainingSeconds } from "../data/derive";
-import { clock, duration, moment, seconds, tickDuration } from "../data/numbers";
-import { trialLink } from "../data/route";
+import { bySlot, type Lane, spans, suspendedSince, ticks } from "../data/lanes";
+import { clock, moment, tickDuration } from "../data/numbers";
+import { trialLink, useQuery } from "../data/route";
 import type { Job, KubeEvent, Trial } from "../data/types";
 import { phaseOf } from "../data/words";
-import { Card, useWidth } from "../parts/basics";
+import { Card, Choice, useWidth } from "../parts/basics";
 import { Loading, Problem, State, useAnswer } from "../parts/states";
 import type { TabProps } from "./job";
 
 const LANE = 22;
 const LEFT = 132;
 const TOP = 26;
-export interface Span { from: number; to: number; kind: "wait" | "earlier" | "attempt"; title: string }
+// With more trials than this a line for each says little at a glance.
+const MANY = 60;
 
 export function TimelineTab({ job, trials, now }: TabProps): JSX.Element {
   const path = `namespaces/${encodeURIComponent(job.namespace)}/jobs/${encodeURIComponent(job.name)}/events`;
   const counted = Object.values(job.status.trialCounts ?? {}).join("/");
   const events = useAnswer((signal) => getJson<{ events: KubeEvent[] }>(path, signal), `${path}/${counted}`);
-  const sorted = useMemo(() => [...(events.value?.events ?? [])].sort((a, b) => Date.parse(b.time ?? "") - Date.parse(a.time ?? "")), [events.value]);
+  const newest = events.value?.events ?? [];
+  const [lines, setLines] = useQuery("lines", trials.length > MANY ? "slot" : "trial");
   if (trials.length === 0) return <Card><State icon="curves" title="Nothing has happened yet" /></Card>;
   return (
     <div class="grid">
-      <div class="span-8"><Card title="Trials" plain actions={<LaneLegend />}><Lanes job={job} trials={trials} events={sorted} now={now} /></Card></div>
+      <div class="span-8">
+        <Card plain title={<Choice label="A line for each" value={lines} onChange={setLines} options={[["trial", "Trials"], ["slot", "Slots"]]} />} actions={<LaneLegend />}>
+          <Lanes job={job} lanes={lines === "slot" ? bySlot(trials, now) : trials.map((trial) => ({ name: trial.name, href: trialLink(job.namespace, trial.name), trials: [trial] }))} events={newest} now={now} />
+        </Card>
+      </div>
       <div class="span-4">
         <Card title="Events" plain>
           {events.error ? <Problem error={events.error} /> : !events.value ? <div class="body"><Loading rows={4} /></div>
-            : sorted.length === 0 ? <State icon="curves" title="No Events"><p>Kubernetes keeps them for an hour, unless the cluster says otherwise.</p></State>
-            : <ol class="events" tabIndex={0} aria-label="Events, the newest first">{sorted.map((event, index) => (
+            : newest.length === 0 ? <State icon="curves" title="No Events"><p>Kubernetes keeps them for an hour, unless the cluster says otherwise.</p></State>
+            : <ol class="events" tabIndex={0} aria-label="Events, the newest first">{newest.map((event, index) => (
                 <li key={index} title={moment(event.time)}>
-                  <span class="muted">{clock(event.time)}</span>
+                  <span class="muted">{clock(event.time, now)}</span>
                   <strong class={event.type === "Warning" ? "bad" : ""}>{event.reason}{(event.count ?? 1) > 1 && ` × ${event.count}`}</strong>
                   <p>{event.message}</p>
                 </li>
@@ -42,33 +47,16 @@ export function TimelineTab({ job, trials, now }: TabProps): JSX.Element {
   );
 }
 
-/** When a trial waited and trained. Of attempts before the current one only the sum of their training is known. */
-export function spans(trial: Trial, start: number, now: number): Span[] {
-  const at = (time: string | undefined): number => (time ? (Date.parse(time) - start) / 1000 : NaN);
-  const [created, decided, began] = [at(trial.created), at(trial.attemptTime), at(trial.start)];
-  const ended = trial.end ? at(trial.end) : (now - start) / 1000;
-  const found: Span[] = [];
-  const add = (from: number, to: number, kind: Span["kind"], title: string): void => {
-    if (to > from) found.push({ from, to, kind, title: `${title}: ${duration(to - from)}` });
-  };
-  const asked = Number.isFinite(decided) ? decided : created;
-  if (Number.isFinite(decided) && created < decided) add(created, decided, "earlier", `earlier attempts (now number ${trial.attempt ?? 1})`);
-  if (Number.isFinite(began)) {
-    if (asked <= began) add(asked, began, "wait", "waits for its Pod");
-    add(began, ended, "attempt", `${phaseOf(trial.phase).label}, trained ${duration(trainingSeconds(trial, now))}`);
-  } else add(asked, ended, "wait", "waits for its Pod");
-  return found;
-}
-
-function Lanes({ job, trials, events, now }: { job: Job; trials: Trial[]; events: KubeEvent[]; now: number }): JSX.Element {
+function Lanes({ job, lanes, events, now }: { job: Job; lanes: Lane[]; events: KubeEvent[]; now: number }): JSX.Element {
   const [box, width] = useWidth<HTMLDivElement>();
+  const trials = lanes.flatMap((lane) => lane.trials);
   const times = trials.flatMap((trial) => [Date.parse(trial.created ?? ""), Date.parse(trial.start ?? "")]).filter(Number.isFinite);
   const start = Math.min(Date.parse(job.status.startTime ?? job.created ?? ""), ...times.filter((time) => time >= Date.parse(job.status.startTime ?? "")));
   const end = Math.max(job.status.completionTime ? Date.parse(job.status.completionTime) : now, ...trials.map((trial) => Date.parse(trial.end ?? "")).filter(Number.isFinite));
   const total = Math.max(1, (end - start) / 1000);
   const x = (second: number): number => LEFT + (Math.min(total, Math.max(0, second)) / total) * (width - LEFT - 24);
   const pause = suspendedSince(job, start);
-  const height = TOP + trials.length * LANE + 8;
+  const height = TOP + lanes.length * LANE + 8;
   const warnings = events.filter((event) => event.type === "Warning");
   return (
     <div class="lanes" ref={box} tabIndex={0} role="region" aria-label="When each trial waited and trained">
@@ -80,40 +68,40 @@ function Lanes({ job, trials, events, now }: { job: Job; trials: Trial[]; events
           {pause !== undefined && (
             <g><rect x={x(pause)} width={Math.max(2, x(total) - x(pause))} y={TOP - 6} height={height} fill="var(--line)" opacity={0.55}><title>suspended</title></rect><text x={x(pause) + 6} y={height - 6}>suspended</text></g>
           )}
-          {trials.map((trial, index) => {
-            const top = TOP + index * LANE;
-            const { tone } = phaseOf(trial.phase);
-            const own = spans(trial, start, now);
-            return (
-              <g key={trial.name}>
-                <a href={trialLink(job.namespace, trial.name)}><text x={LEFT - 10} y={top + 14} text-anchor="end">{trial.name.length > 18 ? `…${trial.name.slice(-17)}` : trial.name}</text></a>
-                {own.map((span) => (
-                  <rect key={span.kind} class="lane-bar" x={x(span.from)} width={Math.max(1.5, x(span.to) - x(span.from))} y={span.kind === "attempt" ? top + 4 : top + 8} height={span.kind === "attempt" ? 14 : 6} rx={3}
-                    fill={span.kind === "wait" ? "var(--line-strong)" : span.kind === "earlier" ? "var(--curve-bad)" : `var(--curve-${tone})`} opacity={span.kind === "earlier" ? 0.55 : 1}><title>{`${trial.name} ${span.title}`}</title></rect>
-                ))}
-                {warnings.filter((event) => event.message?.startsWith(`${trial.name}:`)).map((event, number) => (
-                  <path key={number} d={`M${x(seconds(new Date(start).toISOString(), event.time))} ${top + 2}l5 9h-10z`} fill="var(--bad)" stroke="var(--surface)"><title>{`${event.reason}: ${event.message}`}</title></path>
-                ))}
-              </g>
-            );
-          })}
+          {lanes.map((lane, index) => (
+            <g key={lane.name}>
+              <LaneName lane={lane} y={TOP + index * LANE + 14} />
+              {lane.trials.map((trial) => <TrialBars key={trial.name} job={job} trial={trial} top={TOP + index * LANE} x={x} start={start} now={now} warnings={warnings} />)}
+            </g>
+          ))}
         </svg>
       )}
     </div>
   );
 }
 
-/** Seconds after the start at which the suspension that lasts began. */
-function suspendedSince(job: Job, start: number): number | undefined {
-  const condition = (job.status.conditions ?? []).find((each) => each.type === "Suspended" && each.status === "True");
-  return condition && Math.max(0, (Date.parse(condition.lastTransitionTime) - start) / 1000);
+function LaneName({ lane, y }: { lane: Lane; y: number }): JSX.Element {
+  const text = <text x={LEFT - 10} y={y} text-anchor="end">{lane.name.length > 18 ? `…${lane.name.slice(-17)}` : lane.name}</text>;
+  return lane.href ? <a href={lane.href}>{text}</a> : text;
 }
 
-const STEPS = [1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800];
-
-export function ticks(total: number, most: number): number[] {
-  const step = STEPS.find((each) => total / each <= most) ?? total;
-  return Array.from({ length: Math.floor(total / step) + 1 }, (_, index) => index * step);
+function TrialBars({ job, trial, top, x, start, now, warnings }: {
+  job: Job; trial: Trial; top: number; x: (second: number) => number; start: number; now: number; warnings: KubeEvent[];
+}): JSX.Element {
+  const { tone } = phaseOf(trial.phase);
+  const fills = { wait: "var(--line-strong)", earlier: "var(--curve-bad)", attempt: `var(--curve-${tone})` };
+  const own = warnings.filter((event) => event.message?.startsWith(`${trial.name}:`));
+  return (
+    <a href={trialLink(job.namespace, trial.name)} aria-label={trial.name} tabindex={-1}>
+      {spans(trial, start, now).map((span) => (
+        <rect key={span.kind} x={x(span.from)} width={Math.max(1.5, x(span.to) - x(span.from) - 0.5)} y={span.kind === "attempt" ? top + 4 : top + 8} height={span.kind === "attempt" ? 14 : 6} rx={3}
+          fill={fills[span.kind]} opacity={span.kind === "earlier" ? 0.55 : 1}><title>{`${trial.name} ${span.title}`}</title></rect>
+      ))}
+      {own.map((event, number) => (
+        <path key={number} d={`M${x((Date.parse(event.time ?? "") - start) / 1000)} ${top + 2}l5 9h-10z`} fill="var(--bad)" stroke="var(--surface)"><title>{`${event.reason}: ${event.message}`}</title></path>
+      ))}
+    </a>
+  );
 }
 
 function LaneLegend(): JSX.Element {
