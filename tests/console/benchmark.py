@@ -22,6 +22,7 @@ from cluster.api import Api
 from cluster.controlplane import ControlPlane
 from tests.console import seed
 from tests.console.browser import Visitor, chromium, start_console, token_of
+from tests.console.made import Plan
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -89,7 +90,7 @@ class Result:
 
 def measure(trials: int, epochs: int, folder: Path) -> list[Result]:
     """Seed a job of that size, open it in a browser, and measure."""
-    plan = seed.Plan(
+    plan = Plan(
         "large", trials=trials, epochs=epochs, parallel=RUNNING, running=RUNNING, early_stopped=trials // 3, failed=(8,)
     )
     with ControlPlane(folder / "state", manifests=[Path(__file__).parents[2] / "crds"]) as server:

@@ -8,7 +8,9 @@ import re
 import select
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +20,10 @@ from cluster.process import environment
 from tests.console import seed
 from tests.console.browser import token_of
 from tests.console.conftest import NAMESPACE
+from tests.console.made import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -36,7 +39,7 @@ WORDS = f"{HOSTILE} \u202e https://evil.example/ javascript:alert(2) {{{{constru
 
 
 def test_a_running_job_moves_by_itself(visit: Callable[..., Visitor], token: str, api: Api) -> None:
-    made = seed.make(seed.Plan("moving", trials=4, running=1, early_stopped=0, failed=(), epochs=12))
+    made = seed.make(Plan("moving", trials=4, running=1, early_stopped=0, failed=(), epochs=12))
     seed.put(api, NAMESPACE, made)
     visitor = visit()
     visitor.sign_in(token)
@@ -59,7 +62,7 @@ def test_a_running_job_moves_by_itself(visit: Callable[..., Visitor], token: str
 def test_a_tab_that_nobody_sees_gives_its_connection_back_and_goes_on_where_it_was(
     visit: Callable[..., Visitor], token: str, api: Api
 ) -> None:
-    seed.put(api, NAMESPACE, seed.make(seed.Plan("hidden", trials=4, running=1, early_stopped=0, failed=(), epochs=12)))
+    seed.put(api, NAMESPACE, seed.make(Plan("hidden", trials=4, running=1, early_stopped=0, failed=(), epochs=12)))
     visitor = visit()
     page = visitor.page
     page.clock.install()
@@ -86,7 +89,7 @@ def turn(page: Page, *, hidden: bool) -> None:
 
 
 def test_whatever_a_user_or_a_training_wrote_is_text(visit: Callable[..., Visitor], token: str, api: Api) -> None:
-    made = seed.make(seed.Plan("hostile", trials=14, running=1, early_stopped=2, epochs=8))
+    made = seed.make(Plan("hostile", trials=14, running=1, early_stopped=2, epochs=8))
     spec = made.job["spec"]
     spec["objective"]["metric"] = HOSTILE
     spec["parameters"][3] = {
@@ -159,6 +162,47 @@ def test_a_token_that_is_revoked_ends_what_is_seen(
     # The API server itself remembers a good token for ten seconds.
     expect(page.get_by_role("alert")).to_contain_text("Unauthorized", timeout=60_000)
     expect(page.get_by_text("Not connected")).to_be_visible()
+
+
+def test_a_page_of_another_site_gets_nothing(
+    visit: Callable[..., Visitor], token: str, console: str, foreign_site: str
+) -> None:
+    visitor = visit(url=foreign_site)
+    page = visitor.page
+    page.goto(foreign_site)
+    address = f"{console}/api/namespaces/research/jobs/fashion"
+    # Without headers of its own it is sent, and refused; with a token the browser asks first, and sends nothing.
+    with page.expect_response(address) as plain:
+        page.evaluate("address => fetch(address, { mode: 'no-cors' }).catch(() => 0)", address)
+    assert plain.value.status == 403
+    asked = (
+        "([address, token]) => fetch(address, { headers: { Authorization: `Bearer ${token}` } }).then(() => 1, () => 0)"
+    )
+    assert page.evaluate(asked, [address, token]) == 0
+    # It is this test that asked elsewhere, and the browser complains of what it kept from it.
+    visitor.foreign.clear()
+    visitor.errors.clear()
+
+
+@pytest.fixture
+def foreign_site() -> Iterator[str]:
+    """Another site on this machine."""
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{site.server_port}"
+    site.shutdown()
+    site.server_close()
+
+
+class Quiet(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>elsewhere</title>")
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_nothing_is_stored_that_is_worth_stealing(visit: Callable[..., Visitor], token: str) -> None:

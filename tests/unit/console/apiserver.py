@@ -73,6 +73,7 @@ class ApiServer:
     requests: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
     changes: list[tuple[str, Body]] = field(default_factory=list)
     watchers: int = 0
+    events: list[Body] = field(default_factory=list)
     log: str = "a line\n"
     expired: bool = False
 
@@ -106,7 +107,7 @@ class ApiServer:
             found = [body for body in self.trials if body["metadata"]["labels"]["tuning-operator.dev/job"] == wanted]
             return _table(found) if "as=Table" in request.headers["Accept"] else _list(found, request)
         if last in ("pods", "events"):
-            return _list([], request)
+            return _list(self.events if last == "events" else [], request)
         body = self.jobs.get(last) or next((it for it in self.trials if it["metadata"]["name"] == last), None)
         return web.json_response(body) if body else _status(404, f'tuningjobs "{last}" not found')
 

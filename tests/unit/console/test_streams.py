@@ -196,6 +196,16 @@ async def test_an_api_server_that_is_away_is_said_to_be(lab: Lab) -> None:
     assert "does not answer" in body["error"]["message"]
 
 
+async def test_events_come_with_the_newest_first(lab: Lab) -> None:
+    lab.server.events = [
+        {"metadata": {"creationTimestamp": f"2026-03-01T10:{minute:02d}:00Z"}, "reason": str(minute)}
+        for minute in (5, 59, 1)
+    ] * 30
+    _, body = await lab.get("/api/namespaces/team/jobs/fashion/events")
+    assert [event["reason"] for event in body["events"]] == ["59"] * 30 + ["5"] * 30 + ["1"] * 30
+    assert len([query for _, _, query, _ in lab.server.requests if "continue" in query]) > 0
+
+
 async def test_the_log_is_bounded_where_it_is_read(lab: Lab) -> None:
     lab.server.log = "\x1b[31m<script>"
     status, text = await lab.get("/api/namespaces/team/pods/fashion-0001-1/log?container=training")
