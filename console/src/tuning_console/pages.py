@@ -30,10 +30,12 @@ class JobsPage:
 
     def __init__(self, namespace: str | None) -> None:
         self._question = questions.jobs(namespace)
+        # Whether the token still has the rights that the page needs.
+        self.rechecks = (self._question.with_query(limit="1"),)
 
     async def prepare(self, upstream: Upstream, caller: Caller) -> None:
         """See whether the caller may list jobs at all."""
-        await upstream.text(self._question.with_query(limit="1"), caller)
+        await upstream.text(self.rechecks[0], caller)
 
     async def send_all(self, upstream: Upstream, caller: Caller, frames: Frames) -> Mapping[str, str]:
         """Send what is there; returns from which resource versions to go on."""
@@ -72,6 +74,7 @@ class JobPage:
         self._job = questions.job(namespace, name)
         self._job_list = questions.one_job(namespace, name)
         self._trials = questions.trials(namespace, name)
+        self.rechecks = (self._job, questions.trial_columns(namespace, name).with_query(limit="1"))
         self._uid = ""
         self._maximize = True
         self._points = 0

@@ -15,10 +15,10 @@ from tuning_console.errors import ConsoleError, ExpiredError, RefusedError
 from tuning_console.frames import Frames, NobodyReadsError, Places
 from tuning_console.guard import add_headers, guard
 from tuning_console.pages import JobPage, JobsPage, best_so_far, newest_events
-from tuning_console.streams import EXPIRED, Limits, first_of, follow, recheck_of, refused
+from tuning_console.streams import EXPIRED, Limits, first_of, follow, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuning_console.access import Access
     from tuning_console.streams import Watch
@@ -31,6 +31,8 @@ _MAX_FIELD = 32 * 1024
 
 
 class _Page(Protocol):
+    @property
+    def rechecks(self) -> Sequence[questions.Question]: ...
     async def prepare(self, upstream: Upstream, caller: Caller) -> Any: ...
     async def send_all(self, upstream: Upstream, caller: Caller, frames: Frames) -> Mapping[str, str]: ...
     def watches(self, versions: Mapping[str, str]) -> list[Watch]: ...
@@ -107,12 +109,12 @@ class Console:
     async def jobs(self, request: web.Request) -> web.StreamResponse:
         """Stream the list of jobs."""
         namespace = request.match_info.get("namespace")
-        return await self._stream(request, JobsPage(namespace), ("jobs",), recheck_of(namespace))
+        return await self._stream(request, JobsPage(namespace), ("jobs",))
 
     async def job(self, request: web.Request) -> web.StreamResponse:
         """Stream a job with its trials."""
         where, name = request.match_info["namespace"], request.match_info["job"]
-        return await self._stream(request, JobPage(where, name), ("job", "trials"), questions.job(where, name))
+        return await self._stream(request, JobPage(where, name), ("job", "trials"))
 
     async def best(self, request: web.Request) -> web.Response:
         """Give the objectives of a job's trials in their order; `version` says of which state of the job."""
@@ -120,7 +122,10 @@ class Console:
         where, name = request.match_info["namespace"], request.match_info["job"]
         key = (where, name, request.query.get("version", "")[:64])
         values = self.caches.get(caller.key, key)
-        if values is None:
+        if values is not None:
+            # What is remembered is shown only to a token that is still good.
+            await self._read(questions.job(where, name), caller)
+        else:
             values = await self._asked(caller, best_so_far(self.upstream, caller, where, name))
             self.caches.put(caller.key, key, values)
         return web.json_response({"objectives": values})
@@ -185,9 +190,7 @@ class Console:
                 self.caches.forget(caller.key)
             raise
 
-    async def _stream(
-        self, request: web.Request, page: _Page, parts: tuple[str, ...], recheck: questions.Question
-    ) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, page: _Page, parts: tuple[str, ...]) -> web.StreamResponse:
         """Send what is there, unless the browser says what it has, then follow."""
         caller = await self.access.caller(request)
         given = {part: request.query[part][:64] for part in parts if part in request.query}
@@ -202,9 +205,8 @@ class Console:
                     await frames.send({"ready": versions})
                 else:
                     versions = given
-                await frames.end(
-                    await follow(self.upstream, caller, page.watches(versions), recheck, frames, self.limits)
-                )
+                watches = page.watches(versions)
+                await frames.end(await follow(self.upstream, caller, watches, page.rechecks, frames, self.limits))
             except* ExpiredError:
                 await frames.end(EXPIRED)
             except* ConsoleError as group:

@@ -11,7 +11,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuning_console import questions
 from tuning_console.errors import ConsoleError, ExpiredError
 
 if TYPE_CHECKING:
@@ -59,7 +58,12 @@ class Watch:
 
 
 async def follow(
-    upstream: Upstream, caller: Caller, watches: Sequence[Watch], recheck: Question, frames: Frames, limits: Limits
+    upstream: Upstream,
+    caller: Caller,
+    watches: Sequence[Watch],
+    rechecks: Sequence[Question],
+    frames: Frames,
+    limits: Limits,
 ) -> dict[str, Any]:
     """Send what changes; returns why that has ended."""
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_QUEUE)
@@ -69,7 +73,7 @@ async def follow(
         async with life, asyncio.TaskGroup() as tasks:
             for watch in watches:
                 tasks.create_task(_watch(upstream, caller, watch, queue, limits.life))
-            tasks.create_task(_recheck(upstream, caller, recheck, limits.recheck))
+            tasks.create_task(_recheck(upstream, caller, rechecks, limits.recheck))
             tasks.create_task(_pass_on(queue, frames, limits.beat))
     except* ExpiredError:
         end = EXPIRED
@@ -103,10 +107,11 @@ async def _events(upstream: Upstream, question: Question, caller: Caller) -> Asy
     await asyncio.sleep(1)
 
 
-async def _recheck(upstream: Upstream, caller: Caller, question: Question, seconds: float) -> None:
+async def _recheck(upstream: Upstream, caller: Caller, rechecks: Sequence[Question], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        await upstream.text(question, caller)
+        for question in rechecks:
+            await upstream.text(question, caller)
 
 
 async def _pass_on(queue: asyncio.Queue[dict[str, Any]], frames: Frames, beat: float) -> None:
@@ -133,8 +138,3 @@ def first_of(error: BaseException) -> ConsoleError:
         error = error.exceptions[0]
     assert isinstance(error, ConsoleError)  # noqa: S101 - the group was filtered by this type
     return error
-
-
-def recheck_of(namespace: str | None) -> Question:
-    """What is asked to see whether a token still has the right that a page needs."""
-    return questions.jobs(namespace).with_query(limit="1")

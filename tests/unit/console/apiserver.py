@@ -62,6 +62,7 @@ class ApiServer:
         trials: of all jobs.
         tokens: that are good.
         forbidden: tokens that are known but may nothing.
+        hidden: resources that no token may list.
         requests: method, path, query and Authorization of each request.
         changes: what open and later watches show.
     """
@@ -70,6 +71,7 @@ class ApiServer:
     trials: list[Body] = field(default_factory=list)
     tokens: set[str] = field(default_factory=lambda: {"good", "other"})
     forbidden: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
     changes: list[tuple[str, Body]] = field(default_factory=list)
     watchers: int = 0
@@ -93,6 +95,8 @@ class ApiServer:
         if token not in self.tokens:
             return _status(401, "Unauthorized")
         *_, last = request.path.split("/")
+        if last in self.hidden and "watch" not in request.query:
+            return _status(403, f"{last} is forbidden")
         if request.query.get("watch"):
             return await self._watch(request, last)
         return self._read(request, last)

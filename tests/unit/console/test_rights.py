@@ -138,10 +138,17 @@ async def test_what_one_token_was_shown_is_never_shown_to_another(lab: Lab) -> N
     path = "/api/namespaces/team/jobs/fashion/best?version=5"
     for _ in range(2):
         assert (await lab.get(path, "good"))[1] == {"objectives": [0.5]}
-    assert len(lab.server.requests) == 1
+    assert [path.rpartition("/")[2] for _, path, *_ in lab.server.requests] == ["tuningtrials", "fashion"]
     lab.server.tokens.discard("other")
     assert (await lab.get(path, "other"))[0] == 401
-    assert [token for *_, token in lab.server.requests] == ["good", "other"]
+    assert [token for *_, token in lab.server.requests] == ["good", "good", "other"]
+
+
+async def test_what_is_remembered_is_shown_to_no_token_that_was_revoked(lab: Lab) -> None:
+    path = "/api/namespaces/team/jobs/fashion/best?version=5"
+    assert (await lab.get(path))[0] == 200
+    lab.server.tokens.clear()
+    assert (await lab.get(path))[0] == 401
 
 
 async def test_a_refused_token_leaves_nothing_behind(lab: Lab) -> None:

@@ -100,6 +100,14 @@ async def test_a_token_that_is_revoked_ends_the_stream(lab: Lab) -> None:
     await until(lambda: lab.server.watchers == 0, "the watches end with it")
 
 
+@pytest.mark.parametrize("resource", ["fashion", "tuningtrials"])
+async def test_each_right_that_a_job_needs_is_looked_at_again(lab: Lab, resource: str) -> None:
+    async with lab.stream(JOB) as frames:
+        await lab.until(frames, "ready")
+        lab.server.hidden.add(resource)
+        assert (await lab.until(frames, "end"))[-1]["end"]["message"] == f"{resource} is forbidden"
+
+
 async def test_a_right_that_is_taken_away_ends_the_stream(lab: Lab) -> None:
     async with lab.stream("/api/jobs") as frames:
         await lab.until(frames, "ready")

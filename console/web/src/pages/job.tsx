@@ -1,6 +1,7 @@
 // A job: its headline numbers, and a tab for each way to look at it.
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import { getJson } from "../data/api";
 import { byNumber, hasEnded, isRunning, totalSeconds } from "../data/derive";
 import { LiveJob } from "../data/live";
 import { ago, duration, moment, percent, seconds, show } from "../data/numbers";
@@ -8,7 +9,8 @@ import { jobLink, trialLink } from "../data/route";
 import type { Job, Trial } from "../data/types";
 import { conditions, reasonInWords } from "../data/words";
 import { Card, Phase, type StatLine, Stats, useNow } from "../parts/basics";
-import { LinkState, Loading, Problem, useLive } from "../parts/states";
+import { Manifest } from "../parts/manifest";
+import { LinkState, Loading, Problem, useAnswer, useLive } from "../parts/states";
 import { CurvesTab } from "./curves";
 import { Overview } from "./overview";
 import { ParametersTab } from "./parameters";
@@ -17,7 +19,7 @@ import { TrialsTab } from "./trials";
 
 export interface TabProps { job: Job; trials: Trial[]; now: number }
 
-const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"]];
+const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"], ["manifest", "Manifest"]];
 
 export function JobPage({ namespace, name, tab }: { namespace: string; name: string; tab: string }): JSX.Element {
   const live = useLive(() => new LiveJob(`namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}`), `${namespace}/${name}`);
@@ -59,8 +61,19 @@ function Tab({ tab, ...props }: TabProps & { tab: string }): JSX.Element {
     case "parameters": return <ParametersTab {...props} />;
     case "trials": return <TrialsTab {...props} />;
     case "timeline": return <TimelineTab {...props} />;
+    case "manifest": return <ManifestTab job={props.job} />;
     default: return <Overview {...props} />;
   }
+}
+
+function ManifestTab({ job }: { job: Job }): JSX.Element {
+  const path = `namespaces/${encodeURIComponent(job.namespace)}/jobs/${encodeURIComponent(job.name)}/manifest`;
+  const answer = useAnswer((signal) => getJson<{ manifest: unknown }>(path, signal), `${path}/${job.version}`);
+  return (
+    <Card title="As the API server has it" plain>
+      {answer.error ? <Problem error={answer.error} /> : answer.value ? <Manifest body={answer.value.manifest} /> : <div class="body"><Loading rows={4} /></div>}
+    </Card>
+  );
 }
 
 /** What somebody has to do something about, before all numbers. */

@@ -9,6 +9,7 @@ import { jobLink, trialLink, useQuery } from "../data/route";
 import type { ContainerState, Job, KubeEvent, Pod, Trial, TrialRow } from "../data/types";
 import { Curves } from "../charts/curves";
 import { Card, Choice, Phase, type StatLine, Stats, useNow } from "../parts/basics";
+import { Manifest } from "../parts/manifest";
 import { Loading, Problem, State, useAnswer } from "../parts/states";
 
 interface Answered { trial: TrialRow; job: Job; manifest: unknown }
@@ -179,9 +180,4 @@ function Events({ path }: { path: string }): JSX.Element {
       ))}
     </ol>
   );
-}
-
-function Manifest({ body }: { body: unknown }): JSX.Element {
-  const text = useAnswer(async () => (await import("yaml")).stringify(body, { lineWidth: 0 }), JSON.stringify(body).length.toString());
-  return text.value === null ? <div class="body"><Loading rows={4} /></div> : <pre class="text" tabIndex={0} aria-label="Manifest">{text.value}</pre>;
 }
