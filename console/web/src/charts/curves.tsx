@@ -2,13 +2,13 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { type Drawn, judged, prepare, search, type XAxis } from "../data/curves";
+import { decisionOf, type Drawn, judged, prepare, search, type XAxis } from "../data/curves";
 import { num, show, tick, tickDuration } from "../data/numbers";
 import type { Trial } from "../data/types";
 import { phaseOf } from "../data/words";
 import { Phase } from "../parts/basics";
 import { colour } from "../theme";
-import { cross, dot, label, trace } from "./drawing";
+import { cross, dot, label, ring, trace } from "./drawing";
 import { boundsOf, Plane, type Pointer } from "./plane";
 
 interface Hover { index: number; at: number; left: number; top: number }
@@ -60,7 +60,8 @@ function* everyValue(drawn: Drawn[]): Generator<number> {
   for (const each of drawn) {
     yield* each.trial.y;
     // A curve's threshold is drawn beside it and has to fit.
-    if (each.trial.decision) yield num(each.trial.decision.threshold);
+    const decision = decisionOf(each.trial);
+    if (decision) yield num(decision.threshold);
   }
 }
 
@@ -82,17 +83,17 @@ function drawAll(context: CanvasRenderingContext2D, plot: uPlot, drawn: Drawn[],
     context.globalAlpha = isBest || tone === "running" ? 1 : many ? 0.34 : 0.8;
     trace(context, plot, { x: each.x, y: each.trial.y });
     context.globalAlpha = 1;
-    if (each.trial.decision) drawDecision(context, plot, each, tones.get("stopped")!, !many);
+    if (decisionOf(each.trial)) drawDecision(context, plot, each, tones.get("stopped")!, !many);
   }
   for (const each of drawn) drawEnd(context, plot, each, best);
 }
 
-/** A cross at the epoch that was judged, and a short line at the threshold that it missed. */
+/** A cross at the epoch that was judged, a ring in a dry run, and a short line at the threshold that it missed. */
 function drawDecision(context: CanvasRenderingContext2D, plot: uPlot, each: Drawn, ink: string, threshold: boolean): void {
   const place = judged(each);
   if (!place) return;
   const [px, py] = [plot.valToPos(place.x, "x", true), plot.valToPos(place.y, "y", true)];
-  const limit = num(each.trial.decision?.threshold);
+  const limit = num(decisionOf(each.trial)?.threshold);
   const scale = devicePixelRatio;
   context.strokeStyle = ink;
   if (threshold && Number.isFinite(limit)) {
@@ -111,7 +112,9 @@ function drawDecision(context: CanvasRenderingContext2D, plot: uPlot, each: Draw
     context.stroke();
   }
   context.lineWidth = 2 * scale;
-  cross(context, px, py, (threshold ? 4.2 : 2.6) * scale);
+  const size = (threshold ? 4.2 : 2.6) * scale;
+  if (each.trial.decision) cross(context, px, py, size);
+  else ring(context, px, py, size);
 }
 
 function drawEnd(context: CanvasRenderingContext2D, plot: uPlot, each: Drawn, best: string | undefined): void {
@@ -134,8 +137,9 @@ function drawOne(context: CanvasRenderingContext2D, plot: uPlot, each: Drawn, at
   context.strokeStyle = colour(`curve-${phaseOf(each.trial.phase).tone}`);
   context.lineWidth = 2.6 * scale;
   trace(context, plot, { x: each.x, y: each.trial.y });
-  const limit = num(each.trial.decision?.threshold);
-  if (each.trial.decision && Number.isFinite(limit)) {
+  const decision = decisionOf(each.trial);
+  const limit = num(decision?.threshold);
+  if (decision && Number.isFinite(limit)) {
     const { left, width } = plot.bbox;
     const py = plot.valToPos(limit, "y", true);
     context.strokeStyle = colour("curve-stopped");

@@ -48,6 +48,12 @@ export function cross(context: CanvasRenderingContext2D, px: number, py: number,
   context.stroke();
 }
 
+export function ring(context: CanvasRenderingContext2D, px: number, py: number, size: number): void {
+  context.beginPath();
+  context.arc(px, py, size, 0, 2 * Math.PI);
+  context.stroke();
+}
+
 export function dot(context: CanvasRenderingContext2D, px: number, py: number, size: number): void {
   context.beginPath();
   context.arc(px, py, size, 0, 2 * Math.PI);

@@ -1,7 +1,7 @@
 // Curves on the axis that is chosen, and where on them something is.
 import { trainingSeconds } from "./derive";
 import { num } from "./numbers";
-import type { Trial } from "./types";
+import type { Decision, Trial } from "./types";
 
 export type XAxis = "epochs" | "share" | "seconds";
 export interface Drawn { trial: Trial; x: number[] }
@@ -15,9 +15,13 @@ export function prepare(trials: Trial[], axis: XAxis, now: number): Drawn[] {
   });
 }
 
+/** The decision about a trial; in a dry run the one that would have been made. */
+export const decisionOf = (trial: Trial): Decision | undefined => trial.decision ?? trial.would;
+
 /** Where a decision fell: the judged epoch, or the last one if the curve lacks it. */
 export function judged(each: Drawn): { x: number; y: number } | null {
-  const { decision, x: epochs, y } = each.trial;
+  const { x: epochs, y } = each.trial;
+  const decision = decisionOf(each.trial);
   if (!decision || epochs.length === 0) return null;
   const epoch = num(decision.epoch);
   const found = epochs.indexOf(epoch);

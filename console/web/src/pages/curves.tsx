@@ -43,7 +43,7 @@ export function CurvesTab({ job, trials, now }: TabProps): JSX.Element {
         <>
           <Curves trials={shown} best={job.status.bestTrial?.name} metric={job.spec.objective?.metric ?? ""} axis={axis} logX={flag("x")} logY={flag("y")}
             height={Math.max(420, Math.min(680, innerHeight - 370))} now={now} onOpen={(trial) => { location.hash = trialLink(job.namespace, trial.name); }} />
-          <div class="page-head" style={{ margin: "0.4rem 0 0" }}><CurveLegend /><span class="spacer" /><span class="small muted">{shown.length} of {trials.length} trials · drag to zoom, double click to zoom out</span></div>
+          <div class="page-head" style={{ margin: "0.4rem 0 0" }}><CurveLegend trials={shown} /><span class="spacer" /><span class="small muted">{shown.length} of {trials.length} trials · drag to zoom, double click to zoom out</span></div>
         </>
       ) : <State icon="curves" title="No curve to show"><p>No trial has reported an epoch yet, or the choice above leaves none.</p></State>}
     </Card>
@@ -60,7 +60,7 @@ function choose(job: Job, trials: Trial[], top: string, hidden: string, only: st
   return [...some].sort((a, b) => (better(lastValue(a), lastValue(b), maximize) ? -1 : 1)).slice(0, count);
 }
 
-export function CurveLegend(): JSX.Element {
+export function CurveLegend({ trials }: { trials: Trial[] }): JSX.Element {
   const line = (tone: string, width: number): JSX.Element => <svg viewBox="0 0 28 14" aria-hidden="true"><path d="M1 10C8 10 10 4 27 3" fill="none" stroke={`var(--${tone})`} stroke-width={width} /></svg>;
   return (
     <div class="legend">
@@ -69,6 +69,7 @@ export function CurveLegend(): JSX.Element {
       <span>{line("curve-good", 2)}completed</span>
       <span><svg viewBox="0 0 28 14" aria-hidden="true"><path d="M1 12C6 12 9 8 14 8m-4-4 8 8m0-8-8 8" fill="none" stroke="var(--curve-stopped)" stroke-width="2" /></svg>early stopped at the cross</span>
       <span><svg viewBox="0 0 28 14" aria-hidden="true"><path d="M4 4h20" stroke="var(--curve-stopped)" stroke-width="2" /><path d="M14 4v9" stroke="var(--curve-stopped)" stroke-dasharray="2 2" /></svg>the threshold it missed</span>
+      {trials.some((trial) => trial.would) && <span><svg viewBox="0 0 28 14" aria-hidden="true"><circle cx="14" cy="7" r="4.5" fill="none" stroke="var(--curve-stopped)" stroke-width="2" /></svg>would have been stopped, in a dry run</span>}
       <span>{line("curve-bad", 2)}failed</span>
     </div>
   );

@@ -24,7 +24,7 @@ export function Overview({ job, trials, now }: TabProps): JSX.Element {
             <>
               <Curves trials={trials} best={job.status.bestTrial?.name} metric={metric} axis="epochs" logX={false} logY={false} height={380} now={now}
                 onOpen={(trial) => { location.hash = trialLink(job.namespace, trial.name); }} />
-              <CurveLegend />
+              <CurveLegend trials={trials} />
             </>
           ) : <State icon="curves" title="No epochs yet"><p>The first curve begins when a training reports its first epoch.</p></State>}
         </Card>
