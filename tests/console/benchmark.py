@@ -172,7 +172,7 @@ def _live(page: Page, wire: Wire, api: Api, made: seed.Made) -> list[Result]:
     page.wait_for_timeout(1000)
     seconds = time.monotonic() - began
     page.evaluate("location.hash = '#/ns/research/jobs/large'")
-    expect(page.locator(".slots")).to_contain_text(f"{0.8 + (LIVE_SECONDS - 1) / 1000:.4f}")
+    expect(page.locator(".slots")).to_contain_text(f"{0.8 + (LIVE_SECONDS - 1) / 1000:.4f}", timeout=60_000)
     return [
         Result(
             "live, 10 trials at an epoch a second",

@@ -48,7 +48,7 @@ def test_a_running_job_moves_by_itself(visit: Callable[..., Visitor], token: str
     slots = page.locator(".slots")
     expect(slots).to_contain_text("moving-0004")
     curve = made.trials[3]["status"]["curve"]
-    longer = {"epochs": [*curve["epochs"], curve["epochs"][-1] + 1], "values": [*curve["values"], "0.98765"]}
+    longer = {"epochs": [*curve["epochs"], curve["epochs"][-1] + 0.5], "values": [*curve["values"], "0.98765"]}
     seed.set_status(api, NAMESPACE, "tuningtrials", "moving-0004", {"curve": longer, "epochs": len(longer["epochs"])})
     expect(slots).to_contain_text("0.9877")
     seed.set_status(api, NAMESPACE, "tuningjobs", "moving", {"phase": "Suspended"})

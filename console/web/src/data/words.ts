@@ -25,6 +25,7 @@ const WELL: Record<string, [well: string, unwell: string, wellWhen: "True" | "Fa
   ParentsReady: ["The parent jobs are ready", "Waits for the parent jobs", "True"],
   QuotaExceeded: ["Quota allows the next Pod", "The next Pod waits for quota", "False"],
   Stalled: ["Trials report epochs", "Trials fail: none is added before one reports an epoch", "False"],
+  Waiting: ["Trials train", "No trial trains", "False"],
   Suspended: ["Not suspended", "Suspended: no new trial is started", "False"],
   Reconciled: ["The operator's last look went well", "The operator's last look met a problem", "True"],
 };
@@ -41,6 +42,8 @@ export function conditions(job: Job): Said[] {
 
 function say(condition: Condition): Said[] {
   const base = { type: condition.type, detail: condition.message, since: condition.lastTransitionTime };
+  // It repeats one of the ends.
+  if (condition.type === "Finished") return [];
   const end = ENDS[condition.type];
   if (end) return condition.status === "True" ? [{ ...base, text: end, tone: condition.type === "Failed" ? "bad" : "good" }] : [];
   const known = WELL[condition.type];

@@ -17,7 +17,8 @@ import { ParametersTab } from "./parameters";
 import { TimelineTab } from "./timeline";
 import { TrialsTab } from "./trials";
 
-export interface TabProps { job: Job; trials: Trial[]; now: number }
+/** `whole`: all trials are there; until then nothing is said of what is missing. */
+export interface TabProps { job: Job; trials: Trial[]; now: number; whole: boolean }
 
 const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"], ["manifest", "Manifest"]];
 
@@ -26,6 +27,7 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
   const now = useNow(live.job && !live.job.status.completionTime ? 1 : 60);
   const trials = useMemo(() => byNumber(live.trials.values()), [live, live.change]);
   const { job } = live;
+  const whole = live.link !== "loading";
   if (!job) return live.error && live.link === "failed" ? <Card><Problem whole error={live.error} /></Card> : <Loading />;
   return (
     <>
@@ -42,7 +44,7 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
       {live.link === "deleted" && <div class="notice bad"><p>The job has been deleted. What is shown is what was last known.</p></div>}
       {live.link === "failed" && live.error && <div class="notice bad" role="alert"><p><strong>This page is no longer kept up to date.</strong> {live.error.source === "apiserver" && "The API server says: "}{live.error.message}</p></div>}
       <Attention job={job} />
-      <Stats lines={headline(job, trials, now)} />
+      <Stats lines={headline(job, whole ? trials : null, now)} />
       <nav class="tabs" aria-label="Views of the job">
         {TABS.map(([key, title]) => (
           <a key={key} href={jobLink(namespace, name, key === "overview" ? undefined : key)} aria-current={key === tab ? "page" : undefined}>
@@ -50,7 +52,7 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
           </a>
         ))}
       </nav>
-      <Tab tab={tab} job={job} trials={trials} now={now} />
+      <Tab tab={tab} job={job} trials={trials} now={now} whole={whole} />
     </>
   );
 }
@@ -91,11 +93,12 @@ function Attention({ job }: { job: Job }): JSX.Element | null {
   );
 }
 
-function headline(job: Job, trials: Trial[], now: number): StatLine[] {
+/** From the trials themselves, or from what the job says of them while they are being read. */
+function headline(job: Job, trials: Trial[] | null, now: number): StatLine[] {
   const { status, spec } = job;
   const counts = status.trialCounts ?? {};
-  const done = trials.filter(hasEnded).length;
-  const training = totalSeconds(trials, now);
+  const done = trials ? trials.filter(hasEnded).length : (counts.completed ?? 0) + (counts.earlyStopped ?? 0) + (counts.stopped ?? 0) + (counts.failed ?? 0);
+  const training = trials ? totalSeconds(trials, now) : (status.totalTrainingSeconds ?? 0);
   const saving = status.earlyStopping?.secondsSaved ?? 0;
   const clock = seconds(status.startTime, status.completionTime ?? now);
   const best = status.bestTrial;
@@ -103,7 +106,7 @@ function headline(job: Job, trials: Trial[], now: number): StatLine[] {
   return [
     { label: "Best", lead: true, value: show(best?.objective), note: best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : "none yet" },
     { label: "Trials", value: <>{done}<span class="faint"> / {spec.limits?.maxTrials ?? "all"}</span></>, note: `${counts.completed ?? 0} completed` },
-    { label: "Running", value: trials.filter(isRunning).length, note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
+    { label: "Running", value: trials ? trials.filter(isRunning).length : (counts.running ?? 0), note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
     { label: "Early stopped", value: counts.earlyStopped ?? 0, note: done ? `${percent((counts.earlyStopped ?? 0) / done)} of ${done} ended` : undefined },
     { label: "Failed", value: counts.failed ?? 0, note: spec.limits?.maxFailedTrials ? `at most ${spec.limits.maxFailedTrials}` : undefined },
     { label: "Training", value: duration(training), note: "of all trials", title: "The sum over all trials: the bill" },

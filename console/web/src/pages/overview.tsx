@@ -10,11 +10,11 @@ import { Curves } from "../charts/curves";
 import { ProgressChart } from "../charts/progress";
 import { Card, Choice } from "../parts/basics";
 import { Shape } from "../parts/icons";
-import { State } from "../parts/states";
+import { Loading, State } from "../parts/states";
 import type { TabProps } from "./job";
 import { CurveLegend } from "./curves";
 
-export function Overview({ job, trials, now }: TabProps): JSX.Element {
+export function Overview({ job, trials, now, whole }: TabProps): JSX.Element {
   const metric = job.spec.objective?.metric ?? "";
   return (
     <div class="grid">
@@ -26,12 +26,12 @@ export function Overview({ job, trials, now }: TabProps): JSX.Element {
                 onOpen={(trial) => { location.hash = trialLink(job.namespace, trial.name); }} />
               <CurveLegend trials={trials} />
             </>
-          ) : <State icon="curves" title="No epochs yet"><p>The first curve begins when a training reports its first epoch.</p></State>}
+          ) : !whole ? <Loading rows={4} /> : <State icon="curves" title="No epochs yet"><p>The first curve begins when a training reports its first epoch.</p></State>}
         </Card>
-        <BestSoFar job={job} trials={trials} now={now} />
+        <BestSoFar job={job} trials={trials} now={now} whole={whole} />
       </div>
       <div class="span-4 stack">
-        <Slots job={job} trials={trials} now={now} />
+        <Slots job={job} trials={trials} now={now} whole={whole} />
         <BestParameters job={job} />
         <Card title="Conditions">
           <ul class="said">
@@ -49,7 +49,7 @@ export function Overview({ job, trials, now }: TabProps): JSX.Element {
   );
 }
 
-function BestSoFar({ job, trials, now }: TabProps): JSX.Element {
+function BestSoFar({ job, trials, now, whole }: TabProps): JSX.Element {
   const [axis, setAxis] = useQuery("x", "cost") as [Axis, (value: string) => void];
   const steps = useMemo(() => outcomes(job, trials, axis), [job, trials, axis]);
   const until = axis === "trials" ? trials.filter((trial) => trial.end).length
@@ -60,22 +60,23 @@ function BestSoFar({ job, trials, now }: TabProps): JSX.Element {
     <Card title="Best so far" actions={<Choice label="Against" value={axis} onChange={setAxis} options={[["trials", "Trials"], ["clock", "Clock"], ["cost", "Training time"]]} />}>
       {steps.length > 0
         ? <ProgressChart lines={lines} axis={axis} metric={job.spec.objective?.metric ?? ""} target={job.spec.objective?.target} height={260} />
-        : <State icon="curves" title="No trial has ended yet" />}
+        : whole ? <State icon="curves" title="No trial has ended yet" /> : <Loading rows={3} />}
     </Card>
   );
 }
 
-function Slots({ job, trials, now }: TabProps): JSX.Element {
+function Slots({ job, trials, now, whole }: TabProps): JSX.Element {
   const holders = trials.filter((trial) => isRunning(trial) || (trial.phase === "Pending" && trial.created));
   const count = Math.max(job.spec.limits?.maxParallelTrials ?? 1, holders.length);
   const longest = Math.max(0, ...trials.filter((trial) => trial.phase === "Completed").map((trial) => trial.x.at(-1) ?? 0));
   const over = Boolean(job.status.completionTime);
   return (
     <Card title="Slots" actions={<span class="small muted">{holders.length} of {count} held</span>}>
+      {!whole && <Loading rows={2} />}
       <ul class="slots">
         {holders.slice(0, 8).map((trial) => <Slot key={trial.name} job={job} trial={trial} now={now} longest={longest} />)}
         {holders.length > 8 && <li class="idle"><span /><span>and {holders.length - 8} more</span></li>}
-        {Array.from({ length: Math.min(4, Math.max(0, count - holders.length)) }, (_, index) => (
+        {whole && Array.from({ length: Math.min(4, Math.max(0, count - holders.length)) }, (_, index) => (
           <li key={index} class="idle"><Shape tone="quiet" /><span>{over ? "free: the job has ended" : `free: ${whyFree(job)}`}</span></li>
         ))}
       </ul>
