@@ -49,6 +49,8 @@ describe("a curve", () => {
     const stopped = merge(undefined, { ...row, curve: { epochs: [1, 2, 3], values: [0.1, 0.2, 0.3] }, decision: { reason: "R", epoch: 2 } });
     expect(judged({ trial: stopped, x: [10, 20, 30] })).toEqual({ x: 20, y: 0.2 });
     expect(judged({ trial: { ...stopped, decision: { reason: "R" } }, x: [10, 20, 30] })).toEqual({ x: 30, y: 0.3 });
+    expect(judged({ trial: { ...stopped, decision: { reason: "R", epoch: 1.4 } }, x: [10, 20, 30] })).toEqual({ x: 10, y: 0.1 });
+    expect(judged({ trial: { ...stopped, decision: { reason: "R", epoch: 99 } }, x: [10, 20, 30] })).toEqual({ x: 30, y: 0.3 });
     const spared = { ...stopped, decision: undefined, would: { reason: "R", epoch: 1 } } as unknown as Trial;
     expect(judged({ trial: spared, x: [10, 20, 30] })).toEqual({ x: 10, y: 0.1 });
     expect(judged({ trial: merge(undefined, row), x: [] })).toBeNull();

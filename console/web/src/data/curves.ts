@@ -18,16 +18,21 @@ export function prepare(trials: Trial[], axis: XAxis, now: number): Drawn[] {
 /** The decision about a trial; in a dry run the one that would have been made. */
 export const decisionOf = (trial: Trial): Decision | undefined => trial.decision ?? trial.would;
 
-/** Where a decision fell: the judged epoch, or the last one if the curve lacks it. */
+/** Where a decision fell: the judged epoch, or the one closest to it; the last one if none was judged. */
 export function judged(each: Drawn): { x: number; y: number } | null {
   const { x: epochs, y } = each.trial;
   const decision = decisionOf(each.trial);
   if (!decision || epochs.length === 0) return null;
   const epoch = num(decision.epoch);
-  const found = epochs.indexOf(epoch);
-  const index = found >= 0 ? found : epochs.length - 1;
+  const index = Number.isNaN(epoch) ? epochs.length - 1 : closest(epochs, epoch);
   const value = Number.isFinite(y[index]!) ? y[index]! : num(decision.value);
   return Number.isFinite(value) ? { x: each.x[index]!, y: value } : null;
+}
+
+/** The index of the value that is closest: of a long curve not every epoch is kept. */
+function closest(values: number[], wanted: number): number {
+  const after = Math.min(values.length - 1, search(values, wanted));
+  return after > 0 && wanted - values[after - 1]! < values[after]! - wanted ? after - 1 : after;
 }
 
 /** The first index whose value is at least the wanted one. */
