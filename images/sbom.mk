@@ -4,5 +4,5 @@
 SBOM := dist/sbom
 
 sbom: venv images-build ## bills of materials (CycloneDX) of the images, with licences
-	@for image in operator trainer sidecar; do \
+	@for image in operator trainer sidecar console; do \
 	  $(PY) images/sbom.py localhost/tuning-operator/$$image:dev $(SBOM)/$$image.cdx.json; done
