@@ -22,9 +22,18 @@ export function useTheme(): [Theme, (theme: Theme) => void, boolean] {
   return [theme, setTheme, isDark];
 }
 
+// Asking the browser for a style makes it work out all of them: once for each theme is enough.
+const known = new Map<string, string>();
+addEventListener("themechange", () => known.clear());
+
 /** A colour of the theme, for canvases; called again when `themechange` says so. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  let value = known.get(name);
+  if (value === undefined) {
+    value = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    known.set(name, value);
+  }
+  return value;
 }
 
 /** Counts changes of the theme, so that canvases are drawn again. */

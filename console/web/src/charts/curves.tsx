@@ -172,7 +172,9 @@ export function nearest(drawn: Drawn[], { left, top, plot }: Pointer): Hover | n
     for (const at of [after - 1, after]) {
       const value = each.trial.y[at];
       if (value === undefined || !Number.isFinite(value)) continue;
-      const [px, py] = [plot.valToPos(each.x[at]!, "x"), plot.valToPos(value, "y")];
+      const py = plot.valToPos(value, "y");
+      if (Math.abs(py - top) >= closest) continue;
+      const px = plot.valToPos(each.x[at]!, "x");
       const distance = Math.hypot((px - left) * 0.6, py - top);
       if (distance < closest) {
         closest = distance;

@@ -66,9 +66,10 @@ export function Plane(props: PlaneProps): JSX.Element {
   useEffect(() => {
     const [made, canvas] = [plot.current, layer.current];
     if (!made || !canvas) return;
-    canvas.width = made.ctx.canvas.width;
-    canvas.height = made.ctx.canvas.height;
+    const { width: wide, height: high } = made.ctx.canvas;
+    if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high];
     const context = canvas.getContext("2d");
+    context?.clearRect(0, 0, wide, high);
     if (context) clipped(context, made, () => latest.current.over?.(context, made));
   }, [props.hovered, props.draw, width, theme]);
 
