@@ -171,7 +171,7 @@ def test_a_page_of_another_site_gets_nothing(
     page = visitor.page
     page.goto(foreign_site)
     address = f"{console}/api/namespaces/research/jobs/fashion"
-    # Without headers of its own it is sent, and its answer is kept from the page; with a token it is not even sent.
+    # Without more headers it is sent, and its answer is kept from the page; with a token it is not even sent.
     plain = "([address]) => fetch(address, { mode: 'no-cors' }).then(() => 1, () => 0)"
     asked = (
         "([address, token]) => fetch(address, { headers: { Authorization: `Bearer ${token}` } }).then(() => 1, () => 0)"

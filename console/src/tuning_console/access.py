@@ -102,7 +102,7 @@ _USED = "the link that the console printed opens it, once: start `tuning-client 
 
 
 def _token(header: str) -> str:
-    # A proxy may put the bare token into a header of its own.
+    # A proxy may put the bare token into another header.
     first, _, rest = header.strip().partition(" ")
     token = rest.strip() if first.lower() == "bearer" else header.strip()
     if not _TOKEN.fullmatch(token):

@@ -39,7 +39,7 @@ def number(text: object) -> float:
 
 
 def shorten(curve: Curve, points: int, *, maximize: bool, marked: float | None = None) -> Curve:
-    """Keep at most so many points of a curve.
+    """Keep at most `points` points of a curve.
 
     Args:
         curve: the whole one.

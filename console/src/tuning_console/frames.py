@@ -105,7 +105,7 @@ class Places:
             )
         if self.taken >= self._total:
             raise ConsoleError(
-                HTTPStatus.TOO_MANY_REQUESTS, f"{self._total} pages are open, as many as the console serves: try later"
+                HTTPStatus.TOO_MANY_REQUESTS, f"{self._total} pages are open, and the console serves no more: try later"
             )
         self._taken[caller] += 1
         try:

@@ -38,7 +38,7 @@ class JobsPage:
         await upstream.text(self.rechecks[0], caller)
 
     async def send_all(self, upstream: Upstream, caller: Caller, frames: Frames) -> Mapping[str, str]:
-        """Send what is there; returns from which resource versions to go on."""
+        """Send what is there; returns the resource versions to continue from."""
         version = "0"
         async for page in upstream.pages(self._question, caller):
             version = page["metadata"]["resourceVersion"]
@@ -81,7 +81,7 @@ class JobPage:
         self._sent: dict[str, tuple[int, float]] = {}
 
     async def send_all(self, upstream: Upstream, caller: Caller, frames: Frames) -> Mapping[str, str]:
-        """Send the job, then its trials page by page; returns from which resource versions to go on."""
+        """Send the job, then its trials page by page; returns the resource versions to continue from."""
         job = await upstream.read(self._job, caller)
         await frames.send({"job": bodies.job_body(job)})
         versions = {"job": job["metadata"]["resourceVersion"], "trials": "0"}

@@ -30,7 +30,7 @@ class Limits:
     """Bounds of a stream, in seconds.
 
     Attributes:
-        life: after which it ends and the browser asks anew.
+        life: after which it ends and the browser asks again.
         recheck: between two looks at whether the token is still good.
         beat: between two signs of life when nothing changes.
         patience: that the browser has to take a frame.

@@ -1,4 +1,4 @@
-"""How the console is told what to do: flags, variables, a kubeconfig; and what it says when something is missing."""
+"""How the console learns what to do: flags, variables, a kubeconfig; and what it says when something is missing."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def test_a_bad_setting_is_named(flag: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_every_setting_is_on_its_page() -> None:
-    told = {
+    listed = {
         row[0]: (row[1], row[2]) for row in table(section((ROOT / "docs" / "console.md").read_text(), "## Settings"))
     }
-    assert told == {
+    assert listed == {
         f"--{field.name.replace('_', '-')}": (f"TUNING_CONSOLE_{field.name.upper()}", str(field.default or ""))
         for field in fields(Settings)
     }

@@ -25,7 +25,7 @@ export function spans(trial: Trial, start: number, now: number): Span[] {
   return found;
 }
 
-/** Each trial on the first line that is free when it begins: as many lines as there were slots in use. */
+/** Each trial on the first line that is free when it begins: a line for each slot that was in use. */
 export function bySlot(trials: Trial[], now: number): Lane[] {
   const begin = (trial: Trial): number => Math.min(...[trial.created, trial.start].map((time) => Date.parse(time ?? "") || now));
   const lanes: (Lane & { free: number })[] = [];

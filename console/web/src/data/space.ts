@@ -128,6 +128,6 @@ function ratio(group: number[], values: number[]): number {
   for (const { sum, count } of sums.values()) between += count * (sum / count - mean) ** 2;
   const [n, k] = [values.length, sums.size];
   if (total === 0 || n <= k) return 0;
-  // Epsilon squared: eta squared without what as many groups explain of noise.
+  // Epsilon squared: eta squared, less what the same number of groups explains of noise.
   return Math.max(0, (between - ((k - 1) * (total - between)) / (n - k)) / total);
 }
