@@ -95,7 +95,7 @@ RECIPES = {
     "console": Recipe(
         "images/console/Dockerfile",
         (
-            *("images/add.sh", "images/torch/tools.sh", "images/torch/tools.lock"),
+            *("LICENSE", "images/add.sh", "images/torch/tools.sh", "images/torch/tools.lock"),
             *(f"console/{file}" for file in ("pyproject.toml", "README.md", "requirements.lock")),
             *("console/src/tuning_console", "console/web/src"),
             *(f"console/web/{file}" for file in (".npmrc", "index.html", "package-lock.json", "package.json")),
