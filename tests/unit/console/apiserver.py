@@ -103,6 +103,8 @@ class ApiServer:
 
     def _read(self, request: web.Request, last: str) -> web.Response:
         if last == "log":
+            if "*/*" not in request.headers["Accept"]:
+                return _status(406, "only the following media types are accepted: application/json")
             return web.Response(text=self.log)
         if last == "tuningjobs":
             return _list(list(self.jobs.values()), request)
