@@ -1,0 +1,48 @@
+"""A job in a simulated cluster, one pass after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.unit.core.simulation import (
+    KEY,
+    Connection,
+    SimulatedOperator,
+    World,
+    new_job,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+Body = dict[str, Any]
+
+
+class Bench:
+    """A job in a simulated cluster, and an operator."""
+
+    def __init__(self, runner: asyncio.Runner, **limits: int) -> None:
+        self.world = World(new_job(7, {"maxTrials": 3, "maxParallelTrials": 2} | limits, None, "Off"), 7)
+        self.runner = runner
+        self.operator = SimulatedOperator(self.world, runner)
+
+    @property
+    def connection(self) -> Connection:
+        return self.operator.connection
+
+    @property
+    def status(self) -> Body:
+        status: Body = self.world.job["status"]
+        return status
+
+    def condition(self, kind: str) -> Body:
+        found: Body = next(item for item in self.status["conditions"] if item["type"] == kind)
+        return found
+
+    def reconcile(self, passes: int = 1) -> None:
+        for _ in range(passes):
+            assert self.operator.reconcile()
+
+    def report(self, message: str) -> None:
+        self.runner.run(self.operator.reconciler.report_failure(KEY, message))
