@@ -20,6 +20,7 @@ LOCAL = "localhost/tuning-operator"
 CHECKSUMS = "SHA256SUMS"
 VALUES = {
     "repository: localhost/tuning-operator/operator": "repository: {registry}/operator",
+    "repository: localhost/tuning-operator/console": "repository: {registry}/console",
     'sidecarImage: ""': "sidecarImage: {registry}/sidecar:{version}",
 }
 """What the chart's values say of images, here and in a release."""

@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Project:
     """A tree of version 1.2.0-rc.1."""
     for folder in ("operator", "trainer", "client"):
         write(tmp_path / folder / "pyproject.toml", '[project]\nversion = "1.2.0rc1"\n')
-    for image in ("operator", "trainer", "sidecar"):
+    for image in ("operator", "trainer", "sidecar", "console"):
         write(tmp_path / "images" / image / "Dockerfile", "FROM base\nARG VERSION=1.2.0-rc.1\n")
     write(tmp_path / "charts/tuning-operator/Chart.yaml", "version: 1.2.0-rc.1\nappVersion: 1.2.0-rc.1\n")
     write(tmp_path / "CHANGELOG.md", CHANGES)
