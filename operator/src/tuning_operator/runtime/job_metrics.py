@@ -115,7 +115,7 @@ class JobMetrics(Collector):
         most = 0 if summary.phase.is_final or spec.suspend else spec.limits.max_parallel_trials
         shown.slots.update(attempts, snapshot.now, most)
         shown.summary = summary
-        shown.epochs = sum(len(trial.curve) for trial in snapshot.trials)
+        shown.epochs = sum(trial.curve.count for trial in snapshot.trials)
         shown.held = {"busy": busy, "waiting": len(held) - busy, "idle": max(0, most - len(held))}
 
     def forget(self, key: JobKey) -> None:
