@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 FINAL = frozenset({"Completed", "EarlyStopped", "Stopped", "Failed"})
 FINAL_JOB = frozenset({"Completed", "Failed", "Stopped"})
 _JOB = "tuning-operator.dev/job"
-_VOLATILE = ("startTime", "completionTime", "trainingSeconds", "podUID", "attemptTime", "curve", "metrics")
+_VOLATILE = (
+    *("startTime", "completionTime", "attemptTime", "trainingSeconds", "runtimeSeconds"),
+    *("podUID", "curve", "metrics"),
+)
 
 
 class History:
