@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GROUP = "/apis/tuning-operator.dev/v1alpha1"
 OPERATOR_NAMESPACE = "e2e-system"
-NAMESPACES = tuple(f"e2e-{number}" for number in range(1, 17))
+NAMESPACES = tuple(f"e2e-{number}" for number in range(1, 29))
 METRIC = "validation:accuracy"
 
 REPORTING_SCRIPT = """

@@ -57,13 +57,13 @@ def test_killing_the_operator_at_random_moments_costs_nothing(
 
 def test_an_upgrade_in_mid_job_costs_nothing(operator: Operator, namespace: Namespace, recorder: Recorder) -> None:
     before = {pod["metadata"]["uid"] for pod in operator.pods()}
-    namespace.apply(long_job(4))
+    namespace.apply(long_job(8))  # longer than an upgrade on a busy node
     wait_until(lambda: any(trial["status"].get("epochs") for trial in with_status(namespace)), "training goes on")
     operator.release.install({"settings.pollInterval": "1"})
     assert namespace.phase() == "Running"
     assert before.isdisjoint(pod["metadata"]["uid"] for pod in operator.pods()), "another operator took over"
     namespace.wait_for_end()
-    assert_nothing_was_lost(namespace, recorder, 4)
+    assert_nothing_was_lost(namespace, recorder, 8)
 
 
 def ended_within(namespace: Namespace, seconds: float) -> bool:
