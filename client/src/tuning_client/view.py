@@ -130,7 +130,7 @@ def top_trials(story: Story) -> RenderableType:
     title = f"The best of {len(story.trials)} trials"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("TRIAL", no_wrap=True)
-    table.add_column(_heading(story.metric), justify="right", overflow="fold")
+    table.add_column(_heading(story.metric), justify="right", no_wrap=True)
     for name in _parameter_names(story):
         table.add_column(_heading(name), justify="right", overflow="fold")
     table.add_column("EPOCHS", justify="right", no_wrap=True)
