@@ -162,6 +162,30 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     assert not list((tmp_path / "checkpoints").iterdir()), "a finished run must not be resumed"
 
 
+@pytest.mark.parametrize("schedule", ["step", "cosine", "linear"])
+def test_an_interrupted_run_keeps_to_its_schedule(hp: Hyperparameters, tmp_path: Path, schedule: str) -> None:
+    hp = replace(hp, optimizer="sgd", learning_rate=0.1, lr_schedule=schedule, lr_scheduler_step=(2,), warmup_epochs=1)
+    whole = run(hp)
+    assert whole != run(replace(hp, lr_schedule="constant")), "the schedule changes nothing"
+    hp = replace(hp, checkpoint_dir=str(tmp_path / "checkpoints"))
+    for questions in (5, 9):
+        with pytest.raises(training.Interrupted):
+            run(hp, After(questions))
+    assert run(hp) == whole
+
+
+def test_a_checkpoint_from_before_a_hyperparameter_existed_is_resumed(hp: Hyperparameters, tmp_path: Path) -> None:
+    whole = run(hp)
+    hp = replace(hp, checkpoint_dir=str(tmp_path / "checkpoints"))
+    with pytest.raises(training.Interrupted):
+        run(hp, After(5))
+    path = tmp_path / "checkpoints" / "checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    del content["hyperparameters"]["warmup_epochs"]
+    torch.save(content, path)
+    assert run(hp) == whole
+
+
 def test_a_run_that_was_killed_trains_no_reported_epoch_again(
     hp: Hyperparameters, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "nag")
 AUGMENTATIONS = ("none", "crop", "crop_color", "crop_color_transform")
 PRECISIONS = ("float32", "float16")
+MOST_EPOCHS = 100_000
+SCHEDULES = ("constant", "step", "cosine", "linear")
 LAYERS = ("0", "18", "34", "50", "101", "152")
 
 
@@ -71,6 +73,14 @@ def one_of(choices: Sequence[str], convert: Callable[[str], Any] = str) -> Parse
     return parse
 
 
+def rising(text: str) -> tuple[int, ...]:
+    """Parse `10,15`: epochs in order; an empty text has none."""
+    epochs = tuple(whole(1, MOST_EPOCHS)(part) for part in text.split(",")) if text else ()
+    if list(epochs) == sorted(set(epochs)):
+        return epochs
+    raise ValueError
+
+
 def image_shape(text: str) -> tuple[int, int, int]:
     """Parse `channels,height,width`."""
     channels, height, width = (int(part) for part in text.split(","))
@@ -96,7 +106,22 @@ class Hyperparameters:
     optimizer: str = setting("sgd", one_of(OPTIMIZERS), "one of " + ", ".join(OPTIMIZERS), "optimizer")
     momentum: float = setting("0.9", real(least=0, below=1), "a number from 0, less than 1", "of sgd and nag")
     weight_decay: float = setting("0.0001", real(least=0), "a number from 0", "of sgd and nag")
-    epochs: int = setting("30", whole(1, 100_000), "an integer from 1 to 100000", "passes over the training images")
+    epochs: int = setting("30", whole(1, MOST_EPOCHS), "an integer from 1 to 100000", "passes over the training images")
+    lr_schedule: str | None = setting(
+        "",
+        optional(one_of(SCHEDULES)),
+        "one of " + ", ".join(SCHEDULES),
+        "how learning_rate changes; default: step with lr_scheduler_step, else constant",
+    )
+    lr_scheduler_step: tuple[int, ...] = setting(
+        "", rising, "epochs in rising order, as in 10,15", "of step: the rate drops after each of these epochs"
+    )
+    lr_scheduler_factor: float = setting(
+        "0.1", real(above=0, below=1), "a number between 0 and 1", "of step: what the rate is multiplied by"
+    )
+    warmup_epochs: float = setting(
+        "0", real(least=0), "a number from 0, less than epochs", "the rate rises evenly to learning_rate during these"
+    )
     num_layers: int = setting(
         "18", one_of(LAYERS, int), "one of " + ", ".join(LAYERS), "depth of the ResNet; 0: a small CNN for small images"
     )
@@ -131,12 +156,18 @@ class Hyperparameters:
         "", str, "a folder", "where each epoch and SIGTERM leave a checkpoint, and a new run resumes from it"
     )
 
+    @property
+    def schedule(self) -> str:
+        """How the learning rate changes: one of `SCHEDULES`."""
+        return self.lr_schedule or ("step" if self.lr_scheduler_step else "constant")
+
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Hyperparameters:
     """Collect the hyperparameters of this run.
 
     Raises:
-        HyperparameterError: a value is not allowed, `HYPERPARAMETERS` has a name that is none, or there is no data.
+        HyperparameterError: a value is not allowed or does not go with another one, `HYPERPARAMETERS` has a name that
+            is none, or there is no data.
         SystemExit: the flags are wrong, or ask for help.
     """
     texts: dict[str, tuple[str, str]] = {}
@@ -152,11 +183,22 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Hyperparam
         texts[name] = text, f"--{name.replace('_', '-')}"
     values = {item.name: _parsed(item, *texts[item.name]) for item in fields(Hyperparameters) if item.name in texts}
     result = Hyperparameters(**values)
+    _check_schedule(result)
     if not result.data:
         raise HyperparameterError("data", "is missing: give the folder of the images with --data")
     if not Path(result.data).is_dir():
         raise HyperparameterError("data", f"is {result.data!r}, which is no folder: give the folder of the images")
     return result
+
+
+def _check_schedule(hp: Hyperparameters) -> None:
+    if hp.schedule == "step" and not hp.lr_scheduler_step:
+        raise HyperparameterError(
+            "lr_scheduler_step",
+            "is missing for lr_schedule step: give the epochs after which the rate drops, as in 10,15",
+        )
+    if hp.warmup_epochs >= hp.epochs:
+        raise HyperparameterError("warmup_epochs", f"is {hp.warmup_epochs:g} of {hp.epochs} epochs: give less")
 
 
 def _from_json(text: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from tuning_trainer.image_classification.exchange import from_first, parallel, s
 from tuning_trainer.image_classification.hyperparameters import HyperparameterError
 from tuning_trainer.image_classification.network import make_network, make_optimizer
 from tuning_trainer.image_classification.processes import Processes
+from tuning_trainer.image_classification.schedule import rate, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,6 +150,7 @@ class Training:
         rest = steps[progress.step :, own].reshape(-1)
         for images, labels in self._batches.take(rest, own.stop - own.start):
             self._leave_if_asked()
+            set_rate(self._trained.optimizer, rate(hp, progress.epoch - 1 + (progress.step + 0.5) / self._steps))
             generator.manual_seed(mixed(hp.seed, progress.epoch, progress.step, *([rank] if rank else [])))
             self._step(self._preparation.training(images, generator), labels)
             progress.step += 1
