@@ -23,11 +23,10 @@ INTRODUCTION = """\
 
 <!-- Generated from crds/*.yaml by docs/generate_crd_reference.py: do not edit; run `make docs`. -->
 
-Both resources belong to the group `tuning-operator.dev`, are namespaced and have a `status` subresource. Every rule on
-this page is checked by the API server when an object is applied. `kubectl explain tuningjob.spec` shows the same texts.
+Both resources belong to the group `tuning-operator.dev`, are namespaced and have a `status` subresource. The API server
+checks every rule on this page when you apply an object. `kubectl explain tuningjob.spec` shows the same texts.
 
-"Checks" are the messages that the API server answers with when a value is refused; each is about the field named
-before it.
+"Checks" lists the messages with which the API server refuses a value, each after the field that it is about.
 """
 
 
