@@ -85,7 +85,7 @@ def demo_limits() -> dict[str, Any]:
 
 
 def documented_limits() -> dict[str, Any]:
-    text = (CHART.parents[1] / "docs" / "operations.md").read_text()
+    text = (CHART.parents[1] / "docs" / "install.md").read_text()
     block = re.search(r"```yaml\n(scrape_configs:.*?)```", text, re.DOTALL)
     assert block
     return limits_in(yaml.safe_load(block[1]))

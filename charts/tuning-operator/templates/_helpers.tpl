@@ -123,7 +123,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "tuning-operator.servi
 {{- end }}
 {{- end }}
 
-{{/* What the operator does, and nothing else: docs/operations.md says what each right is for. */}}
+{{/* What the operator does, and nothing else: docs/install.md says what each right is for. */}}
 {{- define "tuning-operator.rules" -}}
 - apiGroups: [tuning-operator.dev]
   resources: [tuningjobs]

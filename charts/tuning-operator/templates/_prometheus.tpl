@@ -36,7 +36,7 @@ http://{{ include "tuning-operator.prometheusName" $ }}.{{ $.Release.Namespace }
   verbs: [get, list, watch]
 {{- end }}
 
-{{/* What docs/operations.md says of a Prometheus without its operator, for the namespaces that are watched. */}}
+{{/* What docs/install.md says of a Prometheus without its operator, for the namespaces that are watched. */}}
 {{- define "tuning-operator.prometheusConfig" -}}
 global:
   scrape_interval: 2s

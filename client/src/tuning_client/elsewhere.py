@@ -57,7 +57,7 @@ ESTIMATOR = {
     "disable_output_compression": _UPLOAD,
     "enable_remote_debug": "write kubectl exec while a trial runs",
     "enable_session_tag_chaining": "leave it out",
-    "training_plan": "queues and quotas are for Kubernetes and Kueue to say (docs/operations.md)",
+    "training_plan": "queues and quotas are for Kubernetes and Kueue to say (docs/install.md)",
     "instance_placement_config": "write pod={'affinity': …}",
 }
 TUNER = {

@@ -1,4 +1,4 @@
-"""What operations.md lists is what there is in the code: settings, metrics, conditions, Events, rights."""
+"""reference.md and install.md list what the code has: settings, metrics, conditions, Events, rights."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from tuning_operator.runtime.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = (ROOT / "docs" / "operations.md").read_text()
+PAGE = (ROOT / "docs" / "reference.md").read_text()
+INSTALL = (ROOT / "docs" / "install.md").read_text()
 SOURCES = ROOT / "operator" / "src" / "tuning_operator"
 
 
-def rows(heading: str) -> list[list[str]]:
-    return table(section(PAGE, heading))
+def rows(heading: str, page: str = PAGE) -> list[list[str]]:
+    return table(section(page, heading))
 
 
 def test_settings() -> None:
@@ -128,7 +129,7 @@ def test_rights_are_those_of_the_chart() -> None:
         for resource in rule["resources"]
         for verbs in [", ".join(rule["verbs"])]
     }
-    told = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights")}
+    told = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights", INSTALL)}
     assert told == granted
     page = section((CHART / "README.md").read_text(), "## Where jobs are looked after")
     rights = re.findall(r"^\| (`.*`\)?): (.*?) \|", page, re.MULTILINE)
@@ -139,7 +140,7 @@ def test_rights_are_those_of_the_chart() -> None:
 def test_all_ways_to_scrape_leave_out_the_nodes_that_do_not_report() -> None:
     index = "__meta_kubernetes_pod_label_batch_kubernetes_io_job_completion_index"
     demo = (ROOT / "cluster" / "manifests" / "prometheus.yaml").read_text()
-    for text in (PAGE, demo, (CHART / "templates" / "podmonitor.yaml").read_text()):
+    for text in (INSTALL, demo, (CHART / "templates" / "podmonitor.yaml").read_text()):
         following = text[text.index(index) :].splitlines()[1:3]
         assert {line.strip() for line in following} == {'regex: "[1-9][0-9]*"', "action: drop"}
 
