@@ -24,13 +24,13 @@ def main(arguments: list[str] | None = None, program: str = "tuning-client") -> 
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "convert",
-        help="turn a manifest of SageMaker or Katib into a HyperparameterTuningJob",
+        help="turn a manifest of SageMaker, Katib or Kubeflow into a HyperparameterTuningJob",
         description=(
             "Writes HyperparameterTuningJobs to standard output, and what has no counterpart or another meaning to "
             "standard error. Takes SageMaker's CreateHyperParameterTuningJob request, the HyperParameterTuningJob of "
-            "ACK or of AWS's older operator, and Katib's Experiment, as YAML or JSON; also several documents, lists, "
-            "and what `kubectl get -o yaml` prints. Exits with 1 where one of them could not be converted; the others "
-            "are written all the same."
+            "ACK or of AWS's older operator, Katib's Experiment and Kubeflow's OptimizationJob, as YAML or JSON; also "
+            "several documents, lists, and what `kubectl get -o yaml` prints. Exits with 1 where one of them "
+            "could not be converted; the others are written all the same."
         ),
     )
     command.add_argument("file", help="the file, or - for standard input")

@@ -256,7 +256,7 @@ def test_what_a_collector_of_katibs_finds_in_a_line_is_found(name: str, lines: l
     ("collector", "says"),
     [
         ({"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": 8080}}}, "tells no epochs"),
-        ({"collector": {"kind": "TensorFlowEvent"}}, "TensorFlowEvent has no counterpart"),
+        ({"collector": {"kind": "Custom"}}, "Custom has no counterpart"),
         ({"source": {"filter": {"metricsFormat": ["acc: ([0-9]+) ([0-9.]+)"]}}}, "finds no accuracy"),
     ],
 )

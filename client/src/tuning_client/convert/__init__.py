@@ -1,10 +1,11 @@
-"""Turns manifests of SageMaker and Katib into HyperparameterTuningJobs, and says what has no counterpart."""
+"""Turns manifests of SageMaker and Kubeflow into HyperparameterTuningJobs, and says what has no counterpart."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuning_client.convert.katib import convert_experiment
+from tuning_client.convert.optimization import convert_optimization
 from tuning_client.convert.plain import UnboundedError, plain
 from tuning_client.convert.sagemaker import convert_request, convert_resource
 from tuning_client.convert.source import ConversionError, Note, Source, spelled
@@ -19,9 +20,10 @@ __all__ = ["ConversionError", "Converted", "Note", "convert"]
 
 _AWS = ("sagemaker.services.k8s.aws/v1alpha1", "sagemaker.aws.amazon.com/v1")
 _KATIB = "kubeflow.org/v1beta1"
+_KUBEFLOW = "trainer.kubeflow.org/v1alpha1"
 _TAKEN = (
     f"a CreateHyperParameterTuningJob request, a HyperParameterTuningJob of {' or '.join(_AWS)}, an Experiment of "
-    f"{_KATIB}, or a list of these"
+    f"{_KATIB}, an OptimizationJob of {_KUBEFLOW}, or a list of these"
 )
 _MAX_LISTS = 5
 
@@ -99,11 +101,13 @@ def _convert_one(source: Source, *, alone: bool) -> list[dict[str, Any]]:
     version, kind = str(document.get("apiVersion", "")), str(document.get("kind", ""))
     if version == _KATIB and kind == "Experiment":
         return convert_experiment(source)
+    if version == _KUBEFLOW and kind == "OptimizationJob":
+        return convert_optimization(source)
     if version in _AWS and kind.lower() == JOB_KIND.lower():
         return convert_resource(source)
     if not kind and not source.root["HyperParameterTuningJobConfig"].is_empty():
         return convert_request(source)
-    if not alone and kind and kind != "Experiment" and kind.lower() != JOB_KIND.lower():
+    if not alone and kind and kind not in {"Experiment", "OptimizationJob"} and kind.lower() != JOB_KIND.lower():
         return []
     raise ConversionError(f"{_this(source)} is {_name(document)}; what can be converted is {_TAKEN}")
 

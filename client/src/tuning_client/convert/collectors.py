@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
 import re2
 
-from tuning_client.convert.logfile import moved
+from tuning_client.convert.logfile import MAX_PATH, moved
 from tuning_client.logs import (
     MAX_DEFINITIONS,
     NUMBER,
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
     from tuning_client.convert.source import Field
 
-_KATIBS_FILE = "/var/log/katib/metrics.log"
+_KATIBS_FILE, _KATIBS_FOLDER = "/var/log/katib/metrics.log", "/var/log/katib/tfevent"
 _KATIBS_FILTER = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
 """What Katib looks for, and where, unless it is told."""
 _STANDARD_OUTPUT = ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2", "/proc/self/fd/1", "/proc/self/fd/2")
+_FOLDER = re.compile(r"(?:/[^/]+)+")
 _REPORT = "let the training report each epoch, or see spec.metrics.source (docs/metrics-contract.md)"
 
 
@@ -64,6 +66,8 @@ def katib_source(
         name: the training container's name.
     """
     kind, origin = spec["collector"]["kind"].text("StdOut"), spec["source"]
+    if kind == "TensorFlowEvent":
+        return _event_files(origin["fileSystemPath"], objective, others)
     if kind not in {"StdOut", "File"}:
         _leave_out(spec, kind)
         return None
@@ -87,6 +91,23 @@ def katib_source(
     else:
         path = moved(path, file["path"], container)
     return source(path, found)
+
+
+def _event_files(place: Field, objective: str, others: Sequence[str]) -> dict[str, Any]:
+    """Katib's folder of event files; its metric names are tags, with the folder of their file before them."""
+    place["kind"].take()
+    given = place["path"].text(_KATIBS_FOLDER)
+    path = posixpath.normpath(given)
+    if not _FOLDER.fullmatch(path) or len(path) > MAX_PATH:
+        raise place["path"].error(f"must be an absolute path other than /, of at most {MAX_PATH} characters")
+    if path not in {given, given.rstrip("/")}:
+        place["path"].mention(f"is written {path} here: a path is absolute, without . and ..")
+    known = "; other tags are recorded as well" if others else ""
+    place.mention(
+        f"is a source of type TensorBoard with the tag {objective}, as a whole: Katib also takes tags that only begin "
+        f"so. Where there is none, the trial's message lists those that there are{known}"
+    )
+    return {"source": {"type": "TensorBoard", "tensorBoard": {"path": path, "tag": objective}}}
 
 
 def _leave_out(spec: Field, kind: str) -> None:

@@ -29,11 +29,7 @@ def trial_workload(template: Field, names: Mapping[str, str]) -> tuple[Workload,
         names: the tuned hyperparameters' names here, by Katib's.
     """
     found = workload(template["trialSpec"])
-    containers = _containers(found)
-    container = _primary(template["primaryContainerName"], found, containers)
-    _fit(found, container)
-    _expand(container, _variables(template["trialParameters"], names))
-    _keep_for_the_shell(container)
+    container = fitted(found, _variables(template["trialParameters"], names), template["primaryContainerName"])
     left = sorted(set(_left(found.body)))
     if left:
         found.pod.mention(
@@ -45,6 +41,22 @@ def trial_workload(template: Field, names: Mapping[str, str]) -> tuple[Workload,
         template[condition].note("has no counterpart: a trial has succeeded when its training container exits with 0")
     template["primaryPodLabels"].note("is not needed: the first node of a trial reports (docs/nodes.md)")
     return found, container["name"]
+
+
+def fitted(found: Workload, variables: Mapping[str, str], primary: Field | None = None) -> dict[str, Any]:
+    """Make a workload's template one that the operator takes; returns the container that trains.
+
+    Args:
+        found: the workload, whose template is changed.
+        variables: what stands here for each placeholder.
+        primary: where the container's name stands; the first one trains where nothing is said.
+    """
+    containers = _containers(found)
+    container = containers[0] if primary is None else _primary(primary, found, containers)
+    _fit(found, container)
+    _expand(container, variables)
+    _keep_for_the_shell(container)
+    return container
 
 
 def _containers(found: Workload) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ def workload(trial: Field) -> Workload:
     if group == "kubeflow.org" and kind in _REPLICAS:
         return _kubeflow_job(trial["spec"], kind)
     if group == "trainer.kubeflow.org" and kind == "TrainJob":
-        return _train_job(trial["spec"])
+        return train_job(trial["spec"])
     raise trial.error(f"of kind {kind} ({version}) has no counterpart: write it as a Job of batch/v1")
 
 
@@ -148,7 +148,8 @@ def _add_resources(found: Workload, replicas: Field) -> None:
         place["resources"].mention("are those of all nodes")
 
 
-def _train_job(spec: Field) -> Workload:
+def train_job(spec: Field) -> Workload:
+    """What a TrainJob of Kubeflow's runs, as far as it says so itself."""
     trainer, runtime = spec["trainer"], spec["runtimeRef"]
     container: dict[str, Any] = {"name": "node", "image": PLACEHOLDER_IMAGE}
     image = trainer["image"]
