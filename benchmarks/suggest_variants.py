@@ -14,11 +14,11 @@ from botorch.models import MixedSingleTaskGP, SingleTaskGP
 from botorch.models.transforms import Warp
 from gpytorch.priors import LogNormalPrior
 from scipy.stats import norm, rankdata
-from torch.quasirandom import SobolEngine
 
 from benchmarks.suggest_averaged import fit_averaged
 from tuning_operator.core.space import Categorical
-from tuning_operator.core.suggest import bayesian, model, outcomes, search
+from tuning_operator.core.suggest import bayesian, model, outcomes, search, start
+from tuning_operator.core.suggest.sobol import sobol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 
-def _spread_from_the_first(space: Space, seed: int, number: int) -> dict[str, Value]:
+def _spread_from_the_first(space: Space, seed: int, numbers: Sequence[int]) -> list[dict[str, Value]]:
     """Leave the first point of the start where the Sobol sequence has it."""
-    engine: Any = SobolEngine(len(space.parameters), scramble=True, seed=seed)
-    return space.decode(space.spread(engine.fast_forward(number - 1).draw(1, dtype=torch.float64).numpy())[0])
+    uniform = sobol(len(space.parameters), [number - 1 for number in numbers], seed)
+    return [space.decode(row) for row in space.spread(uniform)]
 
 
 class Overlap(model.MixedMatern):
@@ -122,10 +122,10 @@ _FAILED: set[bytes] = set()
 
 VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "as-decided": [],
-    "no-middle": [(bayesian, "_start", _spread_from_the_first)],
-    "start-of-2": [(bayesian, "START", 2)],
-    "start-of-3": [(bayesian, "START", 3)],
-    "start-of-10": [(bayesian, "START", 10)],
+    "no-middle": [(start, "_start", _spread_from_the_first)],
+    "start-of-2": [(start, "START", 2)],
+    "start-of-3": [(start, "START", 3)],
+    "start-of-10": [(start, "START", 10)],
     "no-ratios": [(outcomes, "ratios", _unchanged)],
     "half-ranks": [(model, "utilities", _half_ranks)],
     "ranks-only": [(model, "utilities", _ranks)],

@@ -23,7 +23,7 @@ from benchmarks.suggest_problems import problem
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation, RelatedTrial
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.suggest import SuggestRequest, bayesian, suggest
+from tuning_operator.core.suggest import SuggestRequest, start, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ def _ask(method: str, request: SuggestRequest, known: Seen) -> Mapping[str, Valu
         elif method in STARTS:
             trials = (RelatedTrial(space.place(space.render(each.parameters)), each.objective) for each in known)
             request = replace(request, relatives=(tuple(trials),))
-            stack.enter_context(patch.object(bayesian, "RELATED_START", STARTS[method]))
+            stack.enter_context(patch.object(start, "RELATED_START", STARTS[method]))
         (suggestion,) = suggest(request)
     return suggestion.parameters
 

@@ -1,12 +1,13 @@
 """Suggests what to try next: a pure function of the space, the seed and the history.
 
-Importing this package imports no torch; the model is imported by the first Bayesian suggestion, which belongs
+Importing this package imports no torch; the model is imported by the first suggestion that needs it, which belongs
 in a worker process.
 """
 
-from tuning_operator.core.suggest.dispatch import suggest
+from tuning_operator.core.suggest.dispatch import suggest, suggest_each
 from tuning_operator.core.suggest.draws import fallback
 from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion, SuggestRequest
+from tuning_operator.core.suggest.start import needs_model
 
 __all__ = [
     "Source",
@@ -14,5 +15,7 @@ __all__ = [
     "SuggestRequest",
     "Suggestion",
     "fallback",
+    "needs_model",
     "suggest",
+    "suggest_each",
 ]

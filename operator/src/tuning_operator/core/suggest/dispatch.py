@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.suggest.draws import draw, walk
+from tuning_operator.core.suggest.start import needs_model, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from tuning_operator.core.suggest.request import Suggestion, SuggestRequest
 
 
@@ -17,12 +20,23 @@ def suggest(request: SuggestRequest) -> tuple[Suggestion, ...]:
     The same request gets the same answer, whatever the order of its history, in any process. Raises
     SpaceExhausted when a finite space has fewer unseen points than numbers are asked for.
     """
+    return tuple(suggest_each(request))
+
+
+def suggest_each(request: SuggestRequest) -> Iterator[Suggestion]:
+    """Propose the same one by one, each as soon as it is computed: a model is fitted once, and then searched."""
+    yield from _strategy(request)(request)
+
+
+def _strategy(request: SuggestRequest) -> Callable[[SuggestRequest], Iterable[Suggestion]]:
     match request.strategy:
         case Strategy.RANDOM:
-            return draw(request)
+            return draw
         case Strategy.GRID:
-            return walk(request)
+            return walk
+        case Strategy.BAYESIAN if not needs_model(request):
+            return spread
         case Strategy.BAYESIAN:
             from tuning_operator.core.suggest.bayesian import propose  # noqa: PLC0415 - imports torch
 
-            return propose(request)
+            return propose

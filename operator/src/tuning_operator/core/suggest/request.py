@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.observation import Observation, RelatedTrial
@@ -58,6 +58,14 @@ class SuggestRequest:
     def informing(self) -> tuple[Observation, ...]:
         """Return the observations that say something about their parameters."""
         return tuple(observation for observation in self.observations if observation.informs)
+
+    def after(self, found: Sequence[Suggestion]) -> SuggestRequest:
+        """Return what is left of the question when its first numbers are answered."""
+        return replace(
+            self,
+            numbers=self.numbers[len(found) :],
+            pending=(*self.pending, *(suggestion.parameters for suggestion in found)),
+        )
 
     def finite(self) -> int:
         """Return the number of observations with a finite objective."""
