@@ -22,6 +22,6 @@ images-lock: venv ## resolve the images' dependencies anew, to the versions of `
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
 	  operator/pyproject.toml --extra run -o operator/requirements.lock
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
-	  trainer/pyproject.toml --extra image-classification -o trainer/requirements.lock
+	  trainer/pyproject.toml --extra image-classification --extra prometheus -o trainer/requirements.lock
 	$(IMAGES_COMPILE) trainer/pyproject.toml --extra sidecar -o images/sidecar/requirements.lock
 	$(IMAGES_COMPILE) console/pyproject.toml -o console/requirements.lock

@@ -1,33 +1,55 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import math
+import socket
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.trainer.runs import scrape, until
-from tuning_trainer.page import Page, Server
+from tuning_trainer import page
+from tuning_trainer.page import Page
+from tuning_trainer.serving import MAX_REQUEST, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+
+class Server:
+    """The page, served on a port of its own."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.page = Page()
+        self.port = int(listener.getsockname()[1])
+        self._epochs: set[str] = set()
+
+    def add(self, epoch: str, metrics: Mapping[str, float]) -> None:
+        self._epochs.add(epoch)
+        for metric, value in metrics.items():
+            self.page.add(len(self._epochs), epoch, metric, value)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(0, Page()) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
+        server = Server(listener)
+        thread = threading.Thread(target=serve, args=(listener, server.page))
         thread.start()
         yield server
-        server.shutdown()
+        listener.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 
 def port(server: Server) -> int:
-    return int(server.server_address[1])
+    return server.port
 
 
 def scraped(server: Server, times: int) -> None:
@@ -36,19 +58,19 @@ def scraped(server: Server, times: int) -> None:
 
 def test_the_page_shows_all_epochs(server: Server) -> None:
     for epoch in range(1, 51):
-        server.page.add(str(epoch), {"validation:accuracy": epoch / 50, 'odd "name"\\': math.nan})
-    page = scrape(port(server))
-    assert [page.values["validation:accuracy", epoch] for epoch in range(1, 51)] == [e / 50 for e in range(1, 51)]
-    assert math.isnan(page.values['odd "name"\\', 50])
-    assert (page.completed, page.finished) == (50, 0)
+        server.add(str(epoch), {"validation:accuracy": epoch / 50, 'odd "name"\\': math.nan})
+    shown = scrape(port(server))
+    assert [shown.values["validation:accuracy", epoch] for epoch in range(1, 51)] == [e / 50 for e in range(1, 51)]
+    assert math.isnan(shown.values['odd "name"\\', 50])
+    assert (shown.completed, shown.finished) == (50, 0)
 
 
 def test_an_epoch_may_be_a_fraction(server: Server) -> None:
-    server.page.add("0.5", {"a": 1})
-    server.page.add("1", {"a": 2})
-    page = scrape(port(server))
-    assert page.values == {("a", 0.5): 1, ("a", 1): 2}
-    assert page.completed == 2
+    server.add("0.5", {"a": 1})
+    server.add("1", {"a": 2})
+    shown = scrape(port(server))
+    assert shown.values == {("a", 0.5): 1, ("a", 1): 2}
+    assert shown.completed == 2
 
 
 def test_only_a_page_rendered_after_the_end_is_final(server: Server) -> None:
@@ -63,7 +85,7 @@ def test_only_a_page_rendered_after_the_end_is_final(server: Server) -> None:
 @pytest.mark.slow
 def test_a_client_that_does_not_take_the_page_has_not_fetched_it(server: Server) -> None:
     server.page.finished = True
-    server.page.add("1", {f"{'long' * 30}{i}": i for i in range(30_000)})  # more than the sockets hold
+    server.add("1", {f"{'long' * 30}{i}": i for i in range(30_000)})  # more than the sockets hold
     connection = http.client.HTTPConnection("127.0.0.1", port(server))
     connection.request("GET", "/metrics")
     response = connection.getresponse()
@@ -107,7 +129,7 @@ def test_two_agents_at_one_address_are_two_scrapers(server: Server) -> None:
 
 
 def test_the_openmetrics_format_is_offered(server: Server) -> None:
-    server.page.add("1", {"a": 1})
+    server.add("1", {"a": 1})
     request = urllib.request.Request(
         f"http://[::1]:{port(server)}/metrics",
         headers={"Accept": "application/openmetrics-text; version=1.0.0"},
@@ -115,3 +137,33 @@ def test_the_openmetrics_format_is_offered(server: Server) -> None:
     with urllib.request.urlopen(request, timeout=5) as response:
         assert response.headers["Content-Type"].startswith("application/openmetrics-text")
         assert response.read().endswith(b"# EOF\n")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\n" + b"x: y\r\n" * MAX_REQUEST,
+        b"\x16\x03\x01\xff" * 9,
+    ],
+)
+def test_what_is_no_request_is_not_answered_and_harms_nobody(server: Server, request_: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port(server)), timeout=5) as stranger:
+        with contextlib.suppress(OSError):
+            stranger.sendall(request_)
+            stranger.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            assert stranger.recv(100) == b""
+    assert scrape(port(server)).completed == 0
+    until(lambda: len(server.page.scrapers) == 1)
+
+
+def test_the_page_loads_no_library_and_no_site() -> None:
+    """It runs beside each training: what it loads costs every one of them."""
+    script = "import sys; sys.path.append(sys.argv[1]); import tuning_trainer.serving; print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-c", script, str(Path(page.__file__).parents[1])]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"typing", "re", "json", "dataclasses", "http", "site", "prometheus_client"} & set(loaded)
+    assert len(loaded) < 70

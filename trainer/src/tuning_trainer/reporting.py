@@ -1,7 +1,7 @@
 """`report()` and the `Reporter` behind it: every epoch on the metrics page and in the termination message.
 
-The page is served by a process of its own (`page.py`); this module decides when it starts, what it shows and
-how training ends.
+The page is served by a process of its own (`serving.py`); this module decides when it starts, what it shows and how
+training ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,8 +38,8 @@ FAILED_SECONDS = 2.0
 # How often, at most, the termination message is written while training goes on.
 MESSAGE_SECONDS = 1.0
 EXIT_TERMINATED = 128 + signal.SIGTERM
-# Our own folder comes last, where a script has found the package by a path of its own.
-PAGE = "import sys; sys.path.append(sys.argv[1]); from tuning_trainer.page import main; main(int(sys.argv[2]))"
+# Without `site` and the user's settings: what an image has start with each interpreter can take seconds.
+PAGE = "import sys; sys.path.append(sys.argv[1]); from tuning_trainer.serving import main; main(int(sys.argv[2]))"
 
 
 class Reporter:
@@ -85,32 +86,54 @@ class Reporter:
         self._lock = threading.RLock()
         self._message_due = -math.inf
         self._is_written = True
-        self._port: int | None = None
+        self._port = port
         self._owner = os.getpid()
         self._closed = False
-        # -P: a file in the training's folder must not take the place of a library.
-        self._page = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [sys.executable, "-P", "-c", PAGE, str(Path(__file__).parent.parent), str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._trouble: OSError | None = None
+        self._page: subprocess.Popen[str] | None = None
+        try:
+            self._page = self._start_page()
+        except OSError as error:
+            self._trouble = error
         self._handle_sigterm()
+
+    def _start_page(self) -> subprocess.Popen[str]:
+        """Open the port, and start the process that serves on it: whoever connects before it is there waits for it."""
+        with _listener(self._port) as listener:
+            self._port = listener.getsockname()[1]
+            descriptor = listener.fileno()
+            return subprocess.Popen(  # noqa: S603 - this interpreter, our own module
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-X",
+                    "utf8",
+                    "-c",
+                    PAGE,
+                    str(Path(__file__).parent.parent),
+                    str(descriptor),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[descriptor],
+                encoding="utf-8",
+            )
 
     @property
     def port(self) -> int:
-        """The port that the page is served on; waits until it is."""
-        with self._lock:
-            if self._port is None:
-                assert self._page.stdout is not None  # noqa: S101 - it is a pipe
-                answer = json.loads(self._page.stdout.readline() or '{"error": "the metrics page did not start"}')
-                if "error" in answer:
-                    raise OSError(
-                        f"{answer['error']}. If another process of this training reports: in distributed training "
-                        f"rank 0 alone reports. If it is another program's: TUNING_METRICS_PORT chooses another port"
-                    )
-                self._port = answer["port"]
-            return self._port
+        """The port that the page is served on.
+
+        Raises:
+            OSError: it cannot be served on.
+        """
+        if self._trouble is not None:
+            raise OSError(
+                f"cannot serve metrics on port {self._port}: {self._trouble.strerror}. If another process of this "
+                f"training reports: in distributed training rank 0 alone reports. If it is another program's: "
+                f"TUNING_METRICS_PORT chooses another port"
+            ) from self._trouble
+        return self._port
 
     @property
     def message_is_complete(self) -> bool:
@@ -180,15 +203,16 @@ class Reporter:
                     wait = 0
                 cap = self._finish_timeout if wait is None else min(wait, self._finish_timeout)
                 if len(self._history) and cap > 0:
-                    self._tell({"finish": {"cap": cap, "expected": self._expected}})
+                    self._tell("finish", cap, int(self._expected))
                 else:
-                    self._page.kill()
+                    self._kill_page()
+        if self._page is None:
+            return
         # The page process keeps the time. Not under the lock, so that SIGTERM can end the wait.
         self._page.wait()
-        for pipe in (self._page.stdin, self._page.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        if self._page.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._page.stdin.close()
 
     def __enter__(self) -> Self:
         return self
@@ -208,15 +232,16 @@ class Reporter:
             raise RuntimeError("report() was called in a forked process: report from the one that started reporting")
 
     def _publish(self, epoch: float, new: Mapping[str, float]) -> None:
-        if new:
-            self._tell({"epoch": epoch_text(epoch), "metrics": new})
+        for name, value in new.items():
+            self._tell(len(self._history), epoch_text(epoch), name, value)
             self._is_written = False
         self._write_when_due()
 
-    def _tell(self, message: object) -> None:
-        assert self._page.stdin is not None  # noqa: S101 - it is a pipe
+    def _tell(self, *words: object) -> None:
+        if self._page is None or self._page.stdin is None:
+            return
         try:
-            self._page.stdin.write(json.dumps(message) + "\n")
+            self._page.stdin.write("\t".join(map(str, words)) + "\n")
             self._page.stdin.flush()
         except BrokenPipeError:
             warnings.warn(
@@ -224,6 +249,10 @@ class Reporter:
                 RuntimeWarning,
                 stacklevel=4,
             )
+
+    def _kill_page(self) -> None:
+        if self._page is not None:
+            self._page.kill()
 
     def _message(self) -> bytes:
         return termination_message(
@@ -268,7 +297,7 @@ class Reporter:
                 return
             if self._closed:
                 # Training is over and only the wait is left: end that, and let the exit code be training's.
-                self._page.kill()
+                self._kill_page()
                 return
             # Another thread may be writing. This one may have been interrupted at it: the pipe is left alone.
             locked = self._lock.acquire(timeout=MESSAGE_SECONDS)
@@ -276,10 +305,20 @@ class Reporter:
             self._write_message()
             if locked:
                 self._lock.release()
-            self._page.kill()
+            self._kill_page()
             sys.exit(EXIT_TERMINATED)
 
         signal.signal(signal.SIGTERM, terminate)
+
+
+def _listener(port: int) -> socket.socket:
+    """A socket that listens on all addresses, of IPv4 and, where there is one, IPv6."""
+    return socket.create_server(
+        ("", port),
+        family=socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET,
+        dualstack_ipv6=socket.has_dualstack_ipv6(),
+        backlog=128,
+    )
 
 
 _default: Reporter | None = None

@@ -6,7 +6,6 @@ There may be several: two Prometheus replicas, or an agent beside one. What one 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 RECENT_SECONDS = 300.0
 """Whoever has not come for so long is gone."""
@@ -17,7 +16,6 @@ MAX_SCRAPERS = 32
 MAX_NAME = 200
 
 
-@dataclass
 class Scraper:
     """One of those who fetch.
 
@@ -27,9 +25,10 @@ class Scraper:
         final: how often it has fetched the finished page.
     """
 
-    last: float
-    gap: float | None = None
-    final: int = 0
+    def __init__(self, last: float) -> None:
+        self.last = last
+        self.gap: float | None = None
+        self.final = 0
 
 
 class Scrapers:
