@@ -71,7 +71,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         7, {"learning_rate": 0.01, "mini_batch_size": 32, "optimizer": "adam"}, Source.MODEL, "after 6 results"
     )
     committed = _create(control_plane, namespace, new_trial(parsed.job, suggestion))
-    trial = parse_trial(committed, parsed.job.spec.space)
+    trial = parse_trial(committed, parsed.job.spec)
     stopped = Trial(
         name=trial.name, number=7, parameters=trial.parameters, seed=trial.seed, source=Source.MODEL, status=STOPPED
     )

@@ -74,7 +74,7 @@ def test_a_job_that_is_accepted_is_understood_and_makes_a_trial_and_a_pod(server
         (suggestion,) = draw(job)
         body = new_trial(job.job, suggestion)
         body["metadata"] |= {"uid": "1", "resourceVersion": "1"}
-        trial = parse_trial(body, job.job.spec.space)
+        trial = parse_trial(body, job.job.spec)
         assert trial.parameters == suggestion.parameters
         try:
             pod = build_pod(job.job, job.template, trial)
@@ -142,7 +142,7 @@ def test_a_status_that_is_accepted_is_understood_or_named_as_not(
     server: Api, path: str, statuses: st.SearchStrategy[dict[str, Any]]
 ) -> None:
     outcomes: Counter[str] = Counter()
-    space = parse_job(server.call("GET", f"{GROUP}/namespaces/default/tuningjobs/fuzz")).job.spec.space
+    spec = parse_job(server.call("GET", f"{GROUP}/namespaces/default/tuningjobs/fuzz")).job.spec
 
     @settings(settings.get_profile("api"), max_examples=100)
     @given(statuses)
@@ -154,7 +154,7 @@ def test_a_status_that_is_accepted_is_understood_or_named_as_not(
             if path.startswith("tuningjobs"):
                 parse_job(stored)
             else:
-                parse_trial(stored, space)
+                parse_trial(stored, spec)
             outcomes["understood"] += 1
         except (InvalidJobError, InvalidTrialError):
             outcomes["named"] += 1

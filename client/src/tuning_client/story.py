@@ -20,7 +20,7 @@ GOOD_CONDITIONS = frozenset({"TemplateValid", "MetricsAvailable", "Reconciled"})
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One TuningTrial; `value` is the newest known one of its curve, at `epoch`.
+    """One TuningTrial; `value` is its objective so far, at `epoch`: the newest or the best one, as its job says.
 
     Attributes:
         steps: the epochs of its curve.
@@ -154,8 +154,8 @@ def _read_trial(body: Mapping[str, Any]) -> Trial:
         parameters={name: plain(value) for name, value in body["spec"]["parameters"].items()},
         phase=status.get("phase") or "Pending",
         epochs=len(epochs),
-        epoch=epochs[-1] if epochs else None,
-        value=float(values[-1]) if values else None,
+        epoch=status.get("objectiveEpoch", epochs[-1] if epochs else None),
+        value=float(status["objective"]) if "objective" in status else None,
         training_seconds=status.get("trainingSeconds", 0),
         started=time_in(status.get("startTime")),
         reason=plain(status.get("reason", "")),

@@ -73,6 +73,7 @@ class HyperparameterTuner:
         early_stopping_type: Off or Auto.
         estimator_name: not taken, as a job has one template.
         random_seed: makes the search repeatable.
+        objective_value: which epoch's value counts: Last (default), as with SageMaker, or Best.
         spec: fields of the job's spec for which SageMaker has no name, merged in last, for example
             `{"limits": {"maxFailedTrials": 3}}`.
         session: where; default: the current context and its namespace.
@@ -103,6 +104,7 @@ class HyperparameterTuner:
         estimator_name: str | None = None,
         random_seed: Whole | None = None,
         *,
+        objective_value: str | None = None,
         spec: Mapping[str, Any] | None = None,
         session: Session | None = None,
         **other: Any,
@@ -119,7 +121,12 @@ class HyperparameterTuner:
             "strategy": strategy,
             "hyperband": strategy_config and strategy_config.hyperband_strategy_config.render(),
             "seed": _whole(random_seed, "random_seed"),
-            "objective": {"metric": objective_metric_name, "goal": objective_type, "target": criteria.target()},
+            "objective": {
+                "metric": objective_metric_name,
+                "goal": objective_type,
+                "value": objective_value,
+                "target": criteria.target(),
+            },
             **render_space(hyperparameter_ranges, estimator.hyperparameters()),
             "limits": {
                 "maxTrials": _whole(trials, "max_jobs"),

@@ -56,6 +56,7 @@ def trial_row(trial: Body) -> Body:
         "parameters": spec.get("parameters") or {},
         "phase": status.get("phase") or "Pending",
         "objective": _optional(status.get("objective")),
+        "objectiveEpoch": status.get("objectiveEpoch"),
         "epochs": status.get("epochs"),
         "seconds": status.get("trainingSeconds"),
         "start": status.get("startTime"),

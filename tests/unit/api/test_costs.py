@@ -106,7 +106,7 @@ def test_many_trials_of_the_largest_space_are_read_and_decided_on_in_no_time() -
         }
         for number in range(1, 901)
     ]
-    assert seconds(lambda: decide(build.snapshot(job, [parse_trial(item, space) for item in bodies]))) < GENEROUS
+    assert seconds(lambda: decide(build.snapshot(job, [parse_trial(item, spec) for item in bodies]))) < GENEROUS
 
 
 def test_names_are_told_apart_without_compiling_a_pattern_for_each() -> None:

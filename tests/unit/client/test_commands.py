@@ -76,6 +76,7 @@ def stopped(number: int) -> dict[str, Any]:
         stopDecision=STOP,
         reason="BelowMedian",
         message=STOP["message"],
+        objectiveEpoch=2,
         curve={"epochs": [1, 2], "values": ["0.1", "0.05"]},
     )
 

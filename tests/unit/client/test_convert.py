@@ -187,7 +187,7 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
     assert job["spec"] == {
         "strategy": "Bayesian",
         "seed": 10,
-        "objective": {"metric": "Validation-accuracy", "goal": "Maximize", "target": 0.99},
+        "objective": {"metric": "Validation-accuracy", "goal": "Maximize", "target": 0.99, "value": "Best"},
         "parameters": [
             {"name": "lr", "continuous": {"min": 0.01, "max": 0.03, "scale": "Linear"}},
             {"name": "num_layers", "integer": {"min": 2, "max": 5, "scale": "Linear"}},
@@ -224,7 +224,29 @@ def test_an_experiment_becomes_a_job_whose_variables_kubernetes_expands() -> Non
         },
     }
     assert "num-layers is called num_layers here" in said(result)
-    assert "the objective of a trial is the metric's last value" in said(result)
+
+
+@pytest.mark.parametrize(
+    ("goal", "strategy", "value", "words"),
+    [
+        ("maximize", None, "Best", None),
+        ("maximize", "max", "Best", None),
+        ("minimize", "min", "Best", None),
+        ("maximize", "latest", None, None),
+        ("maximize", "min", "Best", "the worst epoch of a trial"),
+    ],
+)
+def test_katibs_metric_strategy_says_which_epoch_counts(
+    goal: str, strategy: str | None, value: str | None, words: str | None
+) -> None:
+    experiment = load("katib-bayesian-optimization.yaml")
+    objective = experiment["spec"]["objective"]
+    objective["type"] = goal
+    if strategy:
+        objective["metricStrategies"] = [{"name": "Validation-accuracy", "value": strategy}]
+    result = convert(experiment)
+    assert result.jobs[0]["spec"]["objective"].get("value") == value
+    assert ("the worst epoch" in said(result)) == bool(words)
 
 
 @pytest.mark.parametrize(

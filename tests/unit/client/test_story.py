@@ -32,6 +32,7 @@ def trial(
             "phase": phase,
             "trainingSeconds": 10 * number,
             "curve": {"epochs": list(range(1, len(values) + 1)), "values": [str(value) for value in values]},
+            **({"objective": str(values[-1]), "objectiveEpoch": len(values)} if values else {}),
             **status,
         },
     }

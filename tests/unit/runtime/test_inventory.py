@@ -79,7 +79,7 @@ class FakeCluster:
 
 
 def batch_job(attempt: int = 1, uid: str = "batch-uid", owner: str = "trial-uid", **metadata: Any) -> Body:
-    known = replace(parse_trial(TRIAL, JOB.job.spec.space), uid=owner)
+    known = replace(parse_trial(TRIAL, JOB.job.spec), uid=owner)
     body = build_attempt(JOB, replace(known, status=replace(known.status, attempt=attempt)))
     body["metadata"] |= {"uid": uid, "creationTimestamp": CREATED} | metadata
     body["status"] = {}

@@ -80,10 +80,10 @@ class Bench:
         self.parents = Parents(cast("Cluster", self.cluster))
 
     async def read(self, trials: int = 0, phase: str = "Completed") -> dict[str, Parent]:
-        own = [parse_trial(trial_body("heir", number + 1, "1"), self.job.spec.space) for number in range(trials)]
+        own = [parse_trial(trial_body("heir", number + 1, "1"), self.job.spec) for number in range(trials)]
         if phase != "Completed":
             bodies = [trial_body("heir", number + 1, "1") | {"status": {"phase": phase}} for number in range(trials)]
-            own = [parse_trial(body, self.job.spec.space) for body in bodies]
+            own = [parse_trial(body, self.job.spec) for body in bodies]
         self.cluster.asked.clear()
         return {parent.name: parent for parent in await self.parents.read(KEY, self.job, own)}
 

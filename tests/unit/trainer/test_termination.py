@@ -138,3 +138,13 @@ def test_the_file_holds_the_last_message_and_nothing_of_a_longer_one(tmp_path: P
 def test_a_file_is_made_only_where_that_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_message(tmp_path / "log", b"text", create=False)
+
+
+@pytest.mark.parametrize("limit", [300, 700, 2000])
+def test_a_thinned_history_keeps_the_best_epoch_whichever_way_is_better(limit: int) -> None:
+    values = [0.5 + 0.001 * (epoch % 7) for epoch in range(1, 1001)]
+    values[332], values[717], values[400] = 0.9, 0.1, float("nan")
+    history = [(epoch, {"loss": value, "other": 1.0}) for epoch, value in enumerate(values, 1)]
+    message = json.loads(termination_message(history, "loss", limit))
+    assert message["thinned"]
+    assert {333, 718, 1000} <= set(message["epochs"])

@@ -34,8 +34,9 @@ def termination_message(
 ) -> bytes:
     """Render a history so that it fits into `limit` bytes.
 
-    A history that is too long is thinned to epochs at equal distances, the last one always among them. Where
-    not even that one fits with all of its metrics, only the objective stays; where the objective does not fit either,
+    A history that is too long is thinned to epochs at equal distances, the last one always among them, and where three
+    fit those of the objective's largest and least value: one of them is the best. Where not even the last one fits with
+    all of its metrics, only the objective stays; where the objective does not fit either,
     the number of epochs.
 
     Args:
@@ -47,7 +48,7 @@ def termination_message(
     """
     epochs = list(history)
     for more in _beside(error, log or {}, limit):
-        message = _thinned(epochs, limit, more) or _objective_only(epochs, objective, limit, more)
+        message = _thinned(epochs, objective, limit, more) or _objective_only(epochs, objective, limit, more)
         if message is not None:
             return message
     message = _render([], more={}, completed=len(epochs), thinned=bool(epochs))
@@ -101,14 +102,19 @@ def _size(text: str) -> int:
     return len(_json(text)) - 2
 
 
-def _thinned(epochs: Epochs, limit: int, more: Mapping[str, Any], completed: int | None = None) -> bytes | None:
+def _thinned(
+    epochs: Epochs, objective: str | None, limit: int, more: Mapping[str, Any], completed: int | None = None
+) -> bytes | None:
     """The message with as many epochs as fit, or nothing when not even the last one does."""
     total = len(epochs)
     count = total if completed is None else completed
+    extremes = _extremes(epochs, objective)
 
     def spread(kept: int) -> bytes:
-        chosen = [epochs[total - 1 - index * total // kept] for index in reversed(range(kept))]
-        return _render(chosen, more=more, completed=count, thinned=kept < count)
+        apart = extremes if len(extremes) < kept < total else set()
+        even = kept - len(apart)
+        places = sorted(apart | {total - 1 - index * total // even for index in range(even)})
+        return _render([epochs[place] for place in places], more=more, completed=count, thinned=kept < count)
 
     # An epoch takes more than two bytes, which bounds what is worth rendering.
     fits = _fitting(lambda kept: len(spread(kept)) <= limit, min(total, limit // 2))
@@ -116,12 +122,20 @@ def _thinned(epochs: Epochs, limit: int, more: Mapping[str, Any], completed: int
     return whole if len(whole) <= limit and (fits or not total) else None
 
 
+def _extremes(epochs: Epochs, objective: str | None) -> set[int]:
+    """Where the objective is largest and least, the first of equals each."""
+    known = [(m[objective], e) for e, (_, m) in enumerate(epochs) if objective in m and math.isfinite(m[objective])]
+    if not known:
+        return set()
+    return {min(known)[1], max(known, key=lambda pair: (pair[0], -pair[1]))[1]}
+
+
 def _objective_only(epochs: Epochs, objective: str | None, limit: int, more: Mapping[str, Any]) -> bytes | None:
     names = list(dict.fromkeys(name for _, metrics in epochs for name in metrics))
     if not names:
         return None
     kept = objective if objective in names else names[0]
-    return _thinned([(e, {kept: m[kept]}) for e, m in epochs if kept in m], limit, more, completed=len(epochs))
+    return _thinned([(e, {kept: m[kept]}) for e, m in epochs if kept in m], kept, limit, more, completed=len(epochs))
 
 
 def _fitting(fits: Callable[[int], bool], most: int) -> int:

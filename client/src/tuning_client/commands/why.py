@@ -116,10 +116,9 @@ def about_trial(job: Body, trial: Body) -> Iterator[str]:
     if _SOURCE in annotations:
         said = annotations.get(_SOURCE_MESSAGE, "")
         yield f"chosen by: {annotations[_SOURCE]}{f': {said}' if said else ''}"
-    curve = status.get("curve") or {}
-    if curve.get("epochs"):
+    if "objectiveEpoch" in status:
         metric = job["spec"]["objective"]["metric"]
-        yield f"{metric}: {number(curve['values'][-1])} at epoch {curve['epochs'][-1]} of {status['epochs']} known"
+        yield f"{metric}: {number(status['objective'])} at epoch {status['objectiveEpoch']} of {status['epochs']} known"
     others = [item for item in status.get("metrics") or () if item["name"] != job["spec"]["objective"]["metric"]]
     if others:
         yield "other metrics: " + ", ".join(f"{item['name']} {number(item['value'])}" for item in others)

@@ -109,10 +109,12 @@ def _objective(place: Field) -> dict[str, Any]:
     result = objective(place["objectiveMetricName"], place["type"], place["goal"])
     strategies = dict(pairs(place["metricStrategies"]))
     own = strategies.pop(result["metric"], None)
-    if own is None or own.take() != "latest":
-        (own or place["metricStrategies"]).mention(
-            "the objective of a trial is the metric's last value; Katib's, unless it says otherwise, the best one"
-        )
+    best = "max" if result["goal"] == "Maximize" else "min"
+    strategy = best if own is None else own.take()
+    if strategy != "latest":
+        result["value"] = "Best"  # which is Katib's default, too
+    if own is not None and strategy not in {best, "latest"}:
+        own.mention(f"is {strategy!r}, the worst epoch of a trial: objective.value is Best, the other way round")
     note_all([*strategies.values()], "are not needed to tune: of other metrics the last value is recorded")
     return result
 

@@ -49,6 +49,8 @@ def _add(client: MlflowClient, experiment: str, job: Mapping[str, Any], trial: M
         "tuning.phase": phase(trial),
         "tuning.reason": status.get("reason"),
         "tuning.message": decision.get("message") or status.get("message"),
+        "tuning.objective": status.get("objective"),
+        "tuning.objectiveEpoch": str(status["objectiveEpoch"]) if "objectiveEpoch" in status else None,
     }
     run = client.create_run(
         experiment,

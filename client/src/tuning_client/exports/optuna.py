@@ -58,7 +58,7 @@ def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]]) -> Froz
     """A trial that has ended as Optuna keeps it."""
     status, number = trial["status"], trial["spec"]["number"]
     state, curve = _STATES[phase(trial)], measurements(trial)
-    value = curve[-1][1] if curve else math.nan
+    value = float(status.get("objective", math.nan))
     if state is TrialState.COMPLETE and math.isnan(value):
         state = TrialState.FAIL
     tuned = trial["spec"]["parameters"]

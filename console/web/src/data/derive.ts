@@ -82,4 +82,5 @@ export function byNumber(trials: Iterable<Trial>): Trial[] {
   return [...trials].sort((a, b) => a.number - b.number);
 }
 
-export const lastValue = (trial: Trial): number => trial.y.at(-1) ?? num(trial.objective);
+/** Its objective so far: the last or the best value, as its job says. */
+export const valueOf = (trial: Trial): number => num(trial.objective ?? trial.y.at(-1));

@@ -8,7 +8,7 @@ export interface Range { min: number; max: number; scale?: string; step?: number
 export interface Parameter { name: string; continuous?: Range; integer?: Range; categorical?: { values: string[] } }
 
 export interface JobSpec {
-  objective?: { metric: string; goal: "Maximize" | "Minimize"; target?: number };
+  objective?: { metric: string; goal: "Maximize" | "Minimize"; value?: "Last" | "Best"; target?: number };
   strategy?: string;
   parameters?: Parameter[];
   staticParameters?: Record<string, string>;
@@ -48,7 +48,7 @@ export interface Wire { epochs: Num[]; values: Num[] }
 
 export interface TrialRow {
   name: string; number: number; uid: string; created?: string; parameters?: Record<string, string>; phase: string;
-  objective?: Num; epochs?: number; seconds?: number; start?: string; end?: string; attempt?: number; attemptTime?: string;
+  objective?: Num; objectiveEpoch?: number; epochs?: number; seconds?: number; start?: string; end?: string; attempt?: number; attemptTime?: string;
   disruptions?: number; failures?: number; reason?: string; message?: string; decision?: Decision; would?: Decision;
   metrics?: Record<string, Num>; source?: string; sourceMessage?: string; gain?: Num;
   curve?: Wire; tail?: Wire;

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { XAxis } from "../data/curves";
-import { better, lastValue, maximizes } from "../data/derive";
+import { better, valueOf, maximizes } from "../data/derive";
 import { trialLink, useQuery } from "../data/route";
 import type { Job, Trial } from "../data/types";
 import { phaseOf } from "../data/words";
@@ -57,7 +57,7 @@ function choose(job: Job, trials: Trial[], top: string, hidden: string, only: st
   const count = Number(top);
   if (!Number.isFinite(count)) return some;
   const maximize = maximizes(job);
-  return [...some].sort((a, b) => (better(lastValue(a), lastValue(b), maximize) ? -1 : 1)).slice(0, count);
+  return [...some].sort((a, b) => (better(valueOf(a), valueOf(b), maximize) ? -1 : 1)).slice(0, count);
 }
 
 export function CurveLegend({ trials }: { trials: Trial[] }): JSX.Element {

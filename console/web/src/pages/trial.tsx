@@ -79,7 +79,7 @@ function headline(job: Job, trial: Trial, now: number): StatLine[] {
   const total = job.status.totalTrainingSeconds ?? 0;
   const own = trainingSeconds(trial, now);
   return [
-    { label: "Objective", lead: true, value: show(trial.y.at(-1) ?? trial.objective), note: `best of the job ${show(job.status.bestTrial?.objective)}` },
+    { label: "Objective", lead: true, value: show(trial.objective ?? trial.y.at(-1)), note: `${trial.objectiveEpoch === undefined ? "" : `at epoch ${show(trial.objectiveEpoch)}, `}best of the job ${show(job.status.bestTrial?.objective)}` },
     { label: "Epochs", value: show(trial.x.at(-1) ?? 0), note: trial.decision?.epoch === undefined ? undefined : `judged at ${show(trial.decision.epoch)}` },
     ...(trial.decision?.threshold === undefined ? [] : [{ label: "Threshold", value: show(trial.decision.threshold), note: `its value ${show(trial.decision.value)}` }]),
     { label: "Training", value: duration(own), note: total > 0 ? `${percent(own / Math.max(own, total))} of the job's` : undefined },

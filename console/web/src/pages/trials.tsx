@@ -1,7 +1,7 @@
 // All trials in a table: any column, a filter expression, and some to compare.
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { lastValue, trainingSeconds } from "../data/derive";
+import { trainingSeconds, valueOf } from "../data/derive";
 import { parseFilter } from "../data/filter";
 import { ago, duration, moment, num, show, showSetting } from "../data/numbers";
 import { jobLink, trialLink, useQuery } from "../data/route";
@@ -75,7 +75,7 @@ function fieldsOf(job: Job, trials: Trial[], now: number): Field[] {
   return [
     { key: "number", title: "Trial", value: (trial) => trial.number, cell: (trial) => <a href={trialLink(namespace, trial.name)}>{trial.name}</a> },
     { key: "phase", title: "Phase", value: (trial) => trial.phase, sort: (trial) => phaseOf(trial.phase).label, cell: (trial) => <Phase phase={trial.phase} /> },
-    { key: "objective", title: job.spec.objective?.metric ?? "Objective", number: true, value: lastValue, cell: (trial) => <strong>{show(trial.y.at(-1) ?? trial.objective)}</strong> },
+    { key: "objective", title: job.spec.objective?.metric ?? "Objective", number: true, value: valueOf, cell: (trial) => <strong title={trial.objectiveEpoch === undefined ? undefined : `at epoch ${show(trial.objectiveEpoch)}`}>{show(trial.objective ?? trial.y.at(-1))}</strong> },
     ...(job.spec.parameters ?? []).map((parameter): Field => ({
       key: parameter.name, title: parameter.name, number: !parameter.categorical,
       value: (trial) => { const set = trial.parameters?.[parameter.name] ?? ""; return parameter.categorical ? set : Number(set || NaN); },

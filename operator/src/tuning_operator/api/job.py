@@ -140,13 +140,13 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
         status["idleSeconds"] = round(summary.idle.total_seconds())
     if summary.completion_reason:
         status |= {"completionReason": summary.completion_reason, "message": summary.message[:MAX_MESSAGE]}
-    if summary.best and summary.best.curve.latest:
-        latest = summary.best.curve.latest
+    measured = summary.best.measured if summary.best else None
+    if summary.best and measured:
         status["bestTrial"] = {
             "name": summary.best.name,
-            "objective": render_number(latest.value),
-            "display": display_number(latest.value),
-            "epoch": latest.epoch,
+            "objective": render_number(measured.value),
+            "display": display_number(measured.value),
+            "epoch": measured.epoch,
             "parameters": dict(trial_texts),
         }
     if summary.overall_best:

@@ -23,6 +23,7 @@ from tuning_operator.core.model.spec import (
     JobSpec,
     Limits,
     Objective,
+    ObjectiveValue,
     PodCleanup,
     RunningTrials,
     Strategy,
@@ -78,7 +79,11 @@ class _Parameter(_Model):
 class _Objective(_Model):
     metric: str
     goal: Goal
+    value: ObjectiveValue = ObjectiveValue.LAST
     target: float | None = None
+
+    def to_core(self) -> Objective:
+        return Objective(self.metric, self.goal, self.target, self.value)
 
 
 class _Limits(_Model):
@@ -228,7 +233,7 @@ class Spec(_Model):
             raise InvalidJobError("spec.limits.maxTrials is missing: only a Grid knows its own number of trials")
         return JobSpec(
             strategy=self._proposals(),
-            objective=Objective(self.objective.metric, self.objective.goal, self.objective.target),
+            objective=self.objective.to_core(),
             space=space,
             limits=Limits(
                 max_trials,

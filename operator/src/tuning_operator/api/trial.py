@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.core.model.job import Job
-    from tuning_operator.core.space import Space
+    from tuning_operator.core.model.spec import JobSpec
     from tuning_operator.core.suggest import Suggestion
 
 
@@ -25,31 +25,32 @@ class InvalidTrialError(ValueError):
     """A trial that passed the API server but is not understood here; the message names it."""
 
 
-def parse_trial(body: Mapping[str, Any], space: Space) -> Trial:
-    """Parse a TuningTrial.
+def parse_trial(body: Mapping[str, Any], spec: JobSpec) -> Trial:
+    """Parse a TuningTrial of a job with this specification.
 
     Raises:
         InvalidTrialError: The parameters do not lie in the space, or the status is not understood.
     """
     try:
-        return _parse(body, space)
+        return _parse(body, spec)
     except KeyError as error:
         raise InvalidTrialError(f"TuningTrial {body['metadata']['name']}: the field {error} is missing") from error
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidTrialError(f"TuningTrial {body['metadata']['name']}: {error}") from error
 
 
-def _parse(body: Mapping[str, Any], space: Space) -> Trial:
+def _parse(body: Mapping[str, Any], job: JobSpec) -> Trial:
     metadata, spec = body["metadata"], body["spec"]
     annotations = metadata.get("annotations") or {}
     return Trial(
         name=metadata["name"],
         number=spec["number"],
-        parameters=space.parse(spec["parameters"]),
+        parameters=job.space.parse(spec["parameters"]),
         seed=spec["seed"],
         source=annotations.get(names.ANNOTATION_SOURCE, ""),
         source_message=annotations.get(names.ANNOTATION_SOURCE_MESSAGE, ""),
         expected_gain=parse_number(annotations.get(names.ANNOTATION_EXPECTED_GAIN, "+Inf")),
+        best_for=job.objective.best_for,
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         deleting="deletionTimestamp" in metadata,
@@ -85,7 +86,7 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
 def render_status(trial: Trial, now: datetime) -> dict[str, Any]:
     """Render a trial's status; fields without a value are None, so that a merge patch removes them."""
     status = trial.status
-    latest = status.curve.latest
+    measured = trial.measured
     return {
         "phase": status.phase,
         "attempt": status.attempt,
@@ -98,8 +99,9 @@ def render_status(trial: Trial, now: datetime) -> dict[str, Any]:
         "completionTime": render_time(status.completion_time) if status.completion_time else None,
         "trainingSeconds": status.training_seconds,
         "runtimeSeconds": status.training_seconds + _seconds_of_attempt(status, now),
-        "objective": render_number(latest.value) if latest else None,
-        "display": display_number(latest.value) if latest else None,
+        "objective": render_number(measured.value) if measured else None,
+        "objectiveEpoch": measured.epoch if measured else None,
+        "display": display_number(measured.value) if measured else None,
         "objectiveStatus": _objective_status(trial),
         "epochs": status.curve.count,
         "curve": {

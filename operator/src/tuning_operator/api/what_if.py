@@ -29,7 +29,7 @@ def what_if(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], rule: M
         InvalidTrialError: A trial is not understood.
     """
     parsed = parse_job(job).job
-    return core.what_if(parsed, [parse_trial(trial, parsed.spec.space) for trial in trials], parse_rule(rule))
+    return core.what_if(parsed, [parse_trial(trial, parsed.spec) for trial in trials], parse_rule(rule))
 
 
 def render(result: core.WhatIf) -> dict[str, Any]:

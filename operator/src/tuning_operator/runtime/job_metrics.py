@@ -170,7 +170,7 @@ class _Families:
     def add(self, key: JobKey, shown: _Shown, summary: JobStatus) -> None:
         """Add a job's samples."""
         job = [key.namespace, key.name]
-        best = summary.best.curve.latest if summary.best else None
+        best = summary.best.measured if summary.best else None
         if best:
             self.best.add_metric(job, best.value)
         for phase in TrialPhase:

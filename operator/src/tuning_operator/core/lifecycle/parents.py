@@ -56,8 +56,12 @@ def obstacle(job: Job, parent: Job) -> Obstacle | None:
 
 
 def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
-    """Place the trials of a parent that has ended in the space of a job that starts from it."""
-    ended = [trial for trial in trials if trial.phase.is_final]
+    """Place the trials of a parent that has ended in the space of a job that starts from it.
+
+    Of their curves counts what counts for that job, whatever did for the parent.
+    """
+    best_for = job.spec.objective.best_for
+    ended = [replace(trial, best_for=best_for) for trial in trials if trial.phase.is_final]
     if best_trial(parent, ended) is None:  # its template may have been to blame, and nothing of that is to be believed
         cause = f"none of the {len(ended)} trials of parent {parent.name} has a finite objective"
         blocked = Obstacle("NoResult", cause, "create the job anew without this parent")

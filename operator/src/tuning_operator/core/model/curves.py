@@ -135,8 +135,16 @@ class Curve:
 
     @property
     def latest(self) -> Measurement | None:
-        """The measurement of the last epoch: a trial's objective, once the trial has ended."""
+        """The measurement of the last epoch."""
         return _measurement(float(self.epochs[-1]), float(self.values[-1])) if len(self) else None
+
+    def best(self, goal: Goal) -> Measurement | None:
+        """The measurement of the best epoch, the first of equals; the latest one where none is finite."""
+        oriented = goal.oriented(self.values)
+        if not np.any(np.isfinite(oriented)):
+            return self.latest
+        place = int(np.argmax(oriented))
+        return _measurement(float(self.epochs[place]), float(self.values[place]))
 
     @property
     def step(self) -> float | None:

@@ -34,7 +34,7 @@ def overall_best(job: Job, trials: Sequence[Trial], parents: Sequence[Parent]) -
 def best_of(job: Job, trials: Sequence[Trial]) -> BestTrial | None:
     """Return the best trial of a job in the form that is shown to users."""
     best = best_trial(job, trials)
-    latest = best.curve.latest if best else None
-    if best is None or latest is None:
+    measured = best.measured if best else None
+    if best is None or measured is None:
         return None
-    return BestTrial(job.name, best.name, latest.value, latest.epoch, job.spec.space.render(best.parameters))
+    return BestTrial(job.name, best.name, measured.value, measured.epoch, job.spec.space.render(best.parameters))

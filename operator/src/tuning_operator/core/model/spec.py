@@ -61,6 +61,13 @@ class Criteria:
     running_trials: RunningTrials = RunningTrials.STOP
 
 
+class ObjectiveValue(StrEnum):
+    """Which epoch's value is a trial's objective."""
+
+    LAST = "Last"
+    BEST = "Best"
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """The metric to optimise; `target`, when given, ends the job once a trial reaches it."""
@@ -68,6 +75,12 @@ class Objective:
     metric: str
     goal: Goal
     target: float | None = None
+    value: ObjectiveValue = ObjectiveValue.LAST
+
+    @property
+    def best_for(self) -> Goal | None:
+        """The goal whose best epoch counts; None where the last one does."""
+        return self.goal if self.value is ObjectiveValue.BEST else None
 
 
 @dataclass(frozen=True, slots=True)

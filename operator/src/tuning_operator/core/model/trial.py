@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tuning_operator.core.model.curves import Measurement
+    from tuning_operator.core.model.curves import Goal, Measurement
     from tuning_operator.core.space import Value
 
 
@@ -112,6 +112,7 @@ class Trial:
         source_message: What the suggester said about them.
         expected_gain: By how much the model expected them to raise the best objective, as a share of the observed
             range; infinite when no model was asked.
+        best_for: The goal whose best epoch is its objective; None where the last epoch is.
         deleting: Whether the TuningTrial's deletion has been asked for.
     """
 
@@ -122,6 +123,7 @@ class Trial:
     source: str = ""
     source_message: str = ""
     expected_gain: float = math.inf
+    best_for: Goal | None = None
     uid: str = ""
     resource_version: str = ""
     deleting: bool = False
@@ -153,9 +155,14 @@ class Trial:
         return self.phase is TrialPhase.COLLECTING and self.status.reason is not None
 
     @property
+    def measured(self) -> Measurement | None:
+        """What its objective would be if it ended now: its best or its latest measurement, as its job says."""
+        return self.curve.latest if self.best_for is None else self.curve.best(self.best_for)
+
+    @property
     def objective(self) -> float | None:
-        """The latest value of a trial that ended with one; None while it runs, or when it failed."""
+        """The value of a trial that ended with one; None while it runs, or when it failed."""
         if not self.phase.is_final or self.phase is TrialPhase.FAILED:
             return None
-        latest = self.curve.latest
-        return latest.value if latest else None
+        measured = self.measured
+        return measured.value if measured else None

@@ -131,5 +131,7 @@ def _sentence(trial: Trial) -> str:
     if trial.phase is TrialPhase.RUNNING:
         return f"attempt {status.attempt} started training"
     if trial.phase is TrialPhase.COMPLETED:
-        return f"objective {trial.objective:.6g} after {status.curve.count} epochs, {status.training_seconds} s"
+        measured = trial.measured
+        best = f" of epoch {measured.epoch}" if measured and trial.best_for else ""
+        return f"objective {trial.objective:.6g}{best} after {status.curve.count} epochs, {status.training_seconds} s"
     return status.message or status.reason or ""

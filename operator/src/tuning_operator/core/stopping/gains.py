@@ -63,7 +63,7 @@ class Field:
     Attributes:
         best: Their best values up to there.
         completed_best: The same of the completed ones alone.
-        completed_last: The last values of the completed ones, in the same order.
+        completed_last: The objectives of the completed ones, in the same order.
     """
 
     best: Series
@@ -90,7 +90,7 @@ class Shortfall:
     Attributes:
         value: The trial's best value so far; minus infinity when it has diverged.
         threshold: From where the target could be reached.
-        target: The best last value of the completed trials that got as far,
+        target: The best objective of the completed trials that got as far,
         completed: How many of these there are.
         rivals: How many others were better.
         order: Of the leaders, then and at their ends.

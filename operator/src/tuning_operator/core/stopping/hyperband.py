@@ -67,7 +67,7 @@ class BelowRung:
             return None
         there = int(np.searchsorted(track.places, rung))  # the first value at the rung or, in its log, behind it
         epoch, compared_at = as_epoch(float(track.epochs[-1])), as_epoch(float(track.epochs[there]))
-        value = float(track.values[there])
+        value = float(track.objectives[there])
         others = self._others_at(float(track.places[there]), there, trial, bracket)
         values = sorted([value, *others], reverse=True)
         if len(values) < config.reduction_factor:
@@ -89,4 +89,4 @@ class BelowRung:
         """What those of the bracket that reached the place had there: completed, stopped and running ones."""
         known = {**self._grid.completed, **self._grid.partial}
         tracks = (known[name] for name in self._names[bracket] if name in known and name != trial.name)
-        return [track.value_at(place, likely) for track in tracks if track.covers(place)]
+        return [track.objective_at(place, likely) for track in tracks if track.covers(place)]

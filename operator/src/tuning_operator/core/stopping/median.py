@@ -1,8 +1,8 @@
 """The documented rule: stop what is worse than the median of the completed trials at the same epoch.
 
-A completed trial's reference is its running average from the first epoch on; trials that ended before the
-epoch are no reference for it. Ties go on. A trial that has diverged is worse than every finite reference,
-whatever its best value was, since its objective would be its latest value.
+A completed trial's reference is the running average, from the first epoch on, of what its objective would have been;
+trials that ended before the epoch are no reference for it. Ties go on. A trial that has diverged is worse than every
+finite reference, whatever its best value was: it hardly improves on that, and keeps it where its best epoch counts.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class BelowMedian:
     def _chance(self, value: float, track: Track, reached: Sequence[Track]) -> str:
         which, place, last = self._knobs.statistic, track.end, len(track) - 1
         then = [statistic(which, other.value_at(place, last), other.best_at(place, last)) for other in reached]
-        return chance_in_words(self._goal, value, np.array(then), np.array([other.values[-1] for other in reached]))
+        return chance_in_words(self._goal, value, np.array(then), np.array([other.objectives[-1] for other in reached]))
 
 
 def is_too_early(knobs: MedianKnobs, measured: int, place: float, length: float) -> bool:

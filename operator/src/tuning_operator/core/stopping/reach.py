@@ -90,7 +90,7 @@ class OutOfReach:
             (other, at) for name, other, at in self._as_far(self._grid.partial, place, length) if name != trial.name
         ]
         best = np.array([other.best_at(at, index) for other, at in (*ended, *partial)], dtype=np.float64)
-        last = np.array([other.values[-1] for other, _ in ended], dtype=np.float64)
+        last = np.array([other.objectives[-1] for other, _ in ended], dtype=np.float64)
         return Field(best=best, completed_best=best[: len(last)], completed_last=last)
 
     def _as_far(self, tracks: Mapping[str, Track], place: float, length: float) -> Iterator[tuple[str, Track, float]]:

@@ -50,11 +50,13 @@ class Track:
         epochs: As the training numbers them.
         places: The same as epochs that have been trained: one more where the training counts from 0.
         values: Higher is better, minus infinity for what diverged.
+        takes_best: Whether the best epoch is a trial's objective, and not the last one.
     """
 
     epochs: Series
     places: Series
     values: Series
+    takes_best: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,10 +66,15 @@ class Track:
         """The best values so far."""
         return np.maximum.accumulate(self.values)
 
+    @property
+    def objectives(self) -> Series:
+        """What its objective would be if it had ended at each of its epochs."""
+        return self.best if self.takes_best else self.values
+
     @cached_property
     def averages(self) -> Series:
-        """The running averages over its own epochs."""
-        return np.cumsum(self.values) / np.arange(1, len(self) + 1)
+        """The running averages of these over its own epochs."""
+        return np.cumsum(self.objectives) / np.arange(1, len(self) + 1)
 
     @cached_property
     def end(self) -> float:
@@ -112,13 +119,17 @@ class Track:
         before = int(np.searchsorted(self.places, place, side="right"))
         return max(self.value_at(place, likely), float(self.best[before - 1]))
 
+    def objective_at(self, place: float, likely: int) -> float:
+        """What its objective would be if it had ended at a place."""
+        return self.best_at(place, likely) if self.takes_best else self.value_at(place, likely)
+
     def average_over(self, other: Track) -> float:
-        """Its average over the places of another trial, as far as it was there; it covers the last of them."""
+        """Its average objective over the places of another trial, as far as it was there; it covers the last one."""
         count = len(other)
         if len(self) >= count and ((self._steps and self._steps == other._steps) or self._agrees(other.places)):
             return float(self.averages[count - 1])
         shared = other.places[other.places >= self._begin]
-        return float(np.cumsum(_interpolated(shared, self.places, self.values))[-1] / len(shared))
+        return float(np.cumsum(_interpolated(shared, self.places, self.objectives))[-1] / len(shared))
 
     def _has(self, place: float, index: int) -> bool:
         return index < len(self.values) and bool(self.places[index] == place)
@@ -137,7 +148,9 @@ class Grid:
 
     def __init__(self, goal: Goal, trials: Iterable[Trial]) -> None:
         self._goal = goal
-        self._trials = [trial for trial in trials if trial.phase in _PARTIAL or trial.phase is TrialPhase.COMPLETED]
+        known = list(trials)
+        self._takes_best = any(trial.best_for for trial in known)
+        self._trials = [trial for trial in known if trial.phase in _PARTIAL or trial.phase is TrialPhase.COMPLETED]
         self._curves = curves = [trial.curve for trial in self._trials if len(trial.curve)]
         self._completed = {
             trial.name: trial.curve
@@ -185,7 +198,8 @@ class Grid:
 
     def _track(self, curve: Curve, *, ended: bool = False) -> Track:
         kept = ~_passing(curve.values, ended=ended)
-        return Track(curve.epochs[kept], curve.epochs[kept] + self._offset, self._goal.oriented(curve.values[kept]))
+        epochs = curve.epochs[kept]
+        return Track(epochs, epochs + self._offset, self._goal.oriented(curve.values[kept]), self._takes_best)
 
     def _has_beginning(self, curve: Curve) -> bool:
         """Whether the curve begins where the others do, or within a step of its own from there."""

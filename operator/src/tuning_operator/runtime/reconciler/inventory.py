@@ -51,8 +51,8 @@ async def take_inventory(cluster: Cluster, key: JobKey, tuning_job: TuningJob, i
     known = identity.of(key, tuning_job.job.uid)
     known.lookups = 0
     bodies = await _trials(cluster, key, tuning_job, known)
-    space = tuning_job.job.spec.space
-    trials = tuple(sorted((parse_trial(body, space) for body in bodies), key=lambda trial: trial.number))
+    spec = tuning_job.job.spec
+    trials = tuple(sorted((parse_trial(body, spec) for body in bodies), key=lambda trial: trial.number))
     work = _Search(cluster, key, tuning_job, identity, {trial.uid: trial for trial in trials})
     attempts = await work.attempts()
     unlabelled = [(names.TRIAL_KIND, body["metadata"]["name"]) for body in bodies if not _is_labelled(body, key.name)]

@@ -67,7 +67,7 @@ class Parents:
                 return replace(known, obstacle=None) if known.learned else known
             bodies = await self._cluster.list_trials(job.namespace, name)
             own = (body for body in bodies if names.is_controlled_by(body, names.JOB_KIND, parent.uid))
-            return inherit(job, parent, [parse_trial(body, parent.spec.space) for body in own])
+            return inherit(job, parent, [parse_trial(body, parent.spec) for body in own])
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
