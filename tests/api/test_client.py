@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kubernetes import client, config
 
 from tests.unit.client.test_convert import EXAMPLES, converted
 from tests.unit.client.test_convert_files import ODD_TEXTS
@@ -20,6 +21,8 @@ from tuning_client import (
     TuningError,
     TuningJobCompletionCriteriaConfig,
     UnavailableError,
+    search,
+    tune,
 )
 from tuning_client.convert.files import write
 from tuning_client.names import is_label
@@ -83,10 +86,37 @@ def test_what_the_server_refuses_is_told_in_its_words(session: Session) -> None:
     with pytest.raises(TuningError, match=r'unknown field "spec\.limit"'):
         tuner(session, spec={"limit": {"maxTrials": 3}}).fit(wait=False)
     tuner(session).fit(job_name="taken", wait=False)
-    with pytest.raises(TuningError, match='"taken" already exists: give another job_name'):
+    with pytest.raises(TuningError, match='"taken" already exists: give another name'):
         tuner(session).fit(job_name="taken", wait=False)
     with pytest.raises(NotFoundError, match=rf'"nothing" not found in namespace {session.namespace}: check name'):
         HyperparameterTuner.attach("nothing", session)
+
+
+def square(rate: float) -> float:
+    return rate**2
+
+
+def tuned(session: Session, name: str) -> None:
+    tune(square, {"rate": search.uniform(0, 1)}, "loss", image="x", name=name, session=session, wait=False)
+
+
+def test_a_function_belongs_to_its_job_which_then_starts(session: Session, kubeconfig: Path) -> None:
+    tuned(session, "fine")
+    job = session.job("fine")
+    assert job["spec"]["suspend"] is False
+    core = client.CoreV1Api(config.new_client_from_config(str(kubeconfig)))
+    stored = core.read_namespaced_config_map("fine-function", session.namespace)
+    (owner,) = stored.metadata.owner_references
+    assert (owner.name, owner.uid) == ("fine", job["metadata"]["uid"])
+    assert "def square(rate: float) -> float:" in stored.data["function.py"]
+
+
+def test_a_function_that_cannot_be_stored_leaves_no_job(session: Session) -> None:
+    session.create_config_map({"metadata": {"name": "taken-function"}})
+    with pytest.raises(TuningError, match='"taken-function" already exists: give another name'):
+        tuned(session, "taken")
+    with pytest.raises(NotFoundError):
+        session.job("taken")
 
 
 def test_a_session_keeps_to_its_context_and_namespace(kubeconfig: Path, namespace: str) -> None:

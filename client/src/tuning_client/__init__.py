@@ -1,9 +1,11 @@
-"""Tuning jobs from Python, with the names of the SageMaker SDK."""
+"""Tuning jobs from Python: `tune` for a function, and the names of the SageMaker SDK."""
 
+from tuning_client import search
 from tuning_client.analytics import HyperparameterTuningJobAnalytics
 from tuning_client.errors import JobFailedError, NotFoundError, TuningError, UnavailableError
 from tuning_client.estimator import Estimator
-from tuning_client.job import TuningJob
+from tuning_client.function import FunctionError
+from tuning_client.job import BestTrial, TuningJob
 from tuning_client.parameters import (
     CategoricalParameter,
     ContinuousParameter,
@@ -15,12 +17,15 @@ from tuning_client.parameters import (
     WarmStartTypes,
 )
 from tuning_client.session import Session
+from tuning_client.tune import tune
 from tuning_client.tuner import HyperparameterTuner
 
 __all__ = [
+    "BestTrial",
     "CategoricalParameter",
     "ContinuousParameter",
     "Estimator",
+    "FunctionError",
     "HyperbandStrategyConfig",
     "HyperparameterTuner",
     "HyperparameterTuningJobAnalytics",
@@ -35,4 +40,6 @@ __all__ = [
     "UnavailableError",
     "WarmStartConfig",
     "WarmStartTypes",
+    "search",
+    "tune",
 ]

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from tuning_client.describe import describe_job, is_final, phase
 from tuning_client.errors import JobFailedError, TuningError, UnavailableError
+from tuning_client.exports.trials import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tuning_client.session import Session
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """A trial that has ended with the best objective.
+
+    Attributes:
+        trial: its name.
+        objective: the value.
+        epoch: the epoch that has it.
+        parameters: what was searched: numbers, and categories as texts.
+    """
+
+    trial: str
+    objective: float
+    epoch: float
+    parameters: dict[str, Any]
 
 
 class TuningJob:
@@ -48,7 +67,26 @@ class TuningJob:
         Raises:
             TuningError: none has ended with an objective.
         """
-        best = _best_trial(self.resource())
+        return str(self._best(self.resource())["name"])
+
+    def best(self) -> BestTrial:
+        """The best of the trials that have ended.
+
+        Raises:
+            TuningError: none has ended with an objective.
+        """
+        job = self.resource()
+        best = self._best(job)
+        ranges = {parameter["name"]: parameter for parameter in job["spec"]["parameters"]}
+        return BestTrial(
+            best["name"],
+            float(best["objective"]),
+            best["epoch"],
+            {name: typed(ranges.get(name, {}), text) for name, text in best["parameters"].items()},
+        )
+
+    def _best(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        best: Mapping[str, Any] | None = (job.get("status") or {}).get("bestTrial")
         if best is None:
             raise TuningError(f"no trial of {self.name} has ended with an objective: wait for one, or see describe()")
         return best

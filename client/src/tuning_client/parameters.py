@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -74,9 +74,12 @@ class CategoricalParameter:
     """One of several values, in no order; a training gets it as text. A single value stands for itself."""
 
     values: tuple[str, ...]
+    given: tuple[object, ...] = field(repr=False, compare=False)
 
     def __init__(self, values: Iterable[object] | object) -> None:
-        object.__setattr__(self, "values", tuple(str(value) for value in several(values, "values")))
+        given = tuple(several(values, "values"))
+        object.__setattr__(self, "given", given)
+        object.__setattr__(self, "values", tuple(str(value) for value in given))
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""

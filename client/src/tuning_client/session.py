@@ -60,6 +60,23 @@ class Session:
                 **self._resource(JOBS), body=manifest, field_validation="Strict", _request_timeout=_TIMEOUT_SECONDS
             )
 
+    def delete_job(self, name: str, uid: str) -> None:
+        """Delete a HyperparameterTuningJob with all that it owns, if it is still the one with this uid."""
+        with self._errors():
+            self._objects.delete_namespaced_custom_object(
+                **self._resource(JOBS),
+                name=name,
+                body=client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid)),
+                _request_timeout=_TIMEOUT_SECONDS,
+            )
+
+    def create_config_map(self, body: Mapping[str, Any]) -> None:
+        """Create a ConfigMap."""
+        with self._errors():
+            self._core.create_namespaced_config_map(
+                self.namespace, body, field_validation="Strict", _request_timeout=_TIMEOUT_SECONDS
+            )
+
     def jobs(self, *, all_namespaces: bool = False) -> list[dict[str, Any]]:
         """List the HyperparameterTuningJobs of the namespace, or of all namespaces, by namespace and name."""
         with self._errors():
@@ -188,7 +205,7 @@ def explain(error: client.ApiException, namespace: str) -> TuningError:
     remedies: dict[int, str] = {
         HTTPStatus.UNAUTHORIZED: "log in anew",
         HTTPStatus.FORBIDDEN: f"ask for the role edit in namespace {namespace}, to which the operator's chart adds",
-        HTTPStatus.CONFLICT: "give another job_name, or none to get one with the time in it",
+        HTTPStatus.CONFLICT: "give another name, or none to get one with the time in it",
     }
     remedy = remedies.get(status)
     return TuningError(f"{said or error.reason}: {remedy}" if remedy else said or str(error))

@@ -104,6 +104,20 @@ def test_a_folder_brings_the_package_to_a_python_that_has_none(training: Path) -
     assert '"completed":3' in (training / "message").read_text()
 
 
+def test_a_folder_brings_report_to_a_script_that_runs_outside_of_a_trial(training: Path) -> None:
+    """As the manifest that `kubectl tuning best` writes does."""
+    shutil.copytree(PACKAGE, training / "brought" / "tuning_trainer")
+    (training / "brought" / "prometheus_client").symlink_to(package_of("prometheus_client"))
+    (training / "train.py").write_text("from tuning_trainer import report\nreport(1, {'loss': 0.5})\n")
+    environment = clean() | trial(training) | {"PYTHONPATH": str(training / "brought/tuning_trainer/start")}
+    del environment["TUNING_TRIAL"]
+    command = [os.path.realpath(sys.executable), "train.py"]
+    done = subprocess.run(
+        command, env=environment, cwd=training, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def package_of(name: str) -> Path:
     return Path(str(__import__(name).__file__)).parent
 

@@ -136,6 +136,11 @@ class Reporter:
         return self._port
 
     @property
+    def completed(self) -> int:
+        """How many epochs were reported."""
+        return len(self._history)
+
+    @property
     def message_is_complete(self) -> bool:
         """Whether the termination message could be written, and has room for all that was reported."""
         return self._log is not None and not json.loads(self._message() or '{"thinned": true}')["thinned"]

@@ -12,6 +12,7 @@ from tuning_client.commands.cluster import run, write_json
 from tuning_client.convert.files import write
 from tuning_client.errors import TuningError
 from tuning_client.estimator import training_container
+from tuning_client.exports.trials import typed
 from tuning_client.session import GROUP
 
 if TYPE_CHECKING:
@@ -61,19 +62,13 @@ def environment(job: Body, trial: Body) -> dict[str, str]:
     """The variables that the training got, except those that are for the tuner's sake."""
     static, tuned = job["spec"].get("staticParameters") or {}, trial["spec"]["parameters"]
     kinds = {parameter["name"]: parameter for parameter in job["spec"]["parameters"]}
-    typed = {**static, **{name: _typed(kinds.get(name, {}), text) for name, text in tuned.items()}}
+    values = {**static, **{name: typed(kinds.get(name, {}), text) for name, text in tuned.items()}}
     return {
         **{f"HP_{name}": value for name, value in {**static, **tuned}.items()},
-        "HYPERPARAMETERS": json.dumps(typed),
+        "HYPERPARAMETERS": json.dumps(values),
         "TUNING_SEED": str(trial["spec"]["seed"]),
         "TUNING_OBJECTIVE_METRIC": job["spec"]["objective"]["metric"],
     }
-
-
-def _typed(parameter: Body, text: str) -> Any:
-    if "integer" in parameter:
-        return int(text)
-    return float(text) if "continuous" in parameter else text
 
 
 def manifest(job: Body, trial: Body, kind: str) -> dict[str, Any]:

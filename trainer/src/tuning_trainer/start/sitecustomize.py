@@ -21,9 +21,6 @@ def _next() -> None:
 
 
 def _start() -> None:
-    packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if packages not in sys.path:
-        sys.path.append(packages)
     try:
         from tuning_trainer.integrations.hooks import install  # noqa: PLC0415 - the path is there now
 
@@ -32,6 +29,9 @@ def _start() -> None:
         sys.stderr.write("tuning: nothing is reported by itself: %r\n" % error)
 
 
+_packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+if _packages not in sys.path:
+    sys.path.append(_packages)  # for report(), which works outside of a trial as well
 if os.environ.get("TUNING_TRIAL"):
     if sys.version_info >= (3, 11):
         _start()
