@@ -151,9 +151,7 @@ def test_the_planted_pod_of_a_trial_that_waits_for_quota_is_not_adopted(start_la
     (trial,) = cluster.trials()
     owner = owned_by(trial, "TuningTrial", "tuning-operator.dev/v1alpha1")
     plant(cluster, "job-0001-1", labels_of("job", "job-0001"), owner)
-    wait_until(
-        lambda: "did not look at job-0001-1" in cluster.condition("Reconciled").get("message", ""), "it is named", 30
-    )
+    wait_until(lambda: "ignored job-0001-1" in cluster.condition("Reconciled").get("message", ""), "it is named", 30)
     cluster.api.call("PATCH", f"{quotas}/cpus", {"spec": {"hard": {"requests.cpu": "9"}}}, kind=MERGE)
     status = cluster.wait_for_phase("Completed")["status"]
     assert status["bestTrial"]["objective"] == "0.6"

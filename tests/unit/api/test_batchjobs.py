@@ -73,7 +73,7 @@ def test_the_service_is_found_before_its_pods_are_ready() -> None:
 def test_a_template_that_names_its_host_is_refused(field: str) -> None:
     template = copy.deepcopy(TEMPLATE)
     template["spec"] |= {field: "mine"}  # type: ignore[operator]
-    with pytest.raises(ValueError, match=f"spec.template.spec.{field}: with spec.nodes"):
+    with pytest.raises(ValueError, match=f"spec.template.spec.{field}: remove it: with spec.nodes"):
         built(template)
     assert build_pod(job(), template, trial(3))["spec"][field] == "mine"
 

@@ -115,7 +115,9 @@ def test_a_pod_without_a_status_or_an_annotation() -> None:
         ),
         (
             {"phase": "Pending", "conditions": [SCHEDULED], "containerStatuses": containers(CREATING)},
-            Waiting("ContainerCreating", "its image is being pulled, or the container made", is_under_way=True),
+            Waiting(
+                "ContainerCreating", "its image is being pulled, or its container is being created", is_under_way=True
+            ),
         ),
         (
             {
@@ -125,7 +127,7 @@ def test_a_pod_without_a_status_or_an_annotation() -> None:
             },
             Waiting(
                 "ContainerCreating",
-                "the Pod's volumes or its network are not ready yet: `kubectl describe pod` says why",
+                "the Pod's volumes or its network are not ready yet: see `kubectl describe pod`",
                 is_under_way=True,
             ),
         ),
@@ -313,8 +315,8 @@ def test_an_init_containers_last_words_may_be_kept_back() -> None:
 @pytest.mark.parametrize(
     ("code", "probes", "metadata", "told"),
     [
-        (143, {"livenessProbe": {"exec": {}}}, {}, "by SIGTERM, though nobody deleted its Pod"),
-        (137, {"startupProbe": {"exec": {}}}, {}, "most likely its startupProbe failed"),
+        (143, {"livenessProbe": {"exec": {}}}, {}, "by SIGTERM, although nobody deleted its Pod"),
+        (137, {"startupProbe": {"exec": {}}}, {}, "probably its startupProbe failed"),
         (143, {}, {}, ""),
         (1, {"livenessProbe": {"exec": {}}}, {}, ""),
         (143, {"livenessProbe": {"exec": {}}}, {"deletionTimestamp": "2026-05-04T12:05:00Z"}, ""),

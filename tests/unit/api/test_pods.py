@@ -311,7 +311,7 @@ def test_the_training_container_is_the_annotated_one_else_the_first(annotation: 
 
 def test_an_annotation_that_names_no_container_is_refused() -> None:
     given = template() | {"metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "nobody"}}}
-    with pytest.raises(ValueError, match="names 'nobody', which is no container"):
+    with pytest.raises(ValueError, match="names 'nobody', which is not a container"):
         build(given)
 
 

@@ -48,9 +48,7 @@ def test_a_reference_that_nobody_defines_is_refused_with_field_and_remedy(contai
 
 def test_the_operators_variables_are_the_training_containers_alone() -> None:
     proxy = {"name": "proxy", "image": "x", "args": ["--trial=$(TUNING_TRIAL)"]}
-    with pytest.raises(
-        ValueError, match=r"initContainers\[0\].args\[0\]: .*known to the training container alone, train"
-    ):
+    with pytest.raises(ValueError, match=r"initContainers\[0\].args\[0\]: .*set only in the training container, train"):
         check({}, initContainers=[proxy])
 
 

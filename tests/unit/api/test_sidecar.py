@@ -89,11 +89,15 @@ def test_regular_expressions_reach_the_sidecar_as_they_are() -> None:
     [
         (LogFile("/logs/out"), "", "needs the operator's setting --sidecar-image"),
         (LogFile("/logs/out", (MetricDefinition("m", "a=(["),)), IMAGE, r"metricDefinitions\[m\].regex: missing \]"),
-        (LogFile("/logs/out", (MetricDefinition("m", "(?=a)(b)"),)), IMAGE, r"regex: invalid perl.*neither lookaround"),
-        (LogFile("/logs/out", (MetricDefinition("m", r"(a)\1"),)), IMAGE, r"regex: invalid escape.*nor backreferences"),
+        (LogFile("/logs/out", (MetricDefinition("m", "(?=a)(b)"),)), IMAGE, r"regex: invalid perl.*without lookaround"),
+        (LogFile("/logs/out", (MetricDefinition("m", r"(a)\1"),)), IMAGE, r"regex: invalid escape.*backreferences"),
         (LogFile("/logs/out", (MetricDefinition("m", "\ud800(a)"),)), IMAGE, r"metricDefinitions\[m\].regex: utf-8"),
         (LogFile("/logs/out", (MetricDefinition("m", r"(\pL{1000})"),)), IMAGE, r"regex: pattern too large"),
-        (LogFile("/logs/out", (MetricDefinition("m", r"a=\("),)), IMAGE, r"metricDefinitions\[m\].regex: has no group"),
+        (
+            LogFile("/logs/out", (MetricDefinition("m", r"a=\("),)),
+            IMAGE,
+            r"metricDefinitions\[m\].regex: must have a group",
+        ),
     ],
 )
 def test_what_would_not_work_is_refused_with_the_field_and_the_remedy(source: LogFile, image: str, words: str) -> None:

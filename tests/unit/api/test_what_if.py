@@ -71,8 +71,8 @@ def test_rules_are_written_as_in_a_job(rule: dict[str, Any], parsed: EarlyStoppi
     ("rule", "said"),
     [
         ({"type": "Other"}, "type: Input should be 'Off', 'Auto' or 'Median'"),
-        ({"type": "Auto", "media": {}}, "media: is no field of the rule, which has type, median, dryRun"),
-        ({"type": "Median", "median": {"min_epochs": 3}}, "median.min_epochs: is no field"),
+        ({"type": "Auto", "media": {}}, "media: is not a field of the rule; its fields are type, median, dryRun"),
+        ({"type": "Median", "median": {"min_epochs": 3}}, "median.min_epochs: is not a field"),
         ({"type": "Median", "median": {"minEpochs": "many"}}, "median.minEpochs: Input should be a valid integer"),
         ({"type": "Median", "median": {"minProgress": 2}}, "min_progress must be from 0 to 1, not 2"),
         ({"type": "Hyperband", "minResource": 9, "maxResource": 3}, "max_resource greater than it"),

@@ -290,7 +290,10 @@ def test_what_if_names_the_trials_that_a_rule_stops_and_what_it_cannot_know(run:
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        (["Median", "--set", "quantil=1"], "median.quantil: is no field of the rule, which has statistic, quantile,"),
+        (
+            ["Median", "--set", "quantil=1"],
+            "median.quantil: is not a field of the rule; its fields are statistic, quantile,",
+        ),
         (["Median", "--set", "quantile=2"], "quantile must be above 0 and below 1, not 2"),
         (["Median", "--set", "quantile"], "write FIELD=VALUE"),
         (["Auto", "--set", "quantile=0.3"], "the rule Auto has no fields to set"),

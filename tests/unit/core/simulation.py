@@ -535,7 +535,7 @@ class Connection:
         assert pod.finished is not None
         assert pod.deleted is None or pod.finished < pod.deleted, "it ended after it was to be stopped"
         assert after["phase"] in {"Collecting", "Completed", "Failed"}
-        assert "dropped was" in after["message"] or after["phase"] == "Failed"
+        assert "dropped decision" in after["message"] or after["phase"] == "Failed"
 
     def _judge_attempts(self, pod: str, before: Body, after: Body) -> None:
         """Only what happened to the Pod is a reason for another one; only the training's own failures are counted."""

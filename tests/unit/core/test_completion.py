@@ -260,7 +260,7 @@ def test_a_job_that_runs_is_not_resumed() -> None:
         (
             job(completion=Criteria(max_without_improvement=3)),
             [ended(n, NAN) for n in range(1, 4)],
-            ["3 trials", "from the first one on"],
+            ["3 trials", "from the first trial on"],
         ),
         (
             job(completion=Criteria(tolerance=0.02)),
@@ -350,8 +350,8 @@ def test_the_message_of_a_hopeless_job_has_reasons_remedies_and_last_words() -> 
     assert end
     assert end.message == (
         "5 trials failed and none reported an epoch: job-0001 (ExitCode2), job-0002 (ExitCode2), job-0003 (ExitCode2),"
-        " job-0004 (ExitCode2), job-0005 (ExitCode2). Correct the template in a new job; if the hyperparameters alone"
-        " are to blame, this one goes on when limits.maxFailedTrials is set to more than 5. The last one: no such file"
+        " job-0004 (ExitCode2), job-0005 (ExitCode2). Correct the template in a new job; if only the hyperparameters"
+        " are to blame, set limits.maxFailedTrials to more than 5 to resume this one. The last failure: no such file"
     )
 
 
@@ -373,8 +373,8 @@ def test_no_trial_is_added_while_the_template_is_in_doubt(a_job: Job, trials: li
     told = stall(a_job, trials)
     assert bool(told) is stalls
     assert not told or told.endswith(
-        "job-0005 (ExitCode2). No trial is added until one of those that have not ended (1) reports one;"
-        " to go on nevertheless set limits.maxFailedTrials to more than 5"
+        "job-0005 (ExitCode2). No trial is added until one of the 1 unfinished trials reports one;"
+        " to continue anyway, set limits.maxFailedTrials to more than 5"
     )
 
 

@@ -418,11 +418,11 @@ def test_a_running_trial_says_that_prometheus_does_not_see_it(
 @pytest.mark.parametrize(
     ("log", "told"),
     [
-        (Log(0, 0, problem="no file /logs/out came"), "its objective in the log: no file /logs/out came"),
+        (Log(0, 0, problem="no file /logs/out came"), "its log has no objective: no file /logs/out came"),
         (Log(7, 0, problem="no acc in 7 lines", sample="step 1"), "no acc in 7 lines; the first such line: step 1"),
         (Log(7, 2, 3), "3 values or epochs in its 7 lines could not be used"),
         (Log(7, 2), "2 of its 7 lines had a metric"),
-        (Log(0, 0), "it has no line"),
+        (Log(0, 0), "it is empty"),
     ],
 )
 def test_a_trial_without_its_objective_says_what_became_of_its_log(log: Log, told: str) -> None:
@@ -450,8 +450,8 @@ def test_what_could_not_be_used_of_a_log_is_told_beside_a_success() -> None:
 @pytest.mark.parametrize(
     ("scraping", "told"),
     [
-        (Scraping.NO_TARGET, "Prometheus answers and does not scrape this Pod"),
-        (Scraping.WORKS, "see that they have these names and labels"),
+        (Scraping.NO_TARGET, "Prometheus answers, but it does not scrape this Pod"),
+        (Scraping.WORKS, "check that they have these names and labels"),
     ],
 )
 def test_a_trial_with_gauges_does_not_blame_the_termination_message(scraping: Scraping, told: str) -> None:
@@ -525,7 +525,7 @@ def test_a_training_that_was_over_is_completed_whatever_was_decided(
     before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=stop, reason=stop.reason, message=stop.message)
     after = step(before, found, longest=longest)
     assert (after.phase, after.stop, after.reason, after.curve) == (TrialPhase.COMPLETED, None, None, COMPLETE.curve)
-    assert f"counts as completed; dropped was: {stop.message}" in (after.message or "")
+    assert f"counts as completed; dropped decision: {stop.message}" in (after.message or "")
     assert (after.completion_time, after.training_seconds) == (ago(10), 80)
 
 
@@ -541,7 +541,7 @@ def test_the_epochs_of_a_training_that_was_over_are_waited_for() -> None:
     assert (waiting.phase, waiting.stop, waiting.training_seconds) == (TrialPhase.COLLECTING, None, 80)
     after = step(replace(trial(), status=waiting), ended_pod(history=THINNED), Reading(curve(0.1), after_end=True))
     assert (after.phase, after.curve, after.training_seconds) == (TrialPhase.COMPLETED, curve(0.1, 0.2), 80)
-    assert "dropped was" in (after.message or "")
+    assert "dropped decision" in (after.message or "")
 
 
 def test_a_stopped_trial_that_never_started_costs_nothing() -> None:

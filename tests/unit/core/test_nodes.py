@@ -46,7 +46,7 @@ def test_it_runs_when_all_nodes_do() -> None:
         (pod(waiting=CREATING), None, {}, "PodsMissing", "1 of 2 Pods exist"),
         (pod(waiting=CREATING), running_pod(), {}, "ContainerCreating", "node 0 (Pod job-0001-1-0-x): its image"),
         (running_pod(), None, {}, "PodsMissing", "1 of 2 Pods exist"),
-        (None, None, {"suspended": True}, "Suspended", "has not admitted it"),
+        (None, None, {"suspended": True}, "Suspended", "no queueing controller has admitted it"),
     ],
 )
 def test_why_it_does_not_run_yet(
@@ -86,8 +86,8 @@ KILLED = ended_pod(code=143, finished=ago(15), **DELETED)
         # A disruption is nobody's fault, whatever its effect on the other nodes was.
         (ended_pod(code=1), running_pod(disruption="EvictionByEvictionAPI"), {}, False, "EvictionByEvictionAPI"),
         (ended_pod(code=1), None, {"failed": True, "disruption": "Pod x has condition"}, False, "Pod x has condition"),
-        (running_pod(), running_pod(**DELETED), {}, False, "somebody deleted a Pod"),
-        (running_pod(), running_pod(), DELETED, False, "somebody deleted a Pod of it, or its batch Job"),
+        (running_pod(), running_pod(**DELETED), {}, False, "somebody deleted its Pod"),
+        (running_pod(), running_pod(), DELETED, False, "somebody deleted one of its Pods, or its batch Job"),
         (running_pod(), None, {"failed": True}, False, "somebody deleted"),
         (running_pod(), None, {"nodes": 0} | DELETED, False, "somebody deleted"),
     ],

@@ -196,7 +196,7 @@ def test_a_job_waits_for_its_parents_and_can_be_stopped_meanwhile() -> None:
     assert (decision.phase, decision.suggest) == (JobPhase.PENDING, None)
     assert decision.wake_after is not None
     assert [(notice.reason, notice.warning) for notice in decision.notices] == [("ParentsNotReady", True)]
-    assert "the job starts when it does" in decision.notices[0].message
+    assert "the job starts once that job exists" in decision.notices[0].message
     assert summarize(waiting, decision).start_time is None
     stopped = decide(heir(Parent("base", obstacle=missing("base")), stop=True))
     assert (stopped.phase, stopped.completion and stopped.completion.reason) == (
@@ -241,7 +241,7 @@ def test_a_job_that_has_started_goes_on_without_a_parent_that_is_gone() -> None:
     assert decision.suggest is not None
     assert len(decision.suggest.observations) == 2
     (notice,) = (notice for notice in decision.notices if notice.reason == "ParentsNotReady")
-    assert "the job goes on with the 1 trials of its parents" in notice.message
+    assert "the job continues with the 1 trials of its parents" in notice.message
 
 
 def test_what_is_known_already_is_not_told_again() -> None:

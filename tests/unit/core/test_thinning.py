@@ -103,7 +103,7 @@ def test_a_thinned_curve_is_told_once_and_read_back_as_it_was() -> None:
     found = decide(build.snapshot(job, [running], [build.running_pod(1)], reading))
     told = [notice for notice in found.notices if notice.reason == "CurveThinned"]
     assert [notice.trial.name for notice in told if notice.trial] == [running.name]
-    assert told[0].message.startswith("of 1000 epochs")
+    assert told[0].message.startswith("status.curve keeps 251 of 1000 epochs")
     [changed] = found.changed
     status = render_status(changed, build.NOW)
     assert (status["epochs"], status["curve"]["thinned"]) == (1000, True)

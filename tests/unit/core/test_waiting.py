@@ -28,7 +28,7 @@ def test_a_job_whose_trials_all_wait_says_what_they_wait_for() -> None:
     assert found is not None
     assert (found.type, found.status, found.reason) == ("Waiting", "True", "Unschedulable")
     assert found.message.startswith(
-        "no trial trains: 2 of 2 pending trials wait with Unschedulable, such as job-0001: 0/3"
+        "no trial trains: 2 of 2 pending trials wait with reason Unschedulable, for example job-0001: 0/3"
     )
 
 

@@ -136,7 +136,7 @@ def test_a_pod_with_some_labels_costs_nothing_but_a_word(runner: asyncio.Runner,
     it.reconcile(2)
     told = it.condition("Reconciled")
     assert told["status"] == "True"
-    assert "it did not look at evil" in told["message"]
+    assert "it ignored evil" in told["message"]
 
 
 def test_pods_that_name_other_trials_as_their_owners_hold_no_slot(runner: asyncio.Runner) -> None:
@@ -213,7 +213,7 @@ def test_a_name_that_somebody_took_costs_its_trial_a_name_and_the_others_nothing
     assert status["attempt"] == 2
     if not recorded:
         assert status["reason"] == "NameTaken"
-        assert "Pod job-0001-1 exists, and is not what this operator makes for it" in status["message"]
+        assert "Pod job-0001-1 exists, but this operator did not create it" in status["message"]
         assert "kubectl delete pod job-0001-1" in status["message"]
     it.reconcile(2)
     assert "job-0001-2" in it.world.pods
@@ -229,7 +229,7 @@ def test_a_name_that_is_taken_is_told_on_the_job_as_long_as_its_trial_waits(runn
     it.reconcile(4)
     told = it.condition("Reconciled")
     assert (told["status"], told["reason"]) == ("False", "NameTaken")
-    assert "job-0001: attempt 2 could not begin: Pod job-0001-2 exists" in told["message"]
+    assert "job-0001: attempt 2 could not start: Pod job-0001-2 exists" in told["message"]
     it.world.now += timedelta(seconds=60)
     it.reconcile()
     it.world.now += timedelta(seconds=60)
@@ -309,7 +309,7 @@ def test_pods_of_an_earlier_job_that_hold_all_slots_are_told_of(runner: asyncio.
     it.reconcile(3)
     told = it.condition("Reconciled")
     assert (told["status"], told["reason"]) == ("False", "SlotsHeld")
-    assert "not this job's, and that nobody deletes: job-0001-1, job-0002-1; " in told["message"]
+    assert "not this job's: job-0001-1, job-0002-1; " in told["message"]
     it.world.trials.clear()
     it.world.pods.clear()
     it.reconcile(3)

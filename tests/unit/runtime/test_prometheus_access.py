@@ -109,7 +109,7 @@ async def test_a_file_without_a_token_is_named(tmp_path: Path, content: str | by
     client = Prometheus("http://127.0.0.1:1", token_file=str(file))
     with pytest.raises(PrometheusError) as told:
         await client.check()
-    assert str(told.value) == f"--prometheus-token-file {file} has no token, which is one word"
+    assert str(told.value) == f"--prometheus-token-file {file} must contain one word, the token"
     file.unlink()
     with pytest.raises(PrometheusError, match="token cannot be read: No such file or directory"):
         await client.check()

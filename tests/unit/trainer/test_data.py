@@ -56,8 +56,8 @@ def test_files_are_scaled_and_cut_to_one_size(tmp_path: Path, channels: int, mod
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no IDX file of bytes"),
-        (b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "no IDX file of bytes"),
+        (b"", "not an IDX file of bytes"),
+        (b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "not an IDX file of bytes"),
         (idx(pictures(3)[0])[:-1], "has 207 bytes, not the 208 of its header"),
         (idx(pictures(3)[0]) + b"\0", "has 209 bytes"),
     ],

@@ -152,7 +152,7 @@ def read(files: EventFiles) -> list[Scalar]:
 def test_folders_name_their_scalars_and_versions_do_not(tmp_path: Path) -> None:
     files = EventFiles(tmp_path / "logs")
     assert read(files) == []
-    assert files.trouble == f"no event file came to {tmp_path}/logs: does the training write there?"
+    assert files.trouble == f"no event file appeared in {tmp_path}/logs: does the training write there?"
     for folder in ("validation", "train", "version_0", "."):
         append(tmp_path / "logs" / folder / NAME, frame(event(1, simple("loss", 0.5))))
     (tmp_path / "logs" / "checkpoint").write_text("not an event file")
@@ -179,7 +179,7 @@ def test_a_pipe_and_a_loop_of_links_hold_nobody(tmp_path: Path) -> None:
     (tmp_path / "here").symlink_to(tmp_path, target_is_directory=True)
     files = EventFiles(tmp_path)
     assert read(files) == []
-    assert files.trouble.startswith("no event file came")
+    assert files.trouble.startswith("no event file appeared")
 
 
 def curves(*taken: tuple[str, int, float], objective: str = "val") -> dict[float, dict[str, float]]:
@@ -239,5 +239,5 @@ def test_a_tag_that_is_not_there_is_told_with_those_that_are() -> None:
     steps = Steps(History().place, "val", "epoch_loss")
     steps.take(Scalar("validation/epoch_loss", 1, 0.5))
     assert steps.notes.summary("")["problem"] == (
-        "no val in 1 scalar: none has the tag epoch_loss; found were validation/epoch_loss"
+        "no val in 1 scalar: none has the tag epoch_loss; found instead: validation/epoch_loss"
     )

@@ -23,7 +23,7 @@ def test_a_file_is_followed_as_it_grows(tmp_path: Path) -> None:
     path = tmp_path / "log"
     lines = Lines(path)
     assert texts(lines) == []
-    assert lines.trouble == f"the file {path} never came: does the training write to it?"
+    assert lines.trouble == f"the file {path} never appeared: does the training write to it?"
     with path.open("ab", buffering=0) as file:
         file.write(b"one\r\ntw")
         assert texts(lines) == ["one"]
@@ -150,4 +150,4 @@ def test_what_is_no_file_is_told(tmp_path: Path, make: Callable[[Path], None]) -
     make(tmp_path / "log")
     lines = Lines(tmp_path / "log")
     assert texts(lines, last=True) == []
-    assert "is no regular file" in lines.trouble
+    assert "is not a regular file" in lines.trouble

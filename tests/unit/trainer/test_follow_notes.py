@@ -10,14 +10,18 @@ from tests.unit.trainer.logs import PLAIN, Followed
 @pytest.mark.parametrize(
     ("log", "refused", "words"),
     [
-        ('{"epoch": "first", "val_loss": 1}', 1, "the epoch is 'first', no number"),
-        ('{"epoch": [1], "val_loss": 1}', 1, "the epoch is [1], no number"),
+        ('{"epoch": "first", "val_loss": 1}', 1, "the epoch is 'first', not a number"),
+        ('{"epoch": [1], "val_loss": 1}', 1, "the epoch is [1], not a number"),
         ('{"epoch": -1, "val_loss": 1}', 1, "epoch -1 is out of bounds: 0 to 39999"),
         ('{"epoch": NaN, "val_loss": 1}', 1, "epoch nan is out of bounds"),
         ('{"epoch": 1e300, "val_loss": 1}', 1, "epoch 1e+300 is out of bounds"),
-        ('{"epoch": 1, "val_loss": null}', 1, "val_loss is null, no number"),
-        ('{"epoch": 1, "val_loss": true}', 1, "val_loss is True, no number"),
-        ('{"epoch": 1, "val_loss": "high"}\n' * 3, 3, "3 lines of 3 could not be used: val_loss is 'high', no number"),
+        ('{"epoch": 1, "val_loss": null}', 1, "val_loss is null, not a number"),
+        ('{"epoch": 1, "val_loss": true}', 1, "val_loss is True, not a number"),
+        (
+            '{"epoch": 1, "val_loss": "high"}\n' * 3,
+            3,
+            "3 lines of 3 could not be used: val_loss is 'high', not a number",
+        ),
         (
             '{"epoch": 1, "val_loss": 1}\n{"epoch": 2, "val_loss": 2}\n{"epoch": 1, "val_loss": 3}',
             1,
@@ -37,14 +41,14 @@ def test_a_prefix_without_a_number_is_told(word: str) -> None:
     followed = Followed(regex=f"val_loss={PLAIN}")
     assert followed.end(f"val_loss=0.5\nval_loss={word}\n") == [(1, 0.5)]
     assert followed.told["refused"] == 1
-    assert followed.told["problem"] == f"1 line of 2 could not be used: val_loss is {word!r}, no number"
+    assert followed.told["problem"] == f"1 line of 2 could not be used: val_loss is {word!r}, not a number"
     assert followed.told["sample"] == f"val_loss={word}"
 
 
 def test_a_match_that_is_no_number_is_told() -> None:
     followed = Followed(regex=r"val_loss=(\S+)")
     assert followed.end("val_loss=high\nval_loss=0.5,\n") == [(1, 0.5)]
-    assert "val_loss is 'high', no number" in followed.told["problem"]
+    assert "val_loss is 'high', not a number" in followed.told["problem"]
 
 
 def test_lines_without_the_objective_are_told_with_the_first_and_what_they_have() -> None:
@@ -54,7 +58,7 @@ def test_lines_without_the_objective_are_told_with_the_first_and_what_they_have(
         "lines": 2,
         "used": 1,
         "refused": 0,
-        "problem": "no val_loss in 2 lines: none is a JSON object with that number; found were eval.val_loss, lr",
+        "problem": "no val_loss in 2 lines: none is a JSON object with that number; found instead: eval.val_loss, lr",
         "sample": "starting up",
     }
 

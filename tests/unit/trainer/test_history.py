@@ -57,7 +57,7 @@ def test_everything_that_is_a_number_is_a_value(value: Any) -> None:
         (3, {"a" * 129: 0.6}, ValueError, "has 129 characters: 1 to 128"),
         (3, {"a\nb": 0.6}, ValueError, "cannot be printed"),
         (3, {"a\ud800": 0.6}, ValueError, "cannot be printed"),
-        (3, {5: 0.6}, TypeError, "metric name 5 is no string"),
+        (3, {5: 0.6}, TypeError, "metric name 5 is not a string"),
         (3, {"a": "0.6"}, TypeError, "metric 'a' is '0.6': give a number"),
         (3, {"a": None}, TypeError, "metric 'a' is None: give a number"),
         (3, {"a": [0.1, 0.2]}, TypeError, "metric 'a' is"),

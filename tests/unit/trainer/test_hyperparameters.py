@@ -102,7 +102,7 @@ def test_bad_values_are_named_with_source_and_remedy(name: str, value: str, reme
     ("text", "words"),
     [
         ('{"learn_rate": 0.1}', "learn_rate (in HYPERPARAMETERS) is unknown: use one of data, learning_rate"),
-        ("{learning_rate: 0.1}", "HYPERPARAMETERS is no JSON"),
+        ("{learning_rate: 0.1}", "HYPERPARAMETERS is not JSON"),
         ("[1]", "HYPERPARAMETERS is [1]: give a JSON object"),
     ],
 )
@@ -118,5 +118,5 @@ def test_data_has_no_default() -> None:
 
 
 def test_data_must_be_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(HyperparameterError, match=r"data is '.*/none', which is no folder: give the folder"):
+    with pytest.raises(HyperparameterError, match=r"data is '.*/none', which is not a folder: give the folder"):
         read(["--data", str(tmp_path / "none")], {})

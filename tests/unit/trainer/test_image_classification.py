@@ -97,7 +97,7 @@ def test_sigterm_before_training_ends_at_once(start: Start, tmp_path: Path) -> N
     [
         ([], {}, "data is missing: give the folder of the images with --data"),
         (["--data=/", "--optimizer=sdg"], {}, "optimizer is 'sdg' (from --optimizer): give one of sgd, adam"),
-        (["--data=/nowhere"], {}, "data is '/nowhere', which is no folder: give the folder of the images"),
+        (["--data=/nowhere"], {}, "data is '/nowhere', which is not a folder: give the folder of the images"),
         (["--data=/"], {"HP_epochs": "0"}, "epochs is '0' (from HP_epochs): give an integer from 1"),
         (["--data=/"], {"TUNING_CPU_THREADS": "all"}, "TUNING_CPU_THREADS is 'all': give an integer from 1"),
         (["--data=/"], {"TUNING_METRICS_PORT": "all"}, "TUNING_METRICS_PORT is 'all': give a whole number"),

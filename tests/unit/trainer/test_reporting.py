@@ -211,7 +211,7 @@ def test_a_port_in_use_is_an_error_that_names_it(start: Start) -> None:
         code, errors = start(script=TWENTY_EPOCHS, TUNING_METRICS_PORT=str(port)).end()
     assert code == 1
     assert f"cannot serve metrics on port {port}: Address already in use" in errors
-    assert "rank 0 alone reports" in errors
+    assert "only rank 0 reports" in errors
     assert "TUNING_METRICS_PORT chooses another" in errors
 
 
@@ -226,7 +226,7 @@ def test_a_port_in_use_is_an_error_that_names_it(start: Start) -> None:
     ],
 )
 def test_another_rank_is_told_that_rank_0_alone_reports(ranks: dict[str, str]) -> None:
-    with pytest.raises(RuntimeError, match="in distributed training rank 0 alone reports"):
+    with pytest.raises(RuntimeError, match="in distributed training only rank 0 reports"):
         check_rank(ranks)
 
 
@@ -238,7 +238,7 @@ def test_rank_0_reports(ranks: dict[str, str]) -> None:
 def test_a_training_of_another_rank_ends_with_that_error(start: Start) -> None:
     code, errors = start(script=TWENTY_EPOCHS, RANK="1").end()
     assert code == 1
-    assert "rank 0 alone reports" in errors.splitlines()[-1]
+    assert "only rank 0 reports" in errors.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

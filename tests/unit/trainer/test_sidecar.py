@@ -113,10 +113,10 @@ def test_epochs_may_be_fractions(start: Callable[..., Sidecar]) -> None:
 @pytest.mark.parametrize(
     ("log", "problem"),
     [
-        (None, "never came"),
+        (None, "never appeared"),
         ("", "the file is empty"),
         ("hello\n", f"no {OBJECTIVE} in 1 line: acc={PLAIN} matches none"),
-        ("acc=high\n", f"1 line of 1 could not be used: {OBJECTIVE} is 'high', no number"),
+        ("acc=high\n", f"1 line of 1 could not be used: {OBJECTIVE} is 'high', not a number"),
     ],
 )
 def test_what_kept_it_from_measuring_is_in_its_message_all_along(
@@ -180,4 +180,4 @@ def test_event_files_without_the_tag_say_what_they_have(start: Callable[..., Sid
     append(sidecar.log / "validation" / "events.out.tfevents.1.host", frame(event(10, simple("acc", 0.5))))
     sidecar.message_when(lambda message: message.get("log", {}).get("lines"))
     problem = sidecar.end()["log"]["problem"]
-    assert problem == f"no {OBJECTIVE} in 1 scalar: none has the tag acc; found were validation/acc"
+    assert problem == f"no {OBJECTIVE} in 1 scalar: none has the tag acc; found instead: validation/acc"

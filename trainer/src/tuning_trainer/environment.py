@@ -22,8 +22,8 @@ def check_rank(environment: Mapping[str, str]) -> None:
     name = next((name for name in _RANKS if environment.get(name, "").isdecimal()), None)
     if name is not None and int(environment[name]) != 0:
         raise RuntimeError(
-            f"this process has rank {environment[name]} ({name}): in distributed training rank 0 alone reports; "
-            f"call report() there only"
+            f"this process has rank {environment[name]} ({name}): in distributed training only rank 0 reports; "
+            f"call report() only there"
         )
 
 

@@ -144,7 +144,7 @@ def epoch_text(epoch: float) -> str:
 def checked_name(name: str) -> str:
     """The metric's name, if it can be a label's value and an entry of a resource."""
     if not isinstance(name, str):
-        raise TypeError(f"metric name {name!r} is no string")
+        raise TypeError(f"metric name {name!r} is not a string")
     if not 1 <= len(name) <= MAX_METRIC_LENGTH:
         raise ValueError(f"metric name {name[:40]!r} has {len(name)} characters: 1 to {MAX_METRIC_LENGTH} are allowed")
     if not name.isprintable():

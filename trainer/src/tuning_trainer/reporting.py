@@ -130,7 +130,7 @@ class Reporter:
         if self._trouble is not None:
             raise OSError(
                 f"cannot serve metrics on port {self._port}: {self._trouble.strerror}. If another process of this "
-                f"training reports: in distributed training rank 0 alone reports. If it is another program's: "
+                f"training reports: in distributed training only rank 0 reports. If it is another program's: "
                 f"TUNING_METRICS_PORT chooses another port"
             ) from self._trouble
         return self._port

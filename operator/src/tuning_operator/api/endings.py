@@ -53,8 +53,8 @@ def training_exit(
     head = f"the training container exited with code {code} ({reason})"
     if reason == "Error" and code in _SIGNALS and (probes := _probes(body, container)):
         head += (
-            f", by {_SIGNALS[code]}, though nobody deleted its Pod: most likely its {probes} failed;"
-            " `kubectl describe pod` shows the Event Unhealthy"
+            f", by {_SIGNALS[code]}, although nobody deleted its Pod: probably its {probes} failed;"
+            " look for the Event Unhealthy in `kubectl describe pod`"
         )
     words = _last_words(terminated, metric, last_words=last_words)
     never = clock_time_in(terminated, "startedAt") is None

@@ -295,7 +295,7 @@ def _refuse_unknown(model: type[_Model], given: Mapping[str, Any], where: str) -
     known = [to_camel(name) for name in model.model_fields]
     for name in given:
         if name not in known:
-            raise InvalidJobError(f"{where}{name}: is no field of the rule, which has {', '.join(known)}")
+            raise InvalidJobError(f"{where}{name}: is not a field of the rule; its fields are {', '.join(known)}")
 
 
 def _duration(text: str | None, field: str) -> timedelta | None:

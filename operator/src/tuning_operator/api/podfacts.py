@@ -175,13 +175,13 @@ def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting 
     if making not in _MAKING:
         return None
     if _condition(status, "PodReadyToStartContainers").get("status") == "False":
-        told = "the Pod's volumes or its network are not ready yet: `kubectl describe pod` says why"
+        told = "the Pod's volumes or its network are not ready yet: see `kubectl describe pod`"
         return Waiting(making, told, is_under_way=True)
     return Waiting(making, _MAKING[making], is_under_way=True)
 
 
 _MAKING = {
-    "ContainerCreating": "its image is being pulled, or the container made",
+    "ContainerCreating": "its image is being pulled, or its container is being created",
     "PodInitializing": "its init containers have not ended",
 }
 """What the kubelet says of a container that it is making, without a word of what that takes."""

@@ -36,8 +36,8 @@ def parse_resources(text: str) -> dict[str, Any]:
     """
     found = json.loads(text)
     if not isinstance(found, dict) or not set(found) <= {"requests", "limits"}:
-        raise ValueError('it is no object of "requests" and "limits"')
+        raise ValueError('must be an object with "requests" and "limits"')
     for kind, quantities in found.items():
         if not isinstance(quantities, dict) or not all(isinstance(each, str) for each in quantities.values()):
-            raise ValueError(f'"{kind}" is no object of texts, such as {{"cpu": "10m"}}')
+            raise ValueError(f'"{kind}" must be an object of strings, such as {{"cpu": "10m"}}')
     return found

@@ -106,7 +106,7 @@ def _training_container(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
         if container["name"] == name:
             return container
     raise ValueError(
-        f"spec.template: the annotation {names.ANNOTATION_DEFAULT_CONTAINER} names {name!r}, which is no container"
+        f"spec.template: the annotation {names.ANNOTATION_DEFAULT_CONTAINER} names {name!r}, which is not a container"
     )
 
 
@@ -164,7 +164,7 @@ def _add_rendezvous(spec: dict[str, Any], container: dict[str, Any], job: Job, t
     """
     given = [field for field in ("hostname", "subdomain") if spec.get(field)]
     if given:
-        raise ValueError(f"spec.template.spec.{given[0]}: with spec.nodes the operator sets it: remove it")
+        raise ValueError(f"spec.template.spec.{given[0]}: remove it: with spec.nodes the operator sets it")
     spec["subdomain"] = names.service_name(job.name)
     node = {"fieldRef": {"fieldPath": f"metadata.annotations['{names.COMPLETION_INDEX}']"}}
     variables: dict[str, str | dict[str, Any]] = {

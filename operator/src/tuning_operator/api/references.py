@@ -52,7 +52,7 @@ def _check(
         for name in _references(text):
             if name not in defined and _is_judged(name, script=script, unknown=unknown):
                 told = _why(name, defined, below, training, ours)
-                raise ValueError(f"{where}.{path}: $({name}) {told}; if it is meant literally, write $$({name})")
+                raise ValueError(f"{where}.{path}: $({name}) {told}; for the literal text write $$({name})")
 
 
 def _of_variables(own: Sequence[Mapping[str, Any]], defined: set[str]) -> Iterator[tuple[str, str, bool]]:
@@ -107,9 +107,9 @@ def _is_judged(name: str, *, script: bool, unknown: bool) -> bool:
 
 def _why(name: str, defined: Collection[str], below: Collection[str], training: str, ours: Collection[str]) -> str:
     if name in below:
-        return "is defined only below it, and Kubernetes looks above: move it up"
+        return "is defined only below it, but Kubernetes looks only above: move it up"
     if name in ours:
-        return f"is known to the training container alone, {training}"
+        return f"is set only in the training container, {training}"
     close = difflib.get_close_matches(name, sorted(defined)[:_COMPARED], 1)
     remedy = f"$({close[0]}) is" if close else "an image's own variables do not count"
     return f"is not defined: neither the operator nor env sets it ({remedy})"

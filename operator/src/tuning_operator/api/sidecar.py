@@ -28,9 +28,9 @@ MAX_NAME = 128
 _MAX_PATTERN_MEMORY = 256 * 1024
 """Bytes that a compiled pattern may take: a thousand times what one in a log needs, and 4 ms of compiling."""
 SIDECAR_REFUSED = (
-    f". It is the container {NAME} that is refused, which the operator adds for spec.metrics.source of type File or"
-    " TensorBoard: what it asks for is the operator's setting --sidecar-resources (settings.sidecarResources of the"
-    " chart)"
+    f". This is about the container {NAME}, which the operator adds for spec.metrics.source of type File or"
+    " TensorBoard; the operator's setting --sidecar-resources (settings.sidecarResources of the chart) says what it"
+    " requests"
 )
 USER = 65532
 """The user and the group of the sidecar's image."""
@@ -60,7 +60,7 @@ def add_sidecar(
     if not options.sidecar_image:
         raise ValueError(
             f"spec.metrics.source: type {'TensorBoard' if source.tag else 'File'} needs the operator's setting"
-            " --sidecar-image (settings.sidecarImage of the chart): ask whoever installed it, or report by the metrics"
+            " --sidecar-image (settings.sidecarImage of the chart): ask the administrator to set it, or use the metrics"
             " contract"
         )
     for item in source.definitions:
@@ -133,11 +133,11 @@ def _check(definition: MetricDefinition) -> None:
         reason = error.args[0] if error.args else error
         told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(
-            f"{where}: {printable(told, MAX_NAME)}; regular expressions are those of RE2, which has neither lookaround"
-            " such as (?=…) nor backreferences such as \\1, and none that take much memory: write it without"
+            f"{where}: {printable(told, MAX_NAME)}; regular expressions follow RE2: without lookaround such as (?=…),"
+            " backreferences such as \\1, and patterns that need much memory"
         ) from error
     if not groups:
-        raise ValueError(f"{where}: has no group; put parentheses around the value, as in accuracy=([0-9.]+)")
+        raise ValueError(f"{where}: must have a group: put parentheses around the value, as in accuracy=([0-9.]+)")
 
 
 def _folder(source: LogFile) -> PurePosixPath:

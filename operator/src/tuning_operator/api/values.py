@@ -25,7 +25,7 @@ def parse_duration(text: str) -> timedelta:
         ValueError: The text is not a duration.
     """
     if not _DURATION.fullmatch(text):
-        raise ValueError(f"{text!r} is not a duration: write for example 6h, 1h30m or 90s")
+        raise ValueError(f"{text!r} is not a duration; for example 6h, 1h30m or 90s")
     length = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
     return -length if text.startswith("-") else length
 

@@ -107,7 +107,7 @@ def _to_tell_of_waiting(snapshot: Snapshot, decision: Decision) -> Decision:
 def _resumed(snapshot: Snapshot) -> Decision:
     """Record that the job goes on, and nothing else: what follows from it is for the next pass."""
     job = snapshot.job
-    notice = Notice("Resumed", f"the job goes on after {job.completion_reason}: its specification was edited")
+    notice = Notice("Resumed", f"the job resumes after {job.completion_reason}: its specification was edited")
     phase = _phase(snapshot, snapshot.trials, None)
     return Decision(phase, snapshot.trials, notices=(notice,), wake_after=timedelta(0))
 
@@ -136,7 +136,7 @@ def _without_template(snapshot: Snapshot) -> Decision:
     refusal = snapshot.condition(ConditionType.TEMPLATE_VALID)
     ending = Completion(
         CompletionReason.INVALID_TEMPLATE,
-        f"spec.template is refused by the API server: {refusal.message if refusal else ''}",
+        f"the API server refuses spec.template: {refusal.message if refusal else ''}",
     )
     notice = Notice("InvalidTemplate", ending.message, warning=True)
     return Decision(JobPhase.FAILED, snapshot.trials, completion=ending, notices=(notice,))
@@ -185,7 +185,7 @@ def _suspended(trial: Trial, snapshot: Snapshot) -> Trial:
         return with_stop(trial, StopDecision("JobSuspended", "the job is suspended with suspendPolicy Stop"))
     if trial.phase is TrialPhase.PENDING and snapshot.attempt(trial):
         return replace(
-            trial, status=next_attempt(trial.status, "JobSuspended", "gave way to a suspension", snapshot.now)
+            trial, status=next_attempt(trial.status, "JobSuspended", "was ended by a suspension", snapshot.now)
         )
     return trial
 

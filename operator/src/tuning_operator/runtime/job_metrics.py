@@ -154,15 +154,23 @@ class _Families:
         name = "tuning_operator_job"
         self.best = GaugeMetricFamily(f"{name}_best_objective", "Best objective so far.", labels=_JOB)
         self.trials = GaugeMetricFamily(f"{name}_trials", "Trials by phase.", labels=(*_JOB, "phase"))
-        self.seconds = GaugeMetricFamily(f"{name}_training_seconds", "Training of all trials.", labels=_JOB)
-        self.epochs = GaugeMetricFamily(f"{name}_epochs", "Epochs that are known.", labels=_JOB)
-        self.saved = GaugeMetricFamily(f"{name}_saved_epochs", "Epochs that were not trained.", labels=_JOB)
-        self.slots = GaugeMetricFamily(f"{name}_slots", "Slots by what they do.", labels=(*_JOB, "state"))
-        self.conditions = GaugeMetricFamily(f"{name}_condition", "1 if it is True.", labels=(*_JOB, "type"))
-        self.turnaround = HistogramMetricFamily(
-            f"{name}_slot_turnaround_seconds", "From a training's end to the next one's start.", labels=_JOB
+        self.seconds = GaugeMetricFamily(
+            f"{name}_training_seconds", "Seconds of training of all trials that have ended.", labels=_JOB
         )
-        self.left_out = GaugeMetricFamily("tuning_operator_jobs_without_metrics", "Jobs beyond the bound.")
+        self.epochs = GaugeMetricFamily(f"{name}_epochs", "Epochs with a known value.", labels=_JOB)
+        self.saved = GaugeMetricFamily(
+            f"{name}_saved_epochs", "Epochs saved by early stopping, estimated.", labels=_JOB
+        )
+        self.slots = GaugeMetricFamily(f"{name}_slots", "Slots by state.", labels=(*_JOB, "state"))
+        self.conditions = GaugeMetricFamily(
+            f"{name}_condition", "1 if the condition is True, else 0.", labels=(*_JOB, "type")
+        )
+        self.turnaround = HistogramMetricFamily(
+            f"{name}_slot_turnaround_seconds",
+            "Seconds from the end of a training to the start of the next one in its slot.",
+            labels=_JOB,
+        )
+        self.left_out = GaugeMetricFamily("tuning_operator_jobs_without_metrics", "Jobs left out of the metrics.")
 
     def __iter__(self) -> Iterator[Metric]:
         return iter(vars(self).values())

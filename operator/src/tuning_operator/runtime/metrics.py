@@ -15,35 +15,33 @@ if TYPE_CHECKING:
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 RECONCILE_SECONDS = Histogram(
-    "tuning_operator_reconcile_seconds", "Duration of a pass over one job.", ["result"], buckets=_BUCKETS
+    "tuning_operator_reconcile_seconds", "Duration of a pass over one job, in seconds.", ["result"], buckets=_BUCKETS
 )
 RECONCILE_SECONDS.labels("Exception")  # there from the start, so that the first one is an increase
-QUEUE_DEPTH = Gauge("tuning_operator_queue_depth", "Jobs that wait for a pass.")
+QUEUE_DEPTH = Gauge("tuning_operator_queue_depth", "Jobs waiting for a pass.")
 SUGGESTION_SECONDS = Histogram(
-    "tuning_operator_suggestion_seconds", "Time to compute suggestions.", ["source"], buckets=_BUCKETS
+    "tuning_operator_suggestion_seconds", "Time to compute suggestions, in seconds.", ["source"], buckets=_BUCKETS
 )
 SUGGESTION_FALLBACKS = Counter(
-    "tuning_operator_suggestion_fallbacks_total", "Suggestions that fell back from the model."
+    "tuning_operator_suggestion_fallbacks_total", "Random suggestions made because the model failed."
 )
 EARLY_STOPS = Counter("tuning_operator_early_stops_total", "Trials stopped early.", ["reason"])
 DRY_RUN_STOPS = Counter(
     "tuning_operator_dry_run_stops_total", "Trials that a dry run would have stopped early.", ["reason"]
 )
-PROMETHEUS_ERRORS = Counter(
-    "tuning_operator_prometheus_errors_total", "Questions to Prometheus without a usable answer."
-)
+PROMETHEUS_ERRORS = Counter("tuning_operator_prometheus_errors_total", "Prometheus queries without a usable answer.")
 PROMETHEUS_SECONDS = Histogram(
-    "tuning_operator_prometheus_query_seconds", "Duration of a question to Prometheus.", buckets=_BUCKETS
+    "tuning_operator_prometheus_query_seconds", "Duration of a Prometheus query, in seconds.", buckets=_BUCKETS
 )
 API_ERRORS = Counter(
     "tuning_operator_api_errors_total", "Requests that the API server refused or did not answer.", ["kind"]
 )
 REPEATED = Counter(
     "tuning_operator_repeated_total",
-    "What an Event tells only the first time.",
+    "Occurrences that only the first time cause an Event.",
     ["reason"],
 )
-TRIALS = Gauge("tuning_operator_trials", "Trials of the jobs that exist, by phase.", ["phase"])
+TRIALS = Gauge("tuning_operator_trials", "Trials of unfinished jobs, by phase.", ["phase"])
 
 
 class TrialGauge:

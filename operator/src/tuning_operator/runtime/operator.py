@@ -177,7 +177,7 @@ class Operator:
 
     async def _fail(self, key: JobKey, message: str, longest: float = MAX_BACKOFF) -> None:
         delay = self.queue.add_failed(key, longest)
-        logger.warning("job %s/%s: %s; again in %.1f s", *key, message, delay)
+        logger.warning("job %s/%s: %s; next try in %.1f s", *key, message, delay)
         await self.reconciler.report_failure(key, message)
 
     async def _require_watches(self) -> None:
@@ -189,7 +189,7 @@ class Operator:
         await self.insights.ready_resources.wait()
         missing = WATCHED - {resource.plural for resource in self.insights.watched_resources}
         if missing:
-            raise UnservedError(f"the API server serves no {', '.join(sorted(missing))}: apply the CRDs")
+            raise UnservedError(f"the API server does not serve {', '.join(sorted(missing))}: apply the CRDs")
         await asyncio.get_running_loop().create_future()
 
     async def _resync(self) -> None:

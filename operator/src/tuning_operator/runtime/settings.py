@@ -138,7 +138,7 @@ def _resources(text: str) -> str:
     try:
         return json.dumps(parse_resources(text), sort_keys=True)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}; write for example {SIDECAR_RESOURCES}") from None
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; for example {SIDECAR_RESOURCES}") from None
 
 
 def _namespaces(text: str) -> tuple[str, ...]:
@@ -183,29 +183,29 @@ def _header(line: str) -> tuple[str, str]:
 _REQUIRED = frozenset({"namespaces", "prometheus_url"})
 _OPTIONS = {
     "namespaces": _Option(_namespaces, "namespaces to watch, separated by commas; * for all"),
-    "prometheus_url": _Option(_url, "where the measurements are read"),
-    "prometheus_ca_file": _Option(_ca_file, "PEM file with the CA that its certificate is of; default: the system's"),
-    "prometheus_token_file": _Option(str, "file with the bearer token that it asks for, read for each question"),
-    "prometheus_header": _Option(_headers, "NAME=VALUE that is sent with each question; may be repeated", _Each),
-    "poll_interval": _Option(_number(0.1), "seconds between two questions to Prometheus"),
-    "metrics_window": _Option(_number(10), "seconds that Prometheus is asked to look back"),
-    "resync_interval": _Option(_number(1), "seconds between two looks at all jobs"),
+    "prometheus_url": _Option(_url, "URL of the Prometheus to read measurements from"),
+    "prometheus_ca_file": _Option(_ca_file, "CA bundle used to verify Prometheus; default: the system's"),
+    "prometheus_token_file": _Option(str, "file with the bearer token for Prometheus, read before each query"),
+    "prometheus_header": _Option(_headers, "NAME=VALUE sent with each Prometheus query; may be repeated", _Each),
+    "poll_interval": _Option(_number(0.1), "seconds between Prometheus queries"),
+    "metrics_window": _Option(_number(10), "seconds that each Prometheus query looks back"),
+    "resync_interval": _Option(_number(1), "seconds between passes over all unfinished jobs"),
     "workers": _Option(_number(1, int), "jobs reconciled at the same time"),
     "suggestion_workers": _Option(_number(1, int), "processes that compute suggestions"),
-    "suggestion_timeout": _Option(_number(1), "seconds after which a suggestion is given up for a random one"),
-    "api_qps": _Option(_number(1), "requests a second to the API server, on average"),
-    "api_burst": _Option(_number(1, int), "requests to the API server at once"),
+    "suggestion_timeout": _Option(_number(1), "seconds after which a random suggestion is used instead"),
+    "api_qps": _Option(_number(1), "average requests per second to the API server"),
+    "api_burst": _Option(_number(1, int), "largest burst of requests to the API server"),
     "metrics_port": _Option(_number(0, int), "port of /metrics"),
     "health_port": _Option(_number(0, int), "port of /healthz"),
-    "image_pull_grace": _Option(_number(0), "seconds that an image may fail to be pulled before its trial fails"),
+    "image_pull_grace": _Option(_number(0), "seconds that an image pull may fail before its trial fails"),
     "sidecar_image": _Option(
         str, "image of the sidecar that follows a training's log; jobs with source File or TensorBoard need it"
     ),
-    "sidecar_resources": _Option(_resources, "what the sidecar requests and is limited to, as JSON"),
+    "sidecar_resources": _Option(_resources, "resource requests and limits of the sidecar, as JSON"),
     "last_words": _Option(
         _truth, "true or false: show texts from logs and termination messages in statuses and Events"
     ),
-    "job_metrics": _Option(_truth, "true or false: whether /metrics has series of each job"),
-    "log_format": _Option(_one_of("json", "plain"), "how log lines are written"),
-    "log_level": _Option(_one_of("debug", "info", "warning", "error"), "what is logged"),
+    "job_metrics": _Option(_truth, "true or false: add series of each job to /metrics"),
+    "log_format": _Option(_one_of("json", "plain"), "format of log lines"),
+    "log_level": _Option(_one_of("debug", "info", "warning", "error"), "lowest level to log"),
 }

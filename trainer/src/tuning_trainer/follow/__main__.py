@@ -84,7 +84,7 @@ class Sidecar:
         try:
             _ = reporter.port
         except OSError as error:
-            self._page_trouble = f"{error}. What was read is in the termination message alone"
+            self._page_trouble = f"{error}. What was read is only in the termination message"
 
     def poll(self, *, last: bool = False) -> None:
         """Read and report what is new.

@@ -87,7 +87,7 @@ class Epochs:
         elif epoch is not None and self._has_headings:
             self._heading = epoch
         if epoch is None and has_objective and self._stated >= STATED:
-            return "it states no epoch, as others do: a best or final value is no epoch's"
+            return "it has no epoch, although others do: a best or final value belongs to no epoch"
         if epoch is None:
             # What is stated after a value and not with it may be the epoch before or the next.
             self._has_headings = self._has_headings and not has_objective

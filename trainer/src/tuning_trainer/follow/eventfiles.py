@@ -26,7 +26,7 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.trouble = f"no event file came to {folder}: does the training write there?"
+        self.trouble = f"no event file appeared in {folder}: does the training write there?"
         self._folder = folder
         self._files: dict[Path, Records] = {}
         self._told: set[str] = set()

@@ -83,7 +83,7 @@ def from_json(objective: str, line: str) -> Found:
     said = document.pop(stated) if stated is not None else None
     epoch = None if said is None else _number(said)
     if said is not None and epoch is None:
-        return Found(problems=(f"the epoch is {_shown(said)}, no number",))
+        return Found(problems=(f"the epoch is {_shown(said)}, not a number",))
     leaves = dict(_leaves(document, MAX_DEPTH))
     values, problems = {}, []
     # The objective first: what comes after the first 64 is left out.
@@ -92,7 +92,7 @@ def from_json(objective: str, line: str) -> Found:
         if value is not None:
             values[name] = value
         elif name == objective:
-            problems.append(f"{name} is {_shown(leaves[name])}, no number")
+            problems.append(f"{name} is {_shown(leaves[name])}, not a number")
     return Found(epoch, values, tuple(problems))
 
 

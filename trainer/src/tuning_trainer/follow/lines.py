@@ -31,7 +31,7 @@ class Lines:
     """
 
     def __init__(self, path: Path) -> None:
-        self.trouble = f"the file {path} never came: does the training write to it?"
+        self.trouble = f"the file {path} never appeared: does the training write to it?"
         self.screen = Screen(MAX_LINE)
         self._path = path
         self._file: int | None = None
@@ -129,7 +129,7 @@ class Lines:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return self.trouble if self._identity is None else f"the file {self._path} is gone"
         if isinstance(error, IsADirectoryError):
-            return f"{self._path} is no regular file: name the file that the training writes"
+            return f"{self._path} is not a regular file: name the file that the training writes"
         if isinstance(error, PermissionError):
             return (
                 f"the file {self._path} cannot be read{self._owner()} by the sidecar, which runs as "

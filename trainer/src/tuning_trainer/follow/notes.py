@@ -83,7 +83,7 @@ class Notes:
         if not self.pieces:
             return "the file is empty", ""
         if not self.has_objective and not self.refused:
-            others = f"; found were {', '.join(list(self._names)[:_MAX_NAMES])}" if self._names else ""
+            others = f"; found instead: {', '.join(list(self._names)[:_MAX_NAMES])}" if self._names else ""
             return f"no {self.objective} in {self._counted(self.pieces)}: {self.nothing}{others}", self._unmatched
         if self.refused:
             return f"{self._counted(self.refused)} of {self.pieces} could not be used: {self._reason}", self._refused

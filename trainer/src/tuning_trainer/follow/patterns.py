@@ -88,8 +88,8 @@ class Definition:
             if later is not None:
                 return later, ""
             if not self.is_loose:
-                return value, f"{self.name} is {text[end : end + 20].strip()!r}, no number"
-        return value, "" if value is not None or start < 0 else f"{self.name} is {group[:40]!r}, no number"
+                return value, f"{self.name} is {text[end : end + 20].strip()!r}, not a number"
+        return value, "" if value is not None or start < 0 else f"{self.name} is {group[:40]!r}, not a number"
 
 
 def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:

@@ -114,7 +114,7 @@ def read_idx(path: Path) -> np.ndarray:
     """
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     if len(content) < 4 or content[:3] != bytes([0, 0, IDX_UBYTE]):  # noqa: PLR2004 - the magic number's length
-        raise ValueError(f"{path.name} is no IDX file of bytes")
+        raise ValueError(f"{path.name} is not an IDX file of bytes")
     start = 4 + 4 * content[3]
     shape = np.frombuffer(content[4:start], dtype=">u4").astype(int)
     if len(content) != start + int(shape.prod()):
@@ -132,7 +132,7 @@ def _open_idx(folder: Path) -> Source:
         raise ValueError(f"{IDX_LABELS}.gz is missing")
     pixels, classes = read_idx(images), read_idx(labels)
     if pixels.ndim != 3 or classes.shape != pixels.shape[:1]:  # noqa: PLR2004 - images, rows, columns
-        raise ValueError(f"{images.name} and {labels.name} do not belong together")
+        raise ValueError(f"{images.name} and {labels.name} do not match")
     return Source(
         torch.from_numpy(pixels.copy()).unsqueeze(1), torch.from_numpy(classes.astype(np.int64)), int(classes.max()) + 1
     )

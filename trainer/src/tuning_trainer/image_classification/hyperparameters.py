@@ -187,7 +187,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Hyperparam
     if not result.data:
         raise HyperparameterError("data", "is missing: give the folder of the images with --data")
     if not Path(result.data).is_dir():
-        raise HyperparameterError("data", f"is {result.data!r}, which is no folder: give the folder of the images")
+        raise HyperparameterError("data", f"is {result.data!r}, which is not a folder: give the folder of the images")
     return result
 
 
@@ -205,7 +205,7 @@ def _from_json(text: str) -> dict[str, str]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise HyperparameterError("HYPERPARAMETERS", f"is no JSON: {error}") from error
+        raise HyperparameterError("HYPERPARAMETERS", f"is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise HyperparameterError("HYPERPARAMETERS", f"is {text}: give a JSON object of names and values")
     names = [item.name for item in fields(Hyperparameters)]

@@ -58,7 +58,7 @@ def choose_device(nvidia: Path = Path("/dev/nvidiactl")) -> torch.device:
         return torch.device("cuda")
     if torch.version.cuda and nvidia.exists():
         raise DeviceError(
-            "there is a GPU, and torch cannot use it: most likely the node's driver is older than CUDA"
+            "there is a GPU, but torch cannot use it: probably the node's driver is older than CUDA"
             f" {torch.version.cuda} needs. Update it, or build the image with another TORCH_INDEX_URL"
         )
     return torch.device("cpu")

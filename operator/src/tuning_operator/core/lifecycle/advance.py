@@ -134,7 +134,7 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
     if attempt.exit is not None:
         return _ended(status, attempt, attempt.exit, facts)
     if attempt.missing and status.start_time is not None:
-        return _disrupted(status, "PodLost", "a Pod of it disappeared", facts)
+        return _disrupted(status, "PodLost", "one of its Pods disappeared", facts)
     if attempt.started is not None:
         reason, message = _scraping(status, facts.reading)
         return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=reason, message=message)
@@ -148,7 +148,7 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
             phase=TrialPhase.FAILED,
             completion_time=facts.now,
             reason=attempt.waiting.reason,
-            message=f"the container could not be made for {facts.image_pull_grace}: {attempt.waiting.message}",
+            message=f"the container could not be created for {facts.image_pull_grace}: {attempt.waiting.message}",
         )
     waiting = attempt.waiting
     return replace(
@@ -202,7 +202,7 @@ def _failed(status: TrialStatus, reason: str, message: str, facts: TrialFacts) -
     if is_tried_again:
         return next_attempt(status, "AttemptFailed", f"failed ({reason}: {message})", facts.now)
     if facts.max_attempts > 1:
-        message = fitting(f"failed {status.failures} times, as often as spec.retry allows; the last time: ", message)
+        message = fitting(f"failed {status.failures} times, the limit of spec.retry; the last time: ", message)
     return replace(status, phase=TrialPhase.FAILED, reason=reason, message=message)
 
 
@@ -216,9 +216,9 @@ def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
     seconds = status.training_seconds + _run_time(status, facts)
     status = replace(status, completion_time=facts.now, training_seconds=seconds)
     message = (
-        f"nothing was reported for the objective within {facts.start_deadline} (spec.metrics.startDeadline): see to it"
-        " that the training reports a metric of exactly this name and that Prometheus scrapes its Pod, or raise the"
-        " deadline if the first epoch takes longer"
+        f"no value of the objective within {facts.start_deadline} (spec.metrics.startDeadline): check that the training"
+        " reports a metric with exactly this name and that Prometheus scrapes its Pod; raise the deadline if the first"
+        " epoch takes longer"
     )
     return _failed(status, "NoMetricsReported", message, facts)
 
@@ -239,7 +239,7 @@ def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
         told = "; ".join(text for text in (status.message, log_trouble(history)) if text)
         return replace(status, phase=TrialPhase.COMPLETED, message=fitting(told, "") or None)
     if not known:
-        why = "the job ended while Prometheus did not answer: whether the training reported the objective is not known"
+        why = "the job ended while Prometheus did not answer: it is unknown whether the training reported the objective"
         return replace(status, phase=TrialPhase.FAILED, reason="MetricsUnknown", message=why)
     why = without_objective(history, facts.reading, facts.source)
     return replace(status, phase=TrialPhase.FAILED, reason="NoMetrics", message=why)
@@ -255,7 +255,9 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
         return status
     if attempt is not None and attempt.exit is not None and _had_ended(status, attempt, facts):
         told = status.stop.message if status.stop else ""
-        note = fitting("the training had ended when it was to be stopped, and counts as completed; dropped was: ", told)
+        note = fitting(
+            "the training ended before it could be stopped and counts as completed; dropped decision: ", told
+        )
         return _over(replace(status, stop=None), attempt, attempt.exit, facts, note)
     early = status.stop is not None and status.stop.early
     return replace(

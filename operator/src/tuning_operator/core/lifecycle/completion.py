@@ -73,8 +73,8 @@ def stall(job: Job, trials: Sequence[Trial]) -> str | None:
     failed = _failures(job, trials)
     return (
         f"{len(failed)} trials failed and none has reported an epoch: {_named(failed)}. No trial is added until one"
-        f" of those that have not ended ({left}) reports one; to go on nevertheless set limits.maxFailedTrials to more"
-        f" than {len(failed)}"
+        f" of the {left} unfinished trials reports one; to continue anyway, set limits.maxFailedTrials to more than"
+        f" {len(failed)}"
     )
 
 
@@ -135,8 +135,8 @@ def _none_succeeded(job: Job, trials: Sequence[Trial]) -> Completion | None:
     failed = _failures(job, trials)
     head = (
         f"{len(failed)} trials failed and none reported an epoch: {_named(failed)}. Correct the template in a new job;"
-        " if the hyperparameters alone are to blame, this one goes on when limits.maxFailedTrials is set to more than"
-        f" {len(failed)}. The last one: "
+        f" if only the hyperparameters are to blame, set limits.maxFailedTrials to more than {len(failed)} to resume"
+        " this one. The last failure: "
     )
     return Completion(CompletionReason.NO_TRIAL_SUCCEEDED, fitting(head, failed[-1].status.message or "no message"))
 
@@ -208,7 +208,7 @@ def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Co
             break
     if since < limit:
         return None
-    last = f"since {best.name} with {best.objective:.6g}" if best else "from the first one on"
+    last = f"since {best.name} with {best.objective:.6g}" if best else "from the first trial on"
     return Completion(
         CompletionReason.NO_IMPROVEMENT,
         f"{since} trials ended without an improvement {last} (completion.maxTrialsWithoutImprovement is {limit})",

@@ -88,7 +88,7 @@ def together(job: BatchJob, pods: Mapping[int, Attempt]) -> Attempt:
         never = ending.never_started and not starts
         return replace(summary, exit=replace(ending, message=message, never_started=never), finished=pod.finished)
     if disruption is None and (job.is_over or any(pod.deleting for pod in every)):
-        disruption = "somebody deleted a Pod of it, or its batch Job"
+        disruption = "somebody deleted one of its Pods, or its batch Job"
     if disruption is not None:
         return replace(summary, exit=Exit(None, "Disrupted", disruption), disruption=disruption)
     return summary
@@ -132,7 +132,7 @@ def _waiting(job: BatchJob, pods: Mapping[int, Attempt]) -> Waiting | None:
     if known and not known.is_under_way:
         return known
     if job.suspended:
-        return Waiting(_SUSPENDED, "the batch Job is suspended: a queueing controller has not admitted it")
+        return Waiting(_SUSPENDED, "the batch Job is suspended: no queueing controller has admitted it")
     if len(pods) < job.nodes:
         return Waiting("PodsMissing", f"{len(pods)} of {job.nodes} Pods exist")
     return known

@@ -31,18 +31,20 @@ Found = TypeVar("Found", bound=Observation | RelatedTrial)
 
 def missing(name: str) -> Obstacle:
     """The obstacle of a parent that does not exist."""
-    return Obstacle("ParentMissing", f"parent {name} does not exist", "the job starts when it does and has ended")
+    return Obstacle(
+        "ParentMissing", f"parent {name} does not exist", "the job starts once that job exists and has ended"
+    )
 
 
 def obstacle(job: Job, parent: Job) -> Obstacle | None:
     """Return why a job cannot start from a parent, as far as their specifications and the parent's phase tell."""
     if not parent.phase.is_final:
         cause = f"parent {parent.name} has not ended (it is {parent.phase})"
-        return Obstacle("ParentNotFinished", cause, "the job starts when it has; spec.stop ends it now")
+        return Obstacle("ParentNotFinished", cause, "the job starts when the parent ends; spec.stop ends it now")
     ours, theirs = job.spec.objective, parent.spec.objective
     if (ours.metric, ours.goal) != (theirs.metric, theirs.goal):
         cause = f"the objective of parent {parent.name} is to {theirs.goal} {theirs.metric}"
-        return Obstacle("OtherObjective", cause, "create the job anew with the same objective, or without this parent")
+        return Obstacle("OtherObjective", cause, "recreate the job with the same objective, or without this parent")
     own, known = _names(job.spec), _names(parent.spec)
     differing = own ^ known
     if job.spec.transfer:
@@ -50,7 +52,7 @@ def obstacle(job: Job, parent: Job) -> Obstacle | None:
     if differing:
         names = ", ".join(sorted(differing))
         cause = f"parent {parent.name} and this job do not have the same hyperparameters: {names}"
-        remedy = "create the job anew with those of the parent, in spec.parameters or spec.staticParameters"
+        remedy = "recreate the job with those of the parent, in spec.parameters or spec.staticParameters"
         return Obstacle("OtherParameters", cause, remedy)
     return None
 
@@ -64,7 +66,7 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
     ended = [replace(trial, best_for=best_for) for trial in trials if trial.phase.is_final]
     if best_trial(parent, ended) is None:  # its template may have been to blame, and nothing of that is to be believed
         cause = f"none of the {len(ended)} trials of parent {parent.name} has a finite objective"
-        blocked = Obstacle("NoResult", cause, "create the job anew without this parent")
+        blocked = Obstacle("NoResult", cause, "recreate the job without this parent")
         return Parent(parent.name, parent.uid, parent.completion_time, total=len(ended), obstacle=blocked)
     observations, related, misfit = [], [], ""
     for trial in ended:
@@ -89,7 +91,7 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
     if found.learned:
         return found
     cause = f"none of the {len(ended)} trials of parent {parent.name} fits this job's space{misfit}"
-    remedy = "create the job anew with its ranges and staticParameters, or without this parent"
+    remedy = "recreate the job with its ranges and staticParameters, or without this parent"
     return replace(found, obstacle=Obstacle("NothingFits", cause, remedy))
 
 
@@ -99,11 +101,11 @@ def readiness(parents: Sequence[Parent], *, started: bool) -> Condition:
     obstacles = [parent.obstacle for parent in parents if parent.obstacle]
     if not obstacles:
         names = ", ".join(parent.name for parent in parents)
-        message = f"{used} of the {total} trials of {names} fit this job's space and are learned from"
+        message = f"{used} of the {total} trials of {names} fit this job's space and are used"
         return Condition(ConditionType.PARENTS_READY, "True", "ParentsRead", message[:MAX_MESSAGE])
     if started:
         causes = "; ".join(item.cause for item in obstacles)
-        message = f"{causes}: the job goes on with the {used} trials of its parents that the operator knows"
+        message = f"{causes}: the job continues with the {used} trials of its parents that the operator knows"
     else:
         message = "; ".join(f"{item.cause}: {item.remedy}" for item in obstacles)
     return Condition(ConditionType.PARENTS_READY, "False", obstacles[0].reason, message[:MAX_MESSAGE])

@@ -69,7 +69,7 @@ def with_name_taken(trial: Trial, kind: str, now: datetime) -> Trial:
     """
     status = replace(trial.status, disruptions=trial.status.disruptions + 1)
     name = trial.attempt_name
-    what = f"could not begin: {kind} {name} exists, and is not what this operator makes for it; see who made it, and"
+    what = f"could not start: {kind} {name} exists, but this operator did not create it; find out who did, and"
     what += f" delete it (kubectl delete {kind.lower()} {name})"
     return replace(trial, status=next_attempt(status, NAME_TAKEN, what, now))
 

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 NOT_SCRAPED = "TrialNotScraped"
 _REMEDY = (
-    "see to it that the scrape configuration, or a PodMonitor, covers this namespace and the Pods' port named metrics,"
-    " that the template does not turn it off by prometheus.io/scrape, and that series keep the labels namespace and pod"
+    "check that the scrape configuration or a PodMonitor covers this namespace and the Pods' port named metrics, that"
+    " the template's prometheus.io/scrape does not turn it off, and that series keep the labels namespace and pod"
 )
 _NO_TARGET = (
-    "Prometheus answers and does not scrape this Pod: early stopping cannot judge the trial, and its epochs become"
-    f" known at its end at best; {_REMEDY}"
+    "Prometheus answers, but it does not scrape this Pod: early stopping cannot judge the trial, and its epochs are"
+    f" known at its end, if at all; {_REMEDY}"
 )
 _FAILS = (
-    "Prometheus tries to scrape this Pod and gets no page: so it is before the first epoch, where a training serves its"
-    " page only then; else see to the Pods' port named metrics, to network policies and to the content type"
+    "Prometheus cannot scrape this Pod. That is normal before the first epoch, if the training serves its page only"
+    " then; otherwise check the Pods' port named metrics, network policies and the content type"
 )
 _SCRAPING = {Scraping.NO_TARGET: (NOT_SCRAPED, _NO_TARGET), Scraping.FAILS: ("ScrapesFail", _FAILS)}
 SCRAPING_TROUBLES = frozenset(reason for reason, _ in _SCRAPING.values())
@@ -38,18 +38,18 @@ def scraping_trouble(reading: Reading | None) -> tuple[str, str] | tuple[None, N
 def without_objective(history: History | None, reading: Reading | None, source: Gauges | LogFile | None) -> str:
     """Why a training that has ended is without an objective, by what is known of its log, its scrapes, its message."""
     if isinstance(source, LogFile) and history and history.log:
-        return fitting("the training ended without its objective in the log: ", _of_log(history.log))
+        return fitting("the training ended, and its log has no objective: ", _of_log(history.log))
     _, trouble = scraping_trouble(reading)
     if isinstance(source, Gauges):
         gauges = f"the gauges {source.value.name} and {source.epoch.name}"
-        why = trouble or "they have these names and labels, and the Pod lives for a scrape interval after each epoch"
-        return (
-            f"the training ended, and Prometheus has no epoch of it by {gauges}: {'' if trouble else 'see that '}{why}"
+        why = trouble or (
+            "check that they have these names and labels, and that the Pod lives for a scrape interval after each epoch"
         )
+        return f"the training ended, and Prometheus has none of its epochs from {gauges}: {why}"
     reported = ", ".join(history.metrics) if history and history.metrics else "none"
     head = f"the training ended without reporting the objective (metrics in its termination message: {reported})"
     if isinstance(source, LogFile) and history is None:
-        head += "; nor did the sidecar leave a word of the log: `kubectl logs -c tuning-metrics` may have one"
+        head += "; the sidecar left no message about the log either: see `kubectl logs -c tuning-metrics`"
     return f"{head}; {trouble}" if trouble and reported == "none" else head
 
 
@@ -64,5 +64,5 @@ def _of_log(log: Log) -> str:
     if not told and log.refused:
         told = f"{log.refused} values or epochs in its {log.lines} lines could not be used"
     if not told:
-        told = f"{log.used} of its {log.lines} lines had a metric" if log.lines else "it has no line"
+        told = f"{log.used} of its {log.lines} lines had a metric" if log.lines else "it is empty"
     return f"{told}; the first such line: {log.sample}" if log.sample else told

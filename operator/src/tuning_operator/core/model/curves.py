@@ -89,7 +89,7 @@ class Curve:
         try:
             places, measured = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
         except OverflowError as error:
-            raise ValueError(f"a curve has a number beyond all bounds: {error}") from error
+            raise ValueError(f"a curve has a number out of range: {error}") from error
         if places.shape != measured.shape:
             raise ValueError(f"a curve has {len(places)} epochs and {len(measured)} values")
         if np.all(places[1:] > places[:-1]):

@@ -49,7 +49,7 @@ def _metrics_notices(snapshot: Snapshot) -> Iterator[Notice]:
     if found is None or found.status == before or snapshot.job.phase.is_final:
         return
     if found.status == "False":
-        yield Notice("MetricsUnavailable", f"{found.message}; trials go on, and none is stopped early", warning=True)
+        yield Notice("MetricsUnavailable", f"{found.message}; trials continue, but none is stopped early", warning=True)
     else:
         yield Notice("MetricsAvailable", "Prometheus answers again")
 
@@ -68,14 +68,16 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
     if after.phase is not before.phase and after.phase.is_final:
         lost = losses(after.curve, snapshot.job.spec.source)
         if lost:
-            told = f"{lost.epochs} of {lost.epochs + len(after.curve)} epochs are not known, the first is {lost.first}"
+            told = f"{lost.epochs} of {lost.epochs + len(after.curve)} epochs are unknown, the first is {lost.first}"
             yield Notice("EpochsMissing", told, after, warning=True)
     if after.curve.thinned and not before.curve.thinned:
         most = points_per_trial(snapshot.job.spec.limits.max_trials)
         told = (
-            f"of {after.curve.count} epochs {len(after.curve)} are kept in status.curve, at most {most} of each trial"
+            f"status.curve keeps {len(after.curve)} of {after.curve.count} epochs, the limit is {most} for each trial"
         )
-        yield Notice("CurveThinned", f"{told}: the first, last, best and judged ones, and others evenly spread", after)
+        yield Notice(
+            "CurveThinned", f"{told}: the first, last, best and judged ones, and an even selection of the others", after
+        )
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
         yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)
@@ -85,7 +87,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         epoch, value = conflicts[0]
         yield Notice(
             "MeasurementChanged",
-            f"epoch {epoch} was reported again as {value:.6g}; the first value stays, also where others follow",
+            f"epoch {epoch} was reported again as {value:.6g}; the first value counts, also if others follow",
             before,
             warning=True,
             count=len(conflicts),
@@ -101,9 +103,9 @@ def of_pods_not_kept(snapshot: Snapshot, trials: tuple[Trial, ...], leftover: Co
 
 
 _NOT_KEPT = (
-    "its Pod is deleted in spite of podCleanup Keep: the training has ended, and another container of the Pod goes on"
-    " and holds all that the Pod asks for; make that one an init container with restartPolicy Always, which Kubernetes"
-    " ends after the training"
+    "its Pod is deleted despite podCleanup Keep: the training has ended, but another container keeps running and holds"
+    " the Pod's resources; make it an init container with restartPolicy Always, which Kubernetes ends after the"
+    " training"
 )
 
 

@@ -59,10 +59,8 @@ def _held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Att
     running = sorted(attempt.name for attempt in others if not attempt.ended and not attempt.deleting)
     if not running:
         return None
-    remedy = (
-        "if the garbage collector does not do so within a minute, delete their TuningTrials, or the Pods themselves"
-    )
-    told = f"slots are held by Pods of trials that are not this job's, and that nobody deletes: {_few(running)}"
+    remedy = "unless the garbage collector deletes them within a minute, delete their TuningTrials, or the Pods"
+    told = f"slots are held by Pods whose trials are not this job's: {_few(running)}"
     return Condition(ConditionType.RECONCILED, "False", "SlotsHeld", f"{told}; {remedy}")
 
 
@@ -70,8 +68,8 @@ def _unlabelled(objects: Sequence[tuple[str, str]]) -> Condition | None:
     if not objects:
         return None
     told = (
-        f"somebody took the label off {_few([f'{kind} {name}' for kind, name in objects])}, which count nevertheless,"
-        " but are looked at every few seconds only: give it back with"
+        f"the label tuning-operator.dev/job is missing from {_few([f'{kind} {name}' for kind, name in objects])}; they"
+        " still count, but changes are noticed only every few seconds; restore it:"
         " `kubectl label <kind> <name> tuning-operator.dev/job=<job>`"
     )
     return Condition(ConditionType.RECONCILED, "False", "LabelLost", told)
@@ -81,8 +79,8 @@ def _foreign(names: Sequence[str]) -> Condition | None:
     if not names:
         return None
     told = (
-        f"the last pass succeeded; it did not look at {_few(names)}: they have this job's label, and the operator did"
-        " not make them"
+        f"the last pass succeeded; it ignored {_few(names)}: they have this job's label, but the operator did not"
+        " create them"
     )
     return Condition(ConditionType.RECONCILED, "True", "Reconciled", told)
 

@@ -119,7 +119,7 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
         )
     elif ConditionType.STALLED in conditions:
         conditions[ConditionType.STALLED] = Condition(
-            ConditionType.STALLED, "False", "NotStalled", "failures hold no trial back any more"
+            ConditionType.STALLED, "False", "NotStalled", "failures no longer hold trials back"
         )
     waits = waiting(snapshot, decision)
     if waits:
@@ -131,7 +131,7 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
             conditions[kind] = Condition(kind, "True", decision.completion.reason, decision.completion.message)
     else:
         past = [kind for kind in (*_ENDS.values(), ConditionType.FINISHED) if kind in conditions]
-        conditions |= {kind: Condition(kind, "False", "Resumed", "the job goes on after an edit") for kind in past}
+        conditions |= {kind: Condition(kind, "False", "Resumed", "an edit resumed the job") for kind in past}
     return conditions
 
 

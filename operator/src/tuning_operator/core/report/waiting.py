@@ -27,12 +27,15 @@ def waiting(snapshot: Snapshot, decision: Decision) -> Condition | None:
         return None
     pending = [trial for trial in decision.trials if trial.phase is TrialPhase.PENDING]
     if not pending:
-        message = "no trial trains: the hyperparameters of the next ones are being chosen"
+        message = "no trial trains: the next hyperparameters are being chosen"
         return Condition(ConditionType.WAITING, "True", "Suggestion", message)
     reasons = Counter(trial.status.reason or "Pending" for trial in pending)
     reason, count = reasons.most_common(1)[0]
     example = next(trial for trial in pending if (trial.status.reason or "Pending") == reason)
-    message = f"no trial trains: {count} of {len(pending)} pending trials wait with {reason}, such as {example.name}"
+    message = (
+        f"no trial trains: {count} of {len(pending)} pending trials wait with reason {reason}, for example"
+        f" {example.name}"
+    )
     if example.status.message:
         message += f": {example.status.message}"
     return Condition(ConditionType.WAITING, "True", reason, message[:MAX_MESSAGE])

@@ -103,7 +103,7 @@ class Integer:
     def parse(self, text: str) -> int:
         """Read a value; raises ValueError for a text that is none or is not in the range."""
         if not _INTEGER.fullmatch(text):
-            raise ValueError(f"{text!r} is no whole number")
+            raise ValueError(f"{text!r} is not a whole number")
         value = int(text)
         if not self.minimum <= value <= self.maximum:
             raise ValueError(f"{text} is outside {self.minimum}..{self.maximum}")

@@ -203,7 +203,7 @@ class Cluster:
         try:
             answer: Body = json.loads(text)
         except ValueError as error:
-            raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: the answer is no JSON") from error
+            raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: the answer is not JSON") from error
         return answer
 
 

@@ -32,7 +32,7 @@ def series_of(answer: Any, kind: str) -> list[Any]:
         raise PrometheusError(f"the answer may be partial: {answer.get('warnings') or 'isPartial'}")
     data = answer.get("data")
     if not isinstance(data, dict) or data.get("resultType") != kind or not isinstance(data.get("result"), list):
-        raise PrometheusError(f"the answer is no {kind}")
+        raise PrometheusError(f"the answer is not a {kind}")
     result: list[Any] = data["result"]
     return result
 

@@ -181,7 +181,7 @@ def _token(path: str) -> str:
     except ValueError:
         token = ""
     if not re.fullmatch(r"[!-~]+", token):
-        raise PrometheusError(f"--prometheus-token-file {path} has no token, which is one word")
+        raise PrometheusError(f"--prometheus-token-file {path} must contain one word, the token")
     return token
 
 

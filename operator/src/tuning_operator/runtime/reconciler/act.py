@@ -177,5 +177,5 @@ def _check_owner(found: Body, job_uid: str) -> None:
         name, kind = found["metadata"]["name"], found.get("kind", "object")
         raise ApiError(
             ErrorKind.UNAVAILABLE,
-            f"{kind} {name} exists and belongs to another owner; it has to be deleted before this job goes on",
+            f"{kind} {name} exists and belongs to another owner; this job continues once it is deleted",
         )

@@ -73,5 +73,5 @@ class Parents:
                 raise
             return replace(known, obstacle=missing(name))
         except (InvalidJobError, InvalidTrialError) as error:
-            cause = f"parent {name} is not understood: {error}"
-            return replace(known, obstacle=Obstacle("ParentInvalid", cause, "create the job anew without this parent"))
+            cause = f"parent {name} cannot be read: {error}"
+            return replace(known, obstacle=Obstacle("ParentInvalid", cause, "recreate the job without this parent"))
