@@ -46,6 +46,13 @@ def render_space(ranges: Mapping[str, ParameterRange], static: Mapping[str, str]
     }
 
 
+def render_settings(settings: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
+    """Render `spec.initialTrials`, with the names that the job has; the API server checks names and values."""
+    return [
+        {"parameters": {parameter_name(given): str(value) for given, value in setting.items()}} for setting in settings
+    ]
+
+
 def from_output(
     definitions: Sequence[Mapping[str, str]], objective: str, template: dict[str, Any]
 ) -> dict[str, Any] | None:

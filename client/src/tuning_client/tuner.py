@@ -26,7 +26,7 @@ from tuning_client.parameters import (
     several,
     whole,
 )
-from tuning_client.render import from_output, plain_numbers, render_space, with_estimator
+from tuning_client.render import from_output, plain_numbers, render_settings, render_space, with_estimator
 from tuning_client.session import API_VERSION, JOB_KIND, Session
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class HyperparameterTuner:
         early_stopping_type: Off or Auto.
         estimator_name: not taken, as a job has one template.
         random_seed: makes the search repeatable.
+        initial_trials: settings to try first, by name, as `[{"learning_rate": 0.1}]`; what one leaves out is drawn.
         objective_value: which epoch's value counts: Last (default), as with SageMaker, or Best.
         spec: fields of the job's spec for which SageMaker has no name, merged in last, for example
             `{"limits": {"maxFailedTrials": 3}}`.
@@ -104,6 +105,7 @@ class HyperparameterTuner:
         estimator_name: str | None = None,
         random_seed: Whole | None = None,
         *,
+        initial_trials: Sequence[Mapping[str, object]] = (),
         objective_value: str | None = None,
         spec: Mapping[str, Any] | None = None,
         session: Session | None = None,
@@ -128,6 +130,7 @@ class HyperparameterTuner:
                 "target": criteria.target(),
             },
             **render_space(hyperparameter_ranges, estimator.hyperparameters()),
+            "initialTrials": render_settings(initial_trials) or None,
             "limits": {
                 "maxTrials": _whole(trials, "max_jobs"),
                 "maxParallelTrials": _whole(max_parallel_jobs, "max_parallel_jobs"),

@@ -181,6 +181,11 @@ def test_hyperband_proposes_as_its_settings_say() -> None:
         ({"parameters": []}, "needs parameters"),
         ({"earlyStopping": {"type": "Hyperband"}}, "spec.earlyStopping.type"),
         ({"earlyStopping": {"type": "Median", "median": {"quantile": 2}}}, "quantile"),
+        (
+            {"initialTrials": [{"parameters": {"lr": "2"}}]},
+            r"spec.initialTrials\[0\].parameters: parameter lr: 2 is out",
+        ),
+        ({"initialTrials": [{"parameters": {"x": "2"}}]}, r"spec.initialTrials\[0\].parameters: parameter x"),
         ({"seed": "x"}, "spec.seed"),
         ({"template": None}, "spec.template"),
         ({"template": "x"}, "spec.template"),

@@ -75,6 +75,8 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         warm_start_config=WarmStartConfig(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, {"before", "base"}),
         random_seed=7,
         tags={"team": "vision"},
+        initial_trials=[{"learning-rate": 1e-3, "mini_batch_size": 32}],
+        objective_value="Best",
         spec={"limits": {"maxFailedTrials": 3}},
     )
     manifest = tuner.manifest("resnet")
@@ -82,13 +84,14 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
     assert manifest["spec"] == {
         "strategy": "Bayesian",
         "seed": 7,
-        "objective": {"metric": "validation:accuracy", "goal": "Maximize", "target": 0.9},
+        "objective": {"metric": "validation:accuracy", "goal": "Maximize", "value": "Best", "target": 0.9},
         "parameters": [
             {"name": "learning_rate", "continuous": {"min": 1e-5, "max": 1.0, "scale": "Log"}},
             {"name": "mini_batch_size", "integer": {"min": 16, "max": 64, "scale": "Auto", "step": 1}},
             {"name": "optimizer", "categorical": {"values": ["sgd", "adam", "rmsprop", "nag"]}},
         ],
         "staticParameters": {"num_layers": "18", "epochs": "10"},
+        "initialTrials": [{"parameters": {"learning_rate": "0.001", "mini_batch_size": "32"}}],
         "limits": {"maxTrials": 20, "maxParallelTrials": 2, "maxDuration": "3600s", "maxFailedTrials": 3},
         "earlyStopping": {"type": "Auto"},
         "completion": {"maxTrialsWithoutImprovement": 5, "onConvergence": {}},

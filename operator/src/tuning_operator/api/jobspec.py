@@ -32,7 +32,9 @@ from tuning_operator.core.model.spec import (
 from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from tuning_operator.core.space import Value
 
 
 class InvalidJobError(ValueError):
@@ -201,6 +203,10 @@ class _WarmStart(_Model):
     parents: tuple[str, ...]
 
 
+class _InitialTrial(_Model):
+    parameters: dict[str, str]
+
+
 class Spec(_Model):
     """`spec` with the API server's defaults."""
 
@@ -210,6 +216,7 @@ class Spec(_Model):
     objective: _Objective
     parameters: tuple[_Parameter, ...]
     static_parameters: dict[str, str] = Field(default_factory=dict)
+    initial_trials: tuple[_InitialTrial, ...] = ()
     limits: _Limits
     early_stopping: _EarlyStopping = _EarlyStopping()
     metrics: _Metrics = _Metrics()
@@ -257,7 +264,15 @@ class Spec(_Model):
             parents=self.warm_start.parents if self.warm_start else (),
             transfer=self.warm_start is not None and self.warm_start.type == "TransferLearning",
             nodes=self.nodes,
+            initial_trials=tuple(self._initial(space)),
         )
+
+    def _initial(self, space: Space) -> Iterator[dict[str, Value]]:
+        for place, trial in enumerate(self.initial_trials):
+            try:
+                yield space.parse_some(trial.parameters)
+            except ValueError as error:
+                raise InvalidJobError(f"spec.initialTrials[{place}].parameters: {error}") from None
 
     def _proposals(self) -> Strategy:
         if self.strategy != "Hyperband":

@@ -34,7 +34,7 @@ from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 from tuning_operator.core.report.notices import notices, of_pods_not_kept
 from tuning_operator.core.report.waiting import PATIENCE, waiting_since
 from tuning_operator.core.stopping.judging import judged, with_stop
-from tuning_operator.core.suggest import SuggestRequest
+from tuning_operator.core.suggest import SuggestRequest, initial_points
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
@@ -228,6 +228,7 @@ def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -
         ),
         pending=tuple(trial.parameters for trial in trials if not trial.phase.is_final),
         relatives=related(snapshot.parents),
+        initial=initial_points(job.spec.space, job.spec.initial_trials, job.seed),
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.early_stopping import EarlyStopping, Hyperband
     from tuning_operator.core.model.sources import Gauges, LogFile
-    from tuning_operator.core.space import Space
+    from tuning_operator.core.space import Space, Value
 
 
 class Strategy(StrEnum):
@@ -106,6 +106,7 @@ class JobSpec:
         parents: Names of the jobs whose trials are learned from as well.
         transfer: Whether these are about another task, so that their trials do not count like the job's own.
         nodes: How many Pods run an attempt together; the only one, or those of a batch Job.
+        initial_trials: Settings to try first, maybe of some parameters only.
     """
 
     strategy: Strategy
@@ -128,3 +129,4 @@ class JobSpec:
     parents: tuple[str, ...] = ()
     transfer: bool = False
     nodes: int = 1
+    initial_trials: tuple[Mapping[str, Value], ...] = ()

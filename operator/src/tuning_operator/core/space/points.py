@@ -41,13 +41,20 @@ class Space:
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, Value]:
         """Read a point from its texts; raises ValueError with the name of the parameter that is wrong."""
+        missing = next((parameter.name for parameter in self.parameters if parameter.name not in texts), None)
+        if missing:
+            raise ValueError(f"parameter {missing}: missing")
+        return self.parse_some(texts)
+
+    def parse_some(self, texts: Mapping[str, str]) -> dict[str, Value]:
+        """Read the values of some parameters; raises ValueError as `parse` does."""
         unknown = sorted(set(texts) - {parameter.name for parameter in self.parameters})
         if unknown:
             raise ValueError(f"parameter {unknown[0]}: not part of the search space")
         values: dict[str, Value] = {}
         for parameter in self.parameters:
             if parameter.name not in texts:
-                raise ValueError(f"parameter {parameter.name}: missing")
+                continue
             try:
                 values[parameter.name] = parameter.parse(texts[parameter.name])
             except ValueError as error:

@@ -6,6 +6,7 @@ in a worker process.
 
 from tuning_operator.core.suggest.dispatch import suggest, suggest_each
 from tuning_operator.core.suggest.draws import fallback
+from tuning_operator.core.suggest.initial import initial_points
 from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion, SuggestRequest
 from tuning_operator.core.suggest.start import needs_model
 
@@ -15,6 +16,7 @@ __all__ = [
     "SuggestRequest",
     "Suggestion",
     "fallback",
+    "initial_points",
     "needs_model",
     "suggest",
     "suggest_each",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.suggest.draws import draw, walk
+from tuning_operator.core.suggest.initial import take
 from tuning_operator.core.suggest.start import needs_model, spread
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def suggest(request: SuggestRequest) -> tuple[Suggestion, ...]:
 
 def suggest_each(request: SuggestRequest) -> Iterator[Suggestion]:
     """Propose the same one by one, each as soon as it is computed: a model is fitted once, and then searched."""
-    yield from _strategy(request)(request)
+    first = take(request)
+    yield from first
+    rest = request.after(first)
+    if rest.numbers:
+        yield from _strategy(rest)(rest)
 
 
 def _strategy(request: SuggestRequest) -> Callable[[SuggestRequest], Iterable[Suggestion]]:

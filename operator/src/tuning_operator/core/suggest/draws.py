@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 def draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Draw at random: the seed and the number of a trial alone determine its point."""
-    points = of_stream(request.space, request.seed, request.numbers)
+    """Draw at random: the seed and the number of a trial, less the initial ones, alone determine its point."""
+    space, initial = request.space, request.initial
+    places = [number - len(initial) for number in request.numbers]
+    points = of_stream(space, request.seed, places, {space.key(point.parameters) for point in initial})
     return tuple(
         Suggestion(number, point, Source.RANDOM, "drawn at random")
         for number, point in zip(request.numbers, points, strict=True)

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.observation import Observation, RelatedTrial
     from tuning_operator.core.model.spec import Strategy
     from tuning_operator.core.space import Space, Value
+    from tuning_operator.core.suggest.initial import Initial
 
 
 class Source(StrEnum):
     """What made a suggestion."""
 
+    INITIAL = "Initial"  # what the user wants tried first
     SOBOL = "Sobol"  # the evenly spread start, before there is enough to learn from
     MODEL = "Model"
     RANDOM = "Random"  # asked for by the strategy
@@ -39,6 +41,7 @@ class SuggestRequest:
         observations: Finished trials; the order makes no difference.
         pending: Parameters of the trials that are committed and unfinished; the order makes no difference.
         relatives: The trials of each related job, in an order that stays the same.
+        initial: The points that the user wants tried first, whether they have been or not.
     """
 
     space: Space
@@ -49,11 +52,19 @@ class SuggestRequest:
     observations: tuple[Observation, ...]
     pending: tuple[Mapping[str, Value], ...]
     relatives: tuple[tuple[RelatedTrial, ...], ...] = ()
+    initial: tuple[Initial, ...] = ()
 
     def seen(self) -> set[tuple[Value, ...]]:
         """Return the keys of all points that have been tried or are being tried."""
         tried = (observation.parameters for observation in self.observations)
         return {self.space.key(point) for point in (*tried, *self.pending)}
+
+    def untried(self) -> tuple[Initial, ...]:
+        """Return the initial points that have not been tried and are not being tried."""
+        if not self.initial:
+            return ()
+        seen = self.seen()
+        return tuple(point for point in self.initial if self.space.key(point.parameters) not in seen)
 
     def informing(self) -> tuple[Observation, ...]:
         """Return the observations that say something about their parameters."""

@@ -29,7 +29,7 @@ def needs_model(request: SuggestRequest) -> bool:
 
     The model needs trials with an objective; where many fail, twice as many trials.
     """
-    if request.strategy is not Strategy.BAYESIAN:
+    if request.strategy is not Strategy.BAYESIAN or len(request.untried()) >= len(request.numbers):
         return False
     start = RELATED_START if request.relatives else START
     finite, total = request.finite(), len(request.informing())

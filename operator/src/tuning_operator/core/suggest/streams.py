@@ -10,7 +10,7 @@ import numpy as np
 from tuning_operator.core.suggest.request import SpaceExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from tuning_operator.core.space import Space, Value
 
@@ -51,15 +51,19 @@ def first_unseen(points: Iterator[dict[str, Value]], space: Space, seen: set[tup
     raise SpaceExhausted
 
 
-def of_stream(space: Space, seed: int, numbers: Sequence[int]) -> list[dict[str, Value]]:
+def of_stream(
+    space: Space, seed: int, numbers: Sequence[int], apart: Collection[tuple[Value, ...]] = ()
+) -> list[dict[str, Value]]:
     """Return the points of the seed's stream that numbers stand for, in one walk; raises SpaceExhausted.
 
     Args:
         space: Where the points lie.
         seed: What the stream follows from.
         numbers: Places in the stream, from 1, ascending.
+        apart: Keys of points that are passed over, and do not count.
     """
-    walked = enumerate(islice(stream(space, seed), numbers[-1]), start=1)
+    drawn = (point for point in stream(space, seed) if space.key(point) not in apart) if apart else stream(space, seed)
+    walked = enumerate(islice(drawn, numbers[-1]), start=1)
     points = [point for number, point in walked if number in numbers]
     if len(points) < len(numbers):
         raise SpaceExhausted

@@ -1,0 +1,83 @@
+"""The settings that a user wants tried first, as points of the space; what a setting leaves out is drawn.
+
+They follow from the specification and the seed alone. So nothing is remembered of them: those that nobody has tried yet
+come next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.space import Categorical, Continuous, Integer, Space
+from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion
+from tuning_operator.core.suggest.streams import first_unseen, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuning_operator.core.space import Parameter, Value
+    from tuning_operator.core.suggest.request import SuggestRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """A point to try first.
+
+    Attributes:
+        message: Where it comes from, for the user.
+    """
+
+    parameters: Mapping[str, Value]
+    message: str
+
+
+def initial_points(space: Space, settings: tuple[Mapping[str, Value], ...], seed: int) -> tuple[Initial, ...]:
+    """Return the points of settings, in their order; one that repeats another is left out.
+
+    Args:
+        space: Where the points lie.
+        settings: Values by parameter; those of some parameters may be missing.
+        seed: What is drawn in their place follows from it and from the setting's place in the list.
+    """
+    return _points(space, tuple(tuple(sorted(setting.items())) for setting in settings), seed)
+
+
+def take(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    """Propose the initial points that have not been tried, for as many of the numbers as there are points."""
+    return tuple(
+        Suggestion(number, point.parameters, Source.INITIAL, point.message)
+        for number, point in zip(request.numbers, request.untried(), strict=False)
+    )
+
+
+@lru_cache(maxsize=256)
+def _points(space: Space, settings: tuple[tuple[tuple[str, Value], ...], ...], seed: int) -> tuple[Initial, ...]:
+    """Kept, since each pass asks for them."""
+    points: dict[tuple[Value, ...], Initial] = {}
+    for place, items in enumerate(settings):
+        setting = dict(items)
+        part = Space(tuple(_fixed(parameter, setting) for parameter in space.parameters))
+        try:
+            point = first_unseen(stream(part, seed, place), space, set(points))
+        except SpaceExhausted:
+            continue
+        drawn = [parameter.name for parameter in space.parameters if parameter.name not in setting]
+        rest = f"; {', '.join(drawn)} drawn at random" if drawn else ""
+        points[space.key(point)] = Initial(point, f"spec.initialTrials[{place}]{rest}")
+    return tuple(points.values())
+
+
+def _fixed(parameter: Parameter, setting: Mapping[str, Value]) -> Parameter:
+    """The parameter with the setting's value as its only one, if the setting has one."""
+    if parameter.name not in setting:
+        return parameter
+    value = setting[parameter.name]
+    match parameter:
+        case Continuous():
+            return Continuous(parameter.name, float(value), float(value), parameter.scale)
+        case Integer():
+            return Integer(parameter.name, int(value), int(value), parameter.scale)
+        case Categorical():
+            return Categorical(parameter.name, (str(value),))
