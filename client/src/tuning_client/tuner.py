@@ -18,11 +18,13 @@ from tuning_client.parameters import (
     HyperbandStrategyConfig,
     IntegerParameter,
     ParameterRange,
+    Real,
     StrategyConfig,
     TuningJobCompletionCriteriaConfig,
     WarmStartConfig,
     WarmStartTypes,
     Whole,
+    real,
     several,
     whole,
 )
@@ -73,6 +75,8 @@ class HyperparameterTuner:
         early_stopping_type: Off or Auto.
         estimator_name: not taken, as a job has one template.
         random_seed: makes the search repeatable.
+        max_training_time_in_seconds: the longest that all trials together may train, on all nodes.
+        max_gpu_hours: how many hours of GPUs they may use.
         initial_trials: settings to try first, by name, as `[{"learning_rate": 0.1}]`; what one leaves out is drawn.
         objective_value: which epoch's value counts: Last (default), as with SageMaker, or Best.
         spec: fields of the job's spec for which SageMaker has no name, merged in last, for example
@@ -105,6 +109,8 @@ class HyperparameterTuner:
         estimator_name: str | None = None,
         random_seed: Whole | None = None,
         *,
+        max_training_time_in_seconds: Whole | None = None,
+        max_gpu_hours: Real | None = None,
         initial_trials: Sequence[Mapping[str, object]] = (),
         objective_value: str | None = None,
         spec: Mapping[str, Any] | None = None,
@@ -135,6 +141,8 @@ class HyperparameterTuner:
                 "maxTrials": _whole(trials, "max_jobs"),
                 "maxParallelTrials": _whole(max_parallel_jobs, "max_parallel_jobs"),
                 "maxDuration": _seconds(max_runtime_in_seconds),
+                "maxTrainingTime": _seconds(max_training_time_in_seconds, "max_training_time_in_seconds"),
+                "maxGPUHours": None if max_gpu_hours is None else real(max_gpu_hours, "max_gpu_hours"),
             },
             "earlyStopping": {"type": early_stopping_type},
             "completion": criteria.render() or None,
@@ -271,8 +279,8 @@ def _whole(value: Any, what: str) -> int | None:
     return None if value is None else whole(value, what)
 
 
-def _seconds(value: Any) -> str | None:
-    return None if value is None else f"{whole(value, 'max_runtime_in_seconds')}s"
+def _seconds(value: Any, what: str = "max_runtime_in_seconds") -> str | None:
+    return None if value is None else f"{whole(value, what)}s"
 
 
 def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         tags={"team": "vision"},
         initial_trials=[{"learning-rate": 1e-3, "mini_batch_size": 32}],
         objective_value="Best",
+        max_training_time_in_seconds=7200,
+        max_gpu_hours="1.5",
         spec={"limits": {"maxFailedTrials": 3}},
     )
     manifest = tuner.manifest("resnet")
@@ -92,7 +94,14 @@ def test_the_arguments_of_the_blog_become_a_manifest() -> None:
         ],
         "staticParameters": {"num_layers": "18", "epochs": "10"},
         "initialTrials": [{"parameters": {"learning_rate": "0.001", "mini_batch_size": "32"}}],
-        "limits": {"maxTrials": 20, "maxParallelTrials": 2, "maxDuration": "3600s", "maxFailedTrials": 3},
+        "limits": {
+            "maxTrials": 20,
+            "maxParallelTrials": 2,
+            "maxDuration": "3600s",
+            "maxTrainingTime": "7200s",
+            "maxGPUHours": 1.5,
+            "maxFailedTrials": 3,
+        },
         "earlyStopping": {"type": "Auto"},
         "completion": {"maxTrialsWithoutImprovement": 5, "onConvergence": {}},
         "warmStart": {"type": "IdenticalDataAndAlgorithm", "parents": ["base", "before"]},

@@ -68,6 +68,10 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
     best = status.get("bestTrial")
     if best:
         yield f"best so far: {best['name']} with {number(best['objective'])} at epoch {best['epoch']}"
+    if status.get("cost"):
+        cost = status["cost"]
+        price = f", {cost['spent']} {cost.get('currency', '')}".rstrip() if "spent" in cost else ""
+        yield f"cost: {cost['gpuHours']} GPU hours{price}"
     if status.get("suggestion"):
         told = status["suggestion"]
         yield f"newest suggestion: trial {told['trial']}, {told['source']}: {told.get('message', '')}"

@@ -30,6 +30,7 @@ export interface JobStatus {
   bestTrial?: BestTrial;
   overallBestTrial?: BestTrial;
   totalTrainingSeconds?: number;
+  cost?: { gpuHours?: string; spent?: string; currency?: string };
   idleSeconds?: number;
   earlyStopping?: {
     stopped?: number; epochsSaved?: number; secondsSaved?: number; wouldStop?: number;

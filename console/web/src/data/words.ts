@@ -57,6 +57,8 @@ const REASONS: Record<string, string> = {
   MaxTrialsReached: "all trials have run",
   TargetReached: "the target was reached",
   MaxDurationReached: "its time was over",
+  MaxTrainingTimeReached: "its training time was used up",
+  MaxGPUHoursReached: "its GPU hours were used up",
   MaxFailedTrialsReached: "too many trials failed",
   NoTrialSucceeded: "no trial succeeded",
   SpaceExhausted: "every point of the space has been tried",

@@ -109,10 +109,15 @@ function headline(job: Job, trials: Trial[] | null, now: number): StatLine[] {
     { label: "Running", value: trials ? trials.filter(isRunning).length : (counts.running ?? 0), note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
     { label: "Early stopped", value: counts.earlyStopped ?? 0, note: done ? `${percent((counts.earlyStopped ?? 0) / done)} of ${done} ended` : undefined },
     { label: "Failed", value: counts.failed ?? 0, note: spec.limits?.maxFailedTrials ? `at most ${spec.limits.maxFailedTrials}` : undefined },
-    { label: "Training", value: duration(training), note: "of all trials", title: "The sum over all trials: the bill" },
+    { label: "Training", value: duration(training), note: status.cost ? costOf(status.cost) : "of all trials", title: "The sum over all trials: the bill" },
     dry
       ? { label: "Would have saved", value: duration(status.earlyStopping?.wouldSaveSeconds ?? 0), note: status.earlyStopping?.wouldMissBest ? "but the best trial" : "in a dry run" }
       : { label: "Saved", value: saving ? duration(saving) : "–", note: saving ? `${percent(saving / (saving + training))} of all cost` : spec.earlyStopping?.type === "Off" || !spec.earlyStopping ? "early stopping is off" : "nothing yet", title: status.earlyStopping?.message ?? "" },
     { label: "Clock", value: duration(clock), note: status.idleSeconds ? `${duration(status.idleSeconds)} idle` : undefined },
   ];
+}
+
+/** What has ended so far in GPU hours, and in money where a price is known. */
+function costOf({ gpuHours, spent, currency }: NonNullable<Job["status"]["cost"]>): string {
+  return [gpuHours && `${gpuHours} GPU hours`, spent && `${spent} ${currency ?? ""}`.trim()].filter(Boolean).join(", ");
 }

@@ -160,6 +160,9 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
         }
     if summary.early_stopping:
         status["earlyStopping"] = _early_stopping(summary.early_stopping)
+    if summary.cost:
+        texts = {"gpuHours": summary.cost.gpu_hours, "spent": summary.cost.spent, "currency": summary.cost.currency}
+        status["cost"] = {name: text for name, text in texts.items() if text}
     if summary.newest:
         status["suggestion"] = _suggestion(summary.newest)
     return status

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from tuning_operator.api.gpus import gpus_of
 from tuning_operator.api.values import parse_duration
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.early_stopping import (
@@ -19,6 +20,7 @@ from tuning_operator.core.model.early_stopping import (
 )
 from tuning_operator.core.model.sources import Gauges, LogFile, MetricDefinition, Selector
 from tuning_operator.core.model.spec import (
+    Cost,
     Criteria,
     JobSpec,
     Limits,
@@ -93,6 +95,35 @@ class _Limits(_Model):
     max_parallel_trials: int = 1
     max_failed_trials: int | None = None
     max_duration: str | None = None
+    max_training_time: str | None = None
+    max_gpu_hours: float | None = Field(None, alias="maxGPUHours")
+
+    def to_core(self, max_trials: int) -> Limits:
+        return Limits(
+            max_trials,
+            self.max_parallel_trials,
+            self.max_failed_trials,
+            _duration(self.max_duration, "limits.maxDuration"),
+            _duration(self.max_training_time, "limits.maxTrainingTime"),
+            self.max_gpu_hours,
+        )
+
+
+class _Cost(_Model):
+    gpus_per_pod: float | None = Field(None, alias="gpusPerPod")
+    price_per_gpu_hour: float | None = Field(None, alias="pricePerGPUHour")
+    currency: str = ""
+
+    def to_core(self, template: Mapping[str, Any], limits: _Limits) -> Cost:
+        gpus = gpus_of(template) if self.gpus_per_pod is None else self.gpus_per_pod
+        asks = {"limits.maxGPUHours": limits.max_gpu_hours, "cost.pricePerGPUHour": self.price_per_gpu_hour}
+        field = next((name for name, value in asks.items() if value is not None), None)
+        if field and not gpus:
+            why = "claims devices, whose number is not in it" if gpus is None else "requests no GPU"
+            remedy = "request one, such as nvidia.com/gpu, " if gpus == 0 else ""
+            remedy += "set spec.cost.gpusPerPod" + (" or use limits.maxTrainingTime" if "limits" in field else "")
+            raise InvalidJobError(f"spec.{field} needs the number of GPUs, and spec.template {why}: {remedy}")
+        return Cost(gpus or 0.0, self.price_per_gpu_hour, self.currency)
 
 
 class _Median(_Model):
@@ -229,6 +260,7 @@ class Spec(_Model):
     pod_cleanup: PodCleanup = PodCleanup.KEEP
     warm_start: _WarmStart | None = None
     nodes: int = 1
+    cost: _Cost = _Cost()
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -242,12 +274,7 @@ class Spec(_Model):
             strategy=self._proposals(),
             objective=self.objective.to_core(),
             space=space,
-            limits=Limits(
-                max_trials,
-                limits.max_parallel_trials,
-                limits.max_failed_trials,
-                _duration(limits.max_duration, "limits.maxDuration"),
-            ),
+            limits=limits.to_core(max_trials),
             early_stopping=self.early_stopping.to_core(),
             max_attempts=self.retry.max_attempts,
             start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
@@ -265,6 +292,7 @@ class Spec(_Model):
             transfer=self.warm_start is not None and self.warm_start.type == "TransferLearning",
             nodes=self.nodes,
             initial_trials=tuple(self._initial(space)),
+            cost=self.cost.to_core(self.template, limits),
         )
 
     def _initial(self, space: Space) -> Iterator[dict[str, Value]]:

@@ -98,7 +98,7 @@ def render_status(trial: Trial, now: datetime) -> dict[str, Any]:
         "startTime": render_time(status.start_time) if status.start_time else None,
         "completionTime": render_time(status.completion_time) if status.completion_time else None,
         "trainingSeconds": status.training_seconds,
-        "runtimeSeconds": status.training_seconds + _seconds_of_attempt(status, now),
+        "runtimeSeconds": round(status.seconds(now)),
         "objective": render_number(measured.value) if measured else None,
         "objectiveEpoch": measured.epoch if measured else None,
         "display": display_number(measured.value) if measured else None,
@@ -143,13 +143,6 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
             "seed": stable_hash(job.seed, suggestion.number),
         },
     }
-
-
-def _seconds_of_attempt(status: TrialStatus, now: datetime) -> int:
-    """Seconds for which the current attempt has trained; 0 once it is part of the trial's training seconds."""
-    if status.phase not in {TrialPhase.RUNNING, TrialPhase.STOPPING} or status.start_time is None:
-        return 0
-    return max(0, round((now - status.start_time).total_seconds()))
 
 
 def _expected_gain(suggestion: Suggestion) -> dict[str, str]:

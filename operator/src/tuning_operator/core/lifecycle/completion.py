@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.lifecycle.budget import spent
 from tuning_operator.core.model.conditions import fitting
 from tuning_operator.core.model.job import Completion, CompletionReason, JobPhase
 from tuning_operator.core.model.ranking import best_trial
@@ -43,6 +44,7 @@ def completion(
         or _too_many_failed(job, trials)
         or _none_succeeded(job, trials)
         or _out_of_time(job, now)
+        or spent(job, trials, now)
         or _all_trials_ended(job, trials, known)
         or _without_improvement(job, trials, now)
         or _converged(job, trials)

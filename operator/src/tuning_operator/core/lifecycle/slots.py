@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.lifecycle.advance import next_attempt, report_due, retry_delay
+from tuning_operator.core.lifecycle.budget import spent_at
 from tuning_operator.core.lifecycle.nodes import MAKING
 from tuning_operator.core.model.spec import PodCleanup
 from tuning_operator.core.model.trial import Trial, TrialPhase
@@ -141,6 +142,8 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     moments += company_ends(snapshot, trials)
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
+    budget = spent_at(job, trials, now)
+    moments += [budget] if budget else []
     ahead = [moment - now for moment in moments if moment > now]
     if len(trials_without_attempt(trials, snapshot)) > free_slots(snapshot):
         ahead.append(LOOK_AGAIN)

@@ -39,6 +39,8 @@ class CompletionReason(StrEnum):
     MAX_TRIALS = "MaxTrialsReached"
     TARGET = "TargetReached"
     MAX_DURATION = "MaxDurationReached"
+    MAX_TRAINING_TIME = "MaxTrainingTimeReached"
+    MAX_GPU_HOURS = "MaxGPUHoursReached"
     MAX_FAILED_TRIALS = "MaxFailedTrialsReached"
     NO_TRIAL_SUCCEEDED = "NoTrialSucceeded"
     SPACE_EXHAUSTED = "SpaceExhausted"

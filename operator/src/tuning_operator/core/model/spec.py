@@ -91,6 +91,22 @@ class Limits:
     max_parallel_trials: int = 1
     max_failed_trials: int | None = None
     max_duration: timedelta | None = None
+    max_training_time: timedelta | None = None
+    max_gpu_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What training takes and costs.
+
+    Attributes:
+        gpus_per_pod: 0 where there are none, or their number is not known.
+        price: Of an hour of a GPU, in a currency of the user's choice.
+    """
+
+    gpus_per_pod: float = 0.0
+    price: float | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +146,4 @@ class JobSpec:
     transfer: bool = False
     nodes: int = 1
     initial_trials: tuple[Mapping[str, Value], ...] = ()
+    cost: Cost = field(default_factory=Cost)

@@ -98,6 +98,12 @@ class TrialStatus:
     reason: str | None = None
     message: str | None = None
 
+    def seconds(self, now: datetime) -> float:
+        """Return for how long it has trained in all its attempts, the present one included."""
+        running = self.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING} and self.start_time is not None
+        current = (now - self.start_time).total_seconds() if running and self.start_time else 0.0
+        return self.training_seconds + max(0.0, current)
+
     def is_tried_again(self, max_attempts: int) -> bool:
         """Whether another attempt follows when the present one fails."""
         return self.failures + 1 < max_attempts

@@ -11,6 +11,7 @@ from tuning_operator.core.lifecycle.wording import NOT_SCRAPED
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
 from tuning_operator.core.model.ranking import best_trial, overall_best
+from tuning_operator.core.report.cost import cost_so_far
 from tuning_operator.core.report.waiting import waiting
 from tuning_operator.core.stopping.savings import savings
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.parent import BestTrial
     from tuning_operator.core.model.snapshot import Snapshot
     from tuning_operator.core.model.trial import Trial, TrialPhase
+    from tuning_operator.core.report.cost import CostSoFar
     from tuning_operator.core.stopping.savings import Savings
 
 
@@ -55,6 +57,7 @@ class JobStatus:
     idle: timedelta
     early_stopping: Savings | None
     overall_best: BestTrial | None = None
+    cost: CostSoFar | None = None
 
     @property
     def ended(self) -> int:
@@ -85,6 +88,7 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         idle=job.idle + _rest(snapshot, decision),
         early_stopping=savings(job, trials),
         overall_best=overall_best(job, trials, snapshot.parents),
+        cost=cost_so_far(job, trials),
     )
 
 

@@ -1,0 +1,67 @@
+"""Decides whether a job has spent its training time or its GPU hours, and when that is due.
+
+All attempts count, also those that failed or were disrupted; one that still runs counts up to now.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tuning_operator.core.model.job import Completion, CompletionReason
+from tuning_operator.core.model.trial import TrialPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from tuning_operator.core.model.job import Job
+    from tuning_operator.core.model.trial import Trial
+
+_FARTHEST = 86_400.0
+"""Look again after so many seconds at the latest: a large budget lasts for longer than there are dates."""
+
+
+def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
+    """Return that a budget is spent, or None."""
+    seconds = _seconds(trials, now)
+    for reason, allowed, limit in _budgets(job):
+        if seconds >= allowed:
+            return Completion(reason, f"{limit} is used up: {_used(job, seconds)}")
+    return None
+
+
+def spent_at(job: Job, trials: Sequence[Trial], now: datetime) -> datetime | None:
+    """Return when the trials that run will have spent a budget; None where there is none, or nothing runs."""
+    running = sum(trial.phase in _TRAINING and trial.status.start_time is not None for trial in trials)
+    left = min((allowed for _, allowed, _ in _budgets(job)), default=None)
+    if left is None or not running:
+        return None
+    left -= _seconds(trials, now)
+    return now + timedelta(seconds=min(_FARTHEST, max(0.0, left) / running))
+
+
+_TRAINING = frozenset({TrialPhase.RUNNING, TrialPhase.STOPPING})
+
+
+def _budgets(job: Job) -> Iterator[tuple[CompletionReason, float, str]]:
+    """The reason of each budget, the seconds that all trials together may train, and the limit in words."""
+    limits, nodes = job.spec.limits, job.spec.nodes
+    if limits.max_training_time is not None:
+        allowed = limits.max_training_time.total_seconds() / nodes
+        yield CompletionReason.MAX_TRAINING_TIME, allowed, f"limits.maxTrainingTime ({limits.max_training_time})"
+    gpus = job.spec.cost.gpus_per_pod
+    if limits.max_gpu_hours is not None and gpus:
+        allowed = limits.max_gpu_hours * 3600 / (gpus * nodes)
+        yield CompletionReason.MAX_GPU_HOURS, allowed, f"limits.maxGPUHours ({limits.max_gpu_hours:g})"
+
+
+def _seconds(trials: Sequence[Trial], now: datetime) -> float:
+    return sum(trial.status.seconds(now) for trial in trials)
+
+
+def _used(job: Job, seconds: float) -> str:
+    nodes, gpus = job.spec.nodes, job.spec.cost.gpus_per_pod
+    on = f" on {nodes} nodes" if nodes > 1 else ""
+    with_gpus = f", with {gpus:g} GPUs each" if gpus else ""
+    return f"the trials have trained for {timedelta(seconds=round(seconds))}{on}{with_gpus}"
