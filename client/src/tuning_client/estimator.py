@@ -42,7 +42,7 @@ class Estimator:
         container: further fields of the container, for example `{"securityContext": {…}}`.
         pod: further fields of the Pod, for example `{"nodeSelector": {…}}`.
         hyperparameters: those that are the same for all trials.
-        max_run: the longest that a trial may take, in seconds; one that takes longer fails.
+        max_run: the longest that a trial may train, in seconds; one that takes longer ends with what it has reached.
         max_retry_attempts: how often a training that failed is tried again.
         metric_definitions: patterns by which metrics are found in the training's output, see HyperparameterTuner.
         tags: labels of the Pods.
@@ -88,7 +88,6 @@ class Estimator:
         spec = {
             "containers": [_without_empty(training)],
             "volumes": [{"name": name, **(volumes or {})[path]} for path, name in mounts.items()],
-            "activeDeadlineSeconds": None if max_run is None else whole(max_run, "max_run"),
             **(pod or {}),
         }
         own = {"labels": labels(tags)} if tags else {}
@@ -97,6 +96,7 @@ class Estimator:
         self.metric_definitions = list(metric_definitions or ())
         self._nodes = None if instance_count is None else whole(instance_count, "instance_count")
         self._attempts = None if max_retry_attempts is None else whole(max_retry_attempts, "max_retry_attempts") + 1
+        self._max_run = None if max_run is None else whole(max_run, "max_run")
         self._hyperparameters: dict[str, str] = {}
         self.set_hyperparameters(**(hyperparameters or {}))
 
@@ -147,6 +147,10 @@ class Estimator:
     def template(self) -> dict[str, Any]:
         """The Pod template, as it stands in `spec.template`."""
         return copy.deepcopy(self._template)
+
+    def limits(self) -> dict[str, Any]:
+        """What a job's limits have of the estimator."""
+        return {} if self._max_run is None else {"maxTrialDuration": f"{self._max_run}s"}
 
     def spec(self) -> dict[str, Any]:
         """What else of a job's spec the estimator says: nodes and attempts."""

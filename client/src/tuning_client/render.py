@@ -100,6 +100,8 @@ def with_estimator(spec: Mapping[str, Any], estimator: Estimator) -> dict[str, A
         name: value for name, value in spec.items() if name not in {"metrics", "nodes", "retry", "staticParameters"}
     }
     own = {**estimator.spec(), "metrics": metrics, "staticParameters": static or None, "template": template}
+    others = {name: value for name, value in kept.get("limits", {}).items() if name != "maxTrialDuration"}
+    own["limits"] = {**others, **estimator.limits()}
     return kept | {name: value for name, value in own.items() if value is not None}
 
 

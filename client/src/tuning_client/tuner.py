@@ -143,6 +143,7 @@ class HyperparameterTuner:
                 "maxDuration": _seconds(max_runtime_in_seconds),
                 "maxTrainingTime": _seconds(max_training_time_in_seconds, "max_training_time_in_seconds"),
                 "maxGPUHours": None if max_gpu_hours is None else real(max_gpu_hours, "max_gpu_hours"),
+                **estimator.limits(),
             },
             "earlyStopping": {"type": early_stopping_type},
             "completion": criteria.render() or None,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.api.test_job import job_body
+from tests.unit.api.manifests import job_body
 from tuning_operator.api.gpus import gpus_of
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.jobspec import InvalidJobError

@@ -111,7 +111,12 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
             {"name": "optimizer", "categorical": {"values": ["sgd", "adam"]}},
         ],
         "staticParameters": {"dropout": "0.5", "epochs": "27", "_9lives": "yes"},
-        "limits": {"maxTrials": 1000, "maxParallelTrials": 100, "maxDuration": "7200s"},
+        "limits": {
+            "maxTrials": 1000,
+            "maxParallelTrials": 100,
+            "maxDuration": "7200s",
+            "maxTrialDuration": "3600s",
+        },
         "completion": {"maxTrialsWithoutImprovement": 5},
         "earlyStopping": {"type": "Off"},
         "nodes": 2,
@@ -127,7 +132,6 @@ def test_a_request_of_sagemakers_api_keeps_what_it_can() -> None:
                         "resources": {"limits": {"nvidia.com/gpu": 4}},
                     }
                 ],
-                "activeDeadlineSeconds": 3600,
             }
         },
     }
@@ -157,8 +161,8 @@ def test_a_warm_start_keeps_its_parents_where_there_is_a_model() -> None:
 def test_the_dialects_of_sagemaker_come_to_the_same() -> None:
     ack, operator = converted("ack-xgboost.yaml"), converted("aws-operator-spot-xgboost.yaml")
     assert operator["metadata"] == {"name": "spot-xgboost-mnist-hpo"}
-    assert operator["spec"]["template"]["spec"].pop("activeDeadlineSeconds") == 3599
-    assert ack["spec"]["template"]["spec"].pop("activeDeadlineSeconds") == 3600
+    assert operator["spec"]["limits"].pop("maxTrialDuration") == "3599s"
+    assert ack["spec"]["limits"].pop("maxTrialDuration") == "3600s"
     assert ack["spec"] == operator["spec"]
     assert len(ack["spec"]["staticParameters"]) == 23
 

@@ -225,7 +225,7 @@ def test_an_estimator_takes_what_has_a_counterpart() -> None:
     assert (made["nodes"], made["retry"]) == (2, {"maxAttempts": 3})
     template = made["template"]
     assert template["metadata"] == {"labels": {"team": "vision"}}
-    assert template["spec"]["activeDeadlineSeconds"] == 3600
+    assert made["limits"]["maxTrialDuration"] == "3600s"
     (container,) = template["spec"]["containers"]
     assert container["command"] == ["python", "train.py"]
     assert container["resources"] == {"limits": {"nvidia.com/gpu": 4}}

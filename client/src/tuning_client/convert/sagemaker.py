@@ -98,6 +98,9 @@ def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, A
     longest = bounded(resources["MaxRuntimeInSeconds"], 1, MAX_SECONDS)
     if longest is not None:
         bounds["maxDuration"] = f"{longest}s"
+    longest_trial = bounded(definition["StoppingCondition"]["MaxRuntimeInSeconds"], 1, MAX_SECONDS)
+    if longest_trial is not None:
+        bounds["maxTrialDuration"] = f"{longest_trial}s"
     goal = _objective(config, definition)
     definitions = definition["AlgorithmSpecification"]["MetricDefinitions"]
     return manifest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuning_client.convert.instances import described, gpus
-from tuning_client.convert.job import LEFT_OUT, MAX_NODES, MAX_SECONDS, PLACEHOLDER_IMAGE, bounded, environment
+from tuning_client.convert.job import LEFT_OUT, MAX_NODES, PLACEHOLDER_IMAGE, bounded, environment
 from tuning_client.convert.source import note_all
 
 if TYPE_CHECKING:
@@ -53,13 +53,6 @@ def template(definition: Field) -> dict[str, Any]:
     if count:
         container["resources"] = {"limits": {"nvidia.com/gpu": count}}
     spec: dict[str, Any] = {"containers": [container]}
-    longest = definition["StoppingCondition"]["MaxRuntimeInSeconds"]
-    seconds = bounded(longest, 1, MAX_SECONDS)
-    if seconds is not None:
-        spec["activeDeadlineSeconds"] = seconds
-        longest.note(
-            "is activeDeadlineSeconds of the Pod: a trial that takes longer fails, while SageMaker keeps its result"
-        )
     _mention_the_rest(definition)
     return {"spec": spec}
 

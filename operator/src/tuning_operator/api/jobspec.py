@@ -96,7 +96,8 @@ class _Limits(_Model):
     max_failed_trials: int | None = None
     max_duration: str | None = None
     max_training_time: str | None = None
-    max_gpu_hours: float | None = Field(None, alias="maxGPUHours")
+    max_gpu_hours: float | None = Field(default=None, alias="maxGPUHours")
+    max_trial_duration: str | None = None
 
     def to_core(self, max_trials: int) -> Limits:
         return Limits(
@@ -106,12 +107,13 @@ class _Limits(_Model):
             _duration(self.max_duration, "limits.maxDuration"),
             _duration(self.max_training_time, "limits.maxTrainingTime"),
             self.max_gpu_hours,
+            _duration(self.max_trial_duration, "limits.maxTrialDuration"),
         )
 
 
 class _Cost(_Model):
-    gpus_per_pod: float | None = Field(None, alias="gpusPerPod")
-    price_per_gpu_hour: float | None = Field(None, alias="pricePerGPUHour")
+    gpus_per_pod: float | None = Field(default=None, alias="gpusPerPod")
+    price_per_gpu_hour: float | None = Field(default=None, alias="pricePerGPUHour")
     currency: str = ""
 
     def to_core(self, template: Mapping[str, Any], limits: _Limits) -> Cost:

@@ -152,6 +152,7 @@ def _advanced(trial: Trial, snapshot: Snapshot, longest: float | None) -> Trial:
         image_pull_grace=snapshot.image_pull_grace,
         max_attempts=snapshot.job.spec.max_attempts,
         start_deadline=snapshot.job.spec.start_deadline,
+        max_duration=snapshot.job.spec.limits.max_trial_duration,
         metrics_since=snapshot.metrics_since,
         settle=snapshot.job.phase is JobPhase.STOPPING and _is_prometheus_silent(snapshot),
         longest=longest,

@@ -18,7 +18,7 @@ from tuning_operator.core.lifecycle.wording import (
 )
 from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.core.model.conditions import fitting
-from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.model.trial import TIME_LIMIT, StopDecision, TrialPhase
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,6 +37,7 @@ class TrialFacts:
         reading: Prometheus' answer about that Pod; None when it is not known.
         max_attempts: How often the training may fail until its trial has.
         start_deadline: How long a training may run without having reported anything; None for ever.
+        max_duration: How long the trial may train, in all its attempts; None for ever.
         metrics_since: From when on Prometheus has answered; None while it does not.
         settle: Take the measurements that are known as final (the job ends and Prometheus does not answer).
         longest: The last epoch of the longest training that was completed; None where none was.
@@ -49,6 +50,7 @@ class TrialFacts:
     image_pull_grace: timedelta
     max_attempts: int = 1
     start_deadline: timedelta | None = None
+    max_duration: timedelta | None = None
     metrics_since: datetime | None = None
     settle: bool = False
     longest: float | None = None
@@ -137,7 +139,8 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
         return _disrupted(status, "PodLost", "one of its Pods disappeared", facts)
     if attempt.started is not None:
         reason, message = _scraping(status, facts.reading)
-        return _silent(status, facts) or replace(status, phase=TrialPhase.RUNNING, reason=reason, message=message)
+        running = replace(status, phase=TrialPhase.RUNNING, reason=reason, message=message)
+        return _silent(status, facts) or _at_deadline(running, facts) or running
     if (
         attempt.waiting
         and attempt.waiting.is_image_problem
@@ -223,6 +226,17 @@ def _silent(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
     return _failed(status, "NoMetricsReported", message, facts)
 
 
+def _at_deadline(status: TrialStatus, facts: TrialFacts) -> TrialStatus | None:
+    """Have a training stopped that has trained for as long as it may; None while it has time, or is ended anyway."""
+    limit = facts.max_duration
+    deleting = facts.attempt is not None and facts.attempt.deleting
+    if limit is None or deleting or status.seconds(facts.now) < limit.total_seconds():
+        return None
+    message = f"the trial has trained for {limit} (limits.maxTrialDuration)"
+    stop = StopDecision(TIME_LIMIT, message)
+    return replace(status, phase=TrialPhase.STOPPING, stop=stop, reason=stop.reason, message=message)
+
+
 def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     """Finish once nothing can follow: the complete history, or an answer that was asked for after the end."""
     history = facts.attempt.history if facts.attempt else None
@@ -235,12 +249,17 @@ def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
         return status
     if status.reason is not None:
         return _failed(status, status.reason, status.message or "", facts)
+    stop = status.stop
     if status.curve:
         told = "; ".join(text for text in (status.message, log_trouble(history)) if text)
-        return replace(status, phase=TrialPhase.COMPLETED, message=fitting(told, "") or None)
+        reason = stop.reason if stop else None
+        return replace(status, phase=TrialPhase.COMPLETED, reason=reason, message=fitting(told, "") or None)
     if not known:
         why = "the job ended while Prometheus did not answer: it is unknown whether the training reported the objective"
         return replace(status, phase=TrialPhase.FAILED, reason="MetricsUnknown", message=why)
+    if stop:
+        why = f"{stop.message} and reported no value of the objective: raise the limit, or shorten the first epoch"
+        return replace(status, phase=TrialPhase.FAILED, reason=stop.reason, message=why)
     why = without_objective(history, facts.reading, facts.source)
     return replace(status, phase=TrialPhase.FAILED, reason="NoMetrics", message=why)
 
@@ -260,12 +279,15 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
         )
         return _over(replace(status, stop=None), attempt, attempt.exit, facts, note)
     early = status.stop is not None and status.stop.early
-    return replace(
+    ended = replace(
         status,
         phase=TrialPhase.EARLY_STOPPED if early else TrialPhase.STOPPED,
         completion_time=_completion_time(attempt, facts.now),
         training_seconds=status.training_seconds + _run_time(status, facts),
     )
+    if status.stop and status.stop.completes:
+        return _collecting(replace(ended, phase=TrialPhase.COLLECTING, reason=None), facts)
+    return ended
 
 
 def _had_ended(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> bool:

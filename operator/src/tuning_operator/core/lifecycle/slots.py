@@ -142,6 +142,10 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     moments += company_ends(snapshot, trials)
     if job.start_time and job.spec.limits.max_duration:
         moments.append(job.start_time + job.idle + job.spec.limits.max_duration)
+    if job.spec.limits.max_trial_duration:
+        longest = job.spec.limits.max_trial_duration.total_seconds()
+        running = (trial.status for trial in trials if trial.phase is TrialPhase.RUNNING)
+        moments += [now + timedelta(seconds=longest - status.seconds(now)) for status in running]
     budget = spent_at(job, trials, now)
     moments += [budget] if budget else []
     ahead = [moment - now for moment in moments if moment > now]

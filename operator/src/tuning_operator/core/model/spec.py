@@ -93,6 +93,7 @@ class Limits:
     max_duration: timedelta | None = None
     max_training_time: timedelta | None = None
     max_gpu_hours: float | None = None
+    max_trial_duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

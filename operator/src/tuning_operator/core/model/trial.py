@@ -38,6 +38,10 @@ class TrialPhase(StrEnum):
 _FINAL = frozenset({TrialPhase.COMPLETED, TrialPhase.EARLY_STOPPED, TrialPhase.STOPPED, TrialPhase.FAILED})
 
 
+TIME_LIMIT = "MaxTrialDurationReached"
+"""Reason of a trial that was stopped at its deadline, and is completed with what it has reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class StopDecision:
     """Why a trial was stopped, with the numbers that decided it.
@@ -60,6 +64,11 @@ class StopDecision:
     def early(self) -> bool:
         """Whether an early stopping rule judged the trial; False when it was stopped for another's sake."""
         return self.epoch is not None
+
+    @property
+    def completes(self) -> bool:
+        """Whether the trial was to have no more time, so that it is completed by it."""
+        return self.reason == TIME_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
