@@ -33,12 +33,12 @@ def limited(limit: timedelta | None = LIMIT, **more: Any) -> Job:
 
 
 def training(seconds: float, before: int = 0, **status: Any) -> Trial:
-    since = {"attempt_uid": "pod-uid-1-1", "start_time": ago(seconds), "training_seconds": before}
+    since: dict[str, Any] = {"attempt_uid": "pod-uid-1-1", "start_time": ago(seconds), "training_seconds": before}
     return trial(1, TrialPhase.RUNNING, **(since | {"curve": curve(0.1, 0.2)} | status))
 
 
 def stopping(**status: Any) -> Trial:
-    cut = {"stop": STOP, "reason": REASON, "message": STOP.message}
+    cut: dict[str, Any] = {"stop": STOP, "reason": REASON, "message": STOP.message}
     return replace(training(70), status=replace(training(70).status, phase=TrialPhase.STOPPING, **(cut | status)))
 
 
