@@ -37,7 +37,7 @@ OTHER_SETTINGS = {
     "workers": 64,
     "suggestionWorkers": 3,
     "suggestionTimeout": 12.5,
-    "apiQps": 200,
+    "apiQps": 500,
     "apiBurst": 10000,
     "imagePullGrace": 0,
     "sidecarImage": "registry.example.com/sidecar:1",

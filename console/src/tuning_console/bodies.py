@@ -142,7 +142,7 @@ def event_body(event: Body) -> Body:
         "reason": event.get("reason"),
         "message": event.get("message"),
         "count": event.get("count") or (event.get("series") or {}).get("count") or 1,
-        "about": (event.get("involvedObject") or {}).get("name"),
+        "about": (event.get("related") or event.get("involvedObject") or {}).get("name"),
     }
 
 

@@ -165,11 +165,12 @@ async def best_so_far(upstream: Upstream, caller: Caller, namespace: str, job: s
 _WITH_OBJECTIVE = ("Completed", "EarlyStopped", "Stopped")
 
 
-async def newest_events(upstream: Upstream, caller: Caller, question: Question) -> list[Body]:
-    """The newest Events about an object, the newest first; the API server gives them in the order of their names."""
+async def newest_events(upstream: Upstream, caller: Caller, question: Question, trial: str | None = None) -> list[Body]:
+    """The newest Events about a job, or about a trial of it, the newest first; they come in the order of names."""
     found: list[Body] = []
     async for page in upstream.pages(question, caller):
-        found += map(bodies.event_body, page["items"])
+        events = (bodies.event_body(event) for event in page["items"])
+        found += [event for event in events if trial in {None, event["about"]}]
         found = sorted(found, key=lambda event: str(event["time"]), reverse=True)[:_EVENTS]
     return found
 

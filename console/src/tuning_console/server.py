@@ -162,11 +162,12 @@ class Console:
 
     async def job_events(self, request: web.Request) -> web.Response:
         """Give the Events about a job, those of its trials among them."""
-        return await self._events(request, "HyperparameterTuningJob", request.match_info["job"])
+        return await self._events(request, request.match_info["job"])
 
     async def trial_events(self, request: web.Request) -> web.Response:
-        """Give the Events about a trial."""
-        return await self._events(request, "TuningTrial", request.match_info["trial"])
+        """Give the Events about a trial, which are its job's."""
+        trial = questions.checked(request.match_info["trial"])
+        return await self._events(request, trial.rpartition("-")[0], trial)
 
     async def job_manifest(self, request: web.Request) -> web.Response:
         """Give a job as the API server has it."""
@@ -174,10 +175,11 @@ class Console:
         question = questions.job(request.match_info["namespace"], request.match_info["job"])
         return web.json_response({"manifest": bodies.manifest(await self._read(question, caller))})
 
-    async def _events(self, request: web.Request, kind: str, name: str) -> web.Response:
+    async def _events(self, request: web.Request, job: str, trial: str | None = None) -> web.Response:
         caller = await self.access.caller(request)
-        question = questions.events(request.match_info["namespace"], kind, name)
-        return web.json_response({"events": await self._asked(caller, newest_events(self.upstream, caller, question))})
+        question = questions.events(request.match_info["namespace"], "HyperparameterTuningJob", job)
+        answer = newest_events(self.upstream, caller, question, trial)
+        return web.json_response({"events": await self._asked(caller, answer)})
 
     async def _read(self, question: questions.Question, caller: Caller) -> dict[str, Any]:
         return await self._asked(caller, self.upstream.read(question, caller))

@@ -216,7 +216,7 @@ def test_what_the_cluster_ends_is_tried_again_and_is_no_failure(lab: Lab, job: s
     assert (status["phase"], status["attempt"], status["disruptions"], status["failures"]) == ("Completed", 2, 1, 0)
     assert status["curve"]["epochs"] == list(range(1, EPOCHS + 1))
     assert lab.runs(job) == [f"{job}-0001-1", f"{job}-0001-2"]
-    told = {event["reason"] for event in lab.cluster(job).events() if event["regarding"]["name"] == f"{job}-0001"}
+    told = {event["reason"] for event in lab.cluster(job).events() if event["note"].startswith(f"{job}-0001: ")}
     assert "Disrupted" in told
     assert not told & {"AttemptFailed", "TrialFailed"}
 

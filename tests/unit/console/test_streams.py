@@ -214,6 +214,17 @@ async def test_events_come_with_the_newest_first(lab: Lab) -> None:
     assert len([query for _, _, query, _ in lab.server.requests if "continue" in query]) > 0
 
 
+async def test_the_events_of_a_trial_are_those_of_its_job_that_name_it(lab: Lab) -> None:
+    lab.server.events = [
+        {"metadata": {"creationTimestamp": "2026-03-01T10:00:00Z"}, "reason": name, "related": {"name": name}}
+        for name in ("fashion-0001", "fashion-0002")
+    ]
+    _, body = await lab.get("/api/namespaces/team/trials/fashion-0001/events")
+    assert [event["reason"] for event in body["events"]] == ["fashion-0001"]
+    query: dict[str, Any] = lab.server.requests[-1][2]
+    assert query["fieldSelector"] == "involvedObject.kind=HyperparameterTuningJob,involvedObject.name=fashion"
+
+
 async def test_the_log_is_bounded_where_it_is_read(lab: Lab) -> None:
     lab.server.log = "\x1b[31m<script>"
     status, text = await lab.get("/api/namespaces/team/pods/fashion-0001-1/log?container=training")

@@ -6,7 +6,6 @@ Every write is judged when it arrives, with the whole truth at hand; a violated 
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import random
 from dataclasses import dataclass, field
@@ -26,13 +25,16 @@ from tuning_operator.runtime.prometheus.answers import PrometheusError
 from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.reconciler.reconcile import Reconciler
-from tuning_operator.runtime.suggestions import Suggester
+from tuning_operator.runtime.suggestions import _draw
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from tuning_operator.core.suggest import Suggestion, SuggestRequest
     from tuning_operator.runtime.kubernetes.cluster import Cluster
     from tuning_operator.runtime.prometheus.client import Prometheus
+    from tuning_operator.runtime.suggestions import Suggester
 
 Body = dict[str, Any]
 KEY = JobKey("ns", "job")
@@ -143,6 +145,7 @@ class World:
     rival: Callable[[], Awaitable[None]] | None = None
     reported: dict[str, int] = field(default_factory=dict)
     prometheus_is_up: bool = True
+    suggests_slowly: bool = False
     deleted: bool = False
     writes: int = 0
     versions: int = 0
@@ -170,9 +173,13 @@ class World:
         return Curve.of((epoch, self.value(number, epoch)) for epoch in range(1, epochs + 1))
 
     def touch(self, body: Body) -> None:
+        """Note that an object has been written."""
+        self.writes += 1
+        self.renew(body)
+
+    def renew(self, body: Body) -> None:
         """Note that an object has changed."""
         self.versions += 1
-        self.writes += 1
         body["metadata"]["resourceVersion"] = str(self.versions)
 
     # Fates: each picks one of the Pods that it can befall; False when there is none.
@@ -199,6 +206,7 @@ class World:
         self.now += timedelta(seconds=1)
         for pod in candidates if everybody else [candidates[index % len(candidates)]]:
             getattr(self, "_" + fate.replace(" ", "_"))(pod)
+            self.renew(pod.body)
         return True
 
     def _start(self, pod: SimulatedPod) -> None:
@@ -372,8 +380,8 @@ class Connection:
     async def create_attempt(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
         return await self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
 
-    async def delete_attempt(self, _namespace: str, _kind: str, name: str, uid: str, _version: str) -> None:
-        await self._request(lambda: self._delete_pod(name, uid))
+    async def delete_attempt(self, _namespace: str, _kind: str, name: str, uid: str, version: str) -> None:
+        await self._request(lambda: self._delete_pod(name, uid, version))
 
     async def patch_job_status(self, _namespace: str, _name: str, status: Body, version: str) -> Body:
         return await self._request(lambda: self._patch_job(status, version))
@@ -469,10 +477,12 @@ class Connection:
         assert not spec["stop"], "a stopped job starts nothing"
         assert "completionReason" not in status, "a job whose end is recorded starts nothing"
 
-    def _delete_pod(self, name: str, uid: str) -> None:
+    def _delete_pod(self, name: str, uid: str, version: str) -> None:
         pod = self._world.pods.get(name)
-        if pod is None or pod.body["metadata"]["uid"] != uid:
+        if pod is None:
             return
+        if (pod.body["metadata"]["uid"], pod.body["metadata"]["resourceVersion"]) != (uid, version):
+            raise ApiError(ErrorKind.CONFLICT, "the precondition failed")
         reference = names.controller_of(pod.body)
         assert reference, "somebody else's Pod was deleted"
         trial = self._world.trials[reference["name"]]
@@ -480,7 +490,7 @@ class Connection:
         if attempt == status["attempt"] and status["phase"] not in FINAL:
             assert status["phase"] == "Stopping", "deleted without a recorded decision"
             assert status["stopDecision"]["message"], "a decision without a reason"
-        self._world.writes += 1
+        self._world.touch(pod.body)
         pod.deleted = pod.deleted or self._world.now
         if pod.started is None:
             del self._world.pods[name]
@@ -533,9 +543,15 @@ class Connection:
         pod = self._world.pods[name]
         assert pod.code == 0, "a decision was forgotten"
         assert pod.finished is not None
-        assert pod.deleted is None or pod.finished < pod.deleted, "it ended after it was to be stopped"
+        if pod.deleted is not None and pod.finished >= pod.deleted:
+            assert after["curve"]["epochs"][-1] >= self._longest(), "it ended since it was to be stopped"
         assert after["phase"] in {"Collecting", "Completed", "Failed"}
         assert "dropped decision" in after["message"] or after["phase"] == "Failed"
+
+    def _longest(self) -> float:
+        """The last epoch of the longest training that was completed."""
+        statuses = [trial.get("status") or {} for trial in self._world.trials.values()]
+        return max(status["curve"]["epochs"][-1] for status in statuses if status.get("phase") == "Completed")
 
     def _judge_attempts(self, pod: str, before: Body, after: Body) -> None:
         """Only what happened to the Pod is a reason for another one; only the training's own failures are counted."""
@@ -578,6 +594,33 @@ class Connection:
         return body
 
 
+class InstantSuggester:
+    """Draws at random without a thread, so that a history is the same each time; sometimes it takes until later."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked: SuggestRequest | None = None
+
+    def prepare(self, _job: JobKey, request: SuggestRequest) -> None:
+        """As `Suggester.prepare`."""
+        if not self._world.suggests_slowly:
+            self._asked = request
+
+    def take(self, _job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...] | None:
+        """As `Suggester.take`: what was asked for before."""
+        asked, self._asked = self._asked, request
+        if asked is None or asked.numbers[0] != request.numbers[0]:
+            return None
+        self._asked = None
+        return tuple(item for item in _draw(asked) if item.number in request.numbers)
+
+    def drop(self, _job: JobKey) -> None:
+        """As `Suggester.drop`."""
+        self._asked = None
+
+    forget = drop
+
+
 class SimulatedOperator:
     """One process of the operator: what it remembers dies with it."""
 
@@ -587,9 +630,10 @@ class SimulatedOperator:
         self._runner, self._world = runner, world
         prometheus = cast("Prometheus", FakePrometheus(world))
         self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
-        self._suggester = suggester = Suggester(1, 60.0, lambda _: None)
+        self.recorder = EventRecorder(cluster)
+        suggester = cast("Suggester", InstantSuggester(world))
         self.reconciler = Reconciler(
-            cluster, self._poller, suggester, EventRecorder(cluster), timedelta(minutes=15), clock=lambda: world.now
+            cluster, self._poller, suggester, self.recorder, timedelta(minutes=15), clock=lambda: world.now
         )
 
     def reconcile(self, fault: Fault | None = None) -> bool:
@@ -614,11 +658,7 @@ class SimulatedOperator:
             gone = error.kind is ErrorKind.NOT_FOUND and self._world.deleted
             if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT} and not gone:
                 raise
-        await self.suggested()
-
-    async def suggested(self) -> None:
-        """Wait for the suggestions that are being computed."""
-        await asyncio.gather(*(known.task for known in self._suggester._computations.values()), return_exceptions=True)
+        await self.recorder.drain()
 
 
 def _record(status: Body) -> Body:

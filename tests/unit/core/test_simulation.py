@@ -135,6 +135,10 @@ class Simulation(RuleBasedStateMachine):
     def lose_or_find_prometheus(self, up: bool) -> None:
         self.world.prometheus_is_up = up
 
+    @rule(slowly=st.booleans())
+    def suggest(self, slowly: bool) -> None:
+        self.world.suggests_slowly = slowly
+
     @rule(edit=edits)
     def edit(self, edit: dict[str, Any]) -> None:
         self.world.edit(**edit)

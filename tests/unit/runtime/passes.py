@@ -11,6 +11,7 @@ from tests.unit.core.simulation import (
     World,
     new_job,
 )
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,6 +44,19 @@ class Bench:
     def reconcile(self, passes: int = 1) -> None:
         for _ in range(passes):
             assert self.operator.reconcile()
+
+    def commit(self) -> None:
+        """One pass that commits trials and whose Pods get no answer."""
+        works = self.connection.create_attempt
+
+        async def unanswered(namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+            if not dry_run:
+                raise ApiError(ErrorKind.UNAVAILABLE, "no answer")
+            return await works(namespace, body, dry_run=True)
+
+        self.connection.create_attempt = unanswered  # type: ignore[method-assign,assignment]
+        self.reconcile()
+        self.connection.create_attempt = works  # type: ignore[method-assign]
 
     def report(self, message: str) -> None:
         self.runner.run(self.operator.reconciler.report_failure(KEY, message))

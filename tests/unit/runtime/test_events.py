@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.builders import job, trial
@@ -25,7 +27,7 @@ class FakeCluster:
         self.refuses = False
 
     async def create_event(self, namespace: str, body: dict[str, Any]) -> None:
-        assert namespace == "ns"
+        assert namespace == body["metadata"]["namespace"]
         if self.refuses:
             raise ApiError(ErrorKind.FORBIDDEN, "events is forbidden")
         self.posted.append(body)
@@ -46,37 +48,62 @@ async def test_what_is_counted_is_told_once_a_trial_and_counted_also_after_a_res
     for epochs in (1, 2, 15, 15):
         for number in (1, 2):
             changed = Notice("MeasurementChanged", f"epoch {epochs} again", trial(number), warning=True, count=epochs)
-            await it.record(changed, job())
-    assert [body["regarding"]["name"] for body in cluster.posted] == ["job-0001", "job", "job-0002", "job"]
+            it.record(changed, job())
+            await it.drain()
+    assert [body["related"]["name"] for body in cluster.posted] == ["job-0001", "job-0002"]
     assert counted() - before == 30
     names = {body["metadata"]["name"] for body in cluster.posted}
-    assert len(names) == 4
+    assert len(names) == 2
     again, other = recorder()
-    await other.record(Notice("MeasurementChanged", "epoch 9 again", trial(1), warning=True, count=1), job())
+    other.record(Notice("MeasurementChanged", "epoch 9 again", trial(1), warning=True, count=1), job())
+    await other.drain()
     assert {body["metadata"]["name"] for body in again.posted} <= names, "the API server knows it"
 
 
 async def test_news_is_posted_once() -> None:
     cluster, it = recorder()
     for _ in range(3):
-        await it.record(STARTED, job())
-    assert [body["regarding"]["kind"] for body in cluster.posted] == ["TuningTrial", "HyperparameterTuningJob"]
-    await it.record(Notice("TargetReached", "done"), job())
-    assert len(cluster.posted) == 3
+        it.record(STARTED, job())
+        it.record(STARTED, job())
+        await it.drain()
+    assert [body["regarding"]["kind"] for body in cluster.posted] == ["HyperparameterTuningJob"]
+    it.record(Notice("TargetReached", "done"), job())
+    await it.drain()
+    assert len(cluster.posted) == 2
 
 
 async def test_news_that_could_not_be_posted_harms_nothing_and_is_posted_the_next_time() -> None:
     cluster, it = recorder()
     cluster.refuses = True
-    await it.record(STARTED, job())
+    it.record(STARTED, job())
+    await it.drain()
     cluster.refuses = False
-    await it.record(STARTED, job())
-    assert len(cluster.posted) == 2
+    it.record(STARTED, job())
+    await it.drain()
+    assert len(cluster.posted) == 1
+
+
+async def test_nobody_waits_for_an_event_and_namespaces_take_turns() -> None:
+    cluster, it = recorder()
+    flood, quiet = replace(job(), namespace="flood"), replace(job(), namespace="quiet")
+    for number in range(events.MOST_WAITING + 50):
+        it.record(Notice("X", f"{number}"), flood)
+    before = metrics.EVENTS_LOST._value.get()
+    it.record(Notice("X", "one more"), flood)
+    it.record(Notice("Y", "here, too"), quiet)
+    assert cluster.posted == []
+    assert metrics.EVENTS_LOST._value.get() - before == 1
+    posting = asyncio.create_task(it.run())
+    async with asyncio.timeout(30):
+        while len(cluster.posted) <= events.MOST_WAITING:  # noqa: ASYNC110 - what is waited for is state of the fake
+            await asyncio.sleep(0.01)
+    posting.cancel()
+    assert [body["reason"] for body in cluster.posted[:3]].count("Y") == 1
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "REMEMBERED", 10)
     _, it = recorder()
     for number in range(50):
-        await it.record(Notice("X", f"{number}"), job())
+        it.record(Notice("X", f"{number}"), job())
     assert len(it._posted) == 10

@@ -107,6 +107,31 @@ async def test_a_pod_that_ends_or_goes_frees_quota(kind: str | None, phase: str,
     assert operator.added == [JobKey("ns", "job")]
 
 
+@pytest.mark.parametrize(
+    ("status", "spec", "kind", "heard"),
+    [
+        ({}, {}, None, False),
+        ({}, {}, "ADDED", True),
+        ({}, {"ttlSecondsAfterFinished": 0}, None, True),
+        ({"observedGeneration": 1}, {}, None, True),
+        ({"conditions": [{"type": "Reconciled", "status": "False"}]}, {}, None, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}]}, {}, None, False),
+        ({"phase": "Running"}, {}, None, True),
+    ],
+)
+async def test_an_ended_job_that_is_found_at_the_start_is_left_alone(
+    status: dict[str, Any], spec: dict[str, Any], kind: str | None, heard: bool
+) -> None:
+    body = {
+        "metadata": {"name": "job", "generation": 2},
+        "spec": spec,
+        "status": {"phase": "Completed", "observedGeneration": 2} | status,
+    }
+    operator = FakeOperator()
+    await operator.hear("on_job", name="job", type=kind, body=body)
+    assert operator.added == [JobKey("ns", "job")] * heard
+
+
 def test_watches_are_retried_for_ever_every_few_seconds_and_again_from_the_start() -> None:
     backoffs = Backoffs()
     for _ in range(2):

@@ -171,6 +171,7 @@ def test_a_finalizer_on_a_pod_without_a_node_holds_no_slot(runner: asyncio.Runne
     it.reconcile(3)
     assert list(it.world.pods) == ["job-0007-1"]
     it.world.pods["job-0007-1"].deleted = it.world.now
+    it.world.renew(it.world.pods["job-0007-1"].body)
     it.reconcile(3)
     assert list(it.world.pods) == ["job-0007-1", "job-0001-1"]
 
@@ -199,7 +200,7 @@ def test_a_name_that_somebody_took_costs_its_trial_a_name_and_the_others_nothing
     runner: asyncio.Runner, owned: bool, recorded: bool
 ) -> None:
     it = Bench(runner)
-    it.reconcile(2)
+    it.commit()
     uid = it.world.trials["job-0001"]["metadata"]["uid"]
     if recorded:  # the Pod of that name was the trial's own, and somebody exchanged it
         it.reconcile()

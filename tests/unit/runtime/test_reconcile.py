@@ -26,14 +26,36 @@ from tuning_operator.runtime.reconciler.patches import difference
 from tuning_operator.runtime.reconciler.refusals import FIRST_PAUSE, LONGEST_PAUSE, QUOTA_PAUSE
 
 
-def test_the_intents_come_first_then_their_pods(runner: asyncio.Runner) -> None:
+def test_the_intents_come_first_then_their_pods(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(runner)
+    it.world.suggests_slowly = True
     it.reconcile()
     assert (list(it.world.trials), list(it.world.pods)) == ([], [])  # the suggestions are being computed
+    created: list[str] = []
+    for call in ("create_trial", "create_attempt"):
+        monkeypatch.setattr(it.connection, call, noting(getattr(it.connection, call), created))
     it.reconcile()
-    assert (list(it.world.trials), list(it.world.pods)) == (["job-0001", "job-0002"], [])
+    assert created == ["job-0001", "job-0002", "job-0001-1", "job-0002-1"]
+
+
+def noting(works: Any, created: list[str]) -> Any:
+    """The request, which also says what it creates."""
+
+    async def create(namespace: str, body: Body, **how: Any) -> Any:
+        created.append(body["metadata"]["name"])
+        return await works(namespace, body, **how)
+
+    return create
+
+
+def test_a_slot_is_filled_in_the_pass_that_sees_it_free(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
     it.reconcile()
-    assert list(it.world.pods) == ["job-0001-1", "job-0002-1"]
+    for fate in ("start all", "report all", "succeed unscraped"):
+        it.world.befall(fate, 0)
+        it.reconcile()
+    assert list(it.world.pods) == ["job-0001-1", "job-0002-1", "job-0003-1"]
+    assert (it.status["trialCounts"]["completed"], it.status["trialCounts"]["pending"]) == (1, 1)
 
 
 def test_a_pass_over_an_unchanged_cluster_writes_nothing(runner: asyncio.Runner) -> None:
@@ -109,7 +131,8 @@ def test_settings_that_do_not_fit_a_template_any_more_are_a_refusal_and_no_inter
 ) -> None:
     it = Bench(runner)
     with_log(it)
-    it.reconcile(2)
+    it.world.suggests_slowly = True
+    it.reconcile()
     it.operator.reconciler._identity.options = PodOptions()
     it.reconcile(2)
     condition = it.condition("Reconciled")
@@ -134,13 +157,14 @@ def test_what_has_been_committed_is_told_of_though_the_pass_fails(
         return await works(*about)
 
     async def create_event(_namespace: str, body: Body) -> None:
-        if body["reason"] == "TrialStopped" and body["regarding"]["kind"] == "TuningTrial":
-            events.append(body["regarding"]["name"])
+        if body["reason"] == "TrialStopped":
+            events.append(body["related"]["name"])
 
     monkeypatch.setattr(it.connection, call, changed_meanwhile)
     monkeypatch.setattr(it.connection, "create_event", create_event)
     with pytest.raises(ApiError, match="has changed"):
         runner.run(it.operator.reconciler.reconcile(KEY))
+    runner.run(it.operator.recorder.drain())
     assert events == told
     monkeypatch.setattr(it.connection, call, works)
     it.reconcile()
@@ -203,6 +227,30 @@ def test_of_an_edit_that_changes_nothing_an_ended_job_shows_that_it_was_seen(run
     assert it.world.writes == writes
 
 
+@pytest.mark.parametrize(("cleanup", "read"), [("Keep", 0), ("Delete", 1)])
+def test_of_an_ended_job_the_trials_are_read_only_where_pods_are_to_go(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, cleanup: str, read: int
+) -> None:
+    it = Bench(runner, maxTrials=1)
+    for fate in ("start all", "report all", "succeed unscraped"):
+        it.reconcile()
+        it.world.befall(fate, 0)
+    it.reconcile()
+    assert it.status["phase"] == "Completed"
+    it.world.job["spec"]["podCleanup"] = cleanup
+    listed, works = [], it.connection.list_trials
+
+    async def list_trials(*about: str) -> list[Body]:
+        listed.append(about)
+        return await works(*about)
+
+    it.operator = SimulatedOperator(it.world, runner)
+    monkeypatch.setattr(it.connection, "list_trials", list_trials)
+    it.reconcile()
+    assert len(listed) == read
+    assert (it.world.pods["job-0001-1"].deleted is not None) == (cleanup == "Delete")
+
+
 def test_an_ended_job_is_deleted_when_its_time_is_over(runner: asyncio.Runner) -> None:
     it = Bench(runner)
     it.reconcile(4)
@@ -230,6 +278,8 @@ def test_the_api_server_is_asked_about_the_template(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, error: ApiError, status: str, words: str
 ) -> None:
     it = Bench(runner)
+
+    it.world.suggests_slowly = True
 
     async def create_attempt(*_: object, dry_run: bool = False) -> Body:
         assert dry_run
@@ -269,7 +319,8 @@ def test_a_template_that_only_we_refuse_is_refused_in_the_same_way(runner: async
 
 def test_a_quota_is_waited_for_with_a_condition(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(runner)
-    it.reconcile(2)
+    it.world.suggests_slowly = True
+    it.reconcile()
 
     async def full(*_: object, **__: object) -> Body:
         raise ApiError(ErrorKind.QUOTA, 'pods "job-0001-1" is forbidden: exceeded quota: gpus')
@@ -294,7 +345,8 @@ def test_a_refused_pod_is_asked_for_ever_more_seldom(
 ) -> None:
     """A policy that is new refuses the second Pod; the first one trains, and each of its epochs leads to a pass."""
     it = Bench(runner)
-    it.reconcile(2)
+    it.world.suggests_slowly = True
+    it.reconcile()
     asked: list[str] = []
     create = it.connection.create_attempt
 
@@ -410,3 +462,30 @@ bodies = st.recursive(
 def test_the_patch_leads_from_one_status_to_the_other(recorded: Body, wanted: Body) -> None:
     assert merge_patch(recorded, difference(recorded, wanted)) == wanted
     assert difference(wanted, wanted) == {}
+
+
+def test_pods_are_created_side_by_side_and_few_are_refused(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner, maxTrials=40, maxParallelTrials=40)
+    room, under_way, waves, works = 16, 0, [0], it.connection.create_attempt
+
+    async def create(namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+        nonlocal under_way
+        if dry_run:
+            return await works(namespace, body, dry_run=True)
+        under_way += 1
+        waves[-1] = max(waves[-1], under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        waves.extend([0] if under_way == 0 else [])
+        if len(it.world.pods) >= room:
+            raise ApiError(ErrorKind.QUOTA, "exceeded quota")
+        return await works(namespace, body)
+
+    monkeypatch.setattr(it.connection, "create_attempt", create)
+    it.reconcile(3)
+    assert len(it.world.pods) == room
+    assert waves[:5] == [1, 2, 4, 8, 1], "as many as are suggested at once"
+    assert waves[5:] == [1, 0], "one of the others is refused, and no more are tried"
+    assert it.condition("QuotaExceeded")["status"] == "True"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
 from tuning_operator.api.batchjobs import build_batch_job, parse_batch_job
-from tuning_operator.api.podfacts import parse_pod
+from tuning_operator.api.podfacts import has_ended, parse_pod
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.pods import build_pod, training_container_name
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tuning_operator.api.job import TuningJob
+    from tuning_operator.api.once import Once
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
@@ -87,10 +88,19 @@ def claim_of(body: Mapping[str, Any], job: str, trials: Mapping[str, Trial]) -> 
     return Claim(body, number, owner, str(reference["uid"]), trial)
 
 
+def is_over(body: Mapping[str, Any]) -> bool:
+    """Whether nothing of a Pod, or of a batch Job, runs or will run any more."""
+    if "template" not in body["spec"]:
+        return has_ended(body)
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return any(item["type"] in {"Complete", "Failed"} and item["status"] == "True" for item in conditions)
+
+
 def parse_attempts(
     tuning_job: TuningJob,
     claims: Sequence[Claim],
     nodes: Mapping[str, Mapping[int, Mapping[str, Any]]],
+    pods: Once[Attempt],
     *,
     last_words: bool = True,
 ) -> dict[str, tuple[Attempt, ...]]:
@@ -100,6 +110,7 @@ def parse_attempts(
         tuning_job: The job.
         claims: The Pods, or batch Jobs, whose claims are true.
         nodes: The Pods of each batch Job, by its uid and by node.
+        pods: What was made of the job's Pods before.
         last_words: Whether what its containers said may be shown.
 
     Returns:
@@ -108,7 +119,7 @@ def parse_attempts(
     name, metric = training_container_name(tuning_job.template), tuning_job.job.spec.objective.metric
 
     def parse(body: Mapping[str, Any], number: int) -> Attempt:
-        return parse_pod(body, number, name, metric, last_words=last_words)
+        return pods.of(body, lambda: parse_pod(body, number, name, metric, last_words=last_words))
 
     buckets: defaultdict[str, list[Attempt]] = defaultdict(list)
     for claim in claims:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from tuning_operator.core.model.job import Job
@@ -19,28 +18,21 @@ MAX_NOTE = 1024
 CONTROLLER = f"{names.GROUP}/operator"
 
 
-def build_events(notice: Notice, job: Job, now: datetime, instance: str) -> Iterator[dict[str, Any]]:
-    """Build the Events of a notice: on its trial, if it is about one, and always on the job.
+def build_event(notice: Notice, job: Job, now: datetime, instance: str) -> dict[str, Any]:
+    """Build the Event of a notice: on the job, with the trial that it is about as `related`.
 
     An Event's name follows from what it says, so that saying it again is no second Event. Of what is counted it follows
     from what it is about: a training that reports all its epochs anew, ever with other values, makes one Event.
     """
     trial = notice.trial
-    if trial is not None:
-        reference = _reference(names.TRIAL_KIND, trial.name, job.namespace, trial.uid)
-        yield _event(reference, notice, notice.message, now, instance)
+    regarding = _reference(names.JOB_KIND, job.name, job.namespace, job.uid)
     message = f"{trial.name}: {notice.message}" if trial else notice.message
-    yield _event(_reference(names.JOB_KIND, job.name, job.namespace, job.uid), notice, message, now, instance)
-
-
-def _event(regarding: dict[str, str], notice: Notice, message: str, now: datetime, instance: str) -> dict[str, Any]:
-    trial = notice.trial.uid if notice.trial else ""
-    said = message if notice.count is None else f"any/{trial}"
-    name = hashlib.sha256("/".join((regarding["uid"], notice.reason, said)).encode()).hexdigest()[:16]
-    return {
+    said = message if notice.count is None else f"any/{trial.uid if trial else ''}"
+    name = hashlib.sha256(f"{job.uid}/{notice.reason}/{said}".encode()).hexdigest()[:16]
+    event = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{regarding['name']}.{name}", "namespace": regarding["namespace"]},
+        "metadata": {"name": f"{job.name}.{name}", "namespace": job.namespace},
         "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": CONTROLLER,
         "reportingInstance": instance[:128],
@@ -50,6 +42,9 @@ def _event(regarding: dict[str, str], notice: Notice, message: str, now: datetim
         "note": _cut(message) or notice.reason,
         "type": "Warning" if notice.warning else "Normal",
     }
+    if trial is not None:
+        event["related"] = _reference(names.TRIAL_KIND, trial.name, job.namespace, trial.uid)
+    return event
 
 
 def _cut(note: str) -> str:

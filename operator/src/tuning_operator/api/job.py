@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tuning_operator.api.jobspec import InvalidJobError, Spec
 from tuning_operator.api.values import display_number, parse_duration, render_number, render_time, time_in
-from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition
+from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.model.trial import TrialPhase
 
@@ -79,6 +79,16 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
 def is_settled(body: Mapping[str, Any]) -> bool:
     """Whether a job has ended and has not been edited since: there is nothing to do about it but at its events."""
     return _recorded_phase(body) in _FINAL
+
+
+def is_at_rest(body: Mapping[str, Any]) -> bool:
+    """Whether nothing will be done about an ended job as it is: neither is it to be deleted nor told that all is well.
+
+    A Pod that it has left behind is announced by an event.
+    """
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    failed = any(item["type"] == ConditionType.RECONCILED and item["status"] == "False" for item in conditions)
+    return is_settled(body) and not failed and body["spec"].get("ttlSecondsAfterFinished") is None
 
 
 def is_idle(body: Mapping[str, Any], now: datetime) -> bool:

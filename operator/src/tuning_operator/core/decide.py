@@ -65,9 +65,7 @@ def decide(snapshot: Snapshot) -> Decision:
         trials = tuple(_stopped(trial, ending, snapshot) for trial in trials)
     if job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
         trials = tuple(_suspended(trial, snapshot) for trial in trials)
-    changed = tuple(
-        after for before, after in zip(snapshot.trials, trials, strict=True) if _worth_writing(before, after)
-    )
+    moved = [(before, after) for before, after in zip(snapshot.trials, trials, strict=True) if before is not after]
     phase = _phase(snapshot, trials, ending)
     if ending and phase is JobPhase.FAILED and not ending.reason.is_failure:
         ending = replace(ending, message=f"{ending.message}; no trial has a finite objective")
@@ -80,7 +78,8 @@ def decide(snapshot: Snapshot) -> Decision:
     decision = Decision(
         phase=phase,
         trials=trials,
-        changed=changed,
+        changed=tuple(after for before, after in moved if _has_news(before, after)),
+        grown=tuple(after for before, after in moved if _has_only_grown(before, after)),
         create_attempts=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_attempts=leftover,
         suggest=_suggest_request(snapshot, trials, slots - taken) if may_start and not stalled else None,
@@ -233,10 +232,12 @@ def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -
     )
 
 
-def _worth_writing(before: Trial, after: Trial) -> bool:
-    """Whether a status is to be written: at any change of the facts, for a growing curve from 2 % more epochs on."""
-    if before.status == after.status:
-        return False
-    if replace(before.status, curve=after.curve) != after.status:
-        return True
-    return after.curve.count - before.curve.count >= max(1, before.curve.count // 50)
+def _has_news(before: Trial, after: Trial) -> bool:
+    """Whether more of a status has changed than its curve."""
+    return replace(before.status, curve=after.curve) != after.status
+
+
+def _has_only_grown(before: Trial, after: Trial) -> bool:
+    """Whether a curve alone has grown, and by so much that it is worth writing: from 2 % more epochs on."""
+    more = after.curve.count - before.curve.count
+    return more >= max(1, before.curve.count // 50) and not _has_news(before, after)

@@ -41,6 +41,7 @@ REPEATED = Counter(
     "Occurrences that only the first time cause an Event.",
     ["reason"],
 )
+EVENTS_LOST = Counter("tuning_operator_events_lost_total", "Events that could not be posted, or were too many.")
 TRIALS = Gauge("tuning_operator_trials", "Trials of unfinished jobs, by phase.", ["phase"])
 
 

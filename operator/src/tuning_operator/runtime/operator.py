@@ -6,6 +6,7 @@ Handlers only name the job that an event belongs to. Nothing is remembered that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -63,11 +64,12 @@ class Operator:
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
         self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
         self.job_metrics = JobMetrics() if settings.job_metrics else None
+        self._recorder = EventRecorder(cluster)
         self.reconciler = Reconciler(
             cluster,
             self._poller,
             self._suggester,
-            EventRecorder(cluster),
+            self._recorder,
             timedelta(seconds=settings.image_pull_grace),
             PodOptions(
                 settings.sidecar_image, parse_resources(settings.sidecar_resources), last_words=settings.last_words
@@ -91,6 +93,7 @@ class Operator:
         """Start the workers, the metrics poll and the resync."""
         self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
         self._spawn(self._resync(), "resync")
+        self._spawn(self._recorder.run(), "Events")
         self._spawn(self._require_watches(), "watch of the objects")
         for number in range(self._settings.workers):
             self._spawn(self._work(f"worker {number}"), f"worker {number}")
@@ -113,6 +116,8 @@ class Operator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._recorder.drain(), LAST_SECONDS)
         await asyncio.to_thread(self._suggester.close)
         await self._prometheus.close()
         await self._cluster.close()

@@ -44,8 +44,8 @@ class Settings:
     workers: int = 4
     suggestion_workers: int = 2
     suggestion_timeout: float = 60.0
-    api_qps: float = 50.0
-    api_burst: int = 100
+    api_qps: float = 200.0
+    api_burst: int = 400
     metrics_port: int = 8080
     health_port: int = 8081
     image_pull_grace: float = 900.0

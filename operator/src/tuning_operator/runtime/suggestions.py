@@ -134,18 +134,22 @@ class Suggester:
         logger.info("no job has needed the model for %g s: its processes end", IDLE_SECONDS)
         self._ending = asyncio.get_running_loop().create_task(asyncio.to_thread(self.close))
 
+    def prepare(self, job: JobKey, request: SuggestRequest) -> None:
+        """See to it that the suggestions that are wanted will be computed."""
+        known = self._computations.get(job)
+        if known is None or not _is_same_question(known.request, request):
+            self.drop(job)
+            task = asyncio.get_running_loop().create_task(self._compute(job, request))
+            self._computations[job] = _Computation(request, task)
+
     def take(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...] | None:
         """Return the suggestions that are wanted, if they are computed; else see to it that they will be.
 
         A result is taken even if another trial has ended meanwhile: thrown away and computed again, it might never
         catch up with trials that end quickly.
         """
-        known = self._computations.get(job)
-        if known is None or not _is_same_question(known.request, request):
-            self.drop(job)
-            task = asyncio.get_running_loop().create_task(self._compute(job, request))
-            self._computations[job] = _Computation(request, task)
-            return None
+        self.prepare(job, request)
+        known = self._computations[job]
         if not known.task.done():
             return None
         del self._computations[job]

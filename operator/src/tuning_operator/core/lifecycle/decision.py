@@ -22,6 +22,7 @@ class Decision:
     Attributes:
         trials: All trials with their next status.
         changed: Those of them whose status is to be written.
+        grown: Those whose curve alone has grown: it is to be shown soon, and nothing waits for it.
         create_attempts: Trials whose current attempt gets its Pod now.
         delete_attempts: Pods to delete, each only if it still has this uid.
         suggest: What to ask the suggester for; None when no trial is to be added.
@@ -33,6 +34,7 @@ class Decision:
     phase: JobPhase
     trials: tuple[Trial, ...]
     changed: tuple[Trial, ...] = ()
+    grown: tuple[Trial, ...] = ()
     create_attempts: tuple[Trial, ...] = ()
     delete_attempts: tuple[Attempt, ...] = ()
     suggest: SuggestRequest | None = None

@@ -1,22 +1,26 @@
-"""Posts Events, each once; what happens again and again is told the first time, and counted.
+"""Posts Events, each once and one for each notice; what happens again and again is told the first time, and counted.
 
-An Event is a courtesy: when it cannot be posted the work goes on.
+An Event is a courtesy. No pass waits for one: they are posted beside the passes, in turns by namespace. What cannot be
+posted, or waits behind too many of its namespace, is logged and let go.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tuning_operator.api.events import build_events
-from tuning_operator.api.names import JOB_KIND
+from tuning_operator.api.events import build_event
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.errors import ApiError
+from tuning_operator.runtime.line import FairLine
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.notice import Notice
     from tuning_operator.runtime.kubernetes.cluster import Cluster
@@ -24,6 +28,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 4096
+MOST_WAITING = 1000
+"""Events of one namespace that wait to be posted."""
+
+
+class _Post(NamedTuple):
+    job: Job
+    notice: Notice
+    body: dict[str, Any]
 
 
 class EventRecorder:
@@ -33,31 +45,59 @@ class EventRecorder:
         self._cluster = cluster
         self._instance = socket.gethostname()
         self._posted: OrderedDict[str, int] = OrderedDict()
+        self._line: FairLine[_Post] = FairLine()
+        self._waiting: Counter[str] = Counter()
+        self._added = asyncio.Event()
 
-    async def record(self, notice: Notice, job: Job) -> None:
-        """Log a notice and post its Events, unless that has been done."""
-        for body in build_events(notice, job, datetime.now(UTC), self._instance):
-            name = body["metadata"]["name"]
-            if name in self._posted:
-                self._count(name, notice)
-                continue
-            try:
-                await self._cluster.create_event(job.namespace, body)
-            except ApiError as error:
-                logger.warning(
-                    "job %s/%s: %s: %s (no Event: %s)", job.namespace, job.name, notice.reason, body["note"], error
-                )
-                continue
-            if body["regarding"]["kind"] == JOB_KIND:
-                logger.info("job %s/%s: %s: %s", job.namespace, job.name, notice.reason, body["note"])
-            self._posted[name] = 0
+    def record(self, notice: Notice, job: Job) -> None:
+        """Have the Event of a notice posted, unless that has been done."""
+        body = build_event(notice, job, datetime.now(UTC), self._instance)
+        name = body["metadata"]["name"]
+        if name in self._posted:
             self._count(name, notice)
-            if len(self._posted) > REMEMBERED:
-                self._posted.popitem(last=False)
+            return
+        if self._waiting[job.namespace] >= MOST_WAITING:
+            self._let_go(_Post(job, notice, body), f"{MOST_WAITING} others of its namespace wait")
+            return
+        self._posted[name] = 0
+        self._count(name, notice)
+        if len(self._posted) > REMEMBERED:
+            self._posted.popitem(last=False)
+        self._waiting[job.namespace] += 1
+        self._line.push(job.namespace, _Post(job, notice, body))
+        self._added.set()
+
+    async def run(self) -> None:
+        """Post for ever what is recorded."""
+        while True:
+            await self._added.wait()
+            self._added.clear()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Post what waits."""
+        while len(self._line):
+            post = self._line.pop()
+            self._waiting -= Counter({post.job.namespace: 1})
+            try:
+                await self._cluster.create_event(post.job.namespace, post.body)
+            except ApiError as error:
+                self._posted.pop(post.body["metadata"]["name"], None)
+                self._let_go(post, error)
+            else:
+                logger.info("job %s/%s: %s: %s", *_told(post))
+
+    def _let_go(self, post: _Post, why: object) -> None:
+        metrics.EVENTS_LOST.inc()
+        logger.warning("job %s/%s: %s: %s (no Event: %s)", *_told(post), why)
 
     def _count(self, name: str, notice: Notice) -> None:
-        """Count what is told once, on its trial and on the job alike."""
+        """Count what is told once."""
         more = (notice.count or 0) - self._posted[name]
-        if more > 0 and notice.trial is not None and name.startswith(f"{notice.trial.name}."):
+        if more > 0:
             metrics.REPEATED.labels(notice.reason).inc(more)
             self._posted[name] += more
+
+
+def _told(post: _Post) -> tuple[str, str, str, str]:
+    return post.job.namespace, post.job.name, post.notice.reason, post.body["note"]

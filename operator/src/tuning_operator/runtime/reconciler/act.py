@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from tuning_operator.api import names
 from tuning_operator.api.attempts import attempt_kind, build_attempt
 from tuning_operator.api.batchjobs import build_service
-from tuning_operator.api.trial import new_trial, render_status
+from tuning_operator.api.trial import new_trial, parse_trial, render_status
 from tuning_operator.api.values import time_in
 from tuning_operator.core.lifecycle.slots import with_name_taken
 from tuning_operator.core.model.notice import Notice
@@ -19,7 +20,7 @@ from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.refusals import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from tuning_operator.api.job import TuningJob
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 16
+"""Pods of one pass that are created at the same time."""
 PATIENCE = timedelta(minutes=1)
 """So long is the name of something waited for whose time to be deleted has come; a finalizer could hold it for ever."""
 
@@ -51,46 +54,86 @@ class Created:
 
     Attributes:
         count: How many there are now that hold a slot.
-        refusal: Why the API server refused the next one; the others were not tried.
+        refusal: Why the API server refused one; of those after it none was tried.
         moved: Whether a trial takes its next name, since this one's is somebody else's.
         waiting: Whether a name is still that of something that is being deleted.
+        pause: How long to wait with the next one; None when that may be tried at once.
     """
 
     count: int = 0
     refusal: ApiError | None = None
     moved: bool = False
     waiting: bool = False
+    pause: timedelta | None = None
     notices: list[Notice] = field(default_factory=list)
+
+    def __add__(self, later: Created) -> Created:
+        """What became of these and of those that were tried after them."""
+        return Created(
+            self.count + later.count,
+            later.refusal,
+            self.moved or later.moved,
+            self.waiting or later.waiting,
+            later.pause,
+            self.notices + later.notices,
+        )
 
 
 async def create_attempts(
-    cluster: Cluster, key: JobKey, tuning_job: TuningJob, trials: Iterable[Trial], identity: Identity, now: datetime
+    cluster: Cluster,
+    key: JobKey,
+    tuning_job: TuningJob,
+    trials: Sequence[Trial],
+    identity: Identity,
+    now: datetime,
+    closing: Callable[[], bool],
 ) -> Created:
     """Create the Pods of committed trials, until one is refused, and record the uid of each as soon as it is known.
 
-    With several nodes it is their batch Job that is created. What is recorded is the trial's own; of whatever else has
-    its name it has to be found out.
+    They are created side by side, at first one, then two, four and so on, as Kubernetes' own controllers do: where a
+    quota is full few are refused. With several nodes it is their batch Job that is created. What is recorded is the
+    trial's own; of whatever else has its name it has to be found out.
 
     Raises:
         ApiError: Conflict, when a trial has changed meanwhile.
     """
-    result = Created()
-    for trial in trials:
-        try:
-            made: Body | None = await _create(cluster, key, tuning_job, trial, identity)
-        except ApiError as error:
-            if error.kind in REFUSALS:
-                result.refusal = error
-                result.notices.append(Notice("PodRefused", error.message, trial, warning=True))
-                return result
-            if error.kind is not ErrorKind.ALREADY_EXISTS:
-                raise
-            made = await _adopted(cluster, key, tuning_job, trial, identity, now, result)
-        if made is not None:
-            result.count += 1
-            status = replace(trial.status, attempt_uid=made["metadata"]["uid"])
-            await _record(cluster, key, replace(trial, status=status), now)
+    result, begin, size = Created(), 0, 1
+    while begin < len(trials) and result.refusal is None and not closing():
+        several = trials[begin : begin + size]
+        made = await asyncio.gather(
+            *(_see_to_attempt(cluster, key, tuning_job, trial, identity, now, result) for trial in several),
+            return_exceptions=True,  # none of them may still be under way when the next pass begins
+        )
+        failure = next((error for error in made if error is not None), None)
+        if failure is not None:
+            raise failure
+        begin, size = begin + size, min(MOST_AT_ONCE, 2 * size)
     return result
+
+
+async def _see_to_attempt(
+    cluster: Cluster,
+    key: JobKey,
+    tuning_job: TuningJob,
+    trial: Trial,
+    identity: Identity,
+    now: datetime,
+    result: Created,
+) -> None:
+    try:
+        made: Body | None = await _create(cluster, key, tuning_job, trial, identity)
+    except ApiError as error:
+        if error.kind in REFUSALS:
+            result.refusal = error
+            result.notices.append(Notice("PodRefused", error.message, trial, warning=True))
+            return
+        if error.kind is not ErrorKind.ALREADY_EXISTS:
+            raise
+        made = await _adopted(cluster, key, tuning_job, trial, identity, now, result)
+    if made is not None:
+        result.count += 1
+        status = replace(trial.status, attempt_uid=made["metadata"]["uid"])
+        await _record(cluster, key, replace(trial, status=status), now)
 
 
 async def _create(cluster: Cluster, key: JobKey, tuning_job: TuningJob, trial: Trial, identity: Identity) -> Body:
@@ -151,20 +194,28 @@ async def _see_to_service(cluster: Cluster, job: Job) -> None:
         _check_owner(await cluster.get_service(job.namespace, body["metadata"]["name"]), job.uid)
 
 
-async def create_trial(cluster: Cluster, key: JobKey, job: Job, suggestion: Suggestion, identity: Identity) -> Notice:
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A trial that was committed; `trial` is None where an earlier pass had committed one under its number."""
+
+    notice: Notice
+    trial: Trial | None
+
+
+async def create_trial(cluster: Cluster, key: JobKey, job: Job, suggestion: Suggestion, identity: Identity) -> Added:
     """Commit a suggestion as a TuningTrial; what an earlier pass has committed under its number stands."""
     body = new_trial(job, suggestion)
-    name = body["metadata"]["name"]
+    name, made = body["metadata"]["name"], None
     try:
-        await cluster.create_trial(job.namespace, body)
+        made = parse_trial(await cluster.create_trial(job.namespace, body), job.spec)
     except ApiError as error:
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
         _check_owner(await cluster.get_trial(job.namespace, name), job.uid)
     identity.of(key, job.uid).saw(suggestion.number)
     if suggestion.source is Source.FALLBACK:
-        return Notice("SuggestionFallback", f"{name}: {suggestion.message}", warning=True)
-    return Notice("TrialCreated", f"{name} ({suggestion.source}): {suggestion.message}")
+        return Added(Notice("SuggestionFallback", f"{name}: {suggestion.message}", warning=True), made)
+    return Added(Notice("TrialCreated", f"{name} ({suggestion.source}): {suggestion.message}"), made)
 
 
 def _check_owner(found: Body, job_uid: str) -> None:

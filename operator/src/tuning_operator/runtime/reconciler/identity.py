@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import names
 from tuning_operator.api.attempts import build_attempt, claim_of
 from tuning_operator.api.likeness import is_like, is_same, node_template
+from tuning_operator.api.once import Once
 from tuning_operator.api.podfacts import has_ended
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tuning_operator.api.attempts import Claim
     from tuning_operator.api.job import TuningJob
     from tuning_operator.api.podoptions import PodOptions
+    from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
     from tuning_operator.runtime.queue import JobKey
@@ -45,6 +47,8 @@ class Known:
         held: What held a slot when it was seen last, by kind and name: if it is listed no more, its label may be gone.
         absent: Numbers of trials that were asked for and do not exist.
         highest: The highest number of a trial that was seen.
+        trials: What was made of the job's TuningTrials.
+        pods: What was made of its Pods.
     """
 
     job_uid: str
@@ -54,6 +58,8 @@ class Known:
     absent: set[int] = field(default_factory=set)
     highest: int = 0
     lookups: int = 0
+    trials: Once[Trial] = field(default_factory=Once)
+    pods: Once[Attempt] = field(default_factory=Once)
 
     def has_judged(self, uid: str) -> bool:
         """Whether it has been found out about an object."""
@@ -64,6 +70,7 @@ class Known:
         self.own &= uids
         self.foreign &= uids
         self.held = dict(held)
+        self.pods.keep(uids)
 
     def saw(self, number: int) -> None:
         """Note that a trial exists."""

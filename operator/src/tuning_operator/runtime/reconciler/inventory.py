@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
-from tuning_operator.api.attempts import attempt_kind, claim_of, parse_attempts
+from tuning_operator.api.attempts import attempt_kind, claim_of, is_over, parse_attempts
 from tuning_operator.api.batchjobs import gone_batch_job, node_of
 from tuning_operator.api.trial import parse_trial
+from tuning_operator.core.model.spec import PodCleanup
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.identity import LOOKUPS
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tuning_operator.api.attempts import Claim
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.model.attempt import Attempt
+    from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
     from tuning_operator.runtime.queue import JobKey
@@ -50,13 +53,30 @@ async def take_inventory(cluster: Cluster, key: JobKey, tuning_job: TuningJob, i
     """
     known = identity.of(key, tuning_job.job.uid)
     known.lookups = 0
+    if await _is_over(cluster, key, tuning_job.job, known):
+        return Inventory((), {})
     bodies = await _trials(cluster, key, tuning_job, known)
-    spec = tuning_job.job.spec
-    trials = tuple(sorted((parse_trial(body, spec) for body in bodies), key=lambda trial: trial.number))
+    known.trials.keep({body["metadata"]["uid"] for body in bodies})
+    read = (known.trials.of(body, partial(parse_trial, body, tuning_job.job.spec)) for body in bodies)
+    trials = tuple(sorted(read, key=lambda trial: trial.number))
     work = _Search(cluster, key, tuning_job, identity, {trial.uid: trial for trial in trials})
     attempts = await work.attempts()
     unlabelled = [(names.TRIAL_KIND, body["metadata"]["name"]) for body in bodies if not _is_labelled(body, key.name)]
     return Inventory(trials, attempts, tuple(sorted(work.foreign)), (*sorted(unlabelled), *sorted(work.unlabelled)))
+
+
+async def _is_over(cluster: Cluster, key: JobKey, job: Job, known: Known) -> bool:
+    """Whether a job has ended and leaves nothing behind that is to be deleted: its trials need not be read.
+
+    What held a slot when it was seen last is looked for by its name, whether it is listed or not.
+    """
+    if not job.phase.is_final or job.is_edited or known.held:
+        return False
+    left = await cluster.list_pods(*key)
+    if attempt_kind(job) == "Job":
+        left += await cluster.list_batch_jobs(*key)
+    keeps = job.spec.pod_cleanup is PodCleanup.KEEP
+    return all("deletionTimestamp" in body["metadata"] or (keeps and is_over(body)) for body in left)
 
 
 async def _trials(cluster: Cluster, key: JobKey, tuning_job: TuningJob, known: Known) -> list[Body]:
@@ -114,7 +134,7 @@ class _Search:
         nodes = await self._nodes(claims) if kind == "Job" else {}
         self._known.keep(self._uids, self._seen)
         last_words = self._identity.options.last_words
-        return parse_attempts(self._tuning_job, claims, nodes, last_words=last_words)
+        return parse_attempts(self._tuning_job, claims, nodes, self._known.pods, last_words=last_words)
 
     async def _whole(self, kind: str, listed: list[Body], names_of: Iterable[tuple[str, str]]) -> list[Body]:
         """Complete a list by what is known and not listed: a list may lag behind, and a label may be taken off.

@@ -1,0 +1,66 @@
+"""Shares among jobs what may be written of growing curves: for people to look at, so that no decision waits for it.
+
+A job of a few trials shows each epoch at once. Thousands of trainings that report every few seconds would cost the API
+server more than all else together: their curves are written as the budget allows, those that lag most first.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tuning_operator.core.model.trial import Trial
+    from tuning_operator.runtime.queue import JobKey
+
+WRITES = 40.0
+"""A second, of all jobs together."""
+ACTIVE = 5.0
+"""Seconds after which a job that had nothing to write gives up its share."""
+
+
+class CurveBudget:
+    """A token bucket for each job; those that have something to write share the rate equally.
+
+    Args:
+        rate: Writes a second.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, rate: float = WRITES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._jobs: dict[JobKey, tuple[float, float]] = {}
+        """When a job asked last, and the tokens that it had left."""
+
+    def chosen(self, job: JobKey, grown: Iterable[Trial], recorded: dict[str, int]) -> list[Trial]:
+        """Return the trials whose curves are written now, by how many epochs they lag.
+
+        Args:
+            job: Whose trials they are.
+            grown: The trials with their curves as they are now.
+            recorded: How many epochs of each are recorded, by its name.
+        """
+        lagging = sorted(grown, key=lambda trial: recorded[trial.name] - trial.curve.count)
+        if not lagging:
+            return []
+        now = self._clock()
+        self._jobs = {key: last for key, last in self._jobs.items() if now - last[0] <= ACTIVE or key == job}
+        share = self._rate / len({*self._jobs, job})
+        since, left = self._jobs.get(job, (now - 1.0, 0.0))
+        tokens = min(max(1.0, share), left + (now - since) * share)
+        taken = lagging[: int(tokens)]
+        self._jobs[job] = now, tokens - len(taken)
+        return taken
+
+    def pause(self, job: JobKey) -> timedelta:
+        """How long it takes until another one may be written."""
+        share = self._rate / max(1, len(self._jobs))
+        return timedelta(seconds=max(0.0, 1.0 - self._jobs.get(job, (0.0, 1.0))[1]) / share)
+
+    def forget(self, job: JobKey) -> None:
+        """Drop a job that is gone."""
+        self._jobs.pop(job, None)

@@ -1,0 +1,90 @@
+"""Writes the status of a job: what differs of it after a pass, or that a pass has failed."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tuning_operator.api.job import render_status, with_condition
+from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
+from tuning_operator.core.model.job import JobPhase
+from tuning_operator.core.report.summary import summarize
+from tuning_operator.runtime.kubernetes.errors import ApiError
+from tuning_operator.runtime.reconciler.patches import difference
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tuning_operator.api.job import TuningJob
+    from tuning_operator.core.lifecycle.decision import Decision
+    from tuning_operator.core.report.summary import JobStatus
+    from tuning_operator.runtime.job_metrics import JobMetrics
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.metrics import TrialGauge
+    from tuning_operator.runtime.queue import JobKey
+    from tuning_operator.runtime.reconciler.observe import Observed
+
+logger = logging.getLogger(__name__)
+
+_FINAL_PHASES = {phase.value for phase in JobPhase if phase.is_final}
+
+
+class JobStatuses:
+    """The statuses of all jobs, as users and metrics show them."""
+
+    def __init__(self, cluster: Cluster, gauge: TrialGauge, job_metrics: JobMetrics | None) -> None:
+        self._cluster = cluster
+        self._gauge = gauge
+        self._job_metrics = job_metrics
+
+    async def write(self, key: JobKey, observed: Observed, decision: Decision) -> None:
+        """Write the fields of the job's status that differ; of a job that has ended, that its edits were seen."""
+        tuning_job = observed.tuning_job
+        job = tuning_job.job
+        if job.phase.is_final and decision.phase.is_final:
+            self._gauge.update(key, None)
+            changes: dict[str, Any] = {"observedGeneration": job.generation} if job.is_edited else {}
+            reconciled = observed.snapshot.conditions[ConditionType.RECONCILED]
+            if job.conditions.get(ConditionType.RECONCILED, reconciled).status != reconciled.status:
+                changes["conditions"] = with_condition(
+                    tuning_job.status, reconciled, job.generation, observed.snapshot.now
+                )
+        else:
+            summary = summarize(observed.snapshot, decision)
+            self._gauge.update(key, summary.phases)
+            if self._job_metrics:
+                self._job_metrics.update(key, observed.snapshot, summary)
+            status = render_status(summary, tuning_job.status, _texts(tuning_job, summary))
+            changes = difference(tuning_job.status, status)
+        if changes:
+            await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
+
+    async def report_failure(self, key: JobKey, message: str, now: datetime) -> None:
+        """Show in the job's conditions that a pass failed, so that users need not read the operator's log.
+
+        A job that has ended is left as it is, unless somebody waits for what an edit of it does.
+        """
+        try:
+            body = await self._cluster.get_job(*key)
+            status, generation = body.get("status") or {}, body["metadata"].get("generation", 1)
+            if status.get("phase") in _FINAL_PHASES and status.get("observedGeneration") == generation:
+                return
+            failed = Condition(ConditionType.RECONCILED, "False", "ReconcileError", message[:MAX_MESSAGE])
+            shown = ((item["type"], item["status"], item.get("message")) for item in status.get("conditions") or ())
+            if (failed.type, failed.status, failed.message) in shown:
+                return
+            conditions = with_condition(status, failed, generation, now)
+            version = body["metadata"]["resourceVersion"]
+            await self._cluster.patch_job_status(*key, {"conditions": conditions}, version)
+        except ApiError as error:
+            logger.warning("job %s/%s: its condition could not be written: %s", *key, error)
+
+    def forget(self, key: JobKey) -> None:
+        """Drop a job that is gone."""
+        self._gauge.update(key, None)
+        if self._job_metrics:
+            self._job_metrics.forget(key)
+
+
+def _texts(tuning_job: TuningJob, summary: JobStatus) -> dict[str, str]:
+    return tuning_job.job.spec.space.render(summary.best.parameters) if summary.best else {}
