@@ -554,6 +554,12 @@ def test_the_last_epochs_of_a_stopping_trial_are_learnt() -> None:
     assert step(before, running_pod(), Reading(curve(0.1, 0.2))).curve == curve(0.1, 0.2)
 
 
+def test_a_message_that_adds_only_metrics_to_a_curve_known_from_prometheus_is_recorded() -> None:
+    before = seen(TrialPhase.RUNNING, curve=curve(0.1, 0.2))
+    after = step(before, ended_pod(history=COMPLETE), Reading(curve(0.1, 0.2), after_end=True))
+    assert (after.phase, after.curve, after.metrics) == (TrialPhase.COMPLETED, curve(0.1, 0.2), LAST)
+
+
 def test_the_last_value_of_every_metric_is_recorded_at_the_end() -> None:
     after = step(seen(TrialPhase.RUNNING), ended_pod(history=COMPLETE))
     assert after.metrics == LAST

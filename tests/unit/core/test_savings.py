@@ -42,6 +42,7 @@ COMPLETED = [trained(1, 10, 20), trained(2, 10, 30), trained(3, 12, 60)]  # 2, 3
         ([trained(4, 4, 40)], Saving(1, 6, 18)),  # but not slower than the completed ones
         ([trained(4, 4, 4), trained(5, 2, 4)], Saving(2, 14, 22)),
         ([trained(4, 11, 11)], Saving(1, 0, 0)),  # longer than usual
+        ([trained(4, 1, 2)], Saving(1, 9, 18)),  # one epoch has a pace, too
     ],
 )
 def test_a_stopped_trial_saves_the_epochs_that_it_is_short_of_the_usual_length(
@@ -53,6 +54,13 @@ def test_a_stopped_trial_saves_the_epochs_that_it_is_short_of_the_usual_length(
 
 def fields(item: Trial) -> dict[str, Any]:
     return {"curve": item.curve, "training_seconds": item.status.training_seconds}
+
+
+def test_the_pace_of_completed_trials_of_one_epoch_is_their_time() -> None:
+    hyperband = job()
+    a_job = replace(hyperband, spec=replace(hyperband.spec, hyperband=Hyperband(1, 9)))
+    early = trained(2, 1, 5, TrialPhase.EARLY_STOPPED)
+    assert savings(a_job, [trained(1, 1, 3), early]) == Savings(Saving(1, 8, 24), None)
 
 
 def test_gaps_do_not_shorten_a_curve_and_nothing_is_saved_before_a_trial_has_been_completed() -> None:
