@@ -27,7 +27,13 @@ VALUES = {
 
 
 def distributions(project: Project, out: Path) -> None:
-    """Build wheels and sdists with the locked hatchling; the same commit gives the same files."""
+    """Build wheels and sdists with the locked hatchling; the same commit gives the same files.
+
+    Raises:
+        ReleaseError: The console's pages are not built.
+    """
+    if not (project.root / "console" / "src" / "tuning_console" / "static" / "index.html").is_file():
+        raise ReleaseError("the console has no pages: run `make console`")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(project.committed())}
     uv = str(Path(sys.executable).parent / "uv")
     for folder in DISTRIBUTIONS:

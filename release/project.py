@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ("operator", "trainer", "sidecar", "console")
-DISTRIBUTIONS = ("operator", "trainer", "client")
+DISTRIBUTIONS = ("operator", "trainer", "client", "console")
 SEMANTIC = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(-(alpha|beta|rc)\.[0-9]+)?")
 REGISTRY = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
 LOOPBACK = {"localhost", "127.0.0.1"}

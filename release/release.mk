@@ -6,7 +6,7 @@ ACTIONLINT := $(TUNING_OPERATOR_CACHE)/bin/actionlint
 # Debian's package, unpacked: installed, it would start a service.
 REGISTRY_PROGRAM := $(TUNING_OPERATOR_CACHE)/registry/usr/bin/docker-registry
 
-release: venv images-build cluster-build $(ORAS) ## make and push a release: VERSION=1.2.3 REGISTRY=registry.example.com/path
+release: venv images-build cluster-build console $(ORAS) ## make and push a release: VERSION=1.2.3 REGISTRY=registry.example.com/path
 	@test -n "$(VERSION)" -a -n "$(REGISTRY)" || { echo "name both: make release VERSION=1.2.3 REGISTRY=registry.example.com/path" >&2; exit 2; }
 	@$(PY) -m release "$(VERSION)" "$(REGISTRY)" --helm $(HELM) --oras $(ORAS)
 
@@ -16,7 +16,7 @@ release-login: ## log in to REGISTRY as REGISTRY_USER with REGISTRY_PASSWORD
 	@printenv REGISTRY_PASSWORD | buildah login --authfile $(HOME)/.docker/config.json \
 	  --username "$(REGISTRY_USER)" --password-stdin "$(firstword $(subst /, ,$(REGISTRY)))"
 
-release-test: venv builds images $(ORAS) $(REGISTRY_PROGRAM) ## a whole release, pushed to a registry here, installed from it and tried
+release-test: venv builds images console $(ORAS) $(REGISTRY_PROGRAM) ## a whole release, pushed to a registry here, installed from it and tried
 	@ORAS=$(ORAS) REGISTRY_PROGRAM=$(REGISTRY_PROGRAM) $(PY) -m pytest -q tests/release -m release
 
 workflows: $(ACTIONLINT) ## check the GitHub workflows

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.docs.pages import ROOT
 
-PACKAGES = ("operator", "trainer", "client", "charts/tuning-operator")
+PACKAGES = ("operator", "trainer", "client", "console", "charts/tuning-operator")
 
 
 @pytest.mark.parametrize("folder", PACKAGES)
@@ -18,11 +18,11 @@ def test_a_package_has_the_licence(folder: str) -> None:
     assert copy.read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
-@pytest.mark.parametrize("image", ["operator", "trainer", "sidecar"])
+@pytest.mark.parametrize("image", ["operator", "trainer", "sidecar", "console"])
 def test_an_image_has_the_licence(image: str) -> None:
     assert "COPY LICENSE /licenses/tuning-operator/" in (ROOT / "images" / image / "Dockerfile").read_text()
 
 
-@pytest.mark.parametrize("folder", PACKAGES[:3])
+@pytest.mark.parametrize("folder", PACKAGES[:4])
 def test_a_distribution_names_the_licence(folder: str) -> None:
     assert tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]["license"] == "Apache-2.0"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from release.build import first_job
-from release.project import Project, ReleaseError, is_loopback, require_registry
+from release.build import distributions, first_job
+from release.project import DISTRIBUTIONS, Project, ReleaseError, is_loopback, require_registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ CHANGES = """# Changes
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A tree of version 1.2.0-rc.1."""
-    for folder in ("operator", "trainer", "client"):
+    for folder in DISTRIBUTIONS:
         write(tmp_path / folder / "pyproject.toml", '[project]\nversion = "1.2.0rc1"\n')
     for image in ("operator", "trainer", "sidecar", "console"):
         write(tmp_path / "images" / image / "Dockerfile", "FROM base\nARG VERSION=1.2.0-rc.1\n")
@@ -115,3 +115,11 @@ def test_the_first_job_takes_the_releases_image(tmp_path: Path) -> None:
     text = (tmp_path / "quickstart.yaml").read_text()
     assert "image: registry.example.com/t/sidecar:1.2.3 " in text
     assert "localhost" not in text
+
+
+def test_a_console_without_pages_is_not_released(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Project, "committed", lambda _: 0)
+    with pytest.raises(ReleaseError, match="run `make console`"):
+        distributions(project, tmp_path / "out")
