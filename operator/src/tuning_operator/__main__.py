@@ -41,7 +41,6 @@ async def _run(settings: Settings) -> int:
             namespaces=settings.namespaces,
             liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
             stop_flag=operator.end,
-            insights=operator.insights,
         )
     )
     await asyncio.wait({running, operator.stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -48,10 +48,16 @@ async def api_server() -> AsyncIterator[tuple[ApiServer, Cluster]]:
     app.router.add_get("/{path:.*}", fake.list)
     app.router.add_patch("/{path:.*}", fake.write)
     app.router.add_delete("/{path:.*}", fake.write)
+    async with serving(app) as cluster:
+        yield fake, cluster
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[Cluster]:
     async with TestServer(app) as server:
         cluster = Cluster(client.Configuration(host=str(server.make_url("")).rstrip("/")), qps=1000, burst=1000)
         try:
-            yield fake, cluster
+            yield cluster
         finally:
             await cluster.close()
 
@@ -70,6 +76,26 @@ async def test_lists_are_read_to_their_end_anew_each_time_and_from_no_cache(kind
         assert await ask() == [4]
     # A version that is named, "0" above all, allows the server to answer from its cache.
     assert not any("resourceVersion" in query for query in fake.queries)
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1", None])
+async def test_what_is_served_is_asked_for_in_the_versions_that_are_used(version: str | None) -> None:
+    """A version that is not served is not asked for: 404 would not say whether it is missing, or only not there yet."""
+    group = {"versions": [{"groupVersion": f"tuning-operator.dev/{version}"}]}
+    answers: dict[str, Body] = {
+        "/apis": {"groups": [{"versions": [{"groupVersion": "batch/v1"}]}, *([group] if version else [])]},
+        "/api/v1": {"resources": [{"name": "pods"}, {"name": "pods/log"}]},
+        "/apis/tuning-operator.dev/v1alpha1": {"resources": [{"name": "tuningjobs"}, {"name": "tuningjobs/status"}]},
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(answers[request.path])
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with serving(app) as cluster:
+        found = await cluster.served()
+    assert ("pods" in found, "tuningjobs" in found) == (True, version == "v1alpha1")
 
 
 @pytest.mark.parametrize("write", ["job status", "trial status", "Pod", "job"])

@@ -7,7 +7,6 @@ import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from kopf._cogs.structs.references import Resource
 
 from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, new_job
 from tuning_operator.runtime import operator as module
@@ -142,21 +141,28 @@ def test_a_pass_that_hangs_is_given_up_and_tried_again(monkeypatch: pytest.Monke
     assert set(world.pods) == {"job-0001-2"}
 
 
-@pytest.mark.parametrize(
-    ("served", "fails"), [(["tuningjobs", "tuningtrials"], True), (["tuningjobs", "tuningtrials", "pods"], False)]
-)
-def test_an_operator_that_would_not_hear_of_something_ends(served: list[str], fails: bool) -> None:
-    """As when it is started before the CRDs are served."""
+@pytest.mark.parametrize("served", [{"pods"}, {"pods", "tuningjobs"}, {"pods", "tuningjobs", "tuningtrials"}])
+def test_an_operator_that_would_not_hear_of_something_ends(monkeypatch: pytest.MonkeyPatch, served: set[str]) -> None:
+    """As when it is started before the CRDs are served; it waits for an API server that does not answer yet."""
+    monkeypatch.setattr(module, "OUTAGE_BACKOFF", 0.0)
+    answers: list[set[str] | ApiError] = [ApiError(ErrorKind.UNAVAILABLE, "no answer"), served]
 
-    async def has_failed() -> bool:
-        async with running(Hanging(World({}, 0)), namespaces=()) as operator:
-            operator._spawn(operator._require_watches(), "watch of the objects")
-            operator.insights.watched_resources.update(Resource("", "v1", plural) for plural in served)
-            operator.insights.ready_resources.set()
-            await asyncio.wait({operator.end}, timeout=30 if fails else 0.05)
+    async def fails() -> bool:
+        server = Hanging(World({}, 0))
+        async with running(server, namespaces=()) as operator:
+
+            async def discover() -> set[str]:
+                answer = answers.pop(0)
+                if isinstance(answer, ApiError):
+                    raise answer
+                return answer
+
+            server.served = discover  # type: ignore[attr-defined]
+            await operator.require_served()
             return operator.end.done() and operator.end.result()
 
-    assert asyncio.run(has_failed()) == fails
+    assert asyncio.run(fails()) == (len(served) < 3)
+    assert answers == []
 
 
 def test_the_probe_blames_no_outage_but_a_part_that_stands_still() -> None:

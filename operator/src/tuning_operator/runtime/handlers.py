@@ -45,7 +45,8 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
         await operator.stop()
 
     @kopf.on.login(registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        await operator.require_served()  # before kopf asks what it can watch
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     @kopf.on.probe(id="progress", registry=registry)

@@ -11,8 +11,6 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kopf._cogs.structs.references import Insights
-
 from tuning_operator.api import names
 from tuning_operator.api.job import is_idle, is_settled
 from tuning_operator.api.jobspec import InvalidJobError
@@ -46,10 +44,6 @@ LAST_SECONDS = 3.0
 """As long may a pass go on after SIGTERM: ample for its writes, unless nobody answers."""
 
 
-class UnservedError(Exception):
-    """The API server does not serve what the operator works with."""
-
-
 class Operator:
     """Everything that runs beside kopf, from start to shutdown."""
 
@@ -57,8 +51,6 @@ class Operator:
         self._settings = settings
         self._cluster = cluster
         self.queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace)
-        self.insights = Insights()
-        """What kopf finds that it can watch."""
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
         self._prometheus = Prometheus.configured(settings)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
@@ -94,9 +86,25 @@ class Operator:
         self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
         self._spawn(self._resync(), "resync")
         self._spawn(self._recorder.run(), "Events")
-        self._spawn(self._require_watches(), "watch of the objects")
         for number in range(self._settings.workers):
             self._spawn(self._work(f"worker {number}"), f"worker {number}")
+
+    async def require_served(self) -> None:
+        """Ask the API server, until it answers, whether it serves what is watched; end the process if it does not.
+
+        kopf asks once what it can watch, later than this, and never hears of what is served afterwards.
+        """
+        while True:
+            try:
+                missing = WATCHED - await self._cluster.served()
+                break
+            except ApiError as error:
+                logger.warning("the API server does not say what it serves: %s", error)
+                await asyncio.sleep(OUTAGE_BACKOFF)
+        if missing:
+            logger.critical("the API server does not serve %s: apply the CRDs", ", ".join(sorted(missing)))
+            if not self.end.done():
+                self.end.set_result(True)
 
     def note_pod(self, body: Mapping[str, Any], *, deleted: bool) -> None:
         """Note what an event shows of a Pod that goes."""
@@ -184,18 +192,6 @@ class Operator:
         delay = self.queue.add_failed(key, longest)
         logger.warning("job %s/%s: %s; next try in %.1f s", *key, message, delay)
         await self.reconciler.report_failure(key, message)
-
-    async def _require_watches(self) -> None:
-        """Run for ever if everything is watched: kopf asks once what there is, and never hears of what comes later.
-
-        Raises:
-            UnservedError: Something is missing; the next start asks again.
-        """
-        await self.insights.ready_resources.wait()
-        missing = WATCHED - {resource.plural for resource in self.insights.watched_resources}
-        if missing:
-            raise UnservedError(f"the API server does not serve {', '.join(sorted(missing))}: apply the CRDs")
-        await asyncio.get_running_loop().create_future()
 
     async def _resync(self) -> None:
         """Look at all unfinished or edited jobs from time to time: an event that was missed is made good by this."""

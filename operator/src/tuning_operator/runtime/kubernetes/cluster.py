@@ -58,6 +58,13 @@ class Cluster:
         await self._limiter.close()
         await self._client.close()
 
+    async def served(self) -> set[str]:
+        """Return the plurals that are served in the versions of Pods and of this operator's resources."""
+        groups = (await self._request("GET", "/apis"))["groups"]
+        versions = {version["groupVersion"] for group in groups for version in group["versions"]}
+        paths = ["/api/v1"] + [f"/apis/{version}" for version in versions & {names.API_VERSION}]
+        return {kind["name"] for path in paths for kind in (await self._request("GET", path))["resources"]}
+
     async def get_job(self, namespace: str, name: str) -> Body:
         """Read a HyperparameterTuningJob."""
         return await self._request("GET", _custom(namespace, names.JOB_PLURAL, name))

@@ -1,0 +1,61 @@
+"""The operator's process against an API server that does not serve its resources."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT_SECONDS = 120
+
+
+async def test_it_ends_and_says_what_is_missing(tmp_path: Path) -> None:
+    """kopf alone would run on and never hear of resources that are served later."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/apis":
+            return web.json_response({"groups": []})
+        if request.path == "/api/v1":
+            return web.json_response({"resources": [{"name": "pods"}]})
+        return web.json_response({"items": [], "metadata": {}})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        access = {"cluster": "here", "user": "me"}
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(
+            json.dumps(
+                {
+                    "clusters": [{"name": "here", "cluster": {"server": str(server.make_url("/")).rstrip("/")}}],
+                    "users": [{"name": "me", "user": {"token": "secret"}}],
+                    "contexts": [{"name": "here", "context": access}],
+                    "current-context": "here",
+                }
+            )
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tuning_operator",
+            "--namespaces=tuning",
+            "--prometheus-url=http://127.0.0.1:1",
+            "--metrics-port=0",
+            "--health-port=0",
+            "--log-format=plain",
+            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, errors = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    assert process.returncode == 1
+    assert "the API server does not serve tuningjobs, tuningtrials: apply the CRDs" in errors.decode()
+    assert "Traceback" not in errors.decode()
+    assert "does not end" not in errors.decode()
