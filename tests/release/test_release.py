@@ -144,7 +144,8 @@ def test_wheels_install_and_run(released: Released, tmp_path: Path) -> None:
     )
     site = next(Path(path) for path in sys.path if path.endswith("site-packages"))
     script = (
-        "import importlib.metadata as m, tuning_operator, tuning_trainer, tuning_client.__main__, tuning_console.files\n"
+        "import importlib.metadata as m\n"
+        "import tuning_operator, tuning_trainer, tuning_client.__main__, tuning_console.files\n"
         f"assert '{tmp_path}' in tuning_operator.__file__\n"
         "assert (tuning_console.files.FOLDER / 'index.html').is_file()\n"
         f"assert all(m.version(f'tuning-{{name}}') == '{VERSION}' for name in {DISTRIBUTIONS})\n"
