@@ -48,13 +48,13 @@ STOPPED = TrialStatus(
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        ("tuningjob", "searches the hyperparameters with which a training reaches the best value"),
-        ("tuningjob.spec", "all else is fixed once the job exists"),
+        ("tuningjob", "searches for the hyperparameters that give a training the best value"),
+        ("tuningjob.spec", "all other fields are immutable"),
         ("tuningjob.spec.parameters", "exactly one of continuous, integer or categorical"),
         ("tuningjob.spec.parameters", "{name: learning_rate, continuous: {min: 0.00001, max: 1, scale: Log}}"),
-        ("tuningjob.spec.parameters.continuous.scale", "the closer to 1 the more"),
+        ("tuningjob.spec.parameters.continuous.scale", "the closer to 1"),
         ("htj.spec.limits.maxDuration", "Example: 6h, 1h30m or 90s"),
-        ("htj.spec.template.spec.containers.args", "$(HP_learning_rate) is replaced by the trial's value"),
+        ("htj.spec.template.spec.containers.args", "$(HP_learning_rate) is replaced with the trial's value"),
         ("tuningtrial.status.stopDecision", "recorded before its Pod is deleted"),
         ("tt.spec.parameters", "as the training gets them in HP_<name>"),
     ],
