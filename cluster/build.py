@@ -132,7 +132,7 @@ def _environment() -> dict[str, str]:
 
 
 def _compilers_cache() -> Path:
-    """4 GiB that let an interrupted build go on where it was; removed after a build, since the next one is far off."""
+    """4 GiB that let an interrupted build resume; removed after a build, since the next one is far off."""
     return paths.cache() / "go-build"
 
 

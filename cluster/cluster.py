@@ -60,7 +60,7 @@ def up() -> None:
             print(f"The cluster is running; kubeconfig: {paths.kubeconfig()}")
             return
         if cgroups.processes():
-            print(f"Starting the cluster anew: {problem}")
+            print(f"Restarting the cluster: {problem}")
         disk.require_free(_GIB_FOR_A_RUN, "starting the cluster")
         started = time.monotonic()
         _clear()

@@ -26,7 +26,7 @@ _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _WAIT_SECONDS = 30.0
 # With open watches it would wait a minute for its clients; what it has answered is in etcd already.
 _APISERVER_STOP_SECONDS = 3.0
-# A third of the start-up time of all of them; the others act on nodes, volumes and workload kinds of their own.
+# A third of the start-up time of all of them; the others act on nodes, volumes and other workload kinds.
 _CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "disruption-controller",

@@ -1,4 +1,4 @@
-"""The cluster's own processes: each in a control group of its own, those of the node in a private mount namespace."""
+"""The cluster's processes: each in its own control group, those of the node in a private mount namespace."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def require_room(gib: float, purpose: str) -> None:
     if used + gib > LIMIT_GIB:
         raise SystemExit(
             f"{purpose} needs {gib:.1f} GiB, but {used:.1f} of {LIMIT_GIB} are in use in {paths.cache()}: "
-            "after `make cluster-down` that folder can be removed, and is made anew"
+            "after `make cluster-down` that folder can be removed, and is recreated"
         )
 
 

@@ -66,7 +66,7 @@ class Operator:
         )
 
     def metrics(self) -> str:
-        """The page of its own metrics."""
+        """The page of its metrics."""
         path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/services/{self.release.name}:metrics/proxy/metrics"
         return self.release.tools.kubectl("get", "--raw", path)
 

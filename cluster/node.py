@@ -38,7 +38,7 @@ class Node:
     authority: Path
 
     def containerd(self) -> list[str | Path]:
-        """The container runtime, with socket, images and network configuration of its own."""
+        """The container runtime, with its own socket, images and network configuration."""
         network = paths.state() / "cni"
         # A veth pair for each Pod and a route to it: all traffic between Pods passes the host's rules, so that Services
         # work without the bridge netfilter module, and nothing but the Pods' own links is added to the host.

@@ -29,7 +29,7 @@ def operator_process(
     *flags: str,
     zygote: Zygote | None = None,
 ) -> Process:
-    """The operator as a process of its own; the caller starts and stops it. With a zygote it starts at once."""
+    """The operator as a separate process; the caller starts and stops it. With a zygote it starts at once."""
     metrics, health = free_ports(2)
     arguments = [
         f"--namespaces={','.join(namespaces)}",

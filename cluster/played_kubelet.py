@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cluster.api import Api
 
 NEVER = threading.Event()
-"""Nobody sets it: a training until then goes on until its Pod is deleted."""
+"""Nobody sets it: a training until then runs until its Pod is deleted."""
 _NODE = "test-node"
 
 
@@ -45,7 +45,7 @@ class Training:
         page: what is served instead of the page by the contract.
         message: what is in the termination message instead of the history.
         obstacle: why the container never starts: Unschedulable, or what a kubelet says of an image.
-        lingers_seconds: how long the container goes on after SIGTERM.
+        lingers_seconds: how long the container keeps running after SIGTERM.
         until: when it is set the container may end, after its last epoch.
         clock_ahead: seconds by which the clock of its node is wrong.
         gauges: names of the gauges that it exports instead of keeping the contract, of value and epoch.

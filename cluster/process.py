@@ -157,7 +157,7 @@ class Process:
 
 
 def start_on_free_ports(make: Callable[[], Process]) -> Process:
-    """Start what `make` describes anew each time, with other ports when somebody has just taken one of them."""
+    """Start what `make` describes, again with other ports when somebody has just taken one of them."""
     for _ in range(_PORT_ATTEMPTS - 1):
         process = make()
         with contextlib.suppress(PortTakenError):

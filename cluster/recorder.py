@@ -112,7 +112,7 @@ class Recorder:
         return list_trials
 
     def _follow(self, listing: Callable[..., Any], see: Callable[[str, Mapping[str, Any]], None]) -> None:
-        """Watch without a gap: each watch goes on where the last one ended; the first starts with all that there is."""
+        """Watch without a gap: each watch continues where the last one ended; the first starts with everything."""
         version: str | None = None
         options = {"label_selector": JOB, "timeout_seconds": 2, "allow_watch_bookmarks": True, "deserialize": False}
         while not self._stop.is_set():

@@ -1,6 +1,6 @@
 """Starts operators by forking a process that has loaded them already: a start takes milliseconds instead of seconds.
 
-Each is a process of its own, in a session of its own, that runs the same `main` as the command `tuning-operator`.
+Each is a separate process, in its own session, that runs the same `main` as the command `tuning-operator`.
 Reads one order a line as JSON on stdin, and answers with a process id or an exit code.
 """
 

@@ -87,7 +87,7 @@ OPERATOR = (
     ),
     Chart(
         "Repeated",
-        "What happened again and again in the last hour, and is told once, by reason.",
+        "What happened repeatedly in the last hour, of which only the first occurrence caused an Event, by reason.",
         [
             ("sum by (reason) (increase(tuning_operator_repeated_total[1h])) or vector(0)", "{{reason}}"),
             ("increase(tuning_operator_events_lost_total[1h])", "Events lost"),

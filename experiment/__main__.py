@@ -55,7 +55,7 @@ def main() -> int:
     run.add_argument("--seeds", type=int, default=5, help="of the reference experiment (%(default)s)")
     run.add_argument("--only", type=Kind, choices=list(Kind), help="one of the experiments")
     run.add_argument("--resume", action="store_true", help=f"keep the jobs that {RECORDS.name} has")
-    commands.add_parser("report", help=f"write tables and pictures anew from {RECORDS.name}")
+    commands.add_parser("report", help=f"rewrite tables and pictures from {RECORDS.name}")
     arguments = parser.parse_args()
     console = Console()
     try:
@@ -112,7 +112,9 @@ def _completed(tools: Tools, batch: Sequence[Run], console: Console) -> Iterator
             story = read_story(job, trials)
             if story.phase in FINAL_JOB:
                 if story.phase != "Completed":
-                    raise UnfinishedError(f"{run.name} is {story.phase}: {story.message}. `run --resume` goes on here")
+                    raise UnfinishedError(
+                        f"{run.name} is {story.phase}: {story.message}. `run --resume` continues here"
+                    )
                 waiting.remove(run)
                 told = "; ".join(closing_lines(story, datetime.now(UTC)))
                 console.print(f"  {run.name}: {told}", highlight=False, soft_wrap=True)
@@ -126,7 +128,7 @@ def _completed(tools: Tools, batch: Sequence[Run], console: Console) -> Iterator
                 )
         if waiting and time.monotonic() > deadline:
             names = ", ".join(run.name for run in waiting)
-            raise UnfinishedError(f"not done within {JOB_SECONDS:g} s: {names}. `run --resume` goes on here")
+            raise UnfinishedError(f"not done within {JOB_SECONDS:g} s: {names}. `run --resume` continues")
         time.sleep(POLL_SECONDS)
 
 

@@ -154,7 +154,7 @@ def load(file: Path) -> tuple[JobRecord, ...]:
 
 
 def save(file: Path, records: Iterable[JobRecord]) -> None:
-    """Write the records, each trial on a line of its own so that people can compare two versions."""
+    """Write the records, one trial a line, so that people can compare two versions."""
     jobs = []
     for record in sorted(records, key=lambda record: record.name):
         trials = ",\n  ".join(trial.model_dump_json() for trial in record.trials)

@@ -28,7 +28,7 @@ AWS = [
 
 
 def with_tables(page: str, records: Sequence[JobRecord]) -> str:
-    """The page with its tables made anew; each stands between two comments that name it."""
+    """The page with new tables; each stands between two comments that name it."""
     tables = {"reference": reference(records), "crossover": crossover(records)}
     return _BLOCK.sub(lambda block: f"{block[1]}\n{tables[block[2]]}\n{block[3]}", page)
 

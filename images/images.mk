@@ -16,7 +16,7 @@ images-check: venv images-build ## the operator's image suggests what the develo
 IMAGES_COMPILE = $(VENV)/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
   --no-emit-index-url --no-header -c requirements.lock
 
-images-lock: venv ## resolve the images' dependencies anew, to the versions of `make lock`
+images-lock: venv ## resolve the images' dependencies, to the versions of `make lock`
 	$(IMAGES_COMPILE) images/torch/tools.in -o images/torch/tools.lock
 	$(IMAGES_COMPILE) images/torch/requirements.in -o images/torch/requirements.lock
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \

@@ -1,4 +1,4 @@
-# The adapters for training frameworks, tested on the frameworks themselves in an environment of their own.
+# The adapters for training frameworks, tested on the frameworks themselves in a separate environment.
 .PHONY: adapters adapters-lock
 
 ADAPTERS := .venv-adapters

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a script of its own, which Helm puts into a Pod
+# ruff: noqa: INP001 - a standalone script that Helm puts into a Pod
 """What `helm test` runs: does the operator say that it is well, and does its Prometheus answer queries?
 
 It has the operator's own settings, so that Prometheus is asked with the same certificates, token and headers.

@@ -70,7 +70,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "tuning-operator.servi
 {{ include "tuning-operator.fullname" . }}.{{ .Release.Namespace }}
 {{- end }}
 
-{{/* What the operator has to be told: where it watches, and how Prometheus is asked. */}}
+{{/* What the operator must know: where it watches, and how it queries Prometheus. */}}
 {{- define "tuning-operator.env" -}}
 - name: TUNING_OPERATOR_NAMESPACES
   value: {{ (include "tuning-operator.watched" . | fromJson).namespaces | join "," | default "*" | quote }}

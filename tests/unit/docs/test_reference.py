@@ -131,7 +131,7 @@ def test_rights_are_those_of_the_chart() -> None:
     }
     told = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights", INSTALL)}
     assert told == granted
-    page = section((CHART / "README.md").read_text(), "## Where jobs are looked after")
+    page = section((CHART / "README.md").read_text(), "## Where the operator runs jobs")
     rights = re.findall(r"^\| (`.*`\)?): (.*?) \|", page, re.MULTILINE)
     named = {name: verbs for told, verbs in rights for name in re.findall(r"`([a-z/]+)`", told.partition(" (")[0])}
     assert named == {resource: verbs for (_, resource), verbs in granted.items()}

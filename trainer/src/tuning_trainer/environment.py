@@ -1,4 +1,4 @@
-"""What a reporting process is told by its environment: its settings, and whether it is the one that reports."""
+"""Reads a reporting process's environment: its settings, and whether it is the one that reports."""
 
 from __future__ import annotations
 

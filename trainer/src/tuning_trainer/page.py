@@ -1,4 +1,4 @@
-"""What the metrics page shows, in Prometheus' text format. `serving.py` sends it, in a process of its own.
+"""What the metrics page shows, in Prometheus' text format. `serving.py` sends it, in a separate process.
 
 The page's process imports as little as it can, for it runs beside each training: no `typing`, no `dataclasses`, no
 `json`, and no library.

@@ -1,6 +1,6 @@
 """`report()` and the `Reporter` behind it: every epoch on the metrics page and in the termination message.
 
-The page is served by a process of its own (`serving.py`); this module decides when it starts, what it shows and how
+The page is served by a separate process (`serving.py`); this module decides when it starts, what it shows and how
 training ends.
 """
 
@@ -35,7 +35,7 @@ DEFAULT_FINISH_TIMEOUT = 30.0
 DEFAULT_TERMINATION_LOG = Path("/dev/termination-log")
 # How long a failed run waits for its last page to be fetched: its curve is of little use.
 FAILED_SECONDS = 2.0
-# How often, at most, the termination message is written while training goes on.
+# How often, at most, the termination message is written during training.
 MESSAGE_SECONDS = 1.0
 EXIT_TERMINATED = 128 + signal.SIGTERM
 # Without `site` and the user's settings: what an image has start with each interpreter can take seconds.
@@ -265,7 +265,7 @@ class Reporter:
         )
 
     def _is_read(self) -> bool:
-        """Whether the termination message is where the kubelet reads it: a file of its own in the container."""
+        """Whether the termination message is where the kubelet reads it: a separate file in the container."""
         return self._log is not None and (self._log == DEFAULT_TERMINATION_LOG or os.path.ismount(self._log))
 
     def _write_when_due(self) -> None:

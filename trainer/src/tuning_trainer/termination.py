@@ -1,6 +1,6 @@
 """The history in the container's termination message: a few kilobytes of JSON that outlive the process.
 
-The message is written while training goes on and again at the end: it survives a process that is killed. What it says
+The message is written during training and again at the end: it survives a process that is killed. What it says
 beside the history (the last words of a training that failed, what became of a log) takes room from the history, never
 from its last epoch.
 """
@@ -105,7 +105,7 @@ def _size(text: str) -> int:
 def _thinned(
     epochs: Epochs, objective: str | None, limit: int, more: Mapping[str, Any], completed: int | None = None
 ) -> bytes | None:
-    """The message with as many epochs as fit, or nothing when not even the last one does."""
+    """Return the message with all epochs that fit, or nothing if not even the last one does."""
     total = len(epochs)
     count = total if completed is None else completed
     extremes = _extremes(epochs, objective)

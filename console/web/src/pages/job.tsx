@@ -78,7 +78,7 @@ function ManifestTab({ job }: { job: Job }): JSX.Element {
   );
 }
 
-/** What somebody has to do something about, before all numbers. */
+/** What needs attention, before all numbers. */
 function Attention({ job }: { job: Job }): JSX.Element | null {
   const wants = conditions(job).filter((said) => said.tone === "bad" || said.tone === "stopped");
   if (wants.length === 0) return null;

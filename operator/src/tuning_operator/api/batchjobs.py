@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build_batch_job(job: Job, pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the manifest that makes as many of the attempt's Pod as there are nodes.
+    """Return the manifest that creates one of the attempt's Pods for each node.
 
     It bears the labels and annotations of the template, as its Pods do: a queueing controller looks for them there.
     """

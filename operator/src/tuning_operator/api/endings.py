@@ -35,7 +35,7 @@ def training_exit(
         body: The Pod.
         container: Name of the training container.
         terminated: Its state, once it has ended and nothing more is waited for.
-        metric: The objective, by which a history is told from other messages.
+        metric: The objective, which distinguishes a history from other messages.
         last_words: Whether what the containers said may be shown.
     """
     status = body.get("status") or {}

@@ -22,7 +22,7 @@ def build_event(notice: Notice, job: Job, now: datetime, instance: str) -> dict[
     """Build the Event of a notice: on the job, with the trial that it is about as `related`.
 
     An Event's name follows from what it says, so that saying it again is no second Event. Of what is counted it follows
-    from what it is about: a training that reports all its epochs anew, ever with other values, makes one Event.
+    from what it is about: a training that reports all its epochs again, always with other values, makes one Event.
     """
     trial = notice.trial
     regarding = _reference(names.JOB_KIND, job.name, job.namespace, job.uid)

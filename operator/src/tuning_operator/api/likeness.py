@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PLACEMENT = frozenset(
     {
         "affinity",
-        "ephemeralContainers",  # none at a Pod's creation; a right of its own
+        "ephemeralContainers",  # none at a Pod's creation; needs a separate right
         "imagePullSecrets",  # those of the service account
         "nodeName",
         "nodeSelector",
@@ -93,7 +93,7 @@ def _bears(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _is_given(name: str) -> bool:
-    """Whether the API server or a controller gives each batch Job, or each of its Pods, a value of its own."""
+    """Whether the API server or a controller gives each batch Job, or each of its Pods, its own value."""
     return name in {"controller-uid", "job-name"} or name.startswith("batch.kubernetes.io/")
 
 

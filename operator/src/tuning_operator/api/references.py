@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,252}")
 _LONGEST = 253
 _COMPARED = 200
-"""A misspelt name is compared with no more than so many."""
+"""Number of names that a misspelt one is compared with, at most."""
 _OURS = ("HP_", "TUNING_")
 _OF_A_SERVICE = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 """How variables end that Kubernetes adds for each Service of the namespace."""

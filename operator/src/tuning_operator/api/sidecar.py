@@ -1,7 +1,7 @@
 """The sidecar that reports for a training which only writes a log: it follows the file and keeps the metrics contract.
 
-It is an init container that goes on running (KEP-753, stable since Kubernetes 1.33): it is there before the training
-starts, and is told to end when the training has.
+It is an init container that keeps running (KEP-753, stable since Kubernetes 1.33): it is there before the training
+starts, and gets SIGTERM when the training has ended.
 """
 
 from __future__ import annotations

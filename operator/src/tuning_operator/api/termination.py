@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 MAX_EPOCH = 39_999
 """Later epochs are ignored: a curve has to fit into its TuningTrial, and that into etcd."""
 MAX_METRICS, MAX_NAME = 40, 128
-"""As many metrics, and as much of each one's name, as users are told of."""
+"""Number of metrics, and characters of each name, that users are shown."""
 MAX_BYTES, MAX_POD_BYTES = 4096, 12 * 1024
 """What the kubelet reads of one container's message, and what it keeps of all those of a Pod."""
 MAX_PROBLEM, MAX_SAMPLE = 300, 200
-"""As many characters of what the sidecar says of a log, and of the line that it means."""
+"""Characters of the sidecar's note about a log, and of the line that it quotes."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
 _OBJECT = TypeAdapter(dict[str, Any])
 

@@ -42,7 +42,7 @@ def time_in(fields: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def clock_time_in(fields: Mapping[str, Any], name: str) -> datetime | None:
-    """Parse a time that a node's clock has told; None also where it stands for no time.
+    """Parse a time by a node's clock; None also where it stands for no time.
 
     A container that could not start has begun at the zero of somebody's clock: in the year 1, or in 1970.
     """

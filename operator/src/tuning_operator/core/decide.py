@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.snapshot import Snapshot
 
 MOST_SUGGESTED = 16
-"""So many trials are suggested at once: one computation, all of which is random after a time-out. The next pass asks
-for the rest, with these as pending."""
+"""Number of trials that are suggested at once: one computation, all of which is random after a time-out. The next pass
+asks for the rest, with these as pending."""
 
 
 def decide(snapshot: Snapshot) -> Decision:
@@ -95,7 +95,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
 
 def _to_tell_of_waiting(snapshot: Snapshot, decision: Decision) -> Decision:
-    """Look again when a pause has become long enough to be told of."""
+    """Look again when a pause has become long enough to be reported."""
     since = waiting_since(snapshot, decision)
     left = since + PATIENCE - snapshot.now if since else timedelta(0)
     if left <= timedelta(0):
@@ -104,7 +104,7 @@ def _to_tell_of_waiting(snapshot: Snapshot, decision: Decision) -> Decision:
 
 
 def _resumed(snapshot: Snapshot) -> Decision:
-    """Record that the job goes on, and nothing else: what follows from it is for the next pass."""
+    """Record that the job resumes, and nothing else: what follows is for the next pass."""
     job = snapshot.job
     notice = Notice("Resumed", f"the job resumes after {job.completion_reason}: its specification was edited")
     phase = _phase(snapshot, snapshot.trials, None)

@@ -41,7 +41,7 @@ PASS_SECONDS = 120.0
 """A pass that takes longer is given up and made good by the next one: it waits for requests without an answer, and a
 restart, which the probe would ask for after STALE_SECONDS, would not answer them."""
 LAST_SECONDS = 3.0
-"""As long may a pass go on after SIGTERM: ample for its writes, unless nobody answers."""
+"""How long a pass may continue after SIGTERM: ample for its writes, unless nobody answers."""
 
 
 class Operator:

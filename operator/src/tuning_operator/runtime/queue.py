@@ -20,7 +20,7 @@ Key = TypeVar("Key")
 FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 60.0
 OUTAGE_BACKOFF = 5.0
-"""Longest wait for what passes by itself, as an outage does: work goes on within seconds of its end."""
+"""Longest wait for what passes by itself, as an outage does: work resumes within seconds of its end."""
 
 
 class JobKey(NamedTuple):

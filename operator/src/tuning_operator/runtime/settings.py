@@ -173,7 +173,7 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
 def _header(line: str) -> tuple[str, str]:
     name, equals, value = (part.strip() for part in line.partition("="))
     if not (equals and re.fullmatch(r"[A-Za-z0-9_-]+", name) and re.fullmatch(r"[ -~]+", value)):
-        # The line is not told: somebody may have written a secret into it.
+        # The line is not shown: somebody may have written a secret into it.
         raise argparse.ArgumentTypeError("each header is a NAME=VALUE, such as X-Scope-OrgID=team")
     if name.lower() == "authorization":
         raise argparse.ArgumentTypeError("Authorization is for --prometheus-token-file: others can read a setting")

@@ -3,7 +3,7 @@
 The model needs a process. Random points and grids do not, and so do not wait until one has loaded the model: after an
 outage they are there at once.
 
-One computation for each job at a time. A pass over the job starts it and goes on; when it is done the job gets
+One computation for each job at a time. A pass over the job starts it and continues; when it is done the job gets
 another pass, which takes the result. Jobs take turns at the processes. A job whose model takes too long again and again
 gets random points at once for a while, so that it costs the others no more of them.
 """
@@ -210,7 +210,7 @@ class Suggester:
 
 
 def _is_same_question(asked: SuggestRequest, request: SuggestRequest) -> bool:
-    """Whether an answer is of use: the job may have been deleted and created anew under its name."""
+    """Whether an answer is of use: the job may have been deleted and recreated."""
     return (asked.numbers[0], asked.space, asked.goal, asked.strategy, asked.seed) == (
         request.numbers[0],
         request.space,

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tuning_trainer.follow.findings import Found
 
 SINGLE_EPOCHS = 2
-"""After so many epochs with one line each the next line is believed to be its epoch's only one."""
+"""Number of epochs with one line each after which the next line is taken for its epoch's only one."""
 QUIET_SECONDS = 10.0
 """After so long without another line the first one is believed, too: a deadline for the first value may wait for it."""
 STATED = 2
-"""After so many values with their epochs one without is no epoch's."""
+"""Number of values with epochs after which a value without one belongs to no epoch."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Epochs:
             newest.is_published = True
 
     def begin_again(self) -> None:
-        """The same log is written from its beginning once more: count anew."""
+        """Count from the start: the same log is being written again from its beginning."""
         self._close()
         self._counted, self._heading, self._next = 0, None, {}
 

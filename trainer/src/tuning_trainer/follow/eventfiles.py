@@ -76,6 +76,6 @@ class EventFiles:
         return lambda error: None if isinstance(error, FileNotFoundError) else errors.append(error)
 
     def _prefix(self, path: Path) -> str:
-        """The folder below, without Lightning's version, which a run that resumes begins anew."""
+        """The folder below, without Lightning's version, which changes when a run resumes."""
         parts = path.parent.relative_to(self._folder).parts
         return "".join(f"{part}/" for part in parts if not _VERSION.fullmatch(part))

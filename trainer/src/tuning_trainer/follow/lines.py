@@ -1,4 +1,4 @@
-"""What is written to a file that grows, that may not be there yet, may not be readable, and may be begun anew."""
+"""What is written to a file that grows, that may not be there yet, may not be readable, and may be started again."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Definition:
         name: of the metric.
         regex: as given.
         pattern: compiled; its first group is the value.
-        prefix: what stands before the value; none where that cannot be told from the pattern.
+        prefix: what stands before the value; none if the pattern does not say.
         is_loose: the prefix ends anywhere, so that what follows it says nothing.
     """
 

@@ -26,7 +26,7 @@ class Piece:
     Attributes:
         text: without escape sequences.
         row: counted from the beginning of the log.
-        anew: the file was begun anew with it.
+        anew: the file was started again with it.
     """
 
     text: str

@@ -2,7 +2,7 @@
 
 The kinds are those of SageMaker's image classification: `crop` also flips, `crop_color` also shifts hue (by up to
 36 of 180), saturation and lightness (by up to 50 of 255), `crop_color_transform` also rotates (10 degrees), shears
-(0.1) and stretches (0.25). Every image of a batch gets a view of its own.
+(0.1) and stretches (0.25). Every image of a batch gets its own view.
 """
 
 from __future__ import annotations

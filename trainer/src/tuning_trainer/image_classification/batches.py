@@ -85,7 +85,7 @@ class Streamed:
     def take(self, indices: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """See `Batches`."""
         chosen = chunks(indices, size)
-        # The loader reads this list anew in every pass.
+        # The loader reads this list again in every pass.
         self._batches[:] = [part.tolist() for part in chosen]
         for images, part in zip(self._loader, chosen, strict=True):
             yield (
@@ -134,6 +134,6 @@ def open_batches(source: Source, device: torch.device, largest: int) -> Batches:
 
 
 def _start_worker(_: int) -> None:
-    """The training process decides about the end; a loader process that is told to end does."""
+    """The training process decides about the end; a loader process ends when asked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on at the very step where it was interrupted."""
+"""Checkpoints: all that a run needs to resume at the step where it was interrupted."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def load(path: Path, hp: Hyperparameters) -> dict[str, Any] | None:
 
 
 def restore(content: Mapping[str, Any], trained: Trained, device: torch.device) -> Progress:
-    """Go on from what was read."""
+    """Continue from what was read."""
     trained.network.load_state_dict(content["network"])
     trained.optimizer.load_state_dict(content["optimizer"])
     trained.scaler.load_state_dict(content["scaler"])

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def joined(processes: Processes) -> Iterator[None]:
-    """Wait for the others at MASTER_ADDR and MASTER_PORT, and stay connected; each process takes a GPU of its own."""
+    """Wait for the others at MASTER_ADDR and MASTER_PORT, and stay connected; each process takes its own GPU."""
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.set_device(processes.local_rank)

@@ -1,4 +1,4 @@
-"""Hyperparameters: where they come from, what they may be, and what a bad one is told.
+"""Hyperparameters: where they come from, what they may be, and what the error about a bad one says.
 
 A flag wins over `HP_<name>`, that over the JSON object in `HYPERPARAMETERS`, that over the default. Imports nothing
 heavy, so that a bad value ends the run before torch is loaded.
@@ -129,7 +129,7 @@ class Hyperparameters:
         "3,224,224", image_shape, "channels (1 or 3), height and width (8 to 4096), as in 3,224,224", "network's input"
     )
     num_classes: int | None = setting(
-        "", optional(whole(2, 100_000)), "an integer from 2 to 100000", "classes; default: as many as the data has"
+        "", optional(whole(2, 100_000)), "an integer from 2 to 100000", "classes; default: those of the data"
     )
     num_training_samples: int | None = setting(
         "", optional(whole(1)), "an integer from 1", "use this many training images; default: all"

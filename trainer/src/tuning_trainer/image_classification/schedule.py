@@ -1,6 +1,6 @@
 """The learning rate of every step: a warm-up, then constant, in steps, along half a cosine, or along a line to 0.
 
-The rate follows from how far training has come alone, so a resumed run needs nothing else to go on with it.
+The rate follows from how far training has come alone, so a resumed run needs nothing else to continue.
 """
 
 from __future__ import annotations

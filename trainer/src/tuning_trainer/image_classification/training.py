@@ -197,7 +197,7 @@ class Training:
         return metrics
 
     def _leave_if_asked(self) -> None:
-        """End after SIGTERM. It meets several processes at different steps: those go on from their last epoch."""
+        """End after SIGTERM. It meets several processes at different steps: those resume from their last epoch."""
         if not self._interruption.requested:
             return
         if self._checkpoint is not None and self._processes.count == 1:

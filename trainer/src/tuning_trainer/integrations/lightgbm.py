@@ -1,4 +1,4 @@
-"""LightGBM: a callback for `train` and for `cv`, whose means and deviations are metrics of their own."""
+"""LightGBM: a callback for `train` and for `cv`, whose means and deviations are separate metrics."""
 
 from __future__ import annotations
 

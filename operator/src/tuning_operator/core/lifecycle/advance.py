@@ -87,7 +87,7 @@ def report_due(status: TrialStatus, metrics_since: datetime | None, deadline: ti
 
 
 def next_attempt(status: TrialStatus, reason: str, what: str, now: datetime) -> TrialStatus:
-    """Have the training started anew. Its epochs so far stay known: it may go on from a checkpoint."""
+    """Restart the training. Its epochs so far stay known: it may continue from a checkpoint."""
     attempt = status.attempt + 1
     return replace(
         status,

@@ -1,4 +1,4 @@
-"""Decides whether a job has come to its end, and why, and whether an edit lets it go on."""
+"""Decides whether and why a job has ended, and whether an edit resumes it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 LOW_GAINS = 3
-"""As many trials in a row are expected to gain too little before a job has converged."""
+"""Number of trials in a row that are expected to gain too little before a job has converged."""
 
 UNPROVEN = 5
-"""So many failures, and not one epoch, put the template in doubt: after as many SageMaker ends a tuning job, too."""
+"""Number of failures without a single epoch that put the template in doubt; SageMaker, too, ends a job after these."""
 
 _NAMED = 10
-"""As many failed trials are named in a message."""
+"""Number of failed trials that a message names."""
 
 
 def completion(
     job: Job, trials: Sequence[Trial], now: datetime, known: Sequence[Observation] = ()
 ) -> Completion | None:
-    """Return why the job ends, or None while it goes on. The first rule that holds is the reason.
+    """Return why the job ends, or None while it continues. The first rule that holds is the reason.
 
     The points of `known` trials, which other jobs made and which count as its own, are not tried again.
     """
@@ -81,7 +81,7 @@ def stall(job: Job, trials: Sequence[Trial]) -> str | None:
 
 
 def is_resumed(job: Job, trials: Sequence[Trial], now: datetime, known: Sequence[Observation] = ()) -> bool:
-    """Whether an edit lets a job go on whose end is recorded: no reason to end it holds any more.
+    """Whether an edit resumes a job whose end is recorded: no reason to end it holds any longer.
 
     Without an edit the record stands, whatever becomes of the trials. The clock of an ended job stands still.
     """
@@ -193,7 +193,7 @@ def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Co
     """Count, in the order of their ends, the trials since the last improvement.
 
     Failed trials say nothing about the objective, and one that a suspension cut short is not to blame for its own.
-    What has ended a job keeps doing so: not even a better result of the trials that ran then lets it go on.
+    What has ended a job keeps doing so: not even a better result of the trials that ran then resumes it.
     """
     ended_by_it = job.completion_reason is CompletionReason.NO_IMPROVEMENT
     limit = job.spec.completion.max_without_improvement
@@ -230,7 +230,7 @@ def _improves(job: Job, trial: Trial, best: Trial | None) -> bool:
 def _converged(job: Job, trials: Sequence[Trial]) -> Completion | None:
     """Whether of the last trials that were suggested, in a row, the model expected too little, and enough have ended.
 
-    What it expects of the next one has regard to their results: one hopeful suggestion, and the row begins anew.
+    Its expectation of the next one includes their results: one hopeful suggestion restarts the row.
     """
     tolerance = job.spec.completion.tolerance
     if tolerance is None:

@@ -1,7 +1,7 @@
 """What several Pods, one on each node, and their batch Job tell together about the attempt that they run.
 
 Nodes depend on each other: an attempt has succeeded when all of them have, and is over with the first that ends in any
-other way. The Job controller then ends the others, so that what ended first has to be told from what followed.
+other way. The Job controller then ends the others, so what ended first must be distinguished from what followed.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
 
 
 def readiness(parents: Sequence[Parent], *, started: bool) -> Condition:
-    """Say whether all parents are there; a job that has started goes on with what is known of them."""
+    """Say whether all parents are there; a job that has started continues with what is known of them."""
     used, total = sum(parent.learned for parent in parents), sum(parent.total for parent in parents)
     obstacles = [parent.obstacle for parent in parents if parent.obstacle]
     if not obstacles:

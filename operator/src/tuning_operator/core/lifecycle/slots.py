@@ -24,7 +24,7 @@ LOOK_AGAIN = timedelta(seconds=5)
 """After this time what nothing announces is looked for."""
 
 COMPANY = timedelta(seconds=10)
-"""As long may what runs beside a training go on after its end, where its Pod is to be kept."""
+"""How long other containers may run after a training's end, if its Pod is to be kept."""
 
 NAME_TAKEN = "NameTaken"
 """Reason of a trial whose attempt could not begin since somebody else's object has its name."""
@@ -119,7 +119,7 @@ def company_ends(snapshot: Snapshot, trials: Sequence[Trial]) -> list[datetime]:
 def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | None:
     """The next moment at which time alone changes the decision, or at which to look whether a slot has become free.
 
-    The latter is in case that the list of Pods lagged behind what had already been told.
+    The latter is in case that the list of Pods lags behind what is already known.
     """
     job, now = snapshot.job, snapshot.now
     moments = [

@@ -24,7 +24,7 @@ class ConditionType(StrEnum):
 
 
 MAX_MESSAGE = 1024
-"""As many characters as a TuningTrial's status holds; what is read again has to compare equal to it."""
+"""Characters that a TuningTrial's status holds; what is read again must compare equal to it."""
 
 
 def fitting(head: str, words: str, limit: int = MAX_MESSAGE) -> str:

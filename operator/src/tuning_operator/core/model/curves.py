@@ -152,7 +152,7 @@ class Curve:
         return float(np.min(np.diff(self.epochs))) if len(self) > 1 else None
 
     def head(self, count: int) -> Curve:
-        """The first measurements, as many as asked for."""
+        """Return the first `count` measurements."""
         return Curve(self.epochs[:count], self.values[:count], self.left_out)
 
     def until(self, epoch: float) -> Curve:

@@ -34,8 +34,8 @@ class MedianKnobs:
     Attributes:
         statistic: The trial's best value so far, or its current one.
         quantile: Of the completed trials' running averages, counted from the worst: higher is stricter.
-        min_completed_trials: Nothing is stopped before so many completed trials reached the same epoch.
-        min_epochs: A trial is not judged before it has finished so many epochs.
+        min_completed_trials: No trial is stopped until this many completed trials have reached the same epoch.
+        min_epochs: A trial is not judged until it has finished this many epochs.
         min_progress: Nor before this share of the median length of the completed trials.
     """
 
@@ -77,7 +77,7 @@ class Hyperband:
 
     Attributes:
         min_resource: The first bracket's first rung.
-        max_resource: What a trial spends at most; one that goes on beyond is stopped.
+        max_resource: What a trial spends at most; one that trains longer is stopped.
         reduction_factor: One of so many goes on from a rung; also the factor between rungs.
     """
 

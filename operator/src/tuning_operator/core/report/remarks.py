@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
 _NAMED = 10
-"""As many objects are named in a message."""
+"""Number of objects that a message names."""
 
 
 def remarks(

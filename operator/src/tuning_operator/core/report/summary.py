@@ -152,7 +152,7 @@ def _unscraped(decision: Decision, conditions: Mapping[str, Condition]) -> dict[
 
 
 _NAMED = 5
-"""As many trials are named in a message."""
+"""Number of trials that a message names."""
 
 _ENDS = {
     JobPhase.COMPLETED: ConditionType.COMPLETE,

@@ -51,7 +51,7 @@ class Cluster:
         self._client = client.ApiClient(configuration)
         self._limiter = FairLimiter(qps, burst)
         self.departed = Departed()
-        """What its watches told of Pods that are gone."""
+        """What its watches saw of Pods that are gone."""
 
     async def close(self) -> None:
         """Close the connections."""

@@ -33,7 +33,7 @@ _TRANSIENT = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.GONE,  # a list that was read page by page is no longer to be had: it begins anew
+        HTTPStatus.GONE,  # the next page of a list has expired: read it again from the start
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )

@@ -1,4 +1,4 @@
-"""Posts Events, each once and one for each notice; what happens again and again is told the first time, and counted.
+"""Posts Events, each once and one for each notice; what happens repeatedly is posted the first time, and counted.
 
 An Event is a courtesy. No pass waits for one: they are posted beside the passes, in turns by namespace. What cannot be
 posted, or waits behind too many of its namespace, is logged and let go.
@@ -92,7 +92,7 @@ class EventRecorder:
         logger.warning("job %s/%s: %s: %s (no Event: %s)", *_told(post), why)
 
     def _count(self, name: str, notice: Notice) -> None:
-        """Count what is told once."""
+        """Count what is posted once."""
         more = (notice.count or 0) - self._posted[name]
         if more > 0:
             metrics.REPEATED.labels(notice.reason).inc(more)

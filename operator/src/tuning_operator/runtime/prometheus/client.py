@@ -1,7 +1,7 @@
 """Reads measurements from Prometheus.
 
 Every answer is whole or it is none: a warning, a partial answer, a time-out or any status but 200 means that nothing
-is known, never that there is nothing. Trials are told apart by the target's labels `namespace` and `pod`, which
+is known, never that there is nothing. Trials are distinguished by the target's labels `namespace` and `pod`, which
 Prometheus sets and a trainer cannot forge.
 """
 
@@ -173,7 +173,7 @@ class Prometheus:
 
 
 def _token(path: str) -> str:
-    """The token in a file; of what is wrong with it, nothing of its content is told."""
+    """The token in a file; errors never show its content."""
     try:
         token = Path(path).read_text(encoding="ascii").strip()
     except OSError as error:

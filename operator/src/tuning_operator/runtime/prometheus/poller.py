@@ -37,7 +37,7 @@ class Interest:
     Attributes:
         metric: The job's objective.
         created: When the Pod came into being, as far as that is known. What Prometheus has from before then is of
-            another Pod of this name: of a job that was deleted and created anew.
+            another Pod of this name: of a job that was deleted and recreated.
         ended: When the Pod's training ended; None while it runs.
         gauges: What it exports instead of keeping the metrics contract.
         started: When its training started; None where that is not known.

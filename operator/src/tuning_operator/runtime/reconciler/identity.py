@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOKUPS = 10
-"""As many trials that the list lacks are asked for in one pass, for the sake of Pods that name them."""
+"""Number of trials missing from the list that one pass asks for because Pods name them."""
 _TRIED = 999_999_999
 """Number of the attempt in whose name the API server is asked what it would make of a Pod: none gets so far."""
 

@@ -151,7 +151,7 @@ class _Search:
         return listed + [body for body in self._departed(kind) if body["metadata"]["uid"] not in uids]
 
     def _departed(self, kind: str) -> list[Body]:
-        """What ended and went between two looks, as its watch told."""
+        """What ended and vanished between two looks, as its watch saw it."""
         unfinished = [trial for trial in self._trials.values() if not trial.phase.is_final and trial.status.attempt_uid]
         departed = self._cluster.departed
         if attempt_kind(self._tuning_job.job) == "Pod":

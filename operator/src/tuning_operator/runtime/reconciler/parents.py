@@ -34,7 +34,7 @@ class Parents:
         self._known: dict[JobKey, tuple[str, dict[str, Parent]]] = {}
 
     async def read(self, key: JobKey, job: Job, trials: Sequence[Trial]) -> tuple[Parent, ...]:
-        """Return a job's parents; they are looked at anew when a trial may be added, which is to learn from them.
+        """Return a job's parents; they are read again when a trial may be added, which is to learn from them.
 
         Raises:
             ApiError: The API server could not be asked.

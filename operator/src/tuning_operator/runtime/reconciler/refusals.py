@@ -23,11 +23,11 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=0.5), timedelta(minutes=1)
 QUOTA_PAUSE = timedelta(seconds=5)
 """Longest pause of the jobs that have waited longest for quota: a Pod that is not ours frees some without an event."""
 FIRST_IN_LINE = 5
-"""As many jobs of a namespace ask that often; what one of them gets is news for those behind."""
+"""Number of jobs of a namespace that ask this often; what one of them gets is news for the others."""
 GIVE_WAY = timedelta(seconds=0.1)
 """After this time a job looks whether those before it have had their turn."""
 PATIENCE = timedelta(seconds=2)
-"""A job that does not take its turn for so long is not waited for; what it was told so recently still holds."""
+"""How long a job that does not take its turn is waited for, and how long a refusal holds."""
 
 REFUSALS = frozenset({ErrorKind.QUOTA, ErrorKind.INVALID, ErrorKind.FORBIDDEN})
 """What the API server may say of a Pod whose template it had accepted: more can be refused than is asked for then."""
@@ -79,7 +79,7 @@ class Refusals:
             self._call(job, now)
 
     def record(self, job: JobKey, error: ApiError, held: int, created: int, now: datetime) -> None:
-        """Note that a Pod was refused, after so many that were created; the pauses between refusals grow."""
+        """Note that a Pod was refused, after some that were created; the pauses between refusals grow."""
         known = self._known.get(job)
         since = now if known is None or created else known.since
         condition, longest = refusal_condition(error), LONGEST_PAUSE
@@ -116,7 +116,7 @@ class Refusals:
                 if now - waiting.until <= PATIENCE:
                     return True
             elif now - waiting.asked <= PATIENCE:
-                break  # it has just been told that there is none
+                break  # the last answer was that there is none
             else:
                 self._call(other, now)
                 return True
