@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MOST = 500
-"""Number of Pods that are remembered, of each with only what is needed: anybody's Pods may have the label that is watched."""
+"""Number of Pods that are remembered, each in brief: anybody's Pods may have the label that is watched."""
 MAX_CONTAINERS = 80
 """More than a job's template can have, init containers and the sidecar included."""
 _LABELS = (names.LABEL_JOB, names.LABEL_TRIAL, names.COMPLETION_INDEX, names.CONTROLLER_UID, names.BATCH_JOB)
