@@ -28,8 +28,13 @@ def operator_process(
     log: Path,
     *flags: str,
     zygote: Zygote | None = None,
+    checkout: Path | None = None,
 ) -> Process:
-    """The operator as a separate process; the caller starts and stops it. With a zygote it starts at once."""
+    """The operator as a separate process; the caller starts and stops it.
+
+    With a zygote it starts at once. With a checkout of the project, it is that checkout's operator, in that checkout's
+    environment if there is one.
+    """
     metrics, health = free_ports(2)
     arguments = [
         f"--namespaces={','.join(namespaces)}",
@@ -46,7 +51,12 @@ def operator_process(
 
     if zygote is not None:
         return _Forked(zygote, arguments, kubeconfig, log, ready)
-    command = ["/usr/bin/env", f"KUBECONFIG={kubeconfig}", sys.executable, "-m", "tuning_operator", *arguments]
+    python, variables = sys.executable, [f"KUBECONFIG={kubeconfig}"]
+    if checkout is not None:
+        own = checkout / ".venv" / "bin" / "python"
+        python = str(own) if own.exists() else python
+        variables.append(f"PYTHONPATH={checkout / 'operator' / 'src'}")
+    command = ["/usr/bin/env", *variables, python, "-m", "tuning_operator", *arguments]
     return Process("operator", command, log, ready)
 
 
@@ -57,10 +67,11 @@ def start_operator(
     log: Path,
     *flags: str,
     zygote: Zygote | None = None,
+    checkout: Path | None = None,
 ) -> Process:
     """The operator as `operator_process` describes it, started; the caller stops it."""
     return start_on_free_ports(
-        lambda: operator_process(kubeconfig, namespaces, prometheus_url, log, *flags, zygote=zygote)
+        lambda: operator_process(kubeconfig, namespaces, prometheus_url, log, *flags, zygote=zygote, checkout=checkout)
     )
 
 
