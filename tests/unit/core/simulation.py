@@ -606,11 +606,11 @@ class InstantSuggester:
         if not self._world.suggests_slowly:
             self._asked = request
 
-    def take(self, _job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...] | None:
+    def take(self, _job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
         """As `Suggester.take`: what was asked for before."""
         asked, self._asked = self._asked, request
         if asked is None or asked.numbers[0] != request.numbers[0]:
-            return None
+            return ()
         self._asked = None
         return tuple(item for item in _draw(asked) if item.number in request.numbers)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.builders import curve, ended, job, running_pod, snapshot, trial
-from tuning_operator.core.decide import MOST_SUGGESTED, decide
+from tuning_operator.core.decide import decide
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.trial import Trial, TrialPhase
 
@@ -31,18 +31,17 @@ def test_a_trial_that_never_trained_says_nothing_of_its_parameters(known: Trial,
     assert asked.space.key(known.parameters) in asked.seen()
 
 
-def test_many_free_slots_are_filled_by_one_request_after_the_other() -> None:
-    """One time limit holds for a request: a hundred numbers would be random when it passes."""
-    first = decide(snapshot(job(trials=100, parallel=100), [])).suggest
+def test_all_free_slots_are_filled_by_one_request() -> None:
+    """A model is fitted once for all of them."""
+    first = decide(snapshot(job(trials=150, parallel=100), [])).suggest
     assert first
-    assert first.numbers == tuple(range(1, MOST_SUGGESTED + 1))
-    added = [trial(number, TrialPhase.RUNNING, attempt_uid=f"pod-uid-{number}-1") for number in first.numbers]
-    pods = [running_pod(number) for number in first.numbers]
-    second = decide(snapshot(job(trials=100, parallel=100), added, pods)).suggest
+    assert first.numbers == tuple(range(1, 101))
+    added = [trial(number, TrialPhase.RUNNING, attempt_uid=f"pod-uid-{number}-1") for number in range(1, 61)]
+    pods = [running_pod(number) for number in range(1, 61)]
+    second = decide(snapshot(job(trials=150, parallel=100), added, pods)).suggest
     assert second
-    assert second.numbers == tuple(range(MOST_SUGGESTED + 1, 2 * MOST_SUGGESTED + 1))
+    assert second.numbers == tuple(range(61, 101))
     assert second.pending == tuple(each.parameters for each in added)
-    few = decide(snapshot(job(trials=MOST_SUGGESTED + 2, parallel=100), added, pods)).suggest
+    few = decide(snapshot(job(trials=62, parallel=62), added, pods)).suggest
     assert few
-    assert few.numbers == (MOST_SUGGESTED + 1, MOST_SUGGESTED + 2)
-    assert few == replace(second, numbers=few.numbers)
+    assert few == replace(second, numbers=(61, 62))

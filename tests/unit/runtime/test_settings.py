@@ -32,7 +32,7 @@ def test_the_defaults_are_those_of_the_class() -> None:
         ("metrics_window", "60", 60.0),
         ("resync_interval", "30", 30.0),
         ("workers", "8", 8),
-        ("suggestion_workers", "2", 2),
+        ("suggestion_workers", "0", 0),
         ("suggestion_timeout", "10", 10.0),
         ("api_qps", "5", 5.0),
         ("api_burst", "10", 10),

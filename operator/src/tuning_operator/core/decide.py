@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
 
-MOST_SUGGESTED = 16
-"""Number of trials that are suggested at once: one computation, all of which is random after a time-out. The next pass
-asks for the rest, with these as pending."""
-
 
 def decide(snapshot: Snapshot) -> Decision:
     """Return what to record and what to do about the job."""
@@ -209,7 +205,7 @@ def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | N
 
 def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -> SuggestRequest | None:
     job, known = snapshot.job, inherited(snapshot.parents)
-    count = min(free, job.spec.limits.max_trials - len(trials), MOST_SUGGESTED)
+    count = min(free, job.spec.limits.max_trials - len(trials))
     left = untried(job, trials, known)
     if left is not None:
         count = min(count, left)

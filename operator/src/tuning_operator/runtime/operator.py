@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ STALE_SECONDS = 180.0
 PASS_SECONDS = 120.0
 """A pass that takes longer is given up and made good by the next one: it waits for requests without an answer, and a
 restart, which the probe would ask for after STALE_SECONDS, would not answer them."""
+LEAST_PROCESSES, MOST_PROCESSES = 2, 4
+"""For suggestions, unless the settings say how many: with two, one is always free for another namespace."""
 LAST_SECONDS = 3.0
 """How long a pass may continue after SIGTERM: ample for its writes, unless nobody answers."""
 
@@ -54,7 +57,7 @@ class Operator:
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
         self._prometheus = Prometheus.configured(settings)
         self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
-        self._suggester = Suggester(settings.suggestion_workers, settings.suggestion_timeout, self.queue.add)
+        self._suggester = Suggester(_processes(settings), settings.suggestion_timeout, self.queue.add)
         self.job_metrics = JobMetrics() if settings.job_metrics else None
         self._recorder = EventRecorder(cluster)
         self.reconciler = Reconciler(
@@ -126,7 +129,7 @@ class Operator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._recorder.drain(), LAST_SECONDS)
-        await asyncio.to_thread(self._suggester.close)
+        self._suggester.close()
         await self._prometheus.close()
         await self._cluster.close()
         if not self.stopped.done():
@@ -210,3 +213,7 @@ class Operator:
                         self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
             await asyncio.sleep(pause)
+
+
+def _processes(settings: Settings) -> int:
+    return settings.suggestion_workers or min(MOST_PROCESSES, max(LEAST_PROCESSES, os.cpu_count() or 1))

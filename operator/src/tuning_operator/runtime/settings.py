@@ -29,6 +29,7 @@ class Settings:
         prometheus_header: Names and values of what is sent with every question.
         metrics_window: How far back Prometheus is asked. Every scrape shows all finished epochs, so that it only has
             to span the longest scrape interval and a short outage.
+        suggestion_workers: Processes for the model, at the most; 0 for as many as there are cores, from 2 to 4.
         sidecar_resources: What the sidecar asks for, as JSON.
         last_words: Whether texts from logs and termination messages are shown in statuses and Events.
     """
@@ -42,7 +43,7 @@ class Settings:
     metrics_window: float = 300.0
     resync_interval: float = 60.0
     workers: int = 4
-    suggestion_workers: int = 2
+    suggestion_workers: int = 0
     suggestion_timeout: float = 60.0
     api_qps: float = 200.0
     api_burst: int = 400
@@ -191,7 +192,9 @@ _OPTIONS = {
     "metrics_window": _Option(_number(10), "seconds that each Prometheus query looks back"),
     "resync_interval": _Option(_number(1), "seconds between passes over all unfinished jobs"),
     "workers": _Option(_number(1, int), "jobs reconciled at the same time"),
-    "suggestion_workers": _Option(_number(1, int), "processes that compute suggestions"),
+    "suggestion_workers": _Option(
+        _number(0, int), "processes that compute suggestions; 0: one for each core, at least 2 and at most 4"
+    ),
     "suggestion_timeout": _Option(_number(1), "seconds after which a random suggestion is used instead"),
     "api_qps": _Option(_number(1), "average requests per second to the API server"),
     "api_burst": _Option(_number(1, int), "largest burst of requests to the API server"),

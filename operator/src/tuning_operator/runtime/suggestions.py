@@ -1,52 +1,79 @@
 """Computes suggestions in worker processes, which can be killed, or in threads; the event loop never waits for one.
 
-The model needs a process. Random points and grids do not, and so do not wait until one has loaded the model: after an
-outage they are there at once.
+The model needs a process. What needs no model (random points, grids, the start of the Bayesian strategy) does not, and
+so does not wait until one has loaded it: after an outage it is there at once.
 
-One computation for each job at a time. A pass over the job starts it and continues; when it is done the job gets
-another pass, which takes the result. Jobs take turns at the processes. A job whose model takes too long again and again
-gets random points at once for a while, so that it costs the others no more of them.
+One computation for each job at a time. A pass over the job starts it and continues; each suggestion gives the job
+another pass, which takes it. Jobs take turns at the processes. A job whose model takes too long again and again gets
+random points at once for a while, so that it costs the others no more of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
-import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Continuous, Space
-from tuning_operator.core.suggest import Source, SpaceExhausted, SuggestRequest, fallback, suggest
+from tuning_operator.core.suggest import Source, SpaceExhausted, SuggestRequest, fallback, needs_model, suggest
 from tuning_operator.runtime import metrics
+from tuning_operator.runtime.model_process import ModelError, ModelProcess
 from tuning_operator.runtime.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 
     from tuning_operator.core.suggest import Suggestion
     from tuning_operator.runtime.queue import JobKey
 
 logger = logging.getLogger(__name__)
 
-MAX_TASKS = 1000
-"""Suggestions after which a worker is replaced, against memory that its libraries do not give back."""
 IDLE_SECONDS = 300.0
-"""After this time without a job that needs the model its processes end: each holds half a gigabyte."""
+"""After this time without a suggestion of the model its processes end: each holds hundreds of megabytes."""
+TURN_SECONDS = 5.0
+"""After this time a job that has got a suggestion leaves its process to others that wait."""
 OVERRUNS, FIRST_RESPITE, LONGEST_RESPITE = 2, 60.0, 3600.0
 """Computations in a row that run out of time before the model is not asked again for a while, in seconds."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Computation:
+    """What is being computed for a job.
+
+    Attributes:
+        task: What computes.
+        found: Suggestions that have not been taken.
+        taken: How many have been.
+        abandoned: Nobody waits for it any more.
+    """
+
     request: SuggestRequest
-    task: asyncio.Task[tuple[Suggestion, ...]]
+    task: asyncio.Task[None] = field(init=False)
+    found: list[Suggestion] = field(default_factory=list)
+    taken: int = 0
+    abandoned: bool = False
+
+    def take(self) -> list[Suggestion]:
+        """Return what has been found since the last time."""
+        found, self.found = self.found, []
+        self.taken += len(found)
+        return found
+
+    def answers(self, request: SuggestRequest) -> bool:
+        """Whether it is of use for a question: the job may have been deleted and recreated."""
+        asked = self.request
+        return (asked.numbers[0] + self.taken, asked.space, asked.goal, asked.strategy, asked.seed) == (
+            request.numbers[0],
+            request.space,
+            request.goal,
+            request.strategy,
+            request.seed,
+        )
 
 
 @dataclass(slots=True)
@@ -57,180 +84,184 @@ class _Overruns:
     until: float = 0.0
 
 
-class _Process:
-    """A process that computes; it is started when it is first needed."""
-
-    def __init__(self) -> None:
-        self._pool: ProcessPool | None = None
-
-    @property
-    def runs(self) -> bool:
-        """Whether it has been started and has not been ended."""
-        return self._pool is not None
-
-    def schedule(self, request: SuggestRequest, seconds: float | None = None) -> ProcessFuture[tuple[Suggestion, ...]]:
-        """Have a request answered; the process is killed when that takes longer, and replaced."""
-        if self._pool is not None and not self._pool.active:
-            logger.error("a suggestion process is gone; starting a new one")
-            self._pool = None
-        if self._pool is None:
-            self._pool = ProcessPool(
-                max_workers=1,
-                max_tasks=MAX_TASKS,
-                initializer=_limit_threads,
-                context=multiprocessing.get_context("spawn"),
-            )
-        return self._pool.schedule(suggest, args=(request,), timeout=seconds)
-
-    def end(self) -> None:
-        """End the process and wait for that."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.stop()
-            pool.join()
-
-
 class Suggester:
     """Answers requests of many jobs.
 
     Args:
         workers: Number of processes, at the most.
-        timeout: Seconds after which a computation is killed and a random suggestion takes its place.
-        ready: Called with a job whose suggestions are computed.
+        timeout: Seconds after which a suggestion is given up and a random one takes its place.
+        ready: Called with a job when there is something for it to take.
     """
 
     def __init__(self, workers: int, timeout: float, ready: Callable[[JobKey], None]) -> None:
         self._timeout = timeout
         self._ready = ready
-        self._processes = [_Process() for _ in range(workers)]
+        self._processes = [ModelProcess() for _ in range(workers)]
         self._turns = Turns(self._processes)
         self._computations: dict[JobKey, _Computation] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._overruns: dict[JobKey, _Overruns] = {}
+        self._expected: set[JobKey] = set()
+        self._busy = 0
         self._idle: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[None] | None = None
 
-    def warm_up(self) -> None:
-        """Load the model in a process, unless one runs, so that the first suggestion does not wait for it.
-
-        Called for every pass over a job that needs the model: processes end when there is none for a while.
-        """
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_idle)
-        if not any(process.runs for process in self._processes):
-            self._processes[-1].schedule(_REHEARSAL)  # that is the first to be handed out
+    def expect(self, job: JobKey) -> None:
+        """Load the model in a process, unless one runs, so that a job that is new here does not wait for that."""
+        if job not in self._expected:
+            self._expected.add(job)
+            if not any(process.runs for process in self._processes):
+                self._spawn(self._load(job))
 
     def close(self) -> None:
-        """End the processes."""
+        """End everything."""
         if self._idle is not None:
             self._idle.cancel()
-        for process in self._processes:
-            process.end()
-
-    def _end_idle(self) -> None:
-        if self._computations:
-            self.warm_up()
-            return
-        logger.info("no job has needed the model for %g s: its processes end", IDLE_SECONDS)
-        self._ending = asyncio.get_running_loop().create_task(asyncio.to_thread(self.close))
+        for task in self._tasks:
+            task.cancel()
+        self._end_processes()
 
     def prepare(self, job: JobKey, request: SuggestRequest) -> None:
         """See to it that the suggestions that are wanted will be computed."""
         known = self._computations.get(job)
-        if known is None or not _is_same_question(known.request, request):
+        if known is None or not known.answers(request):
             self.drop(job)
-            task = asyncio.get_running_loop().create_task(self._compute(job, request))
-            self._computations[job] = _Computation(request, task)
+            self._computations[job] = computation = _Computation(request)
+            computation.task = self._spawn(self._compute(job, computation))
 
-    def take(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...] | None:
-        """Return the suggestions that are wanted, if they are computed; else see to it that they will be.
+    def take(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        """Return what is computed of the suggestions that are wanted, and see to it that the rest will be.
 
-        A result is taken even if another trial has ended meanwhile: thrown away and computed again, it might never
+        They are taken even if another trial has ended meanwhile: thrown away and computed again, they might never
         catch up with trials that end quickly.
         """
+        known = self._computations.get(job)
+        if known is not None and known.answers(request):
+            taken = known.take()
+            if known.task.done():
+                del self._computations[job]
+                known.task.result()
+            if taken:
+                return tuple(item for item in taken if item.number in request.numbers)
         self.prepare(job, request)
-        known = self._computations[job]
-        if not known.task.done():
-            return None
-        del self._computations[job]
-        return tuple(item for item in known.task.result() if item.number in request.numbers)
+        return ()
 
     def drop(self, job: JobKey) -> None:
         """Drop what is being computed for a job."""
         known = self._computations.pop(job, None)
         if known is not None:
-            known.task.cancel()
+            known.abandoned = True
 
     def forget(self, job: JobKey) -> None:
         """Drop all that is known of a job: it is gone."""
         self.drop(job)
         self._overruns.pop(job, None)
+        self._expected.discard(job)
 
-    async def _compute(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            if request.strategy is Strategy.BAYESIAN:
-                suggestions = await self._modelled(job, request)
-            else:
-                suggestions = await asyncio.to_thread(_draw, request)
-        finally:
-            loop.call_soon(self._ready, job)  # also to hear of a failure
-        metrics.SUGGESTION_SECONDS.labels(suggestions[0].source).observe(loop.time() - began)
-        for suggestion in suggestions:
-            if suggestion.source is Source.FALLBACK:
-                metrics.SUGGESTION_FALLBACKS.inc()
-                logger.warning("job %s/%s: suggestion fell back: %s", *job, suggestion.message)
-        return suggestions
-
-    async def _modelled(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
+    async def _compute(self, job: JobKey, computation: _Computation) -> None:
         clock = asyncio.get_running_loop().time
+        began, request = clock(), computation.request
+        try:
+            if needs_model(request):
+                async with aclosing(self._modelled(job, computation)) as suggestions:
+                    async for suggestion in suggestions:
+                        self._note(job, computation, suggestion, clock() - began)
+                        began = clock()
+            else:
+                for suggestion in await asyncio.to_thread(_draw, request):
+                    self._note(job, computation, suggestion, clock() - began)
+                    began = clock()
+        finally:
+            self._ready(job)  # also to hear of a failure
+
+    def _note(self, job: JobKey, computation: _Computation, suggestion: Suggestion, seconds: float) -> None:
+        computation.found.append(suggestion)
+        metrics.SUGGESTION_SECONDS.labels(suggestion.source).observe(seconds)
+        if suggestion.source is Source.FALLBACK:
+            metrics.SUGGESTION_FALLBACKS.inc()
+            logger.warning("job %s/%s: suggestion fell back: %s", *job, suggestion.message)
+        self._ready(job)
+
+    async def _modelled(self, job: JobKey, computation: _Computation) -> AsyncGenerator[Suggestion, None]:
+        """Yield suggestions of the model, and random ones from where it fails on."""
+        clock = asyncio.get_running_loop().time
+        request = computation.request
+        found: list[Suggestion] = []
         overruns = self._overruns.get(job, _Overruns())
         if clock() < overruns.until:
             why = f"the model took longer than {self._timeout:g} s {overruns.count} times in a row"
-            return await asyncio.to_thread(fallback, request, f"{why}; it is asked again later")
+            for suggestion in await asyncio.to_thread(fallback, request, f"{why}; it is asked again later"):
+                yield suggestion
+            return
         try:
-            async with self._turns.turn(job) as process:
-                suggestions = await asyncio.wrap_future(process.schedule(request, self._timeout))
+            async with self._process(job) as process:
+                until = clock() + TURN_SECONDS
+
+                def go_on() -> bool:
+                    return not computation.abandoned and (clock() < until or not self._turns.others_wait(job))
+
+                async with aclosing(process.answer(request, self._timeout, go_on)) as answer:
+                    async for suggestion in answer:
+                        found.append(suggestion)
+                        yield suggestion
         except TimeoutError:
             overruns.count += 1
             if overruns.count >= OVERRUNS:
                 overruns.until = clock() + min(LONGEST_RESPITE, FIRST_RESPITE * 2 ** (overruns.count - OVERRUNS))
             self._overruns[job] = overruns
             why = f"the model took longer than {self._timeout:g} s"
-        except ProcessExpired as error:
-            why = f"the suggestion process died: {error}"
-        except Exception as error:  # whatever a worker raises arrives here; a job must not stand still for it
-            logger.exception("the model failed")
-            why = f"the model failed: {error!r}"
+        except ModelError as error:
+            logger.exception("job %s/%s: no suggestion of the model", *job)
+            why = f"{error}"
         else:
             self._overruns.pop(job, None)
-            return suggestions
-        return await asyncio.to_thread(fallback, request, why)
+            return
+        for suggestion in await asyncio.to_thread(fallback, request.after(found), why):
+            yield suggestion
 
+    @asynccontextmanager
+    async def _process(self, job: JobKey) -> AsyncIterator[ModelProcess]:
+        """Wait for a process and hold it; afterwards it is kept for a while."""
+        async with self._turns.turn(job) as process:
+            self._busy += 1
+            try:
+                yield process
+            finally:
+                self._busy -= 1
+                if self._idle is not None:
+                    self._idle.cancel()
+                self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_idle)
 
-def _is_same_question(asked: SuggestRequest, request: SuggestRequest) -> bool:
-    """Whether an answer is of use: the job may have been deleted and recreated."""
-    return (asked.numbers[0], asked.space, asked.goal, asked.strategy, asked.seed) == (
-        request.numbers[0],
-        request.space,
-        request.goal,
-        request.strategy,
-        request.seed,
-    )
+    async def _load(self, job: JobKey) -> None:
+        """Answer a question for practice."""
+        try:
+            async with self._process(job) as process, aclosing(process.answer(_REHEARSAL, self._timeout)) as answer:
+                async for _ in answer:
+                    pass
+        except (ModelError, TimeoutError):
+            logger.exception("the model could not be loaded")
+
+    def _end_idle(self) -> None:
+        if not self._busy:
+            logger.info("the model has not been needed for %g s: its processes end", IDLE_SECONDS)
+            self._end_processes()
+
+    def _end_processes(self) -> None:
+        for process in self._processes:
+            process.end()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Draw at random; numbers run past the end of a finite space when somebody deletes trials."""
+    """Suggest without the model; numbers run past the end of a finite space when somebody deletes trials."""
     try:
         return suggest(request)
     except SpaceExhausted:
         return fallback(request, "trials were deleted: their numbers are not used again")
-
-
-def _limit_threads() -> None:
-    """One thread for linear algebra in a worker: the trials need the cores. Has to precede the import of torch."""
-    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 _REHEARSAL = SuggestRequest(

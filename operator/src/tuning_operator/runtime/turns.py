@@ -76,6 +76,10 @@ class Turns(Generic[Place]):
             self._usage.charge((job.namespace, job), clock() - began, clock())
             self._give_back(job, place)
 
+    def others_wait(self, job: JobKey) -> bool:
+        """Whether a job that holds a place keeps others from it."""
+        return any(waiter.job != job for waiter in self._waiting)
+
     async def _wait(self, job: JobKey) -> Place:
         self._arrivals += 1
         waiter = _Waiter(job, self._arrivals, asyncio.get_running_loop().create_future())

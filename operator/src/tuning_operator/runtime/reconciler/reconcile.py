@@ -124,7 +124,7 @@ class Reconciler:
             return Outcome()
         tuning_job, snapshot, job = observed.tuning_job, observed.snapshot, observed.tuning_job.job
         if job.spec.strategy is Strategy.BAYESIAN and not job.phase.is_final:
-            self._suggester.warm_up()
+            self._suggester.expect(key)
         decision = decide(snapshot)
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)
@@ -229,7 +229,7 @@ class Reconciler:
         if decision.suggest is None:
             self._suggester.drop(key)
             return []
-        suggestions = self._while_open(self._suggester.take(key, decision.suggest) or ())
+        suggestions = self._while_open(self._suggester.take(key, decision.suggest))
         return [await create_trial(self._cluster, key, tuning_job.job, item, self._identity) for item in suggestions]
 
     def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:
