@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
 Series = npt.NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def _nothing() -> Series:
     return np.empty(0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """The measurements of one trial, ascending by epoch, one for each epoch.
 
@@ -128,12 +129,12 @@ class Curve:
         """Whether measurements were left out of it."""
         return self.left_out > 0
 
-    @property
+    @cached_property
     def first(self) -> Measurement | None:
         """The measurement of the first epoch that is known."""
         return _measurement(float(self.epochs[0]), float(self.values[0])) if len(self) else None
 
-    @property
+    @cached_property
     def latest(self) -> Measurement | None:
         """The measurement of the last epoch."""
         return _measurement(float(self.epochs[-1]), float(self.values[-1])) if len(self) else None
@@ -146,10 +147,25 @@ class Curve:
         place = int(np.argmax(oriented))
         return _measurement(float(self.epochs[place]), float(self.values[place]))
 
-    @property
+    @cached_property
     def step(self) -> float | None:
         """The least distance of two epochs that follow each other; None where there are not two."""
         return float(np.min(np.diff(self.epochs))) if len(self) > 1 else None
+
+    @cached_property
+    def widest_step(self) -> float:
+        """The greatest distance of two epochs that follow each other; 0 where there are not two."""
+        return float(np.max(np.diff(self.epochs))) if len(self) > 1 else 0.0
+
+    @cached_property
+    def has_whole_epochs(self) -> bool:
+        """Whether all epochs are whole numbers."""
+        return bool(np.all(self.epochs == np.floor(self.epochs)))
+
+    @cached_property
+    def derived(self) -> dict[Hashable, Any]:
+        """What rules have computed from this curve: it never changes, and most trials of a job have ended."""
+        return {}
 
     def head(self, count: int) -> Curve:
         """Return the first `count` measurements."""

@@ -11,14 +11,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.space import Value
-    from tuning_operator.core.stopping.series import Grid, Track
+    from tuning_operator.core.stopping.series import Grid
 
 
 class Lengths:
@@ -33,7 +31,7 @@ class Lengths:
         self._parameters = {trial.name: trial.parameters for trial in trials}
         self._ends = {name: track.end for name, track in grid.completed.items()}
         self._alike = not self._ends or all(
-            max(self._ends.values()) - track.end < _step(track) for track in grid.completed.values()
+            max(self._ends.values()) - track.end < track.widest_step for track in grid.completed.values()
         )
         self._names = self._explaining(grid)
 
@@ -72,14 +70,9 @@ class Lengths:
         """A log whose steps are wider than an epoch may end up to a step before the training does."""
         ended = [(_number(self._parameters[name].get(key)), track) for name, track in grid.completed.items()]
         others = [(_number(self._parameters[name].get(key)), track) for name, track in grid.partial.items()]
-        return all(length - _step(track) < track.end <= length for length, track in ended) and all(
+        return all(length - track.widest_step < track.end <= length for length, track in ended) and all(
             track.end <= length for length, track in others
         )
-
-
-def _step(track: Track) -> float:
-    """The widest distance of two epochs that follow each other, one where there are not two."""
-    return float(np.max(np.diff(track.places))) if len(track) > 1 else 1.0
 
 
 def _number(value: Value | None) -> float:

@@ -77,6 +77,11 @@ class Track:
         return np.cumsum(self.objectives) / np.arange(1, len(self) + 1)
 
     @cached_property
+    def widest_step(self) -> float:
+        """The greatest distance of two places that follow each other; 1 where there are not two."""
+        return float(np.max(np.diff(self.places))) if len(self) > 1 else 1.0
+
+    @cached_property
     def end(self) -> float:
         """The last place; 0 of nothing."""
         return float(self.places[-1]) if len(self) else 0.0
@@ -158,14 +163,14 @@ class Grid:
             if trial.phase is TrialPhase.COMPLETED and len(trial.curve)
         }
         self._first = min((float(curve.epochs[0]) for curve in curves), default=1.0)
-        whole = self._first == 0 and all(np.all(curve.epochs == np.floor(curve.epochs)) for curve in curves)
+        whole = self._first == 0 and all(curve.has_whole_epochs for curve in curves)
         self._offset = 1.0 if whole else 0.0
 
     @cached_property
     def completed(self) -> dict[str, Track]:
         """The curves of the completed trials by name; those whose beginning is lost are left out."""
         return {
-            name: self._track(curve, ended=True)
+            name: self._track(curve, len(curve), ended=True)
             for name, curve in self._completed.items()
             if self._has_beginning(curve)
         }
@@ -180,7 +185,7 @@ class Grid:
 
     def running(self, curve: Curve) -> Track:
         """The curve up to the first epoch that was lost: what a decision about a running trial may act on."""
-        return self._track(curve.head(self._known(curve)) if self._has_beginning(curve) else curve.head(0))
+        return self._track(curve, self._known(curve) if self._has_beginning(curve) else 0)
 
     def place(self, epoch: float) -> float:
         """How many epochs have been trained when this one has ended."""
@@ -196,10 +201,16 @@ class Grid:
         """What was trained before this job, where the logs of all trials begin at a later epoch."""
         return max(0.0, self.place(self._first) - (self._step or 1.0))
 
-    def _track(self, curve: Curve, *, ended: bool = False) -> Track:
-        kept = ~_passing(curve.values, ended=ended)
-        epochs = curve.epochs[kept]
-        return Track(epochs, epochs + self._offset, self._goal.oriented(curve.values[kept]), self._takes_best)
+    def _track(self, curve: Curve, count: int, *, ended: bool = False) -> Track:
+        """What may be compared of the first `count` measurements; the same object for the same question."""
+        question = (self._goal, self._offset, self._takes_best, count, ended)
+        track: Track | None = curve.derived.get(question)
+        if track is None:
+            kept = np.flatnonzero(~_passing(curve.values[:count], ended=ended))
+            epochs, values = curve.epochs[kept], self._goal.oriented(curve.values[kept])
+            track = Track(epochs, epochs + self._offset, values, self._takes_best)
+            curve.derived[question] = track
+        return track
 
     def _has_beginning(self, curve: Curve) -> bool:
         """Whether the curve begins where the others do, or within a step of its own from there."""
@@ -215,7 +226,7 @@ class Grid:
         would matter.
         """
         step = self._own_step(curve)
-        if curve.thinned or step is None:
+        if curve.thinned or step is None or curve.widest_step <= REGULAR * step:
             return len(curve)
         for before in np.flatnonzero(np.diff(curve.epochs) > REGULAR * step).tolist():
             if self._is_between(float(curve.epochs[before]), float(curve.epochs[before + 1])):

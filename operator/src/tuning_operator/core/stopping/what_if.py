@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, Hyperband
 from tuning_operator.core.model.ranking import best_trial
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
@@ -168,7 +167,7 @@ def _at(trial: Trial, length: int) -> Trial:
     """The trial when its curve was that long; at the end of its training there is nothing left to judge."""
     if length == len(trial.curve) and trial.phase in _WHOLE:
         return replace(trial, status=replace(trial.status, stop=None, would_stop=None))
-    curve = trial.curve if length == len(trial.curve) else Curve.of(trial.curve.measurements[:length])
+    curve = trial.curve if length == len(trial.curve) else trial.curve.head(length)
     status = TrialStatus(phase=TrialPhase.RUNNING, start_time=trial.status.start_time, curve=curve)
     return replace(trial, status=status)
 
