@@ -24,4 +24,4 @@ images-lock: venv ## resolve the images' dependencies, to the versions of `make 
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
 	  trainer/pyproject.toml --extra image-classification --extra prometheus -o trainer/requirements.lock
 	$(IMAGES_COMPILE) trainer/pyproject.toml --extra sidecar -o images/sidecar/requirements.lock
-	$(IMAGES_COMPILE) console/pyproject.toml -o console/requirements.lock
+	$(IMAGES_COMPILE) console/pyproject.toml operator/pyproject.toml -o console/requirements.lock

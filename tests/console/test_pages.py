@@ -26,6 +26,7 @@ PAGES = {
     "parameters": (f"{JOB}/parameters", "caltech-resnet", "Map of two"),
     "trials": (f"{JOB}/trials", "caltech-resnet", "caltech-resnet-0001"),
     "timeline": (f"{JOB}/timeline", "caltech-resnet", "TrialEarlyStopped"),
+    "what-if": (f"{JOB}/what-if?rule=Median", "caltech-resnet", "What a replay cannot know"),
     "manifest": (f"{JOB}/manifest", "caltech-resnet", "kind: HyperparameterTuningJob"),
     "trial": ("#/ns/research/trials/caltech-resnet-0020", "caltech-resnet-0020", "Last values of all metrics"),
     "compare": ("#/compare?jobs=research/fashion,research/caltech-resnet", "Compare", "caltech-resnet-"),

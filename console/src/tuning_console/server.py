@@ -15,6 +15,7 @@ from tuning_console.errors import ConsoleError, ExpiredError, RefusedError
 from tuning_console.frames import Frames, NobodyReadsError, Places
 from tuning_console.guard import add_headers, guard
 from tuning_console.pages import JobPage, JobsPage, best_so_far, newest_events
+from tuning_console.replays import Replays, parse_rule
 from tuning_console.streams import EXPIRED, Limits, first_of, follow, refused
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Console:
         limits: bounds of a stream.
         places: how many streams there may be.
         caches: what callers were shown.
+        replays: jobs under other early stopping rules.
     """
 
     upstream: Upstream
@@ -57,6 +59,7 @@ class Console:
     limits: Limits = field(default_factory=Limits)
     places: Places = field(default_factory=lambda: Places(200, 12))
     caches: Caches = field(default_factory=Caches)
+    replays: Replays = field(default_factory=Replays)
 
     def app(self) -> web.Application:
         """The application, for `web.AppRunner`."""
@@ -85,6 +88,7 @@ class Console:
             f"{job}/best": self.best,
             f"{job}/events": self.job_events,
             f"{job}/manifest": self.job_manifest,
+            f"{job}/what-if": self.what_if,
             trial: self.trial,
             f"{trial}/pods": self.pods,
             f"{trial}/events": self.trial_events,
@@ -174,6 +178,21 @@ class Console:
         caller = await self.access.caller(request)
         question = questions.job(request.match_info["namespace"], request.match_info["job"])
         return web.json_response({"manifest": bodies.manifest(await self._read(question, caller))})
+
+    async def what_if(self, request: web.Request) -> web.Response:
+        """Give what another early stopping rule would have done with a job, whose state `version` says."""
+        caller = await self.access.caller(request)
+        where, name = request.match_info["namespace"], request.match_info["job"]
+        text = request.query.get("rule", "")
+        rule, key = parse_rule(text), (where, name, request.query.get("version", "")[:64], text)
+        # What is remembered is shown only to a token that is still good.
+        job = await self._read(questions.job(where, name), caller)
+        result = self.caches.get(caller.key, key)
+        if result is None:
+            pages = self.upstream.pages(questions.trials(where, name), caller)
+            result = await self._asked(caller, self.replays.run(caller.key, rule, job, pages))
+            self.caches.put(caller.key, key, result)
+        return web.json_response(result)
 
     async def _events(self, request: web.Request, job: str, trial: str | None = None) -> web.Response:
         caller = await self.access.caller(request)

@@ -32,6 +32,7 @@ ANSWERS = [
     "/api/namespaces/team/trials/fashion-0001/events",
     "/api/namespaces/team/pods/fashion-0001-1/log",
 ]
+REPLAY = "/api/namespaces/team/jobs/fashion/what-if?rule={}"
 
 
 def all_questions() -> list[Question]:
@@ -50,12 +51,13 @@ def test_the_routes_are_these_and_answer_get_alone(lab: Lab) -> None:
     assert {method for method, _ in routes} == {"GET"}
     assert sorted(path for _, path in routes if not path.startswith("/api/")) == ["/", "/healthz", "/{name}"]
     served = {re.sub(r"\{\w+\}", "x", path) for _, path in routes if path.startswith("/api/")}
-    tried = {re.sub(r"team|fashion-0001-1|fashion-0001|fashion", "x", path) for path in STREAMS + ANSWERS}
+    paths = [path.partition("?")[0] for path in [*STREAMS, *ANSWERS, REPLAY]]
+    tried = {re.sub(r"team|fashion-0001-1|fashion-0001|fashion", "x", path) for path in paths}
     assert served == tried | {"/api/session"}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "PROPFIND"])
-@pytest.mark.parametrize("path", ["/", "/api/session", *STREAMS, *ANSWERS])
+@pytest.mark.parametrize("path", ["/", "/api/session", *STREAMS, *ANSWERS, REPLAY])
 async def test_nothing_but_get_is_answered_or_passed_on(lab: Lab, method: str, path: str) -> None:
     async with lab.http.request(method, lab.url + path, headers={"Authorization": "Bearer good"}) as answer:
         assert answer.status == 405
@@ -96,7 +98,7 @@ async def test_a_request_carries_its_own_token_and_no_other(lab: Lab, path: str)
     assert {method for method, *_ in lab.server.requests} == {"GET"}
 
 
-@pytest.mark.parametrize("path", ["/api/session", *STREAMS, *ANSWERS])
+@pytest.mark.parametrize("path", ["/api/session", *STREAMS, *ANSWERS, REPLAY])
 @pytest.mark.parametrize("header", [None, "", "Bearer ", "Bearer a b", "Bearer \N{LATIN SMALL LETTER E WITH ACUTE}"])
 async def test_without_a_token_nothing_is_asked(lab: Lab, path: str, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
@@ -105,7 +107,7 @@ async def test_without_a_token_nothing_is_asked(lab: Lab, path: str, header: str
     assert lab.server.requests == []
 
 
-@pytest.mark.parametrize("path", STREAMS + ANSWERS)
+@pytest.mark.parametrize("path", [*STREAMS, *ANSWERS, REPLAY])
 async def test_a_refusal_is_shown_in_the_api_servers_words(lab: Lab, path: str) -> None:
     lab.server.forbidden.add("good")
     status, body = await lab.get(path)

@@ -16,11 +16,12 @@ import { Overview } from "./overview";
 import { ParametersTab } from "./parameters";
 import { TimelineTab } from "./timeline";
 import { TrialsTab } from "./trials";
+import { WhatIfTab } from "./what-if";
 
 /** `whole`: all trials are there; until then nothing is said of what is missing. */
 export interface TabProps { job: Job; trials: Trial[]; now: number; whole: boolean }
 
-const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"], ["manifest", "Manifest"]];
+const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"], ["what-if", "What if"], ["manifest", "Manifest"]];
 
 export function JobPage({ namespace, name, tab }: { namespace: string; name: string; tab: string }): JSX.Element {
   const live = useLive(() => new LiveJob(`namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}`), `${namespace}/${name}`);
@@ -63,6 +64,7 @@ function Tab({ tab, ...props }: TabProps & { tab: string }): JSX.Element {
     case "parameters": return <ParametersTab {...props} />;
     case "trials": return <TrialsTab {...props} />;
     case "timeline": return <TimelineTab {...props} />;
+    case "what-if": return <WhatIfTab {...props} />;
     case "manifest": return <ManifestTab job={props.job} />;
     default: return <Overview {...props} />;
   }

@@ -19,7 +19,8 @@ export function State({ icon, title, whole, children }: { icon: string; title: s
 
 const TITLES: Record<number, string> = {
   0: "No connection", 400: "This address cannot be right", 401: "The token is not accepted",
-  403: "Your token may not see this", 404: "Not found", 429: "Too many pages are open", 502: "The API server does not answer",
+  403: "Your token may not see this", 404: "Not found", 422: "This cannot be computed", 429: "Too much at once",
+  501: "Not installed", 502: "The API server does not answer", 504: "This takes too long",
 };
 const ADVICE: Record<number, string> = {
   401: "It has run out or was revoked: sign in again.",

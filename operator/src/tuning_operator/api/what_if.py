@@ -11,12 +11,12 @@ from tuning_operator.api.values import render_number
 from tuning_operator.core.stopping import what_if as core
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from tuning_operator.core.model.trial import StopDecision
 
 
-def what_if(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> core.WhatIf:
+def what_if(job: Mapping[str, Any], trials: Iterable[Mapping[str, Any]], rule: Mapping[str, Any]) -> core.WhatIf:
     """Replay a job under another rule.
 
     Args:
