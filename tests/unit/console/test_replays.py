@@ -39,7 +39,7 @@ def complete(job: dict[str, Any]) -> dict[str, Any]:
 def ended(number: int, best: float) -> dict[str, Any]:
     values = [str(best * epoch / 10) for epoch in range(1, 11)]
     start, end = (f"2026-03-01T{10 + number}:{minute}:00Z" for minute in ("00", "10"))
-    times = {"startTime": start, "completionTime": end, "trainingSeconds": 600}
+    times: dict[str, Any] = {"startTime": start, "completionTime": end, "trainingSeconds": 600}
     return trial_object(number, values, phase="Completed", objective=values[-1], **times)
 
 
