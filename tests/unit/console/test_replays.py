@@ -82,7 +82,7 @@ async def test_trials_of_an_earlier_job_of_the_name_are_left_out(job: Lab) -> No
         ("[1]", "the query has no rule"),
         ("[" * 2_500, "the query has no rule"),
         ({"type": "Best"}, "type: Input should be"),
-        ({"type": "Median", "median": {"nonsense": 1}}, "median.nonsense: is no field of the rule"),
+        ({"type": "Median", "median": {"nonsense": 1}}, "median.nonsense: is not a field of the rule"),
         (
             {"type": "Hyperband", "minResource": 1, "maxResource": "many"},
             "maxResource: Input should be a valid integer",

@@ -86,7 +86,7 @@ KILLED = ended_pod(code=143, finished=ago(15), **DELETED)
         # A disruption is nobody's fault, whatever its effect on the other nodes was.
         (ended_pod(code=1), running_pod(disruption="EvictionByEvictionAPI"), {}, False, "EvictionByEvictionAPI"),
         (ended_pod(code=1), None, {"failed": True, "disruption": "Pod x has condition"}, False, "Pod x has condition"),
-        (running_pod(), running_pod(**DELETED), {}, False, "somebody deleted its Pod"),
+        (running_pod(), running_pod(**DELETED), {}, False, "somebody deleted one of its Pods"),
         (running_pod(), running_pod(), DELETED, False, "somebody deleted one of its Pods, or its batch Job"),
         (running_pod(), None, {"failed": True}, False, "somebody deleted"),
         (running_pod(), None, {"nodes": 0} | DELETED, False, "somebody deleted"),
