@@ -61,7 +61,7 @@ def test_every_field_of_the_specification_is_read() -> None:
         suspend_policy=SuspendPolicy.STOP,
         stop=True,
         completion=Criteria(5, 0.02, 0.005, RunningTrials.FINISH),
-        time_to_live=timedelta(seconds=600),
+        ttl_after_finished=timedelta(seconds=600),
         pod_cleanup=PodCleanup.DELETE,
         nodes=4,
     )
@@ -96,7 +96,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     )
     assert (spec.suspend_policy, spec.stop) == (SuspendPolicy.DRAIN, False)
     assert spec.completion == Criteria(None, 0.01, None, RunningTrials.STOP)
-    assert (spec.time_to_live, spec.pod_cleanup, spec.parents) == (None, PodCleanup.KEEP, ())
+    assert (spec.ttl_after_finished, spec.pod_cleanup, spec.parents) == (None, PodCleanup.KEEP, ())
     assert spec.early_stopping == EarlyStopping(EarlyStoppingType.OFF, MedianKnobs(), dry_run=False)
     assert (spec.limits, spec.objective.target) == (Limits(5, 1, None, None), None)
     assert (spec.max_attempts, spec.start_deadline) == (1, None)

@@ -129,7 +129,7 @@ def test_a_job_that_does_not_improve_any_more_ends(
     threshold: float, objectives: list[float | TrialPhase], ends: bool
 ) -> None:
     expected = CompletionReason.NO_IMPROVEMENT if ends else None
-    criteria = Criteria(max_without_improvement=3, threshold=threshold)
+    criteria = Criteria(max_trials_without_improvement=3, improvement_threshold=threshold)
     assert reason(job(completion=criteria), *in_order(*objectives)) is expected
     mirrored = [-end if isinstance(end, float) else end for end in objectives]
     assert reason(job(completion=criteria, goal=Goal.MINIMIZE), *in_order(*mirrored)) is expected
@@ -140,7 +140,7 @@ def test_a_job_that_does_not_improve_any_more_ends(
     ("phase", "ends"), [(TrialPhase.EARLY_STOPPED, True), (TrialPhase.STOPPED, False), (TrialPhase.RUNNING, False)]
 )
 def test_what_a_suspension_cut_short_is_not_held_against_a_job(phase: TrialPhase, ends: bool) -> None:
-    criteria = Criteria(max_without_improvement=3)
+    criteria = Criteria(max_trials_without_improvement=3)
     later = [replace(item, number=item.number + 1) for item in in_order(0.1, 0.1, 0.1, phase=phase)]
     found = reason(job(completion=criteria), *in_order(0.5), *later)
     assert (found is CompletionReason.NO_IMPROVEMENT) is ends
@@ -149,7 +149,7 @@ def test_what_a_suspension_cut_short_is_not_held_against_a_job(phase: TrialPhase
 def test_improvements_are_counted_in_the_order_of_the_ends() -> None:
     slow, *others = in_order(0.9, 0.1, 0.2, 0.3)
     slow = with_status(slow, completion_time=NOW)
-    assert reason(job(completion=Criteria(max_without_improvement=3)), slow, *others) is None
+    assert reason(job(completion=Criteria(max_trials_without_improvement=3)), slow, *others) is None
 
 
 # Convergence
@@ -253,12 +253,12 @@ def test_a_job_that_runs_is_not_resumed() -> None:
         (job(space=TWO_POINTS), [ended(1, 0.1), ended(2, 0.1)], ["all 2 points"]),
         (job(stop=True), [], ["spec.stop"]),
         (
-            job(completion=Criteria(max_without_improvement=3)),
+            job(completion=Criteria(max_trials_without_improvement=3)),
             [ended(n, 1 / n) for n in range(1, 5)],
             ["3 trials", "job-0001 with 1", "completion.maxTrialsWithoutImprovement is 3"],
         ),
         (
-            job(completion=Criteria(max_without_improvement=3)),
+            job(completion=Criteria(max_trials_without_improvement=3)),
             [ended(n, NAN) for n in range(1, 4)],
             ["3 trials", "from the first trial on"],
         ),

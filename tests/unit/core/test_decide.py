@@ -354,9 +354,9 @@ def test_pods_that_have_ended_are_deleted_if_the_job_asks_for_it(phase: JobPhase
     ("seconds", "deleted", "wake"), [(None, False, None), (99, True, None), (100, True, None), (160, False, 60)]
 )
 def test_an_ended_job_is_deleted_when_its_time_is_over(seconds: int | None, deleted: bool, wake: int | None) -> None:
-    time_to_live = None if seconds is None else timedelta(seconds=seconds)
+    ttl_after_finished = None if seconds is None else timedelta(seconds=seconds)
     over: dict[str, Any] = {"completion_reason": CompletionReason.MAX_TRIALS, "completion_time": ago(100)}
-    done = job(phase=JobPhase.COMPLETED, time_to_live=time_to_live, trials=1, **over)
+    done = job(phase=JobPhase.COMPLETED, ttl_after_finished=ttl_after_finished, trials=1, **over)
     found = decide(snapshot(done, [ended(1, 0.1)]))
     assert found.delete_job is deleted
     if not deleted:

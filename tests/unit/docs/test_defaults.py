@@ -101,5 +101,5 @@ def test_the_defaults_of_completion() -> None:
     page = section((DOCS / "job-lifecycle.md").read_text(), "## When more trials are not worth it")
     (example,) = (block.text for block in blocks(DOCS / "job-lifecycle.md", "yaml") if block.text in page)
     told = yaml.safe_load(example)["completion"]
-    assert told["improvementThreshold"] == Criteria().threshold
+    assert told["improvementThreshold"] == Criteria().improvement_threshold
     assert f"at least {LOW_GAINS} of them have ended" in page

@@ -288,7 +288,7 @@ class Spec(_Model):
             suspend_policy=self.suspend_policy,
             stop=self.stop,
             completion=self.completion.to_core(),
-            time_to_live=_seconds(self.ttl_seconds_after_finished),
+            ttl_after_finished=_seconds(self.ttl_seconds_after_finished),
             pod_cleanup=self.pod_cleanup,
             parents=self.warm_start.parents if self.warm_start else (),
             transfer=self.warm_start is not None and self.warm_start.type == "TransferLearning",

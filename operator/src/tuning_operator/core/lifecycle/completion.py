@@ -196,7 +196,7 @@ def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Co
     What has ended a job keeps doing so: not even a better result of the trials that ran then resumes it.
     """
     ended_by_it = job.completion_reason is CompletionReason.NO_IMPROVEMENT
-    limit = job.spec.completion.max_without_improvement
+    limit = job.spec.completion.max_trials_without_improvement
     if limit is None:
         return None
     best, since = None, 0
@@ -224,7 +224,7 @@ def _improves(job: Job, trial: Trial, best: Trial | None) -> bool:
     if best is None or best.objective is None:
         return value > -math.inf
     before = orient(best.objective)
-    return value > before and value - before >= job.spec.completion.threshold * abs(before)
+    return value > before and value - before >= job.spec.completion.improvement_threshold * abs(before)
 
 
 def _converged(job: Job, trials: Sequence[Trial]) -> Completion | None:

@@ -112,8 +112,8 @@ class Job:
     @property
     def expiry(self) -> datetime | None:
         """When the job is to be deleted; None when it is kept, or has not ended."""
-        ended, time_to_live = self.completion_time, self.spec.time_to_live
-        return ended + time_to_live if ended and time_to_live is not None else None
+        ended, ttl_after_finished = self.completion_time, self.spec.ttl_after_finished
+        return ended + ttl_after_finished if ended and ttl_after_finished is not None else None
 
     @property
     def seed(self) -> int:

@@ -50,13 +50,13 @@ class Criteria:
     """When a job ends because no more is to be gained, and what becomes of the trials that run at its end.
 
     Attributes:
-        max_without_improvement: As many trials in a row may end without an improvement.
-        threshold: The least improvement that counts, as a share of the best objective before.
+        max_trials_without_improvement: Number of trials in a row that may end without an improvement.
+        improvement_threshold: The least improvement that counts, as a share of the best objective before.
         tolerance: The least expected gain that is worth a trial, as a share of the observed range.
     """
 
-    max_without_improvement: int | None = None
-    threshold: float = 0.01
+    max_trials_without_improvement: int | None = None
+    improvement_threshold: float = 0.01
     tolerance: float | None = None
     running_trials: RunningTrials = RunningTrials.STOP
 
@@ -141,7 +141,7 @@ class JobSpec:
     suspend_policy: SuspendPolicy = SuspendPolicy.DRAIN
     stop: bool = False
     completion: Criteria = field(default_factory=Criteria)
-    time_to_live: timedelta | None = None
+    ttl_after_finished: timedelta | None = None
     pod_cleanup: PodCleanup = PodCleanup.KEEP
     parents: tuple[str, ...] = ()
     transfer: bool = False
