@@ -47,7 +47,8 @@ def test_every_page_shows_what_it_is_for_and_can_be_used_by_everybody(
     page = visitor.page
     if heading is not None:
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
-    expect(page.get_by_text(text).first).to_be_visible()
+    # A replay starts a process, which takes seconds beside other tests.
+    expect(page.get_by_text(text).first).to_be_visible(timeout=60_000)
     expect(page.locator("[aria-busy]")).to_have_count(0)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     results = Axe().run(page)

@@ -16,9 +16,9 @@ export const FIELDS: Record<Rule["type"], Field[]> = {
   Median: [
     { name: "statistic", title: "Statistic", fallback: "Best", choices: ["Best", "Current"] },
     { name: "quantile", title: "Quantile", fallback: "0.5", step: "0.05", min: "0.05" },
-    { name: "minCompletedTrials", title: "Completed trials", fallback: "3", step: "1", min: "1" },
-    { name: "minEpochs", title: "Epochs", fallback: "2", step: "1", min: "1" },
-    { name: "minProgress", title: "Progress", fallback: "0.2", step: "0.05", min: "0" },
+    { name: "minCompletedTrials", title: "Least completed trials", fallback: "3", step: "1", min: "1" },
+    { name: "minEpochs", title: "Least epochs", fallback: "2", step: "1", min: "1" },
+    { name: "minProgress", title: "Least progress", fallback: "0.2", step: "0.05", min: "0" },
   ],
   Hyperband: [
     { name: "minResource", title: "Least epochs", fallback: "1", step: "1", min: "1" },

@@ -22,12 +22,12 @@ export function WhatIfTab({ job, trials, now }: TabProps): JSX.Element {
   const answer = useAnswer<Asked | null>(async (signal) => (known ? { text, result: await getJson<Result>(path, signal) } : null), `${path}/${known}`);
   const found = answer.value?.text === text ? answer.value.result : undefined;
   return (
-    <>
+    <div class="stack">
       <Card title="Another rule" actions={<span class="small muted">{found ? "the curves on record, as they grew" : ""}</span>}><Knobs rule={rule} /></Card>
       {!known ? <Card><State icon="curves" title="No curve to replay"><p>No trial has reported an epoch yet.</p></State></Card>
         : answer.error ? <Card><Problem error={answer.error} /></Card>
           : found ? <Shown job={job} trials={trials} result={found} now={now} /> : <Loading rows={4} />}
-    </>
+    </div>
   );
 }
 
@@ -59,7 +59,7 @@ function Shown({ job, trials, result, now }: { job: Job; trials: Trial[]; result
   const before = result.trials.filter((trial) => trial.recordedStop).length;
   const verdict = verdictOf(result);
   return (
-    <>
+    <div class="stack">
       <Stats lines={[
         { label: "Winner", lead: true, value: verdict.title, note: verdict.trial ? <a href={trialLink(job.namespace, verdict.trial.name)}>{verdict.trial.name} with {show(verdict.trial.objective)}</a> : "no trial has ended" },
         ...(verdict.instead ? [{ label: "Instead", value: show(verdict.instead.objective), note: <a href={trialLink(job.namespace, verdict.instead.name)}>{verdict.instead.name}</a> }] : []),
@@ -72,8 +72,8 @@ function Shown({ job, trials, result, now }: { job: Job; trials: Trial[]; result
           onOpen={(trial) => { location.hash = trialLink(job.namespace, trial.name); }} />
       </Card>
       <Stops job={job} result={result} />
-      <Card title="What a replay cannot know"><ul class="plain">{result.unknown.map((sentence) => <li key={sentence}>{sentence[0]!.toUpperCase() + sentence.slice(1)}.</li>)}</ul></Card>
-    </>
+      <Card title="What a replay cannot know"><ul>{result.unknown.map((sentence) => <li key={sentence}>{sentence[0]!.toUpperCase() + sentence.slice(1)}.</li>)}</ul></Card>
+    </div>
   );
 }
 
