@@ -106,7 +106,7 @@ function headline(job: Job, trials: Trial[] | null, now: number): StatLine[] {
   const best = status.bestTrial;
   const dry = spec.earlyStopping?.dryRun;
   return [
-    { label: "Best", lead: true, value: show(best?.objective), title: best?.epoch === undefined ? undefined : `The value of epoch ${show(best.epoch)}`, note: best ? <><a href={trialLink(job.namespace, best.name)}>{best.name}</a>{best.epoch === undefined ? "" : ` at ${show(best.epoch)}`}</> : "none yet" },
+    { label: "Best", lead: true, value: show(best?.objective), title: best?.epoch === undefined ? undefined : `The value of epoch ${show(best.epoch)}`, note: best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : "none yet" },
     { label: "Trials", value: <>{done}<span class="faint"> / {spec.limits?.maxTrials ?? "all"}</span></>, note: `${counts.completed ?? 0} completed` },
     { label: "Running", value: trials ? trials.filter(isRunning).length : (counts.running ?? 0), note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
     { label: "Early stopped", value: counts.earlyStopped ?? 0, note: done ? `${percent((counts.earlyStopped ?? 0) / done)} of ${done} ended` : undefined },
