@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes import client, config
 
-from tests.unit.client.test_convert import EXAMPLES, converted
-from tests.unit.client.test_convert_files import ODD_TEXTS
+from tests.unit.client.documents import EXAMPLES, ODD_TEXTS, converted
 from tuning_client import (
     CategoricalParameter,
     ContinuousParameter,

@@ -13,7 +13,7 @@ from cluster.operators import job_manifest, metrics_page, metrics_url
 from cluster.prometheus import Target
 from cluster.waiting import wait_until
 from tests.api.chart import CHART
-from tests.api.operator.test_jobs import rising
+from tests.api.operator.trainings import rising
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ import pytest
 from cluster.operators import job_manifest
 from cluster.played_kubelet import NEVER, Training
 from cluster.waiting import wait_until
+from tests.api.operator.trainings import rising
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from tests.api.operator.conftest import Lab
 
 pytestmark = pytest.mark.api
-
-
-def rising(parameters: Mapping[str, Any], _pod: str) -> Training:
-    """A curve that rises to x within eight epochs."""
-    x = float(parameters["x"])
-    return Training(tuple(round(x * epoch / 8, 6) for epoch in range(1, 9)))
 
 
 def finals(lab: Lab) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.client.test_convert import load
+from tests.unit.client.documents import load
 
 if TYPE_CHECKING:
     from tuning_client.convert import Converted

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import copy
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
+from tests.unit.client.documents import DATA, EXAMPLES, converted, load, said
+from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tuning_client.__main__ import main
-from tuning_client.convert import ConversionError, Converted, convert
+from tuning_client.convert import ConversionError, convert
 from tuning_client.logs import NUMBER, shown_and_kept
 from tuning_operator.api.job import parse_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-DATA = Path(__file__).parent / "data"
 KATIBS_FILTER = r"(?:^|[^\w|-]){}\s*=\s*" + NUMBER
-EXAMPLES = sorted(path.name for path in DATA.iterdir() if path.suffix in {".yaml", ".json"})
-
-
-def load(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((DATA / name).read_text())
-    return document
-
-
-def converted(name: str) -> dict[str, Any]:
-    (job,) = convert(load(name)).jobs
-    return job
-
-
-def said(result: Converted) -> str:
-    return "\n".join(str(note) for note in result.notes)
 
 
 def from_log(*definitions: tuple[str, str], path: str = "/var/log/tuning/training.log") -> dict[str, Any]:

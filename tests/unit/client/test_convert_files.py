@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.unit.client.test_convert import DATA, load
+from tests.unit.client.documents import DATA, ODD_TEXTS, load
 from tuning_client.__main__ import main
 from tuning_client.convert import ConversionError, convert
 from tuning_client.convert.files import read, write
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GRID = (DATA / "katib-grid.yaml").read_text()
-ODD_TEXTS = (
-    *("y", "n", "Y", "N", "yes", "No", "on", "OFF", "true", "False", "null", "Null", "~", "=", "<<", "nan", "inf"),
-    *("1", "-1", "+1", "1e-3", "1E5", ".5", "5.", "0o17", "017", "0x1F", "0b1", "1_000", ".inf", "-.INF", ".nan"),
-    *("12:30:45", "190:20:30.15", "2024-01-01", "2024-01-01T00:00:00Z", "e3", "a.b", "a-b", "sgd", "", " ", " a", "a "),
-    *("!", "&", "*", "%", "@", "`", "-", "?", ":", ",", "[", "]", "{", "}", "#", "|", ">", "'", '"', "a: b", "a #b"),
-    *("#011", '"sgd"', "- a", "a\nb", "a\n\n b\n", "\ttab", "é", "\u2028", "\x85", "\x00", "👍", "---", "..."),
-)
 
 
 def command(capsys: pytest.CaptureFixture[str], path: Path) -> tuple[int, list[dict[str, Any]], str]:

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.client.test_convert import EXAMPLES, load
-from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
+from tests.unit.client.documents import EXAMPLES, load
+from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tuning_client.convert import ConversionError, Converted, convert
 from tuning_client.convert.files import write
 from tuning_operator.api.job import parse_job

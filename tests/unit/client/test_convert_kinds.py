@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.unit.client.documents import load, said
 from tests.unit.client.samples import container_of, katib, made, sagemaker
-from tests.unit.client.test_convert import load, said
-from tests.unit.docs.test_pages import job_schema
+from tests.unit.docs.schema import job_schema
 from tuning_client import logs
 from tuning_client.convert import ConversionError, convert, logfile, search
 from tuning_client.convert import job as limits_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.client.documents import load, said
 from tests.unit.client.samples import container_of, katib, made
-from tests.unit.client.test_convert import load, said
 from tuning_client.convert import ConversionError, convert
 
 OPTIMIZATION = load("own-kubeflow-optimizationjob.yaml")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import re2
 
+from tests.unit.client.documents import load, said
 from tests.unit.client.samples import container_of, katib, made, sagemaker, training
-from tests.unit.client.test_convert import load, said
 from tuning_client.convert import convert
 from tuning_client.logs import NUMBER, OUTPUT, shown_and_kept
 

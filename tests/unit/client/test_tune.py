@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.unit.client.bodies import FakeSession, job
-from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
+from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tuning_client import BestTrial, Session, TuningError, TuningJob, UnavailableError, search, tune
 from tuning_operator.api.job import parse_job
 

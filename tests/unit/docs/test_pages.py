@@ -12,10 +12,10 @@ import yaml
 from docs.generate_crd_reference import PAGE as CRD_REFERENCE
 from docs.generate_crd_reference import render
 from tests.unit.docs.pages import ROOT, Block, blocks, pages
+from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tuning_operator.api.job import parse_job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _JOB = "HyperparameterTuningJob"
@@ -110,33 +110,6 @@ def test_targets_of_make_on_all_pages_exist() -> None:
 
 def test_the_readme_fits_a_few_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
-
-
-def as_stored(job: dict[str, Any]) -> dict[str, Any]:
-    """A manifest with what the API server adds."""
-    return {**job, "metadata": {"namespace": "here", "uid": "1", **job["metadata"]}}
-
-
-def job_schema() -> dict[str, Any]:
-    body = yaml.safe_load((ROOT / "crds" / "tuningjobs.yaml").read_text())
-    schema: dict[str, Any] = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    return schema
-
-
-def misspelt(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
-    """Fields that the definition does not know or misses, and words that it does not take."""
-    if isinstance(value, dict) and "properties" in schema and where != ".metadata":
-        yield from (f"{where}.{name} is missing" for name in schema.get("required", ()) if name not in value)
-        for name, item in value.items():
-            if name in schema["properties"]:
-                yield from misspelt(item, schema["properties"][name], f"{where}.{name}")
-            elif not schema.get("x-kubernetes-preserve-unknown-fields"):
-                yield f"{where}.{name} is unknown"
-    elif isinstance(value, list) and "items" in schema:
-        for item in value:
-            yield from misspelt(item, schema["items"], f"{where}[]")
-    elif "enum" in schema and value not in schema["enum"]:
-        yield f"{where} is {value!r}"
 
 
 def test_a_misspelt_field_is_found() -> None:

@@ -11,7 +11,7 @@ import yaml
 from experiment import plots, replay
 from experiment.plan import CONFIG, EXAMPLE, Run, batches, config_map, curves, remaining
 from experiment.records import Kind
-from tests.unit.docs.test_pages import as_stored, job_schema, misspelt
+from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tests.unit.experiment.made import both
 from tuning_operator.api.job import parse_job
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType

@@ -10,7 +10,7 @@ import yaml
 
 from experiment.plan import Run, batches
 from experiment.records import Kind
-from tests.unit.docs.test_pages import as_stored
+from tests.unit.docs.schema import as_stored
 from tuning_operator.api.job import parse_job
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.suggest import SuggestRequest, suggest
