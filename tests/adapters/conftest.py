@@ -66,6 +66,7 @@ def train(tmp_path: Path) -> Callable[..., Outcome]:
             "TUNING_TERMINATION_LOG": str(log),
             "TUNING_TERMINATION_BYTES": "100000",
             "FOLDER": str(tmp_path),
+            "TUNING_SEED": "7",
             "HF_HUB_OFFLINE": "1",
             "KERAS_BACKEND": "torch",
             "KERAS_HOME": str(tmp_path),

@@ -20,6 +20,13 @@ def kubectl() -> int:
 
 def main(arguments: list[str] | None = None, program: str = "tuning-client") -> int:
     """Run one command; returns the exit code."""
+    parsed = commands_of(program).parse_args(arguments)
+    code: int = parsed.run(parsed)
+    return code
+
+
+def commands_of(program: str) -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(prog=program, description="Looks at tuning jobs, and converts manifests to them.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
@@ -46,9 +53,7 @@ def main(arguments: list[str] | None = None, program: str = "tuning-client") -> 
     command.add_argument("--no-browser", action="store_true", help="only print the address")
     command.set_defaults(run=_console)
     of_clusters.add_to(commands)
-    parsed = parser.parse_args(arguments)
-    code: int = parsed.run(parsed)
-    return code
+    return parser
 
 
 def _console(parsed: argparse.Namespace) -> int:

@@ -28,12 +28,15 @@ class BestTrial:
         objective: the value.
         epoch: the epoch that has it.
         parameters: what was searched: numbers, and categories as texts.
+        model_folder: where the training was let to leave its models, as it sees that itself; None where that is not
+            known.
     """
 
     trial: str
     objective: float
     epoch: float
     parameters: dict[str, Any]
+    model_folder: str | None = None
 
 
 class TuningJob:
@@ -83,6 +86,7 @@ class TuningJob:
             float(best["objective"]),
             best["epoch"],
             {name: typed(ranges.get(name, {}), text) for name, text in best["parameters"].items()},
+            best.get("modelFolder"),
         )
 
     def _best(self, job: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from tests.unit.api.manifests import TEMPLATE
 from tests.unit.builders import job, trial, with_status
 from tuning_operator.api.names import parameters_hash
 from tuning_operator.api.podoptions import PodOptions
-from tuning_operator.api.pods import build_pod, check_variables, training_container_name
+from tuning_operator.api.pods import build_pod, check_variables, model_folder, training_container_name
 from tuning_operator.core.model.sources import LogFile
 from tuning_operator.core.space import Categorical, Continuous, Integer, Space
 
@@ -52,9 +52,26 @@ def test_hyperparameters_reach_the_container() -> None:
         "TUNING_TRIAL": "job-0003",
         "TUNING_SEED": "3",
         "TUNING_OBJECTIVE_METRIC": "validation:accuracy",
+        "TUNING_OBJECTIVE_GOAL": "Maximize",
         "TUNING_METRICS_PORT": "9464",
         "TUNING_TERMINATION_BYTES": "4096",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ("/models", "/models/job-0003-3"),
+        ("/models/", "/models/job-0003-3"),
+        ("/models/$(TUNING_JOB)", None),
+        ("", None),
+        ("/" + "x" * 1000, None),
+    ],
+)
+def test_the_folder_of_a_trials_models_is_known_from_a_plain_path(given: str, folder: str | None) -> None:
+    assert model_folder(template(env=[{"name": "TUNING_MODEL_DIR", "value": given}]), TRIAL) == folder
+    assert model_folder(template(env=[{"name": "TUNING_MODEL_DIR", "valueFrom": {}}]), TRIAL) is None
+    assert model_folder(template(), TRIAL) is None
 
 
 def test_variables_come_before_those_that_may_refer_to_them() -> None:

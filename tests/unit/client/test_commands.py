@@ -216,7 +216,7 @@ def test_the_best_is_a_manifest_that_trains_it_again(run: Run, a_job: dict[str, 
     assert env["HP_epochs"] == "3"
     assert env["DATA"] == "/data"
     assert json.loads(env["HYPERPARAMETERS"]) == {
-        "epochs": "3",
+        "epochs": 3,
         "learning_rate": 0.001,
         "mini_batch_size": 32,
         "optimizer": "adam",
@@ -225,8 +225,34 @@ def test_the_best_is_a_manifest_that_trains_it_again(run: Run, a_job: dict[str, 
     assert batch["spec"]["template"] == {"metadata": {"labels": {"team": "vision"}}, "spec": made["spec"]}
 
 
+def test_the_best_may_train_longer_and_leaves_its_model_beside_the_trials(run: Run, a_job: dict[str, Any]) -> None:
+    a_job["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "TUNING_MODEL_DIR", "value": "/models/"}]
+    made = yaml.safe_load(run("best", "resnet", "--set", "epochs=100", "--set", "learning_rate=0.5")[1])
+    env = {item["name"]: item["value"] for item in made["spec"]["containers"][0]["env"]}
+    assert (env["HP_epochs"], env["HP_learning_rate"], env["HP_mini_batch_size"]) == ("100", "0.5", "32")
+    assert json.loads(env["HYPERPARAMETERS"])["epochs"] == 100
+    assert env["TUNING_MODEL_DIR"] == "/models/resnet-best"
+    assert env["TUNING_OBJECTIVE_GOAL"] == "Maximize"
+    assert "TUNING_TRIAL" not in env, "nobody waits for its metrics"
+    assert "HP_epochs=7\n" in run("best", "resnet", "-o", "env", "--set", "epochs=7")[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("epochs", "--set epochs: write NAME=VALUE, where NAME is one of epochs, learning_rate, mini_batch_size"),
+        ("epoch=3", "--set epoch=3: write NAME=VALUE, where NAME is one of epochs"),
+        ("learning_rate=fast", "--set learning_rate=fast: learning_rate is a number: write one"),
+    ],
+)
+def test_what_is_no_value_of_a_hyperparameter_is_refused(run: Run, given: str, says: str) -> None:
+    code, out, err = run("best", "resnet", "--set", given)
+    assert (code, out) == (1, "")
+    assert says in err
+
+
 def test_variables_reach_a_shell_as_they_are(run: Run, a_job: dict[str, Any]) -> None:
-    odd = 'it\'s "$(touch /tmp/x)" `id` \\ $HOME\nnext ü'
+    odd = 'it\'s "$(touch /tmp/x)" `id` \\ $HOME $$(X)\nnext ü'
     a_job["spec"]["staticParameters"]["odd"] = odd
     code, out, _ = run("best", "resnet", "-o", "env")
     assert code == 0
@@ -235,7 +261,7 @@ def test_variables_reach_a_shell_as_they_are(run: Run, a_job: dict[str, Any]) ->
     assert shown == odd
     made = yaml.safe_load(run("best", "resnet")[1])
     env = {item["name"]: item["value"] for item in made["spec"]["containers"][0]["env"]}
-    assert env["HP_odd"] == odd.replace("$(", "$$("), "Kubernetes would expand $(NAME)"
+    assert env["HP_odd"] == odd.replace("$", "$$"), "Kubernetes would expand $(NAME)"
 
 
 def test_there_is_no_best_without_a_result_and_no_pod_of_several_nodes(run: Run, a_job: dict[str, Any]) -> None:

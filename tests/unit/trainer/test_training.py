@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import signal
@@ -16,6 +17,7 @@ from tuning_trainer import machine
 from tuning_trainer.image_classification import batches, training
 from tuning_trainer.image_classification.hyperparameters import HyperparameterError, Hyperparameters
 from tuning_trainer.image_classification.interruption import Interruption
+from tuning_trainer.image_classification.network import make_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,6 +221,27 @@ def test_a_checkpoint_of_other_hyperparameters_is_not_resumed(hp: Hyperparameter
         HyperparameterError, match=r"checkpoint_dir cannot be used: .* other hyperparameters: remove it"
     ):
         run(replace(hp, learning_rate=0.5))
+
+
+def test_the_models_of_the_best_and_the_last_epoch_are_left(
+    hp: Hyperparameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNING_MODEL_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("TUNING_OBJECTIVE_METRIC", "validation:loss")
+    monkeypatch.setenv("TUNING_OBJECTIVE_GOAL", "Minimize")
+    hp = replace(hp, learning_rate=0.2)
+    losses = [metrics["validation:loss"] for metrics in run(hp)]
+    kept = json.loads((tmp_path / "models" / "models.json").read_text())
+    assert kept["last"]["epoch"] == hp.epochs
+    assert float(kept["best"]["value"]) == min(losses)
+    for entry in kept.values():
+        content = torch.load(tmp_path / "models" / entry["folder"] / "model.pt", weights_only=True)
+        network = make_network(hp, content["classes"])
+        network.load_state_dict(content["network"])
+        assert content["hyperparameters"]["num_layers"] == hp.num_layers
+        assert 0 < content["mean"].item() < 1
+    names = {entry["folder"] for entry in kept.values()}
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"models.json", *names}
 
 
 def test_without_a_folder_no_checkpoint_is_written(

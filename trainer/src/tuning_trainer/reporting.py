@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Self, SupportsFloat, SupportsIndex
 from tuning_trainer.environment import check_rank, number_from
 from tuning_trainer.history import History, epoch_text, same
 from tuning_trainer.lastwords import watch_exit, words_of
+from tuning_trainer.models import keep_model
 from tuning_trainer.termination import MAX_BYTES, termination_message, write_message
 
 if TYPE_CHECKING:
@@ -330,9 +331,24 @@ _default: Reporter | None = None
 _default_lock = threading.Lock()
 
 
-def report(epoch: SupportsIndex, metrics: Mapping[str, SupportsFloat | SupportsIndex]) -> None:
-    """Publish the metrics of an epoch that is over: `Reporter.report`, with one reporter for the process."""
-    process_reporter().report(epoch, metrics)
+def report(
+    epoch: SupportsIndex,
+    metrics: Mapping[str, SupportsFloat | SupportsIndex],
+    save: Callable[[Path], object] | None = None,
+) -> None:
+    """Publish the metrics of an epoch that is over: `Reporter.report`, with one reporter for the process.
+
+    Args:
+        epoch: counted from 1, without gaps.
+        metrics: values by name.
+        save: writes the model into a folder that it is given, as in
+            `lambda folder: torch.save(model.state_dict(), folder / "model.pt")`. It is called before the epoch is
+            published, where TUNING_MODEL_DIR wants models: `models.keep_model`.
+    """
+    reporter = process_reporter()
+    if save is not None:
+        keep_model(epoch, metrics, save)
+    reporter.report(epoch, metrics)
 
 
 def process_reporter() -> Reporter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from functools import partial
@@ -17,11 +18,15 @@ from tuning_client.session import GROUP
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuning_client.session import Session
 
     Body = Mapping[str, Any]
+
+MODEL_DIR = "TUNING_MODEL_DIR"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""Static values that a training gets as numbers."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags: argparse.ArgumentParser) -> None:
@@ -36,17 +41,24 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
     parser.add_argument("job")
     parser.add_argument("-o", "--output", choices=("yaml", "json", "env"), default="yaml", help="default: yaml")
     parser.add_argument("--kind", choices=("Pod", "Job"), default="Pod", help="of the manifest; default: Pod")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value for a hyperparameter, such as epochs=100; may be given several times",
+    )
     parser.set_defaults(run=partial(run, _best))
 
 
 def _best(session: Session, parsed: argparse.Namespace) -> int:
-    job = session.job(parsed.job)
+    job: Body = session.job(parsed.job)
     best = (job.get("status") or {}).get("bestTrial")
     if not best:
         raise TuningError(
             f"no trial of {parsed.job} has ended with an objective: wait for one, or see `why {parsed.job}`"
         )
-    trial = session.trial(best["name"])
+    job, trial = with_values(job, session.trial(best["name"]), parsed.set)
     if parsed.output == "env":
         sys.stdout.write("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment(job, trial).items()))
         return 0
@@ -58,16 +70,46 @@ def _best(session: Session, parsed: argparse.Namespace) -> int:
     return 0
 
 
+def with_values(job: Body, trial: Body, given: Sequence[str]) -> tuple[Body, Body]:
+    """The job and the trial with other values of hyperparameters.
+
+    Raises:
+        TuningError: one is no NAME=VALUE, or not a hyperparameter of the job.
+    """
+    static, tuned = dict(job["spec"].get("staticParameters") or {}), dict(trial["spec"]["parameters"])
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or (name not in tuned and name not in static):
+            known = ", ".join(sorted({*tuned, *static}))
+            raise TuningError(f"--set {item}: write NAME=VALUE, where NAME is one of {known}")
+        if name in tuned:
+            _check(item, next((each for each in job["spec"]["parameters"] if each["name"] == name), {}), value)
+        (tuned if name in tuned else static)[name] = value
+    return (
+        {**job, "spec": {**job["spec"], "staticParameters": static}},
+        {**trial, "spec": {**trial["spec"], "parameters": tuned}},
+    )
+
+
+def _check(item: str, parameter: Body, value: str) -> None:
+    try:
+        typed(parameter, value)
+    except ValueError:
+        raise TuningError(f"--set {item}: {parameter['name']} is a number: write one") from None
+
+
 def environment(job: Body, trial: Body) -> dict[str, str]:
     """The variables that the training got, except those that are for the tuner's sake."""
     static, tuned = job["spec"].get("staticParameters") or {}, trial["spec"]["parameters"]
     kinds = {parameter["name"]: parameter for parameter in job["spec"]["parameters"]}
-    values = {**static, **{name: typed(kinds.get(name, {}), text) for name, text in tuned.items()}}
+    values = {name: json.loads(text) if _NUMBER.fullmatch(text) else text for name, text in static.items()}
+    values |= {name: typed(kinds.get(name, {}), text) for name, text in tuned.items()}
     return {
         **{f"HP_{name}": value for name, value in {**static, **tuned}.items()},
         "HYPERPARAMETERS": json.dumps(values),
         "TUNING_SEED": str(trial["spec"]["seed"]),
         "TUNING_OBJECTIVE_METRIC": job["spec"]["objective"]["metric"],
+        "TUNING_OBJECTIVE_GOAL": job["spec"]["objective"]["goal"],
     }
 
 
@@ -85,10 +127,11 @@ def manifest(job: Body, trial: Body, kind: str) -> dict[str, Any]:
     template = json.loads(json.dumps(job["spec"]["template"]))
     container = training_container(template)
     variables = environment(job, trial)
-    own = [item for item in container.get("env") or () if item["name"] not in variables]
+    name = f"{job['metadata']['name']}-best"
+    own = [_own(item, name) for item in container.get("env") or () if item["name"] not in variables]
     container["env"] = [*({"name": name, "value": _literal(value)} for name, value in variables.items()), *own]
     spec = {**template["spec"], "restartPolicy": "Never"}
-    metadata = {"name": f"{job['metadata']['name']}-best", **_kept(template.get("metadata") or {})}
+    metadata = {"name": name, **_kept(template.get("metadata") or {})}
     if kind == "Pod":
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     labels = {key: value for key, value in metadata.items() if key != "name"}
@@ -100,9 +143,16 @@ def manifest(job: Body, trial: Body, kind: str) -> dict[str, Any]:
     }
 
 
+def _own(variable: Body, name: str) -> Body:
+    """A variable of the template; models go into a folder of their own, beside those of the trials."""
+    if variable["name"] != MODEL_DIR or not variable.get("value"):
+        return variable
+    return {**variable, "value": f"{variable['value'].rstrip('/')}/{name}"}
+
+
 def _literal(value: str) -> str:
-    """The text, in which Kubernetes would else read $(NAME) as a reference."""
-    return value.replace("$(", "$$(")
+    """The text as Kubernetes reads it: $$ is a dollar sign, where $(NAME) would be a reference."""
+    return value.replace("$", "$$")
 
 
 def _kept(metadata: Body) -> dict[str, Any]:

@@ -120,13 +120,16 @@ _PHASES = frozenset(phase.value for phase in JobPhase)
 _FINAL = frozenset(phase for phase in JobPhase if phase.is_final)
 
 
-def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: Mapping[str, str]) -> dict[str, Any]:
+def render_status(
+    summary: JobStatus, recorded: Mapping[str, Any], trial_texts: Mapping[str, str], model_folder: str | None = None
+) -> dict[str, Any]:
     """Render a job's status.
 
     Args:
         summary: The job, summed up.
         recorded: The status as it was read: conditions that did not change keep their times.
         trial_texts: The best trial's parameters as texts.
+        model_folder: Where the best trial was let to leave its models, if that is known.
     """
     status: dict[str, Any] = {
         "observedGeneration": summary.observed_generation,
@@ -158,6 +161,7 @@ def render_status(summary: JobStatus, recorded: Mapping[str, Any], trial_texts: 
             "display": display_number(measured.value),
             "epoch": measured.epoch,
             "parameters": dict(trial_texts),
+            **({"modelFolder": model_folder} if model_folder else {}),
         }
     if summary.overall_best:
         best = summary.overall_best

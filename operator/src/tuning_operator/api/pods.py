@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.space import Value
 
 METRICS_PORT = 9464
+MODEL_DIR = "TUNING_MODEL_DIR"
+_LONGEST_MODEL_DIR = 900
 _MASTER_PORT = "29500"
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DEFAULTS = PodOptions()
@@ -86,6 +88,16 @@ def check_variables(template: Mapping[str, Any], pod: Mapping[str, Any]) -> None
     check_references(template, name, [entry["name"] for entry in container["env"] if entry.get("name") not in own])
 
 
+def model_folder(template: Mapping[str, Any], trial: Trial) -> str | None:
+    """Where the template lets a trial leave its models, as its training sees it; None where that is not known."""
+    name = training_container_name(template)
+    variables = _training_container(template["spec"], name).get("env") or ()
+    given = next((str(entry.get("value") or "") for entry in variables if entry.get("name") == MODEL_DIR), "")
+    if not given or "$" in given or len(given) > _LONGEST_MODEL_DIR:
+        return None
+    return f"{given.rstrip('/')}/{trial.name}-{trial.seed}"
+
+
 def _copy(spec: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return copy.deepcopy(dict(spec))
@@ -140,6 +152,7 @@ def _environment(
         "TUNING_TRIAL": trial.name,
         "TUNING_SEED": str(trial.seed),
         "TUNING_OBJECTIVE_METRIC": job.spec.objective.metric,
+        "TUNING_OBJECTIVE_GOAL": job.spec.objective.goal,
         "TUNING_METRICS_PORT": str(port),
         "TUNING_TERMINATION_BYTES": str(message_bytes),
     }

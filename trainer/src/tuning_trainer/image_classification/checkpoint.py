@@ -73,6 +73,12 @@ def save(path: Path, hp: Hyperparameters, trained: Trained, progress: Progress) 
     partial.replace(path)
 
 
+def save_model(folder: Path, hp: Hyperparameters, network: nn.Module, data: Mapping[str, Any]) -> None:
+    """Write the weights, and what it takes to use them: the arguments of `make_network` and of `Preparation`."""
+    content = {"hyperparameters": _identity(hp), **data, "network": network.state_dict()}
+    torch.save(content, folder / "model.pt")
+
+
 def load(path: Path, hp: Hyperparameters) -> dict[str, Any] | None:
     """Read a checkpoint of a run with these hyperparameters, if there is one.
 

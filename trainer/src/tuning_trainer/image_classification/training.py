@@ -24,6 +24,7 @@ from tuning_trainer.image_classification.hyperparameters import HyperparameterEr
 from tuning_trainer.image_classification.network import make_network, make_optimizer
 from tuning_trainer.image_classification.processes import Processes
 from tuning_trainer.image_classification.schedule import rate, set_rate
+from tuning_trainer.models import keep_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +89,9 @@ class Training:
         self._batches = open_batches(source, self._device, max(hp.mini_batch_size, VALIDATION_BATCH))
         sample = self._parts.training[:STATISTICS_SAMPLE]
         images, _ = next(self._batches.take(sample, len(sample)))
-        self._preparation = Preparation(hp.image_shape, hp.augmentation_type, *channel_statistics(images))
+        mean, deviation = channel_statistics(images)
+        self._preparation = Preparation(hp.image_shape, hp.augmentation_type, mean, deviation)
+        self._data_facts = {"classes": source.classes, "mean": mean.cpu(), "deviation": deviation.cpu()}
         torch.manual_seed(hp.seed)
         network = make_network(hp, source.classes).to(self._device).to(memory_format=torch.channels_last)
         self._trained = Trained(
@@ -126,6 +129,9 @@ class Training:
             metrics = self._train_metrics() | self._validate()
             epoch, history = self._progress.epoch, [*self._progress.history, metrics]
             self._progress = Progress(self._zero(), self._zero(), epoch + 1, 0, history)
+            # Before the checkpoint: a run that resumes there does not come back to this epoch.
+            if self._processes.is_first:
+                keep_model(epoch, metrics, self._save_model)
             # Before the report: an epoch that is trained again on other hardware might not end with the same value.
             self._save()
             if reporter is not None:
@@ -208,6 +214,9 @@ class Training:
     def _save(self) -> None:
         if self._checkpoint is not None and self._processes.is_first:
             checkpoint.save(self._checkpoint, self._hp, self._trained, self._progress)
+
+    def _save_model(self, folder: Path) -> None:
+        checkpoint.save_model(folder, self._hp, self._trained.network, self._data_facts)
 
     def _resume(self) -> None:
         path = self._checkpoint

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from typing import TYPE_CHECKING, Any
+
+from lightgbm import Booster
 
 from tuning_trainer.integrations.training import Training, quietly
 
@@ -24,16 +28,31 @@ class TuningCallback:
 
     def __init__(self) -> None:
         self._training: Training | None = None
+        self._objective = os.environ.get("TUNING_OBJECTIVE_METRIC")
+        self._values: dict[int, float] = {}
 
     @quietly
     def __call__(self, env: CallbackEnv) -> None:
         """Report the round."""
         if self._training is None:
             self._training = Training.that_goes_on() if env.begin_iteration else Training()
-        number = env.iteration + 1
-        self._training.measure(dict(_metrics(env.evaluation_result_list or [])), at=number, epoch=number)
+            if isinstance(env.model, Booster) and not env.begin_iteration:
+                # Early stopping leaves by an exception: there is no last call.
+                atexit.register(self._keep, self._training, env.model)
+        number, metrics = env.iteration + 1, dict(_metrics(env.evaluation_result_list or []))
+        if self._objective in metrics:
+            self._values[number] = metrics[self._objective]
+        self._training.measure(metrics, at=number, epoch=number)
         if number == env.end_iteration:
             self._training.end()
+
+    @quietly
+    def _keep(self, training: Training, model: Booster) -> None:
+        there = model.current_iteration()  # early stopping drops the rounds after the best one
+        training.keep_rounds(
+            {number: value for number, value in self._values.items() if number <= there},
+            lambda number, folder: model.save_model(folder / "model.txt", num_iteration=number),
+        )
 
 
 def _metrics(results: Sequence[Sequence[Any]]) -> Iterator[tuple[str, float]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tuning_trainer.integrations.training import Training, numbers, quietly
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lightning.pytorch import Callback, LightningModule, Trainer
 else:  # the package under the name that the script has imported
     _NAME = "lightning.pytorch" if "lightning.pytorch" in sys.modules else "pytorch_lightning"
@@ -72,4 +74,10 @@ class TuningCallback(Callback):
         if new:
             values = numbers(new)
             self._history[epoch] = values | self._history.get(epoch, {})
-            self._training.measure(values, at=epoch, epoch=epoch)
+            # Where several processes train, a checkpoint is written by all of them, and only this one is here.
+            save = self._save if self._over.world_size == 1 else None
+            self._training.measure(values, at=epoch, epoch=epoch, save=save)
+
+    def _save(self, folder: Path) -> None:
+        if self._over is not None:
+            self._over.save_checkpoint(folder / "model.ckpt", weights_only=True)

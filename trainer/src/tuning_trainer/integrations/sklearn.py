@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 from sklearn.metrics import check_scoring
@@ -48,4 +49,8 @@ class TuningCallback:
         is_iteration = len(list(context)) == 1  # a task of several ends with what its last one was scored with
         if fitted is not None and is_iteration:
             scorer = check_scoring(estimator, self._scoring)
-            self._training.measure(scorer(fitted, *self._data), at=object())
+            self._training.measure(
+                scorer(fitted, *self._data),
+                at=object(),
+                save=lambda folder: (folder / "model.pkl").write_bytes(pickle.dumps(fitted)),
+            )

@@ -6,16 +6,19 @@ An epoch is a measurement that has the objective. What is measured in between be
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from tuning_trainer.environment import check_rank
+from tuning_trainer.models import keep_model
 from tuning_trainer.reporting import process_reporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
+    from pathlib import Path
 
 MAX_OTHERS = 9_000
 """Values of other metrics than the objective: a model of thousands of rounds must not flood Prometheus."""
@@ -48,7 +51,13 @@ class Training:
         """The training that reports in this process, where one does: the present one continues it."""
         return cls._reporting or cls()
 
-    def measure(self, metrics: Mapping[str, Any], at: Hashable, epoch: int | None = None) -> None:
+    def measure(
+        self,
+        metrics: Mapping[str, Any],
+        at: Hashable,
+        epoch: int | None = None,
+        save: Callable[[Path], object] | None = None,
+    ) -> None:
         """Report a measurement; what is no number is left out.
 
         Args:
@@ -56,6 +65,7 @@ class Training:
             at: what tells measurements apart, such as a step; those with the same one are parts of one measurement.
             epoch: the epoch where the framework knows it, counted from 1. Where it evaluates in some epochs only, the
                 evaluations are counted instead, unless the run resumes.
+            save: writes the model as it is now into a folder: `models.keep_model`.
         """
         if self._count and at == self._counted_at:
             self._place(self._count, numbers(metrics))
@@ -69,14 +79,29 @@ class Training:
         counted = epoch is None or (self._is_sparse and self._first == 1)
         self._count = self._count + 1 if counted else max(epoch or 0, self._count + 1)
         values, self._waiting, self._counted_at = self._waiting, {}, at
-        self._place(self._count, values)
+        self._place(self._count, values, save)
+
+    def keep_rounds(self, values: Mapping[int, float], save: Callable[[int, Path], object]) -> None:
+        """Keep the models of the best round and of the last one, where a model has all its earlier ones in it.
+
+        Args:
+            values: the objective by round.
+            save: writes the model up to a round into a folder.
+        """
+        if not values or self is not Training._reporting:
+            return
+        least = os.environ.get("TUNING_OBJECTIVE_GOAL") == "Minimize"
+        known = {number: value for number, value in values.items() if not math.isnan(value)}
+        best = (min if least else max)(known, key=known.__getitem__, default=max(values))
+        for number in sorted({best, max(values)}):
+            _keep(number, {str(self._objective): values[number]}, functools.partial(save, number))
 
     def end(self) -> None:
         """Where the objective never came, report what did: the tuner names it."""
         if not self._count and self._waiting and Training._reporting is None:
             self._place(1, self._waiting)
 
-    def _place(self, epoch: int, values: Mapping[str, float]) -> None:
+    def _place(self, epoch: int, values: Mapping[str, float], save: Callable[[Path], object] | None = None) -> None:
         try:
             check_rank(os.environ)
         except RuntimeError:
@@ -93,11 +118,20 @@ class Training:
         if reporter.is_called:
             return
         _ = reporter.port  # raises where another process reports
+        if save is not None:
+            _keep(epoch, values, save)
         ordered = {name: value for name, value in values.items() if name == self._objective}
         if self._others < MAX_OTHERS:
             ordered |= values
             self._others += len(values)
         reporter.place(epoch, ordered)
+
+
+def _keep(epoch: int, metrics: Mapping[str, float], save: Callable[[Path], object]) -> None:
+    try:
+        keep_model(epoch, metrics, save)
+    except Exception:  # noqa: BLE001 - whatever it is, the training is worth more
+        say(f"a model could not be kept, the training runs on:\n{traceback.format_exc().rstrip()}")
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

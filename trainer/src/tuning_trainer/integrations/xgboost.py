@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from xgboost import collective
+from xgboost import Booster, collective
 from xgboost.callback import TrainingCallback
 
 from tuning_trainer.integrations.training import Training, quietly
@@ -22,6 +23,8 @@ class TuningCallback(TrainingCallback):
     def __init__(self) -> None:
         self._training = Training()
         self._before = 0
+        self._objective = os.environ.get("TUNING_OBJECTIVE_METRIC")
+        self._values: dict[int, float] = {}
 
     def before_training(self, model: Any) -> Any:
         """Count on where the model has been trained before."""
@@ -37,7 +40,15 @@ class TuningCallback(TrainingCallback):
     def after_training(self, model: Any) -> Any:
         """Report what there is where the objective is not."""
         quietly(self._training.end)()
+        self._keep(model)
         return model
+
+    @quietly
+    def _keep(self, model: Any) -> None:
+        if isinstance(model, Booster):  # there are several of a cross-validation
+            self._training.keep_rounds(
+                self._values, lambda number, folder: model[:number].save_model(folder / "model.ubj")
+            )
 
     @quietly
     def _count_on(self, model: Any) -> None:
@@ -57,4 +68,6 @@ class TuningCallback(TrainingCallback):
                     metrics[f"{data}-{name}-mean"], metrics[f"{data}-{name}-std"] = values[-1]
                 else:
                     metrics[f"{data}-{name}"] = values[-1]
+        if self._objective in metrics:
+            self._values[number] = metrics[self._objective]
         self._training.measure(metrics, at=number, epoch=number)

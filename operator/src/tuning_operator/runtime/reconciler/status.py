@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.job import render_status, with_condition
+from tuning_operator.api.pods import model_folder
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
 from tuning_operator.core.report.summary import summarize
@@ -54,7 +55,7 @@ class JobStatuses:
             self._gauge.update(key, summary.phases)
             if self._job_metrics:
                 self._job_metrics.update(key, observed.snapshot, summary)
-            status = render_status(summary, tuning_job.status, _texts(tuning_job, summary))
+            status = render_status(summary, tuning_job.status, *_of_the_best(tuning_job, summary))
             changes = difference(tuning_job.status, status)
         if changes:
             await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
@@ -86,5 +87,9 @@ class JobStatuses:
             self._job_metrics.forget(key)
 
 
-def _texts(tuning_job: TuningJob, summary: JobStatus) -> dict[str, str]:
-    return tuning_job.job.spec.space.render(summary.best.parameters) if summary.best else {}
+def _of_the_best(tuning_job: TuningJob, summary: JobStatus) -> tuple[dict[str, str], str | None]:
+    """The best trial's parameters as texts, and the folder of its models."""
+    if summary.best is None:
+        return {}, None
+    texts = tuning_job.job.spec.space.render(summary.best.parameters)
+    return texts, model_folder(tuning_job.template, summary.best)
