@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import math
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from tests.unit.trainer.runs import scrape, until
 from tuning_trainer import page
-from tuning_trainer.page import Page
+from tuning_trainer.page import NEWCOMERS_SECONDS, OTHERS, RECENT, Page
 from tuning_trainer.serving import MAX_REQUEST, serve
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def test_only_a_page_rendered_after_the_end_is_final(server: Server) -> None:
 @pytest.mark.slow
 def test_a_client_that_does_not_take_the_page_has_not_fetched_it(server: Server) -> None:
     server.page.finished = True
-    server.add("1", {f"{'long' * 30}{i}": i for i in range(30_000)})  # more than the sockets hold
+    for epoch in range(30_000):  # more than the sockets hold
+        server.page.add(epoch, str(epoch), "long" * 30, epoch)
     connection = http.client.HTTPConnection("127.0.0.1", port(server))
     connection.request("GET", "/metrics")
     response = connection.getresponse()
@@ -137,6 +139,67 @@ def test_the_openmetrics_format_is_offered(server: Server) -> None:
     with urllib.request.urlopen(request, timeout=5) as response:
         assert response.headers["Content-Type"].startswith("application/openmetrics-text")
         assert response.read().endswith(b"# EOF\n")
+
+
+def shown(page: Page, now: float) -> tuple[list[int], int]:
+    """The epochs of metric `a` on a page, and how many values there have been."""
+    text, values = page.render(now)
+    return [int(epoch) for epoch in re.findall(r'tuning_epoch_value{metric="a",epoch="(\d+)"}', text)], values
+
+
+def test_the_page_of_a_long_training_stays_small_and_nobody_misses_an_epoch() -> None:
+    page = Page("a")
+    seen: dict[str, set[int]] = {"quick": set(), "slow": set()}
+    for epoch in range(1, 10_001):
+        page.add(epoch, str(epoch), "b", 0.5)
+        page.add(epoch, str(epoch), "a", epoch / 7)
+        for who, every in (("quick", 20), ("slow", 150)):
+            if epoch % every == 0:
+                epochs, values = shown(page, epoch / 3)
+                seen[who] |= set(epochs)
+                page.scrapers.fetched(who, epoch / 3, final=False, values=values)
+                assert len(epochs) <= RECENT + 2 * 150
+    assert seen == {"quick": set(range(1, 10_001)), "slow": set(range(1, 9901))}
+    text, _ = page.render(3500)
+    assert len(text.splitlines()) < 500
+    assert 'tuning_latest_value{metric="b"} 0.5\n' in text
+    assert "tuning_latest_epoch 10000.0\n" in text
+    assert "tuning_epochs_completed 10000.0\n" in text
+
+
+def test_what_one_scraper_has_not_stays_for_it() -> None:
+    page = Page("a")
+    for epoch in range(1, 1001):
+        page.add(epoch, str(epoch), "a", 0.5)
+    for _ in range(3):
+        page.scrapers.fetched("one", 61, final=False, values=1000)
+    assert len(shown(page, NEWCOMERS_SECONDS - 1)[0]) == 1000, "another one may come"
+    page.scrapers.fetched("other", 61, final=False, values=1000)
+    assert len(shown(page, 61)[0]) == 1000
+    page.scrapers.fetched("other", 62, final=False, values=1000)
+    assert shown(page, 62)[0] == list(range(751, 1001))
+
+
+def test_series_of_other_metrics_have_an_end() -> None:
+    """Each epoch of each metric would be a series in Prometheus' memory, long after the training."""
+    page = Page("a")
+    series: set[str] = set()
+    for epoch in range(1, 1001):
+        for metric in ("b", "a", "c"):
+            page.add(epoch, str(epoch), metric, 0.5)
+        text, values = page.render(epoch)
+        series |= {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+        page.scrapers.fetched("one", epoch, final=False, values=values)
+    assert len(series) == 1000 + OTHERS + 6
+
+
+def test_the_latest_value_is_that_of_the_last_epoch() -> None:
+    page = Page("a")
+    for epoch, metric, value in (("1", "a", 0.1), ("2.5", "a", math.nan), ("2", "a", 0.3), ("1", "b", 0.4)):
+        page.add(1, epoch, metric, value)
+    text, _ = page.render(0)
+    assert 'tuning_latest_value{metric="a"} NaN\ntuning_latest_value{metric="b"} 0.4\n' in text
+    assert "tuning_latest_epoch 2.5\n" in text
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,19 @@ def test_the_wait_has_an_end_of_its_own() -> None:
     assert 1 < time.monotonic() - began < 10
 
 
+def test_what_everybody_has_twice_may_go() -> None:
+    scrapers = Scrapers()
+    assert scrapers.had_twice(0) == 0
+    for began, who, values in ((0, "one", 10), (1, "other", 20), (2, "one", 30), (3, "other", 40)):
+        scrapers.fetched(who, began, final=False, values=values)
+    assert scrapers.had_twice(4) == 10
+    scrapers.fetched("one", 4, final=False, values=50)
+    assert scrapers.had_twice(5) == 20
+    scrapers.fetched("new", 5, final=False, values=60)
+    assert scrapers.had_twice(6) == 0
+    assert scrapers.had_twice(RECENT_SECONDS + 6) == 0, "nobody comes any more"
+
+
 def test_strangers_with_many_names_take_bounded_memory() -> None:
     scrapers = Scrapers()
     for number in range(1000):

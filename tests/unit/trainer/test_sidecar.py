@@ -79,7 +79,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
 def test_the_sidecar_serves_the_log_and_leaves_it_in_the_message(start: Callable[..., Sidecar], epochs: int) -> None:
     sidecar = start(TUNING_FINISH_TIMEOUT="60")
     sidecar.write("".join(f'{{"{OBJECTIVE}": 0.{epoch:04d}}}\n' for epoch in range(1, epochs)))
-    until(lambda: len(sidecar.points()) == epochs - 1 or None)
+    seen: dict[float, float] = {}
+    until(lambda: len(seen.update(sidecar.points()) or seen) == epochs - 1 or None)
     sidecar.write(f'{{"{OBJECTIVE}": 0.99}}')  # the training was killed in mid-line
     sidecar.process.send_signal(signal.SIGTERM)
     if epochs > 100:  # the message has no room for them: the page has to be fetched once more

@@ -40,7 +40,10 @@ FAILED_SECONDS = 2.0
 MESSAGE_SECONDS = 1.0
 EXIT_TERMINATED = 128 + signal.SIGTERM
 # Without `site` and the user's settings: what an image has start with each interpreter can take seconds.
-PAGE = "import sys; sys.path.append(sys.argv[1]); from tuning_trainer.serving import main; main(int(sys.argv[2]))"
+PAGE = (
+    "import sys; sys.path.append(sys.argv[1]); from tuning_trainer.serving import main; "
+    "main(int(sys.argv[2]), sys.argv[3])"
+)
 
 
 class Reporter:
@@ -103,18 +106,9 @@ class Reporter:
         with _listener(self._port) as listener:
             self._port = listener.getsockname()[1]
             descriptor = listener.fileno()
+            arguments = [str(Path(__file__).parent.parent), str(descriptor), self._objective or ""]
             return subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-X",
-                    "utf8",
-                    "-c",
-                    PAGE,
-                    str(Path(__file__).parent.parent),
-                    str(descriptor),
-                ],
+                [sys.executable, "-I", "-S", "-X", "utf8", "-c", PAGE, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[descriptor],

@@ -23,12 +23,15 @@ class Scraper:
         last: when it asked last, seconds on the monotonic clock.
         gap: the longest time between two of its fetches; none before the second.
         final: how often it has fetched the finished page.
+        once, twice: how many of the page's values it has fetched at least so often.
     """
 
     def __init__(self, last: float) -> None:
         self.last = last
         self.gap: float | None = None
         self.final = 0
+        self.once = 0
+        self.twice = 0
 
 
 class Scrapers:
@@ -46,13 +49,14 @@ class Scrapers:
         """All of them."""
         return list(self._seen.values())
 
-    def fetched(self, who: str, began: float, *, final: bool) -> None:
+    def fetched(self, who: str, began: float, *, final: bool, values: int = 0) -> None:
         """Note that somebody has the page.
 
         Args:
             who: its address and user agent.
             began: when it asked, seconds on the monotonic clock.
             final: whether training had finished before the page was rendered.
+            values: how many values there had been until then.
         """
         with self._changed:
             scraper = self._seen.pop(who[:MAX_NAME], None)
@@ -62,6 +66,7 @@ class Scrapers:
                 scraper.gap = max(scraper.gap or 0.0, began - scraper.last)
                 scraper.last = began
             scraper.final += final
+            scraper.twice, scraper.once = min(scraper.once, values), max(scraper.once, values)
             self._seen[who[:MAX_NAME]] = scraper
             while len(self._seen) > MAX_SCRAPERS:
                 del self._seen[next(iter(self._seen))]
@@ -82,6 +87,10 @@ class Scrapers:
         """Whether there is somebody, and each has fetched the finished page."""
         recent = self._recent(now)
         return bool(recent) and all(scraper.final >= FINAL_FETCHES for scraper in recent)
+
+    def had_twice(self, now: float) -> int:
+        """How many of the page's values everybody who came lately has fetched twice, as two at one address have to."""
+        return min((scraper.twice for scraper in self._recent(now)), default=0)
 
     def patience(self, now: float, cap: float, *, expected: bool) -> float:
         """How long to wait for the finished page to be fetched, in seconds.

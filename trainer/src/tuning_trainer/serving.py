@@ -56,16 +56,17 @@ def answer(connection: socket.socket, address: str, page: Page) -> None:
                 return
             # Read before rendering: a page that may lack the last epoch must not count as the final one.
             final = page.finished
+            text, values = page.render(began)
             if "application/openmetrics-text" in headers.get("accept", ""):
-                _send(connection, "200 OK", OPEN_METRICS, page.render() + "# EOF\n")
+                _send(connection, "200 OK", OPEN_METRICS, text + "# EOF\n")
             else:
-                _send(connection, "200 OK", TEXT, page.render())
+                _send(connection, "200 OK", TEXT, text)
             connection.shutdown(socket.SHUT_WR)
             connection.settimeout(CLOSE_SECONDS)
             agent = headers.get("user-agent", "")
             # A kubelet's probe takes the page and keeps nothing of it.
             if connection.recv(1) == b"" and not agent.startswith("kube-probe/"):
-                page.scrapers.fetched(f"{address} {agent}", began, final=final)
+                page.scrapers.fetched(f"{address} {agent}", began, final=final, values=values)
     except (OSError, ValueError):
         return
 
@@ -106,12 +107,17 @@ def follow(lines: Iterator[str], page: Page) -> None:
         page.add(int(completed), epoch, metric, float(value))
 
 
-def main(descriptor: int) -> None:
-    """Serve on a socket that listens until the training process is done with the page."""
+def main(descriptor: int, objective: str) -> None:
+    """Serve on a socket that listens until the training process is done with the page.
+
+    Args:
+        descriptor: the socket's.
+        objective: the metric that a tuner reads; empty where nobody knows.
+    """
     # Signals are for the training process, which decides how the end goes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    page = Page()
+    page = Page(objective, time.monotonic())
     listener = socket.socket(fileno=descriptor)
     threading.Thread(target=serve, args=(listener, page), daemon=True).start()
     follow(sys.stdin, page)
