@@ -328,6 +328,12 @@ class FakePrometheus:
             raise PrometheusError("no answer")
         return {pod: self._world.curve(int(pod.split("-")[-2]), self._world.scraped.get(pod, 0)) for pod in pods}
 
+    async def progress(self, _namespace: str, windows: Mapping[str, int]) -> dict[str, float]:
+        """As `Prometheus.progress`."""
+        if not self._world.prometheus_is_up:
+            raise PrometheusError("no answer")
+        return {pod: float(self._world.scraped[pod]) for pod in windows if pod in self._world.scraped}
+
     async def scraping(self, _namespace: str, windows: Mapping[str, int], _gauges: object) -> dict[str, Scraping]:
         """As `Prometheus.scraping`."""
         if not self._world.prometheus_is_up:

@@ -22,7 +22,7 @@ from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
 from tuning_operator.core.stopping import rule_for
 from tuning_operator.core.suggest import Source
 from tuning_operator.core.suggest.start import RELATED_START, START
-from tuning_operator.runtime.prometheus.poller import MAX_WINDOW
+from tuning_operator.runtime.prometheus.interest import MAX_WINDOW
 from tuning_trainer.reporting import DEFAULT_FINISH_TIMEOUT, EXIT_TERMINATED, FAILED_SECONDS
 from tuning_trainer.termination import MAX_BYTES
 

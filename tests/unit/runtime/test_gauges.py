@@ -14,7 +14,7 @@ from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.sources import Gauges, Selector
 from tuning_operator.runtime.prometheus.answers import PrometheusError
 from tuning_operator.runtime.prometheus.gauges import build_query, parse_answer
-from tuning_operator.runtime.prometheus.poller import Interest
+from tuning_operator.runtime.prometheus.interest import Interest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

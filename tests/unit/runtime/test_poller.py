@@ -14,7 +14,8 @@ from tuning_operator.core.model.attempt import Reading, Scraping
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.sources import Gauges, Selector
-from tuning_operator.runtime.prometheus.poller import Interest, MetricsPoller
+from tuning_operator.runtime.prometheus.interest import Interest
+from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
@@ -188,14 +189,15 @@ async def test_that_a_reading_is_the_last_one_is_new_even_if_its_curve_is_not() 
     ("created", "finished", "window"),
     [
         (None, None, 300),
-        (ago(10_000), None, 300),
+        (ago(10_000), None, 10_000),  # a long training's page shows the newest epochs only
         (ago(300), None, 300),
         (ago(12.9), None, 12.9),  # what is older is of another Pod of this name, what is newer is not
         (NOW, None, 1),
         (ago(-60), None, 1),  # a clock that is ahead
-        (ago(10_000), ago(7200), 7500),  # after an outage of hours the last epochs are still found
+        (ago(10_000), ago(7200), 10_000),
+        (ago(10**9), None, 7 * 24 * 3600),
         (ago(7220), ago(7200), 7220),
-        (None, ago(7200), 7500),
+        (None, ago(7200), 7500),  # after an outage of hours the last epochs are still found
         (ago(100), ago(-60), 100),
         (None, ago(10**9), 7 * 24 * 3600),
     ],
@@ -251,7 +253,7 @@ async def test_what_is_known_of_a_pod_without_epochs(found: list[dict[str, Any]]
     async with bench(running=False) as it:
         it.poller._answering_since["ns"] = ago(1000)
         assert await ask(it, found, created=ago(150), started=ago(150)) == (scraping, 2)
-        assert "[150000ms]" in it.server.questions[-1]["query"], "what is older is of another Pod of its name"
+        assert "[128000ms]" in it.server.questions[-1]["query"], "what is older is of another Pod of its name"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api.values import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+_DECODE = json.JSONDecoder().raw_decode
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SERIES = 3
+"""How deep the series of an answer lie in it: in the list `result` of the object `data` of the whole."""
 
 
 class PrometheusError(Exception):
@@ -35,6 +40,66 @@ def series_of(answer: Any, kind: str) -> list[Any]:
         raise PrometheusError(f"the answer is not a {kind}")
     result: list[Any] = data["result"]
     return result
+
+
+def decoded(text: str) -> Any:
+    """Decode JSON series by series: `json.loads` would hold the interpreter's lock, and so the event loop, to the end.
+
+    Raises:
+        ValueError, RecursionError: It is no JSON, or nested too deeply.
+    """
+    value, end = _value(text, 0)
+    if _after_space(text, end) != len(text):
+        raise ValueError(f"something follows the answer: {excerpt(text[end : end + 100])}")
+    return value
+
+
+def _value(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
+    """The value that stands at a place, and where it ends."""
+    at = _after_space(text, at)
+    opening = text[at : at + 1]
+    if depth == _SERIES or opening not in {"{", "["}:
+        return _DECODE(text, at)
+    closing = "}" if opening == "{" else "]"
+    names: list[str] = []
+    values: list[Any] = []
+    at = _after_space(text, at + 1)
+    while text[at : at + 1] != closing:
+        if values:
+            at = _after_space(text, _after(text, at, ","))
+        if opening == "{":
+            _after(text, at, '"')
+            name, at = _DECODE(text, at)
+            names.append(name)
+            at = _after(text, _after_space(text, at), ":")
+        value, at = _value(text, at, depth + 1)
+        values.append(value)
+        at = _after_space(text, at)
+    return dict(zip(names, values, strict=True)) if opening == "{" else values, at + 1
+
+
+def _after_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _after(text: str, at: int, sign: str) -> int:
+    if text[at : at + 1] != sign:
+        raise ValueError(f"no {sign} at character {at} of the answer")
+    return at + 1
+
+
+def either(ranges: Sequence[str]) -> str:
+    """A PromQL expression for the series of all ranges, which have none in common.
+
+    As a balanced tree: in a chain, Prometheus looks at the series of the first range once for each of the others.
+    """
+    if len(ranges) == 1:
+        return ranges[0]
+    middle = len(ranges) // 2
+    return " or ".join(
+        half if len(part) == 1 else f"({half})" for part in (ranges[:middle], ranges[middle:]) if (half := either(part))
+    )
 
 
 def any_of(words: Collection[str]) -> str:

@@ -8,7 +8,6 @@ Prometheus sets and a trainer cannot forge.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 import ssl
@@ -20,8 +19,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from tuning_operator.runtime import metrics
-from tuning_operator.runtime.prometheus import epochs, gauges, targets
-from tuning_operator.runtime.prometheus.answers import PrometheusError, TooMuchError, excerpt, series_of
+from tuning_operator.runtime.prometheus import epochs, gauges, progress, targets
+from tuning_operator.runtime.prometheus.answers import PrometheusError, TooMuchError, decoded, excerpt, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Known = TypeVar("Known")
+Answer = TypeVar("Answer")
 
 QUERY_TIMEOUT = 15.0
 MAX_ANSWER = 32 * 1024 * 1024
@@ -79,7 +79,7 @@ class Prometheus:
         Raises:
             PrometheusError: There is no usable answer.
         """
-        series_of(await self._ask("vector(1)"), "vector")
+        series_of(await self._ask("vector(1)", decoded), "vector")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -126,6 +126,18 @@ class Prometheus:
 
         return await _in_batches(namespace, sorted(windows), ask)
 
+    async def progress(self, namespace: str, windows: Mapping[str, int]) -> dict[str, float]:
+        """Return how many epochs each Pod says are over; a Pod that has not said so has no entry.
+
+        Args:
+            namespace: The Pods' namespace.
+            windows: Names of the Pods, each with how far to look back, in milliseconds.
+
+        Raises:
+            PrometheusError: There is no usable answer.
+        """
+        return await self._answer(progress.build_query(namespace, windows), progress.parse_answer)
+
     async def scraping(
         self, namespace: str, windows: Mapping[str, int], gauges: Collection[str]
     ) -> dict[str, Scraping]:
@@ -145,13 +157,12 @@ class Prometheus:
     async def _answer(self, query: str, parse: Callable[[Any], dict[str, Known]]) -> dict[str, Known]:
         with metrics.PROMETHEUS_SECONDS.time():
             try:
-                answer = await self._ask(query)
-                return await asyncio.to_thread(parse, answer)  # tens of thousands of series are nothing for the loop
+                return await self._ask(query, lambda text: parse(decoded(text)))
             except PrometheusError:
                 metrics.PROMETHEUS_ERRORS.inc()
                 raise
 
-    async def _ask(self, query: str) -> Any:
+    async def _ask(self, query: str, parse: Callable[[str], Answer]) -> Answer:
         form = {"query": query, "timeout": f"{QUERY_TIMEOUT:g}s"}
         token = _token(self._token_file) if self._token_file else ""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -165,7 +176,8 @@ class Prometheus:
                     kind = TooMuchError if b"too many samples" in body else PrometheusError
                     told = body.replace(token.encode(), b"(token)") if token else body
                     raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(told)}")
-                return await asyncio.to_thread(json.loads, body)
+                # Tens of thousands of series are nothing for the loop.
+                return await asyncio.to_thread(lambda: parse(body.decode()))
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise PrometheusError(f"{self._name} does not answer: {type(error).__name__} {error}".rstrip()) from error
         except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.model.curves import Curve
-from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, quoted, series_of
+from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, either, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,8 +23,8 @@ def build_query(namespace: str, windows: Mapping[str, int], objectives: Collecti
     pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
     for pod, window in windows.items():
         pods_by_window[window].append(pod)
-    ranges = (_range(namespace, pods, objectives, window) for window, pods in sorted(pods_by_window.items()))
-    return f"max by (pod, metric, epoch) ({' or '.join(ranges)})"
+    ranges = [_range(namespace, pods, objectives, window) for window, pods in sorted(pods_by_window.items())]
+    return f"max by (pod, metric, epoch) ({either(ranges)})"
 
 
 def _range(namespace: str, pods: Collection[str], objectives: Collection[str], window: int) -> str:

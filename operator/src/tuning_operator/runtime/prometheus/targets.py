@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.model.attempt import Scraping
-from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, quoted, series_of
+from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, either, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,11 +27,11 @@ def build_query(namespace: str, windows: Mapping[str, int], gauges: Collection[s
     pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
     for pod, window in windows.items():
         pods_by_window[window].append(pod)
-    ranges = (
+    ranges = [
         f"last_over_time({{__name__=~{names},namespace={quoted(namespace)},pod=~{any_of(pods)}}}[{window}ms])"
         for window, pods in sorted(pods_by_window.items())
-    )
-    return f"max by (pod, __name__) ({' or '.join(ranges)})"
+    ]
+    return f"max by (pod, __name__) ({either(ranges)})"
 
 
 def parse_answer(answer: Any, pods: Collection[str]) -> dict[str, Scraping]:

@@ -21,7 +21,7 @@ from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.errors import ApiError
-from tuning_operator.runtime.prometheus.poller import Interest
+from tuning_operator.runtime.prometheus.interest import Interest
 from tuning_operator.runtime.reconciler.act import Added, Created, create_attempts, create_trial, delete_attempts
 from tuning_operator.runtime.reconciler.commit import commit_trials
 from tuning_operator.runtime.reconciler.curvebudget import CurveBudget
