@@ -16,7 +16,7 @@ import yaml
 from tests.unit.client.bodies import FakeSession
 from tests.unit.client.notebooks import run_cell
 from tests.unit.docs.pages import ROOT, blocks
-from tests.unit.docs.test_pages import as_stored
+from tests.unit.docs.schema import as_stored
 from tests.unit.docs.tutorials import TUTORIALS, commands, save
 from tuning_client import function
 from tuning_client.__main__ import commands_of, main
