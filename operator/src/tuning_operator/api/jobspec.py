@@ -114,7 +114,7 @@ class _Limits(_Model):
 class _Cost(_Model):
     gpus_per_pod: float | None = Field(default=None, alias="gpusPerPod")
     price_per_gpu_hour: float | None = Field(default=None, alias="pricePerGPUHour")
-    currency: str = ""
+    currency: str | None = None
 
     def to_core(self, template: Mapping[str, Any], limits: _Limits) -> Cost:
         gpus = gpus_of(template) if self.gpus_per_pod is None else self.gpus_per_pod
@@ -125,7 +125,7 @@ class _Cost(_Model):
             remedy = "request one, such as nvidia.com/gpu, " if gpus == 0 else ""
             remedy += "set spec.cost.gpusPerPod" + (" or use limits.maxTrainingTime" if "limits" in field else "")
             raise InvalidJobError(f"spec.{field} needs the number of GPUs, and spec.template {why}: {remedy}")
-        return Cost(gpus or 0.0, self.price_per_gpu_hour, self.currency)
+        return Cost(gpus or 0.0, self.price_per_gpu_hour, self.currency or "")
 
 
 class _Median(_Model):
