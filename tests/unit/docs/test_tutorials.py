@@ -79,7 +79,7 @@ def test_the_script_of_one_s_own_reports_every_epoch_of_its_trial(tmp_path: Path
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_the_commands_are_there_and_name_what_the_page_has(page: Path, tmp_path: Path) -> None:
-    files, made = set(save(page, tmp_path)), set()
+    files, made = set(save(page, tmp_path)), set[str]()
     jobs = {yaml.safe_load((tmp_path / name).read_text())["metadata"]["name"] for name in files if name == "job.yaml"}
     found = commands(page)
     assert len(found) >= 3
