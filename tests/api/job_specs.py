@@ -37,6 +37,10 @@ RANGES = st.one_of(
     st.one_of(_range(INTEGERS | st.integers(0, 9), "Auto", "Linear"), _range(st.integers(1, 2**53), "Auto", "Log")).map(
         lambda it: {"integer": it}
     ),
+    st.tuples(st.integers(-9, 9), st.integers(1, 40), st.floats(0.001, 1e6)).map(
+        lambda it: {"continuous": {"min": it[0] * it[2], "max": (it[0] + it[1]) * it[2], "step": it[2]}}
+    ),
+    st.lists(FLOATS, min_size=1, max_size=5, unique=True).map(lambda it: {"discrete": {"values": sorted(it)}}),
     st.lists(TEXTS, min_size=1, max_size=5, unique=True).map(lambda it: {"categorical": {"values": it}}),
 )
 PARAMETERS = st.dictionaries(NAMES, RANGES, min_size=1, max_size=3).map(

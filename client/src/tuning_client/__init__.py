@@ -9,6 +9,7 @@ from tuning_client.job import BestTrial, TuningJob
 from tuning_client.parameters import (
     CategoricalParameter,
     ContinuousParameter,
+    DiscreteParameter,
     HyperbandStrategyConfig,
     IntegerParameter,
     StrategyConfig,
@@ -24,6 +25,7 @@ __all__ = [
     "BestTrial",
     "CategoricalParameter",
     "ContinuousParameter",
+    "DiscreteParameter",
     "Estimator",
     "FunctionError",
     "HyperbandStrategyConfig",

@@ -120,7 +120,8 @@ def _row(trial: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dtype(parameter: Mapping[str, Any]) -> str:
-    return "object" if "categorical" in parameter else "int64" if "integer" in parameter else "float64"
+    kinds = {"categorical": "object", "integer": "int64"}
+    return next((kind for name, kind in kinds.items() if name in parameter), "float64")
 
 
 def _measurements(trial: Mapping[str, Any]) -> zip[tuple[float, str]]:

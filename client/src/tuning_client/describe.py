@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tuning_client.parameters import SCALES
+from tuning_client.parameters import SCALES, bounds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,8 +203,7 @@ def parameter_ranges(parameters: list[dict[str, Any]]) -> dict[str, list[dict[st
             values = list(parameter["categorical"]["values"])
             ranges["CategoricalParameterRanges"].append({"Name": name, "Values": values})
             continue
-        kind = "integer" if "integer" in parameter else "continuous"
-        bounds = parameter[kind]
+        kind, bounds = "integer" if "integer" in parameter else "continuous", bounds_of(parameter)
         ranges[f"{kind.capitalize()}ParameterRanges"].append(
             {
                 "Name": name,

@@ -11,7 +11,13 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 from tuning_client.names import parameter_name
-from tuning_client.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter, ParameterRange
+from tuning_client.parameters import (
+    CategoricalParameter,
+    ContinuousParameter,
+    DiscreteParameter,
+    IntegerParameter,
+    ParameterRange,
+)
 from tuning_client.render import plain_numbers
 
 if TYPE_CHECKING:
@@ -183,10 +189,10 @@ def _call(function: Callable[..., object], parameters: Mapping[str, object]) -> 
 def _reader(name: str, given: object) -> str:
     """The expression that reads a hyperparameter's value."""
     text = f"os.environ[{f'HP_{parameter_name(name)}'!r}]"
-    if isinstance(given, ContinuousParameter):
-        return f"float({text})"
-    if isinstance(given, IntegerParameter):
+    if isinstance(given, IntegerParameter) or (isinstance(given, DiscreteParameter) and given.is_whole):
         return f"int({text})"
+    if isinstance(given, ContinuousParameter | DiscreteParameter):
+        return f"float({text})"
     if isinstance(given, CategoricalParameter):
         values = dict(zip(given.values, map(plain_numbers, given.given), strict=True))
         return text if all(isinstance(value, str) for value in values.values()) else f"{_literal(name, values)}[{text}]"

@@ -19,6 +19,14 @@ AUTO_LOG_RATIO = 100
 """With scale Auto a range is logarithmic when its upper bound is at least so many times its lower one, above 0."""
 
 
+def bounds_of(parameter: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The bounds and the scale of a parameter of a job that is a number."""
+    if "discrete" not in parameter:
+        return dict(parameter.get("integer") or parameter["continuous"])
+    values = parameter["discrete"]["values"]
+    return {**parameter["discrete"], "min": values[0], "max": values[-1]}
+
+
 def is_logarithmic(bounds: Mapping[str, Any]) -> bool:
     """Whether the operator searches a numerical range of a job on a logarithmic scale."""
     scale = bounds.get("scale", "Auto")
@@ -31,18 +39,48 @@ class ContinuousParameter:
 
     Attributes:
         scaling_type: Auto, Linear, Logarithmic (above 0) or ReverseLogarithmic (in [0, 1)).
+        step: only every step-th number is tried, from the lower bound on; on a linear scale.
     """
 
     min_value: Real
     max_value: Real
     scaling_type: str = "Auto"
+    step: Real | None = None
 
     def render(self) -> dict[str, Any]:
         """The range as it stands in `spec.parameters`."""
         low, high = (
             real(getattr(self, name), f"{name} of a ContinuousParameter") for name in ("min_value", "max_value")
         )
-        return {"continuous": {"min": low, "max": high, "scale": _scale(self.scaling_type)}}
+        step = {} if self.step is None else {"step": real(self.step, "step of a ContinuousParameter")}
+        return {"continuous": {"min": low, "max": high, "scale": _scale(self.scaling_type), **step}}
+
+
+@dataclass(frozen=True, init=False)
+class DiscreteParameter:
+    """One of several numbers, which the search knows to be numbers: 0.3 lies between 0.1 and 1.
+
+    Attributes:
+        values: the numbers; they are sorted.
+        scaling_type: Auto, Linear, Logarithmic (above 0) or ReverseLogarithmic (in [0, 1)).
+    """
+
+    values: tuple[float, ...]
+    scaling_type: str
+
+    def __init__(self, values: Iterable[Real], scaling_type: str = "Auto") -> None:
+        numbers = {real(value, "a value of a DiscreteParameter") for value in several(values, "values")}
+        object.__setattr__(self, "values", tuple(sorted(numbers)))
+        object.__setattr__(self, "scaling_type", scaling_type)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of them are whole; a training gets them as whole numbers then."""
+        return all(value.is_integer() for value in self.values)
+
+    def render(self) -> dict[str, Any]:
+        """The numbers as they stand in `spec.parameters`."""
+        return {"discrete": {"values": [_plain(value) for value in self.values], "scale": _scale(self.scaling_type)}}
 
 
 @dataclass(frozen=True)
@@ -163,7 +201,7 @@ class WarmStartConfig:
         return {"type": str(self.warm_start_type), "parents": parents}
 
 
-ParameterRange = ContinuousParameter | IntegerParameter | CategoricalParameter
+ParameterRange = ContinuousParameter | IntegerParameter | DiscreteParameter | CategoricalParameter
 
 
 def several(given: Iterable[object] | object, what: str) -> list[object]:
@@ -195,6 +233,11 @@ def real(value: Any, what: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{what} must be a finite number, not {value!r}")
     return number
+
+
+def _plain(number: float) -> float:
+    """The number as an integer where it is whole, as people write it."""
+    return int(number) if number.is_integer() else number
 
 
 def _scale(scaling_type: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tuning_client.parameters import is_logarithmic
+from tuning_client.parameters import bounds_of, is_logarithmic
 
 try:
     import matplotlib.pyplot as plt
@@ -109,7 +109,7 @@ def _scale(parameter: Mapping[str, Any]) -> tuple[Callable[[Any], float], list[s
     if "categorical" in parameter:
         values = parameter["categorical"]["values"]
         return (lambda value: values.index(value) / max(1, len(values) - 1)), values
-    bounds = parameter.get("integer") or parameter["continuous"]
+    bounds = bounds_of(parameter)
     low, high = bounds["min"], bounds["max"]
     if is_logarithmic(bounds):
         bend: Callable[[float], float] = math.log

@@ -119,8 +119,8 @@ def plain_numbers(value: Any) -> Any:
 def _parameter(given: str, name: str, range_: ParameterRange) -> dict[str, Any]:
     if not isinstance(range_, ParameterRange):
         raise TypeError(
-            f"hyperparameter_ranges[{given!r}] must be a ContinuousParameter, an IntegerParameter or a "
-            f"CategoricalParameter, not {range_!r}"
+            f"hyperparameter_ranges[{given!r}] must be a ContinuousParameter, an IntegerParameter, a "
+            f"DiscreteParameter or a CategoricalParameter, not {range_!r}"
         )
     try:
         return {"name": name, **range_.render()}

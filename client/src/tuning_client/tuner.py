@@ -15,6 +15,7 @@ from tuning_client.names import image_name, labels, unique_job_name
 from tuning_client.parameters import (
     CategoricalParameter,
     ContinuousParameter,
+    DiscreteParameter,
     HyperbandStrategyConfig,
     IntegerParameter,
     ParameterRange,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CategoricalParameter",
     "ContinuousParameter",
+    "DiscreteParameter",
     "Estimator",
     "HyperbandStrategyConfig",
     "HyperparameterTuner",

@@ -33,7 +33,7 @@ from tuning_operator.core.model.spec import (
 )
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.report.summary import JobStatus, summarize
-from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Scale, Space
 from tuning_operator.core.stopping.savings import DryRun, Saving, Savings
 
 
@@ -142,7 +142,7 @@ def test_a_job_that_is_being_deleted_is_known_as_such() -> None:
 def test_fields_of_later_versions_are_ignored() -> None:
     body = job_body(costs={"most": 5})
     body["spec"]["limits"]["maxCost"] = 5
-    body["spec"]["parameters"][0]["continuous"]["step"] = 1
+    body["spec"]["parameters"][0]["continuous"]["prior"] = 1
     body["status"] = {"future": True}
     assert parse_job(body).job.spec == parse_job(job_body()).job.spec
 
@@ -151,6 +151,22 @@ def test_a_grid_has_as_many_trials_as_combinations() -> None:
     parameters = [{"name": "n", "integer": {"min": 16, "max": 70, "step": 16}}]
     spec = parse_job(job_body(strategy="Grid", parameters=parameters, limits={})).job.spec
     assert (spec.strategy, spec.limits.max_trials) == (Strategy.GRID, 4)
+
+
+def test_numbers_to_choose_from_and_steps_are_parsed() -> None:
+    parameters = [
+        {"name": "rate", "discrete": {"values": [0.1, 1], "scale": "Log"}},
+        {"name": "width", "discrete": {"values": [16, 24.0]}},
+        {"name": "dropout", "continuous": {"min": 0, "max": 0.5, "step": 0.25}},
+    ]
+    space = parse_job(job_body(strategy="Grid", parameters=parameters, limits={})).job.spec.space
+    assert space.parameters == (
+        Discrete("rate", (0.1, 1.0), Scale.LOG),
+        Discrete("width", (16, 24)),
+        Discrete("dropout", (0.0, 0.25, 0.5), Scale.LINEAR),
+    )
+    assert space.size == 12
+    assert space.render({"rate": 1.0, "width": 24, "dropout": 0.25}) == {"rate": "1", "width": "24", "dropout": "0.25"}
 
 
 def test_hyperband_proposes_as_its_settings_say() -> None:

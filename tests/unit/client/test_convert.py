@@ -295,8 +295,8 @@ def test_definitions_that_a_job_cannot_have_are_mentioned() -> None:
 def test_katibs_strategies_steps_and_early_stopping() -> None:
     grid = converted("katib-grid.yaml")["spec"]
     assert grid["strategy"] == "Grid"
-    values = ["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "0.008", "0.009", "0.01"]
-    assert grid["parameters"][0] == {"name": "lr", "categorical": {"values": values}}
+    stepped = {"min": 0.001, "max": 0.01, "scale": "Linear", "step": 0.001}
+    assert grid["parameters"][0] == {"name": "lr", "continuous": stepped}
     hyperband = converted("katib-hyperband.yaml")["spec"]
     assert hyperband["hyperband"] == {"minResource": 1, "maxResource": 2, "reductionFactor": 2}
     assert hyperband["staticParameters"] == {"num_epochs": "2"}

@@ -90,8 +90,8 @@ def test_a_field_of_another_type_costs_itself(path: str, value: Any, says: str) 
         place = place.setdefault(name, {})
     place[last] = value
     result = convert(request)
-    limits = {name: limit for name, limit in made(result)["limits"].items() if name != "maxTrialDuration"}
-    assert limits == {"maxTrials": 4, "maxParallelTrials": 2}
+    longest = {"maxTrialDuration": "1s"} if value == -5 else {}
+    assert made(result)["limits"] == {"maxTrials": 4, "maxParallelTrials": 2, **longest}
     assert says in said(result)
 
 
@@ -216,8 +216,31 @@ def test_whole_numbers_at_equal_distances_are_a_range() -> None:
         return found
 
     assert discrete("48", "16", "32")["integer"] == {"min": 16, "max": 48, "scale": "Linear", "step": 16}
-    assert discrete("16", "64", "256")["categorical"] == {"values": ["16", "64", "256"]}
-    assert discrete("0.5", "1.0")["categorical"] == {"values": ["0.5", "1.0"]}
+    assert discrete("256", "16", "64")["discrete"] == {"values": [16, 64, 256], "scale": "Linear"}
+    assert discrete("0.5", "1.0")["discrete"] == {"values": [0.5, 1.0], "scale": "Linear"}
+    assert discrete("1", "two")["categorical"] == {"values": ["1", "two"]}
+    assert discrete("1", "nan")["categorical"] == {"values": ["1", "nan"]}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "distribution", "step", "expected"),
+    [
+        ("random", "uniform", "0.25", {"min": 0.5, "max": 1.5, "scale": "Linear", "step": 0.25}),
+        ("random", "logUniform", "0.25", {"min": 0.5, "max": 1.5, "scale": "Log"}),
+        ("grid", "logUniform", "0.25", {"min": 0.5, "max": 1.5, "scale": "Linear", "step": 0.25}),
+        ("random", "uniform", "0.0001", {"min": 0.5, "max": 1.5, "scale": "Linear"}),
+        ("random", "uniform", "2", {"min": 0.5, "max": 1.5, "scale": "Linear"}),
+        ("random", "uniform", "much", {"min": 0.5, "max": 1.5, "scale": "Linear"}),
+    ],
+)
+def test_steps_of_a_double_are_kept_where_a_job_has_them(
+    algorithm: str, distribution: str, step: str, expected: dict[str, Any]
+) -> None:
+    space = {"min": "0.5", "max": "1.5", "step": step, "distribution": distribution}
+    parameter = {"name": "x", "parameterType": "double", "feasibleSpace": space}
+    result = convert(katib(parameters=[parameter], algorithm={"algorithmName": algorithm}))
+    assert made(result)["parameters"] == [{"name": "x", "continuous": expected}]
+    assert ("step" in expected) != ("step" in said(result))
 
 
 def test_limits_are_those_of_the_definition() -> None:

@@ -69,6 +69,9 @@ def test_a_study_is_not_written_twice(tmp_path: Path) -> None:
         ({"integer": {"min": 1, "max": 512, "scale": "Log"}}, IntDistribution(1, 512, log=True)),
         ({"integer": {"min": 16, "max": 64, "step": 16}}, IntDistribution(16, 64, step=16)),
         ({"categorical": {"values": ["a", "b"]}}, CategoricalDistribution(["a", "b"])),
+        ({"discrete": {"values": [0.1, 1]}}, CategoricalDistribution([0.1, 1.0])),
+        ({"discrete": {"values": [16, 64]}}, CategoricalDistribution([16, 64])),
+        ({"continuous": {"min": 0.25, "max": 100, "step": 0.25}}, FloatDistribution(0.25, 100, step=0.25)),
     ],
 )
 def test_distributions_are_those_of_the_search_space(parameter: dict[str, Any], expected: object) -> None:

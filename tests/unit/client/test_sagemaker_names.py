@@ -17,6 +17,7 @@ from tests.unit.client.bodies import FakeSession, job, trial
 from tuning_client import (
     CategoricalParameter,
     ContinuousParameter,
+    DiscreteParameter,
     Estimator,
     HyperbandStrategyConfig,
     HyperparameterTuner,
@@ -98,6 +99,9 @@ def test_numbers_of_numpy_and_numbers_as_texts_are_numbers() -> None:
             "a": ContinuousParameter(np.float32(0.5), np.float64(2)),
             "b": IntegerParameter(np.int64(1), np.int32(9), step=np.int64(2)),
             "c": IntegerParameter("1", "64"),
+            "stepped": ContinuousParameter(0, 1, step="0.25"),
+            "chosen": DiscreteParameter(np.array([1, 0.1, 0.3]), "Logarithmic"),
+            "widths": DiscreteParameter([64, 16.0, 64]),
         },
         max_jobs=np.int64(20),
         max_parallel_jobs=np.int64(2),
@@ -112,7 +116,12 @@ def test_numbers_of_numpy_and_numbers_as_texts_are_numbers() -> None:
         0.5,
         1,
         1,
+        0,
+        [0.1, 0.3, 1],
+        [16, 64],
     ]
+    assert made["parameters"][3]["continuous"] == {"min": 0, "max": 1, "scale": "Auto", "step": 0.25}
+    assert made["parameters"][4]["discrete"]["scale"] == "Log"
     assert made["parameters"][1]["integer"] == {"min": 1, "max": 9, "step": 2, "scale": "Auto"}
     assert made["limits"] == {"maxTrials": 20, "maxParallelTrials": 2, "maxDuration": "60s", "maxFailedTrials": 3}
     assert made["seed"] == 7

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Scale, Space
 from tuning_operator.core.space.scales import NARROWEST
 from tuning_operator.core.suggest.streams import stream
 
@@ -41,7 +41,26 @@ def integers(draw: st.DrawFn, width: int = 10**9) -> Integer:
 
 
 categorical = st.builds(Categorical, names, st.lists(st.text(), min_size=1, max_size=128, unique=True).map(tuple))
-parameters = st.one_of(continuous(), integers(), categorical)
+
+
+@st.composite
+def discrete(draw: st.DrawFn) -> Discrete:
+    scale = draw(st.sampled_from(Scale))
+    bounds = {
+        Scale.LOG: st.floats(1e-12, 1e12),
+        Scale.REVERSE_LOG: st.floats(0, 1, exclude_max=True, allow_subnormal=False),
+    }.get(scale, st.floats(-1e12, 1e12, allow_subnormal=False) | st.integers(-9, 9))
+    return Discrete(draw(names), tuple(sorted(draw(st.lists(bounds, min_size=1, max_size=20, unique=True)))), scale)
+
+
+stepped = st.builds(
+    lambda name, low, steps, step: Discrete.stepped(name, low * step, (low + steps) * step, step),
+    names,
+    st.integers(-50, 50),
+    st.integers(1, 900),
+    st.floats(1e-6, 1e6),
+)
+parameters = st.one_of(continuous(), integers(), discrete(), stepped, categorical)
 unit = st.floats(0, 1)
 
 
@@ -54,8 +73,8 @@ def test_every_position_decodes_to_a_value_that_parses_back(parameter: Parameter
         assert space.parse(space.render(point)) == point
 
 
-@given(integers(), st.data())
-def test_encode_and_decode_are_inverse_on_the_lattice(parameter: Integer, data: st.DataObject) -> None:
+@given(st.one_of(integers(), discrete(), stepped), st.data())
+def test_encode_and_decode_are_inverse_on_the_lattice(parameter: Integer | Discrete, data: st.DataObject) -> None:
     space = Space((parameter,))
     point = {parameter.name: parameter.nth(data.draw(st.integers(0, parameter.levels - 1)))}
     row = space.encode([point])[0]
@@ -232,3 +251,61 @@ def test_sizes() -> None:
     assert Space((Integer("n", 1, 9), Categorical("c", ("a", "b")))).size == 18
     assert Space((Continuous("x", 3.0, 3.0),)).size == 1
     assert Space((Continuous("x", 3.0, 3.0),)).nth(0) == {"x": 3.0}
+
+
+def test_steps_are_decimals_and_end_where_they_reach() -> None:
+    assert Discrete.stepped("x", 0.1, 0.5, 0.1).values == (0.1, 0.2, 0.3, 0.4, 0.5)
+    assert Discrete.stepped("x", 0, 1, 0.3).values == (0, 0.3, 0.6, 0.9)
+    assert Space((Discrete.stepped("x", 0.1, 0.5, 0.1),)).render({"x": 0.3}) == {"x": "0.3"}
+    assert Discrete.stepped("x", 0, 1, 0.001).levels == 1001
+    for step in (0.0009, 0, -1):
+        with pytest.raises(ValueError, match=r"parameter x: step .* at most 1000 steps"):
+            Discrete.stepped("x", 0, 1, step)
+
+
+def test_numbers_lie_on_their_scale_and_have_an_order() -> None:
+    rates = Discrete("lr", (0.001, 0.01, 1.0), Scale.LOG)
+    assert rates.to_unit([0.001, 0.01, 1.0]).tolist() == pytest.approx([0, 1 / 3, 1])
+    assert Discrete("lr", (0.001, 0.01, 1.0)).to_unit([0.01]).tolist() == pytest.approx([1 / 3]), "Auto is Log here"
+    assert Discrete("n", (1, 2, 4)).to_unit([2]).tolist() == pytest.approx([1 / 3])
+    assert rates.snap(np.array([0.1, 0.2, 0.9, 7.0])).tolist() == pytest.approx([0, 1 / 3, 1, 1])
+    assert rates.near(0.0).tolist() == pytest.approx([1 / 3, 1])
+    assert Integer("n", 0, 9, step=3).near(1 / 3).tolist() == pytest.approx([0, 2 / 3, 1])
+    assert rates.place("0.1") == pytest.approx(2 / 3)
+    assert rates.place("10") == pytest.approx(4 / 3)
+
+
+def test_at_the_start_each_number_is_as_likely_as_another() -> None:
+    lopsided = Discrete("n", (1, 2, 3, 1000))
+    uniform = (np.arange(400) + 0.5) / 400
+    found = [lopsided.from_unit(unit) for unit in lopsided.spread(uniform)]
+    assert {value: found.count(value) for value in lopsided.values} == {1: 100, 2: 100, 3: 100, 1000: 100}
+
+
+def test_numbers_that_a_scale_cannot_tell_apart_lie_evenly() -> None:
+    close = Discrete("x", (1.0, 1.0 + 1e-15, 1e18))
+    assert close.to_unit(close.values).tolist() == [0, 0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "words"),
+    [
+        ((), Scale.AUTO, "at least one"),
+        ((1, 1), Scale.AUTO, "ascending order"),
+        ((2, 1), Scale.AUTO, "ascending order"),
+        ((0, 1), Scale.LOG, "above 0"),
+        ((0.5, 1), Scale.REVERSE_LOG, "within"),
+        ((0, math.inf), Scale.AUTO, "not finite"),
+        ((0, math.nan), Scale.AUTO, "not finite"),
+    ],
+)
+def test_numbers_without_an_order_or_a_place_are_refused(values: tuple[float, ...], scale: Scale, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Discrete("x", values, scale)
+
+
+def test_what_is_none_of_the_numbers_is_refused_with_the_numbers() -> None:
+    with pytest.raises(ValueError, match=r"0.2 is not one of 0.1, 0.3, 1$"):
+        Discrete("x", (0.1, 0.3, 1.0)).parse("0.2")
+    assert Discrete("n", (16, 24)).parse("24.0") == 24
+    assert repr(Discrete("n", (16, 24)).parse("24.0")) == "24", "a whole number for the training"

@@ -15,7 +15,7 @@ from tuning_operator.core.model.job import CompletionReason
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.parent import Parent
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Scale, Space
 from tuning_operator.core.suggest import Source, SuggestRequest, initial_points, needs_model, suggest
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ SPACE = Space(
         Categorical("optimizer", ("sgd", "adam", "nag")),
     )
 )
+ORDERED = Space((Discrete("batch", (16, 24, 64)), Discrete.stepped("dropout", 0, 0.4, 0.2)))  # 9 points
 FINITE = Space((Integer("batch", 16, 64, step=16), Categorical("optimizer", ("sgd", "adam"))))  # 8 points
 TODAY: dict[str, Any] = {"lr": 0.1, "batch": 32, "optimizer": "sgd"}
 PART: dict[str, Any] = {"optimizer": "nag"}
@@ -139,3 +140,14 @@ def test_they_count_for_the_limit_and_for_the_space() -> None:
     few = decide(snapshot(wanting(SPACE, TODAY, PART, trials=1, parallel=2)))
     assert few.suggest is not None
     assert few.suggest.numbers == (1,)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.RANDOM, Strategy.GRID, Strategy.BAYESIAN])
+def test_ordered_numbers_and_steps_are_searched_without_repeats(strategy: Strategy) -> None:
+    tried: list[Mapping[str, Any]] = []
+    for number in range(1, 10):
+        (found,) = suggest(ask(({"batch": 24},), (number,), ORDERED, strategy, tuple(tried), objective=None))
+        tried.append(found.parameters)
+    assert tried[0]["batch"] == 24
+    assert {repr(point["batch"]) for point in tried} == {"16", "24", "64"}, "as whole numbers"
+    assert len({ORDERED.key(point) for point in tried}) == ORDERED.size == 9

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tuning_client.convert.source import Field
 
 MAX_PARAMETERS, MAX_STATIC, MAX_STATIC_TEXT, MAX_VALUES, MAX_VALUE = 64, 64, 1024, 128, 128
-MAX_GRID = 10_000
+MAX_GRID, MAX_STEPS = 10_000, 1000
 _LARGEST = {"continuous": 1e18, "integer": 2**53}
 _LEAST_SPREAD = 1e-9
 
@@ -50,10 +50,8 @@ class Search:
         if kind == "continuous" and high - low < _LEAST_SPREAD * max(abs(low), abs(high)):
             raise place.error("has bounds with too few numbers between them: widen it, or give it one value")
         bounds["scale"] = _possible(bounds["scale"], low, high, place)
-        step = bounds.get("step")
-        if step is not None and not 1 <= step <= high - low:
-            del bounds["step"]
-            place.mention(f"has a step of {step}, which has to be 1 to {high - low}: the step was left out")
+        if "step" in bounds:
+            _check_step(kind, bounds, place)
         self._add(place, {"name": name, kind: bounds})
 
     def add_choice(self, name: str, values: Field) -> None:
@@ -69,13 +67,13 @@ class Search:
             values.mention(f"has {len(differing)} values, of which the first {MAX_VALUES} were kept")
         self._add(values, {"name": name, "categorical": {"values": differing[:MAX_VALUES]}})
 
-    def add_texts(self, name: str, place: Field, texts: list[str]) -> None:
-        """Add a categorical hyperparameter with values that were made up."""
-        if len(texts) > MAX_VALUES:
-            place.mention(
-                f"has {len(texts)} steps, of which the first {MAX_VALUES} were kept: use an integer with a step"
-            )
-        self._add(place, {"name": name, "categorical": {"values": texts[:MAX_VALUES]}})
+    def add_numbers(self, name: str, place: Field, numbers: list[float], scale: str) -> None:
+        """Add a hyperparameter with several numbers to choose from, in ascending order."""
+        if len(numbers) > MAX_VALUES:
+            place.mention(f"has {len(numbers)} values, of which the first {MAX_VALUES} were kept")
+        values = numbers[:MAX_VALUES]
+        scale = _possible(scale, values[0], values[-1], place)
+        self._add(place, {"name": name, "discrete": {"values": values, "scale": scale}})
 
     def add_static(self, name: str, text: str, place: Field) -> None:
         """Add a hyperparameter that does not vary."""
@@ -146,12 +144,25 @@ class Search:
 
 def _choices(parameter: dict[str, Any]) -> float:
     """How many values there are."""
-    if "categorical" in parameter:
-        return len(parameter["categorical"]["values"])
+    for kind in ("categorical", "discrete"):
+        if kind in parameter:
+            return len(parameter[kind]["values"])
     if "continuous" in parameter:
-        return math.inf
+        bounds = parameter["continuous"]
+        return int((bounds["max"] - bounds["min"]) / bounds["step"] * (1 + 1e-9)) + 1 if "step" in bounds else math.inf
     bounds = parameter["integer"]
     return int((bounds["max"] - bounds["min"]) // bounds.get("step", 1)) + 1
+
+
+def _check_step(kind: str, bounds: dict[str, Any], place: Field) -> None:
+    """Leave out a step that a job cannot have."""
+    step, width = bounds["step"], bounds["max"] - bounds["min"]
+    if kind == "integer" and not 1 <= step <= width:
+        del bounds["step"]
+        place.mention(f"has a step of {step}, which has to be 1 to {width}: the step was left out")
+    elif kind == "continuous" and not (0 < step <= width and width / step <= MAX_STEPS):
+        del bounds["step"]
+        place.mention(f"has a step of {step:g}, with which there are none or over {MAX_STEPS} steps: it was left out")
 
 
 def _possible(scale: str, low: float, high: float, place: Field) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from tuning_client.convert.source import Field
 
 _SCALES = {"uniform": "Linear", "normal": "Linear", "logUniform": "Log", "logNormal": "Log"}
-_MOST_STEPS = 1000
 
 
 def add_parameters(parameters: Field, *, grid: bool) -> tuple[Search, dict[str, str]]:
@@ -41,30 +41,36 @@ def _add(search: Search, name: str, parameter: Field, *, grid: bool) -> None:
             with step.or_left_out("every whole number can be tried"):
                 bounds["step"] = step.number(int)
         search.add_number(name, "integer", parameter, **bounds)
-    elif kind == "double" and grid and not step.is_empty():
-        search.add_texts(name, parameter, _steps(space))
     elif kind == "double":
-        step.note("has no counterpart in a continuous range")
-        low, high = space["min"].number(float), space["max"].number(float)
-        search.add_number(name, "continuous", parameter, min=low, max=high, scale=scale)
+        bounds = {"min": space["min"].number(float), "max": space["max"].number(float), "scale": scale}
+        if not step.is_empty() and not grid and scale != "Linear":
+            step.note("goes with a linear scale alone: every number can be tried")
+        elif not step.is_empty():
+            with step.or_left_out("every number can be tried"):
+                bounds |= {"step": step.number(float), "scale": "Linear"}
+        search.add_number(name, "continuous", parameter, **bounds)
     else:
         raise parameter["parameterType"].error(f"must be double, int, discrete or categorical, not {kind!r}")
 
 
 def _add_discrete(search: Search, name: str, parameter: Field) -> None:
-    """Whole numbers at equal distances are a range; the model knows of no other numbers that they are some."""
-    values = parameter["feasibleSpace"]["list"]
+    """Whole numbers at equal distances are a range; what is not a number is a choice."""
+    values, scale = parameter["feasibleSpace"]["list"], _scale(parameter["feasibleSpace"]["distribution"])
     try:
-        numbers = sorted({int(item.text()) for item in values.children()})
+        numbers = sorted({float(item.text()) for item in values.children()})
     except ValueError:
         numbers = []
-    steps = {after - before for before, after in pairwise(numbers)}
-    if len(steps) == 1:
-        bounds = {"min": numbers[0], "max": numbers[-1], "scale": "Linear", "step": steps.pop()}
+    if not numbers or not all(map(math.isfinite, numbers)):
+        search.add_choice(name, values)
+        parameter["parameterType"].note("discrete became categorical: its values are no numbers")
+        return
+    whole = all(number.is_integer() for number in numbers)
+    steps = {int(after - before) for before, after in pairwise(numbers)}
+    if whole and len(steps) == 1:
+        bounds = {"min": int(numbers[0]), "max": int(numbers[-1]), "scale": scale, "step": steps.pop()}
         search.add_number(name, "integer", parameter, **bounds)
         return
-    search.add_choice(name, values)
-    parameter["parameterType"].note("discrete became categorical: the model does not know that values are numbers")
+    search.add_numbers(name, values, [int(number) for number in numbers] if whole else numbers, scale)
 
 
 def _scale(distribution: Field) -> str:
@@ -74,12 +80,3 @@ def _scale(distribution: Field) -> str:
             f"{distribution.value} prefers the middle of the range, which has no counterpart; the scale is {scale}"
         )
     return scale
-
-
-def _steps(space: Field) -> list[str]:
-    """The points of a range with a step, written as short as they can be."""
-    low, high, step = (space[name].number(float) for name in ("min", "max", "step"))
-    if not (high > low and 0 < step <= high - low):
-        raise space["step"].error(f"must be above 0 and at most {high - low:g}, not {step:g}")
-    count = min(int((high - low) / step * (1 + 1e-9)), _MOST_STEPS) + 1
-    return [f"{low + number * step:.12g}" for number in range(count)]

@@ -1,7 +1,8 @@
 """A job as a study of Optuna's, which optuna-dashboard opens.
 
 A trial that was stopped is pruned, one that failed or diverged has failed. Parameters have the distributions of the
-search space; where Optuna has no counterpart (ReverseLog) the values are right and the distribution is linear.
+search space; where Optuna has no counterpart (ReverseLog) the values are right and the distribution is linear. Numbers
+to choose from are choices.
 """
 
 from __future__ import annotations
@@ -95,8 +96,11 @@ def distribution(parameter: Mapping[str, Any]) -> BaseDistribution:
         bounds = parameter["integer"]
         log, step = is_logarithmic(bounds), bounds.get("step", 1)
         return IntDistribution(bounds["min"], bounds["max"], log=log and step == 1, step=step)
+    if "discrete" in parameter:
+        return CategoricalDistribution([typed(parameter, str(value)) for value in parameter["discrete"]["values"]])
     bounds = parameter["continuous"]
-    return FloatDistribution(bounds["min"], bounds["max"], log=is_logarithmic(bounds))
+    step = bounds.get("step")
+    return FloatDistribution(bounds["min"], bounds["max"], log=step is None and is_logarithmic(bounds), step=step)
 
 
 def _local(time: Any) -> Any:

@@ -26,6 +26,11 @@ def measurements(trial: Mapping[str, Any]) -> list[tuple[int, float]]:
 
 def typed(parameter: Mapping[str, Any], text: str) -> Any:
     """A parameter's value as what it is."""
-    if "integer" in parameter:
+    if "integer" in parameter or ("discrete" in parameter and are_whole(parameter["discrete"]["values"])):
         return int(text)
-    return float(text) if "continuous" in parameter else text
+    return float(text) if "continuous" in parameter or "discrete" in parameter else text
+
+
+def are_whole(values: Sequence[float]) -> bool:
+    """Whether numbers to choose from are whole, as which the training gets them then."""
+    return all(float(value).is_integer() for value in values)

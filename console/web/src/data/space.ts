@@ -25,7 +25,10 @@ export function scaleOf(parameter: Parameter): Scale {
       ticks: values.map((label, index) => ({ place: place(index), label })),
     };
   }
-  const range = parameter.continuous ?? parameter.integer ?? { min: 0, max: 1 };
+  const choices = parameter.discrete?.values;
+  const whole = parameter.integer !== undefined || choices?.every(Number.isInteger) === true;
+  const range = choices ? { scale: parameter.discrete?.scale, min: choices[0] ?? 0, max: choices.at(-1) ?? 1 }
+    : parameter.continuous ?? parameter.integer ?? { min: 0, max: 1 };
   const named = range.scale ?? "Auto";
   const log = named === "Log" || (named === "Auto" && range.min > 0 && range.max >= 100 * range.min);
   const [to, from, kind] = log
@@ -37,7 +40,7 @@ export function scaleOf(parameter: Parameter): Scale {
   const place = (value: number): number => (high === low ? 0.5 : (to(value) - low) / (high - low));
   const label = (at: number): string => {
     const value = from(low + at * (high - low));
-    return short(parameter.integer ? Math.round(value) : value);
+    return short(whole ? Math.round(value) : value);
   };
   const stops = log ? decades(range.min, range.max)
     : kind === "linear" ? withEnds(roundStops(range.min, range.max), range.min, range.max)
@@ -47,7 +50,7 @@ export function scaleOf(parameter: Parameter): Scale {
     kind,
     place: (text) => (text === undefined ? NaN : place(Number(text))),
     label,
-    ticks: stops.map((value) => ({ place: place(value), label: short(parameter.integer ? Math.round(value) : value) })),
+    ticks: stops.map((value) => ({ place: place(value), label: short(whole ? Math.round(value) : value) })),
   };
 }
 

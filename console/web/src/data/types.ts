@@ -5,7 +5,7 @@ export interface Condition { type: string; status: string; reason: string; messa
 export interface Counts { pending?: number; running?: number; completed?: number; earlyStopped?: number; stopped?: number; failed?: number }
 export interface BestTrial { name: string; objective?: Num; epoch?: number; parameters?: Record<string, string>; job?: string }
 export interface Range { min: number; max: number; scale?: string; step?: number }
-export interface Parameter { name: string; continuous?: Range; integer?: Range; categorical?: { values: string[] } }
+export interface Parameter { name: string; continuous?: Range; integer?: Range; discrete?: { values: number[]; scale?: Range["scale"] }; categorical?: { values: string[] } }
 
 export interface JobSpec {
   objective?: { metric: string; goal: "Maximize" | "Minimize"; value?: "Last" | "Best"; target?: number };

@@ -31,7 +31,7 @@ from tuning_operator.core.model.spec import (
     Strategy,
     SuspendPolicy,
 )
-from tuning_operator.core.space import Categorical, Continuous, Integer, Parameter, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Parameter, Scale, Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +51,7 @@ class _ContinuousRange(_Model):
     min: float
     max: float
     scale: Scale = Scale.AUTO
+    step: float | None = None
 
 
 class _IntegerRange(_Model):
@@ -58,6 +59,16 @@ class _IntegerRange(_Model):
     max: int
     scale: Scale = Scale.AUTO
     step: int = 1
+
+
+class _DiscreteRange(_Model):
+    values: tuple[int | float, ...]
+    scale: Scale = Scale.AUTO
+
+    def numbers(self) -> tuple[float, ...]:
+        """Return whole numbers as such, where all of them are."""
+        whole = all(float(value).is_integer() for value in self.values)
+        return tuple(int(value) if whole else float(value) for value in self.values)
 
 
 class _CategoricalRange(_Model):
@@ -68,16 +79,22 @@ class _Parameter(_Model):
     name: str
     continuous: _ContinuousRange | None = None
     integer: _IntegerRange | None = None
+    discrete: _DiscreteRange | None = None
     categorical: _CategoricalRange | None = None
 
     def to_core(self) -> Parameter:
+        if self.continuous and self.continuous.step is not None:
+            return Discrete.stepped(self.name, self.continuous.min, self.continuous.max, self.continuous.step)
         if self.continuous:
             return Continuous(self.name, self.continuous.min, self.continuous.max, self.continuous.scale)
         if self.integer:
             return Integer(self.name, self.integer.min, self.integer.max, self.integer.scale, self.integer.step)
+        if self.discrete:
+            return Discrete(self.name, self.discrete.numbers(), self.discrete.scale)
         if self.categorical:
             return Categorical(self.name, self.categorical.values)
-        raise InvalidJobError(f"spec.parameters[{self.name}] has no range: set continuous, integer or categorical")
+        kinds = "continuous, integer, discrete or categorical"
+        raise InvalidJobError(f"spec.parameters[{self.name}] has no range: set {kinds}")
 
 
 class _Objective(_Model):

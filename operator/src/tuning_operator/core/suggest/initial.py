@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.space import Categorical, Continuous, Integer, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Space
 from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion
 from tuning_operator.core.suggest.streams import first_unseen, stream
 
@@ -79,5 +79,7 @@ def _fixed(parameter: Parameter, setting: Mapping[str, Value]) -> Parameter:
             return Continuous(parameter.name, float(value), float(value), parameter.scale)
         case Integer():
             return Integer(parameter.name, int(value), int(value), parameter.scale)
+        case Discrete():
+            return Discrete(parameter.name, (parameter.parse(str(value)),), parameter.scale)
         case Categorical():
             return Categorical(parameter.name, (str(value),))

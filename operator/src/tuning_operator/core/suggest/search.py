@@ -10,7 +10,7 @@ import torch
 from botorch.acquisition import LogExpectedImprovement, qLogNoisyExpectedImprovement
 from botorch.sampling import SobolQMCNormalSampler
 
-from tuning_operator.core.space import Categorical, Integer
+from tuning_operator.core.space import Categorical, Discrete, Integer
 from tuning_operator.core.suggest.model import condition, switched
 from tuning_operator.core.suggest.request import SpaceExhausted
 
@@ -177,11 +177,8 @@ class Search:
         if isinstance(parameter, Categorical):
             others = np.delete(np.arange(parameter.levels, dtype=np.float64), int(unit))
             return self._generator.permutation(others)[:_VARIANTS]
-        if isinstance(parameter, Integer):
-            value = parameter.from_unit(unit)
-            values = (value + step * parameter.step for step in (-2, -1, 1, 2))
-            near = parameter.to_unit([near for near in values if parameter.minimum <= near <= parameter.maximum])
-            places = np.unique([*near, *parameter.snap(np.array([unit - width, unit + width]))])
+        if isinstance(parameter, Integer | Discrete):
+            places = np.unique([*parameter.near(unit), *parameter.snap(np.array([unit - width, unit + width]))])
             return places[places != unit]
         return unit + width * self._generator.standard_normal(_VARIANTS)
 

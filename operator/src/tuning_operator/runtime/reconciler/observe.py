@@ -16,7 +16,6 @@ from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.snapshot import Snapshot
 from tuning_operator.core.model.trial import Trial
 from tuning_operator.core.report.remarks import remarks
-from tuning_operator.core.space import Categorical
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.inventory import take_inventory
 from tuning_operator.runtime.reconciler.refusals import REFUSALS, refusal_condition
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt, Reading
-    from tuning_operator.core.space import Parameter, Value
     from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.identity import Identity
@@ -123,7 +121,7 @@ async def _try_template(cluster: Cluster, tuning_job: TuningJob, options: PodOpt
         ApiError: It did not say; it is asked again soon.
     """
     job, kind = tuning_job.job, ConditionType.TEMPLATE_VALID
-    sample = {parameter.name: _sample(parameter) for parameter in job.spec.space.parameters}
+    sample = {parameter.name: parameter.nth(0) for parameter in job.spec.space.parameters}
     probe = Trial(names.trial_name(job.name, 0), 0, sample, seed=0, uid=job.uid)
     try:
         # Whatever a template and the patterns in a specification cost, the jobs of others do not wait for it.
@@ -155,7 +153,3 @@ async def _refusal_of(cluster: Cluster, namespace: str, body: Body) -> ApiError 
             raise
         return None if error.kind is ErrorKind.ALREADY_EXISTS else error  # that, too, comes after all other checks
     return None
-
-
-def _sample(parameter: Parameter) -> Value:
-    return parameter.values[0] if isinstance(parameter, Categorical) else parameter.minimum
