@@ -42,6 +42,14 @@ class Queue:
         admitted = {"spec": {"schedulingGates": None, "nodeSelector": {"pool": "gpu", "flavor": "h100"}}}
         self._api.call("PATCH", f"{self._pods}/{name}", admitted, kind=MERGE)
 
+    def keep(self, name: str) -> None:
+        """Put the finalizer on a Pod by which Kueue keeps it until it has counted it."""
+        held = {"metadata": {"finalizers": ["kueue.x-k8s.io/managed"]}}
+        self._api.call("PATCH", f"{self._pods}/{name}", held, kind=MERGE)
+
+    def let_go(self, name: str) -> None:
+        self._api.call("PATCH", f"{self._pods}/{name}", {"metadata": {"finalizers": None}}, kind=MERGE)
+
     def preempt(self, name: str) -> None:
         preempted = {"type": "TerminationTarget", "status": "True", "reason": "WorkloadEvictedDueToPreempted"}
         strategic = "application/strategic-merge-patch+json"
@@ -96,3 +104,22 @@ def test_a_preempted_trial_goes_back_to_the_queue_and_has_failed_in_nothing(queu
     trials = lab.cluster.trials()
     assert [(trial["status"]["attempt"], trial["status"].get("disruptions", 0)) for trial in trials] == [(2, 1), (1, 0)]
     assert lab.kubelet.most_alive == 1
+
+
+def test_an_ended_pod_that_the_queue_keeps_holds_no_slot(queued: tuple[Lab, Queue]) -> None:
+    """Its containers have ended, and so its GPU is free, however long its finalizer stays."""
+    lab, queue = queued
+    queue.admit("job-0001-1")
+    queue.keep("job-0001-1")
+    wait_until(lambda: any(run.epochs() >= 2 for run in lab.kubelet.runs.values()), "the first trial trains")
+    queue.preempt("job-0001-1")
+    queue.admit("job-0001-2")
+    kept = queue.pod("job-0001-1")
+    assert kept is not None
+    assert kept["metadata"]["deletionTimestamp"]
+    queue.admit("job-0002-1")
+    status = lab.cluster.wait_for_phase("Completed")["status"]
+    assert status["trialCounts"]["completed"] == 2
+    assert queue.pod("job-0001-1") is not None
+    queue.let_go("job-0001-1")
+    wait_until(lambda: queue.pod("job-0001-1") is None, "the Pod goes when the queue lets it")

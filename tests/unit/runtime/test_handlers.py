@@ -117,6 +117,9 @@ async def test_a_pod_that_ends_or_goes_frees_quota(kind: str | None, phase: str,
         ({"conditions": [{"type": "Reconciled", "status": "False"}]}, {}, None, True),
         ({"conditions": [{"type": "Reconciled", "status": "True"}]}, {}, None, False),
         ({"phase": "Running"}, {}, None, True),
+        ({"phase": "Running"}, {"managedBy": "tuning-operator.dev/tuning-operator"}, "MODIFIED", True),
+        ({"phase": "Running"}, {"managedBy": "example.com/another"}, "MODIFIED", False),
+        ({"phase": "Running"}, {"managedBy": "example.com/another"}, "DELETED", False),
     ],
 )
 async def test_an_ended_job_that_is_found_at_the_start_is_left_alone(

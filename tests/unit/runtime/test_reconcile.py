@@ -192,6 +192,16 @@ def test_a_job_that_is_gone_is_left_alone(runner: asyncio.Runner, monkeypatch: p
     assert not it.operator._poller._interests
 
 
+def test_a_job_of_another_controller_is_left_alone(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.world.job["spec"] |= {"managedBy": "example.com/another", "suspend": "what another version may mean by it"}
+    before = dict(it.world.job)
+    it.reconcile(3)
+    it.report("a request failed")
+    assert (it.world.writes, it.world.job) == (0, before)
+    assert not it.world.pods
+
+
 def test_a_pass_that_fails_leaves_no_write_under_way(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(runner)
     it.reconcile(4)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Body = Mapping[str, Any]
 
+_CONTROLLER = "tuning-operator.dev/tuning-operator"
 _SOURCE = "tuning-operator.dev/suggestion-source"
 _SOURCE_MESSAGE = "tuning-operator.dev/suggestion-message"
 
@@ -63,7 +64,9 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
     reason = f" ({status['completionReason']})" if "completionReason" in status else ""
     message = f": {status['message']}" if status.get("message") else ""
     yield f"{job['metadata']['name']} is {phase(job)}{reason}{message}"
-    if not status:
+    if job["spec"].get("managedBy", _CONTROLLER) != _CONTROLLER:
+        yield f"spec.managedBy: {job['spec']['managedBy']} sees to it, and this operator leaves it alone"
+    elif not status:
         yield "The operator has not looked at it yet: does it run, and does it watch this namespace?"
     best = status.get("bestTrial")
     if best:

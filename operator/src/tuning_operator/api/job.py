@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from tuning_operator.api import names
 from tuning_operator.api.jobspec import InvalidJobError, Spec
 from tuning_operator.api.values import display_number, parse_duration, render_number, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
@@ -74,6 +75,11 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidJobError(f"{error}") from error
     return TuningJob(job, parsed.template, status, metadata.get("resourceVersion", ""))
+
+
+def is_managed_elsewhere(body: Mapping[str, Any]) -> bool:
+    """Whether another controller sees to a job: this operator reads it as a parent at most, and writes nothing."""
+    return bool(body["spec"].get("managedBy", names.CONTROLLER) != names.CONTROLLER)
 
 
 def is_settled(body: Mapping[str, Any]) -> bool:

@@ -18,6 +18,8 @@ TRIAL_KIND = "TuningTrial"
 TRIAL_PLURAL = "tuningtrials"
 
 MANAGER = "tuning-operator"
+CONTROLLER = f"{GROUP}/tuning-operator"
+"""What `spec.managedBy` says of a job of this operator, if it says anything."""
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_JOB = f"{GROUP}/job"
 LABEL_TRIAL = f"{GROUP}/trial"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import kopf
 
 from tuning_operator.api import names
-from tuning_operator.api.job import is_at_rest, is_idle
+from tuning_operator.api.job import is_at_rest, is_idle, is_managed_elsewhere
 from tuning_operator.runtime.queue import OUTAGE_BACKOFF, JobKey
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def add_watches(registry: kopf.OperatorRegistry, operator: Operator) -> None:
     async def on_job(namespace: str | None, name: str, type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name for it
         # The echo of what has been written about a job that has nothing to do would cost as much as its creation; and
         # at a start all jobs are listed, most of which have ended.
+        if is_managed_elsewhere(body):
+            return
         rests = is_idle(body, datetime.now(UTC)) or (type is None and is_at_rest(body))
         if type == "DELETED" or not rests:
             operator.queue.add(JobKey(namespace or "", name))

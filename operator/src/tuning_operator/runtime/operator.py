@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.job import is_idle, is_settled
+from tuning_operator.api.job import is_idle, is_managed_elsewhere, is_settled
 from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
@@ -209,7 +209,8 @@ class Operator:
                     bodies = []
                     pause = min(pause, OUTAGE_BACKOFF)
                 for body in bodies:
-                    if not is_settled(body) and not is_idle(body, datetime.now(UTC)):
+                    rests = is_settled(body) or is_idle(body, datetime.now(UTC))
+                    if not rests and not is_managed_elsewhere(body):
                         self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
             await asyncio.sleep(pause)

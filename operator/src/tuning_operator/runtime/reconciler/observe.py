@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
-from tuning_operator.api.job import TuningJob, parse_job
+from tuning_operator.api.job import TuningJob, is_managed_elsewhere, parse_job
 from tuning_operator.api.pods import build_pod, check_variables
 from tuning_operator.api.sidecar import SIDECAR_REFUSED, without_sidecar
 from tuning_operator.core.lifecycle.nodes import lacks_pods
@@ -56,7 +56,7 @@ async def observe(
     parents: Parents,
     identity: Identity,
 ) -> Observed | None:
-    """Return what the cluster looks like now; None when the job is gone or going.
+    """Return what the cluster looks like now; None when the job is gone or going, or another controller's.
 
     Raises:
         ApiError: The API server could not be asked.
@@ -64,11 +64,14 @@ async def observe(
         InvalidTrialError: One of its trials is not.
     """
     try:
-        tuning_job = parse_job(await cluster.get_job(*key))
+        body = await cluster.get_job(*key)
     except ApiError as error:
         if error.kind is ErrorKind.NOT_FOUND:
             return None
         raise
+    if is_managed_elsewhere(body):
+        return None
+    tuning_job = parse_job(body)
     job, options = tuning_job.job, identity.options
     if job.deleting:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.api.job import render_status, with_condition
+from tuning_operator.api.job import is_managed_elsewhere, render_status, with_condition
 from tuning_operator.api.pods import model_folder
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
@@ -67,6 +67,8 @@ class JobStatuses:
         """
         try:
             body = await self._cluster.get_job(*key)
+            if is_managed_elsewhere(body):
+                return
             status, generation = body.get("status") or {}, body["metadata"].get("generation", 1)
             if status.get("phase") in _FINAL_PHASES and status.get("observedGeneration") == generation:
                 return
