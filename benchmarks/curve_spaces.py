@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import kstest
 
 from tuning_operator.api.job import parse_job
-from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Scale, Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,5 +78,5 @@ def _value(parameter: Parameter, number: float) -> Value:
             return parameter.values[int(number)]
         case Integer():
             return int(number)
-        case Continuous():
+        case Continuous() | Discrete():
             return number

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation, RelatedTrial
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Scale, Space
 from tuning_operator.core.suggest import Source, SpaceExhausted, SuggestRequest, fallback, streams, suggest
 from tuning_operator.core.suggest.streams import stream
 
@@ -172,6 +172,22 @@ def test_the_model_learns() -> None:
 def untold(count: int) -> tuple[Observation, ...]:
     """Trials, others than those of `history`, that were stopped before their first result."""
     return tuple(replace(seen, objective=None, informs=False) for seen in history(count, seed=5))
+
+
+def test_the_model_knows_that_numbers_to_choose_from_are_numbers() -> None:
+    """It has seen nothing near 0.3, and that 0.1 and 1 are better than what lies beyond them."""
+    rates = Discrete("lr", (0.0001, 0.001, 0.01, 0.1, 0.3, 1.0, 10.0, 100.0), Scale.LOG)
+    space = Space((rates, Discrete.stepped("dropout", 0.0, 0.9, 0.001), Continuous("decay", 0.0, 1.0)))
+    seen = [
+        {"lr": rate, "dropout": dropout, "decay": 0.5}
+        for rate in (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+        for dropout in (0.1, 0.45, 0.8)
+    ]
+    past = [Observation(point, (math.log10(point["lr"]) + 0.5) ** 2 + (point["dropout"] - 0.45) ** 2) for point in seen]
+    (found,) = suggest(SuggestRequest(space, Goal.MINIMIZE, Strategy.BAYESIAN, 3, (len(past) + 1,), tuple(past), ()))
+    assert found.source is Source.MODEL
+    assert found.parameters["lr"] == 0.3
+    assert space.parse(space.render(found.parameters)) == found.parameters
 
 
 def test_what_never_trained_is_not_suggested_again_and_teaches_nothing() -> None:
