@@ -6,7 +6,8 @@ The folders hold recorded curves as for `early_stopping.py`. Names of tasks that
 `--scheduled` are of trainings whose learning rates follow a schedule, all others of constant rates. The other families
 are made (`early_stopping_shapes.py`): from recorded curves of constant rates, and from nothing.
 
-A line for each family and rule: saved, regret and missed as in `early_stopping.py`; then what the studies that lost
+A line for each family and rule: saved (also with what resumptions cost, as a share of a training each), resumptions of
+a study, regret and missed as in `early_stopping.py`; then what the studies that lost
 their best trial have lost, in the median: as a share of the task's scale, and as times the difference of two seeds of
 one setting, where that is known; and how many of them have lost less than that. With `--each`, a line for each task
 has the loss and that difference in the metric's own units.
@@ -27,17 +28,21 @@ import numpy as np
 if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.early_stopping_replay import Study, replay, studies
-from benchmarks.early_stopping_rules import RULES
+from benchmarks.early_stopping_replay import Pauses, Study, replay, studies
+from benchmarks.early_stopping_rules import PAUSING, RULES, auto
 from benchmarks.early_stopping_shapes import shapes, with_lengths, with_passing_nans
 from benchmarks.early_stopping_tasks import OWN, Task, read_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from benchmarks.early_stopping_replay import Outcome
 
-COMPARED = ("Median, guarded", "Auto")
+PAUSE = "Auto, pause"
+COMPARED = ("Median, guarded", "Auto", PAUSE)
+OWN_SCHEDULES = "fashion_mnist_schedules"
+COSTS = (0.0, 0.01, 0.03)
+"""Of a resumption, as shares of a training: a Pod's start and the loading of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Line:
     """One rule on one task, or on a family: the mean over its tasks, and medians over all of its studies that lost.
 
     Attributes:
+        saved: Without what resumptions cost.
+        resumptions: Of a study.
+        resumed: The resumed trials' share of all epochs: so often their cost is to be subtracted.
         share: What was lost, of the task's scale.
         seeds: The same, times the difference of two seeds of one setting; NaN where that is not known.
         within: Share of the losses that are less than that difference.
@@ -57,6 +65,8 @@ class Line:
     saved: float
     regret: float
     missed: float
+    resumptions: float
+    resumed: float
     share: float
     seeds: float
     within: float
@@ -66,13 +76,16 @@ class Line:
 
 def families(recorded: Iterable[Task], scheduled: tuple[str, ...], seed: int) -> dict[str, list[Task]]:
     """All tasks by family."""
-    schedules: list[Task] = []
-    constant: list[Task] = []
+    alike: list[Task] = []
+    lengths: list[Task] = []
     for task in recorded:
-        (schedules if task.name.startswith(scheduled) else constant).append(task)
+        (alike if len(set(task.lengths.tolist())) == 1 else lengths).append(task)
+    schedules = [task for task in alike if task.name.startswith(scheduled)]
+    constant = [task for task in alike if not task.name.startswith(scheduled)]
     found = {
         "constant rates": constant,
         "schedules": schedules,
+        "different lengths, recorded": lengths,
         "different lengths": [with_lengths(task, seed) for task in constant],
         "passing NaNs": [with_passing_nans(task, seed) for task in constant],
         **shapes(seed),
@@ -82,25 +95,30 @@ def families(recorded: Iterable[Task], scheduled: tuple[str, ...], seed: int) ->
 
 def measured(task: Task, rule: str, trials: int, workers: int, replays: int, seed: int) -> list[Outcome]:
     """Replay studies of a task, the same for every rule."""
-    return [replay(Study(task, *drawn), RULES[rule], workers) for drawn in studies(task, trials, replays, seed)]
+    drawn = studies(task, trials, replays, seed)
+    if rule == PAUSE:
+        pauses = Pauses(auto(PAUSING), cost=0.01)
+        return [replay(Study(task, *each), RULES["Auto"], workers, pauses) for each in drawn]
+    return [replay(Study(task, *each), RULES[rule], workers) for each in drawn]
 
 
 def of_family(name: str, rule: str, found: list[tuple[Task, list[Outcome]]]) -> Line:
     """Sum up a family."""
     each = [of_task(rule, task, outcomes) for task, outcomes in found]
-    saved, regret, missed = (
-        float(np.mean([getattr(line, field) for line in each])) for field in ("saved", "regret", "missed")
-    )
-    return Line(name, rule, saved, regret, missed, *_losses(found))
+    return Line(name, rule, *_means(each), *_losses(found))
 
 
 def of_task(rule: str, task: Task, outcomes: list[Outcome]) -> Line:
     """Sum up a task."""
-    saved, regret, missed = (
-        float(np.mean([getattr(outcome, field) for outcome in outcomes])) for field in ("saved", "regret", "missed")
-    )
     lost = _median([outcome.lost for outcome in outcomes if outcome.missed])
-    return Line(task.name, rule, saved, regret, missed, *_losses([(task, outcomes)]), lost, task.seed_noise)
+    return Line(task.name, rule, *_means(outcomes), *_losses([(task, outcomes)]), lost, task.seed_noise)
+
+
+def _means(parts: Sequence[Line | Outcome]) -> tuple[float, float, float, float, float]:
+    """Of what is saved, of regret, misses and resumptions, and of the resumed trials' share."""
+    rows = [(part.saved, part.regret, part.missed, part.resumptions, part.resumed) for part in parts]
+    saved, regret, missed, resumptions, resumed = np.mean(rows, axis=0).tolist()
+    return saved, regret, missed, resumptions, resumed
 
 
 def _losses(found: list[tuple[Task, list[Outcome]]]) -> tuple[float, float, float]:
@@ -119,7 +137,9 @@ def _median(values: list[float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="*", default=[OWN], help="folders with learning curves (.npz)")
-    parser.add_argument("--scheduled", nargs="+", default=[], help="beginnings of names of tasks with schedules")
+    parser.add_argument(
+        "--scheduled", nargs="+", default=[OWN_SCHEDULES], help="beginnings of names of tasks with schedules"
+    )
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--replays", type=int, default=100, help="studies a task (%(default)s)")
@@ -132,8 +152,11 @@ def main() -> None:
     recorded = [task for folder in arguments.folders for task in read_tasks(folder, arguments.checkpoints)]
     sizes = (arguments.trials, arguments.workers, arguments.replays, arguments.seed)
     lines = []
-    print("| family | rule | saved | regret | missed | lost: of the scale | in seeds | within one | lost, noise |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    costs = "".join(f" saved at {cost:.0%} |" for cost in COSTS)
+    print(
+        f"| family | rule |{costs} resumptions | regret | missed | lost: of the scale | in seeds | within one | units |"
+    )
+    print("|---|---|" + "---|" * (len(COSTS) + 7))
     for family, tasks in families(recorded, tuple(arguments.scheduled), arguments.seed).items():
         for rule in COMPARED:
             found = [(task, measured(task, rule, *sizes)) for task in tasks]
@@ -147,8 +170,9 @@ def main() -> None:
 
 def _print(line: Line) -> None:
     units = "" if math.isnan(line.noise) and math.isnan(line.lost) else f"{line.lost:.3g}, {line.noise:.3g}"
+    costs = "".join(f" {line.saved - cost * line.resumed:.1%} |" for cost in COSTS)
     print(
-        f"| {line.name} | {line.rule} | {line.saved:.1%} | {line.regret:.4f} | {line.missed:.1%}"
+        f"| {line.name} | {line.rule} |{costs} {line.resumptions:.1f} | {line.regret:.4f} | {line.missed:.1%}"
         f" | {line.share:.3f} | {line.seeds:.1f} | {line.within:.0%} | {units} |",
         flush=True,
     )

@@ -6,13 +6,14 @@ Every rule sees the same studies: same runs, same order, same speeds.
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -34,7 +35,7 @@ class Study:
         completed: Trials that ran to the end, in the order in which they ended.
         ended: Those and the stopped ones, in order.
         started: Trials that have been started.
-        asked: What a rule was last asked about a trial, for rules that need not answer twice.
+        asked: What each rule was last asked about a trial, for rules that need not answer twice.
     """
 
     def __init__(self, task: Task, runs: npt.NDArray[np.int64], seconds: Array) -> None:
@@ -56,7 +57,7 @@ class Study:
         self.completed: list[int] = []
         self.ended: list[int] = []
         self.started: list[int] = []
-        self.asked: dict[int, tuple[float, ...]] = {}
+        self.asked: defaultdict[Hashable, dict[int, tuple[float, ...]]] = defaultdict(dict)
 
     def known(self, trial: int) -> int:
         """Up to which epoch a trial may be judged: a NaN that came once says nothing yet, but at the end."""
@@ -77,10 +78,26 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True)
+class Pauses:
+    """Trials are paused as long as new ones are left to start, and resumed at most once.
+
+    Attributes:
+        rule: Whether a trial is paused.
+        cost: Of a resumption, as a share of the trial's length.
+    """
+
+    rule: Rule
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One replayed study.
 
     Attributes:
+        saved: Share of all epochs that were not trained; resumptions cost nothing here.
+        resumptions: How many trials were resumed after a pause,
+        resumed: and their share of all epochs, whether they trained them or not.
         lost: What the best completed trial falls short of the best there was, in the metric's own units.
         regret: The same as a share of the task's scale.
     """
@@ -90,6 +107,8 @@ class Outcome:
     missed: bool
     makespan: float
     lost: float
+    resumptions: int = 0
+    resumed: float = 0.0
 
 
 def studies(task: Task, trials: int, replays: int, seed: int) -> Iterator[tuple[npt.NDArray[np.int64], Array]]:
@@ -100,31 +119,50 @@ def studies(task: Task, trials: int, replays: int, seed: int) -> Iterator[tuple[
         yield runs, rng.uniform(1.0, 2.0, size=trials)
 
 
-def replay(study: Study, rule: Rule, workers: int) -> Outcome:
-    """Run the study to its end."""
+def replay(study: Study, rule: Rule, workers: int, pauses: Pauses | None = None) -> Outcome:
+    """Run the study to its end.
+
+    With pauses, a slot that no new trial wants gets the paused trial with the best value so far among those that the
+    rule would let go on.
+    """
     running: list[tuple[float, int]] = []
-    waiting = iter(range(len(study.runs)))
+    waiting, resumed = list(range(len(study.runs))), set[int]()
+    paused: list[int] = []
     now = 0.0
 
-    def start() -> None:
-        trial = next(waiting, None)
-        if trial is not None:
+    def start() -> bool:
+        if waiting:
+            trial, delay = waiting.pop(0), 0.0
             study.started.append(trial)
-            heapq.heappush(running, (now + study.seconds[trial], trial))
+        else:
+            study.asked.clear()
+            worth = [trial for trial in paused if not rule(study, trial)]
+            if not worth or pauses is None:
+                return False
+            trial = max(worth, key=lambda each: float(study.best[each, study.done[each] - 1]))
+            paused.remove(trial)
+            resumed.add(trial)
+            delay = pauses.cost * float(study.lengths[trial] * study.seconds[trial])
+        heapq.heappush(running, (now + delay + study.seconds[trial], trial))
+        return True
 
-    for _ in range(workers):
-        start()
+    while len(running) < workers and start():
+        pass
     while running:
         now, trial = heapq.heappop(running)
         study.done[trial] += 1
+        may_pause = pauses is not None and bool(waiting) and trial not in resumed
         if study.done[trial] == study.lengths[trial]:
             study.completed.append(trial)
-        elif not rule(study, trial):
+        elif pauses is not None and may_pause and pauses.rule(study, trial):
+            paused.append(trial)
+        elif may_pause or not rule(study, trial):
             heapq.heappush(running, (now + study.seconds[trial], trial))
             continue
         study.ended.append(trial)
-        start()
-    return _outcome(study, now)
+        while len(running) < workers and start():
+            pass
+    return _outcome(study, now, sorted(resumed))
 
 
 def keep_top(study: Study, share: float, kept: int, workers: int) -> Outcome:
@@ -169,7 +207,7 @@ def _bridged(curves: Array, passing: npt.NDArray[np.bool_]) -> Array:
     return bridged
 
 
-def _outcome(study: Study, now: float) -> Outcome:
+def _outcome(study: Study, now: float, resumed: Sequence[int] = ()) -> Outcome:
     finals = study.finals
     found = max((finals[trial] for trial in study.completed), default=-np.inf)
     best = float(np.max(finals))
@@ -180,4 +218,6 @@ def _outcome(study: Study, now: float) -> Outcome:
         missed=bool(found < best),
         makespan=now,
         lost=lost,
+        resumptions=len(resumed),
+        resumed=float(np.sum(study.lengths[list(resumed)]) / np.sum(study.lengths)),
     )

@@ -24,6 +24,9 @@ from tuning_operator.core.stopping.median import is_too_early, quantile
 if TYPE_CHECKING:
     from benchmarks.early_stopping_replay import Rule, Study
 
+PAUSING = Constants(early_caution=1.0, undecided=0.0)
+"""Of a rule that pauses trials: with no more caution early or where ranks are undecided, since it can be taken back."""
+
 LITERAL = MedianKnobs(statistic=Statistic.CURRENT, min_completed_trials=1, min_epochs=1, min_progress=0)
 
 
@@ -71,9 +74,9 @@ def auto(constants: Constants = CONSTANTS) -> Rule:
             (other, at) for other, at in others if 1 <= at <= study.known(other) and not study.is_in_doubt(other)
         ]
         asked = (place, len(study.completed), len(reached), math.isfinite(study.values[trial, done - 1]))
-        if study.asked.get(trial) == asked:
+        if study.asked[constants].get(trial) == asked:
             return False
-        study.asked[trial] = asked
+        study.asked[constants][trial] = asked
         epochs = (np.flatnonzero(~study.passing[trial, :done]) + 1).astype(np.float64)
         known = study.values[trial, epochs.astype(int) - 1]
         return judge_reach(known, epochs[epochs <= place], length, _field(study, reached), constants) is not None

@@ -8,7 +8,8 @@ Formats, several tasks to a file:
   several tasks;
 - `curves`, `hyperparameters`, optionally `names`, `goal`: one task, named after the file. What `record_curves.py`
   writes has more: `parameters`, the search space as JSON, as in a job's `spec.parameters`, categories being numbered
-  in `hyperparameters`; and `seconds`, how long each epoch took.
+  in `hyperparameters`; `seconds`, how long each epoch took; and `lengths`, how many epochs each run has, where curves
+  are filled up with NaN.
 
 Without a goal, the direction is the one in which the median run moves. Without a search space, its bounds are those of
 the recorded runs, and each scale the one on which they lie most evenly.
@@ -17,7 +18,7 @@ the recorded runs, and each scale the one on which they lie most evenly.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -134,7 +135,12 @@ def _named(
     goal = Goal(str(data[given])) if given in data else _direction(values)
     labels = data[prefix + names] if prefix + names in data else np.arange(data[prefix + hp].shape[1], dtype=np.float64)
     parameters = json.loads(str(data["parameters"])) if "parameters" in data else None
-    return _task(name, values, data[prefix + hp], labels, goal, parameters, checkpoints)
+    task = _task(name, values, data[prefix + hp], labels, goal, parameters, checkpoints)
+    if prefix + "lengths" not in data:
+        return task
+    if values.shape[1] > checkpoints:
+        raise SystemExit(f"{name}: curves with lengths of their own are not thinned: raise --checkpoints")
+    return replace(task, lengths=np.asarray(data[prefix + "lengths"], dtype=np.int64))
 
 
 def _task(

@@ -1,6 +1,8 @@
 """Records the learning curves of a job's space: the project's own data for its benchmarks and tests.
 
-    python -m benchmarks.record_curves tests/data/curves/fashion_mnist_small.npz --runs 128
+    python -m benchmarks.record_curves tests/data/curves/fashion_mnist_small.npz --images 2000
+
+With `--job benchmarks/spaces/schedules.yaml` it made `fashion_mnist_schedules.npz`.
 
 Trains evenly spread configurations with the image classifier, in this process and one after the other, as the trials
 of the job would train. The file is written after every run; runs that are in it are not trained again.
@@ -27,6 +29,8 @@ from tuning_trainer.image_classification.training import Training
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    import numpy.typing as npt
 
     from tuning_operator.core.space import Value
     from tuning_trainer import Reporter
@@ -62,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="the .npz file to write, or to complete")
     parser.add_argument(
-        "--job", type=Path, default=EXAMPLE, help="the job whose space is recorded (default: %(default)s)"
+        "--job", type=Path, default=EXAMPLE, help="manifest with the space that is recorded (default: %(default)s)"
     )
     parser.add_argument(
         "--runs", type=int, default=128, help="configurations (default: %(default)s; best a power of 2)"
@@ -87,8 +91,9 @@ def main() -> None:
         print(f"{run + 1}/{arguments.runs}: {points[run]}: {recorder.values[-1]:.4f}", flush=True)
         np.savez_compressed(
             arguments.file,
-            curves=np.array(curves, dtype=np.float32),
-            seconds=np.array(seconds, dtype=np.float32).round(3),
+            curves=_padded(curves),
+            seconds=_padded(seconds).round(3),
+            lengths=[len(curve) for curve in curves],
             hyperparameters=rows[: run + 1],
             names=[parameter.name for parameter in space.parameters],
             parameters=json.dumps(spec["parameters"]),
@@ -96,11 +101,24 @@ def main() -> None:
         )
 
 
+def _padded(rows: list[list[float]]) -> npt.NDArray[np.float32]:
+    """As long as the longest one; NaN behind the end of the others."""
+    padded = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
+    for row, values in zip(padded, rows, strict=True):
+        row[: len(values)] = values
+    return padded
+
+
 def _known(file: Path) -> tuple[list[list[float]], list[list[float]]]:
     if not file.exists():
         return [], []
     with np.load(file) as data:
-        return data["curves"].tolist(), data["seconds"].tolist()
+        lengths = data["lengths"].tolist() if "lengths" in data else [data["curves"].shape[1]] * len(data["curves"])
+        curves, seconds = (
+            [row[:length] for row, length in zip(data[name].tolist(), lengths, strict=True)]
+            for name in ("curves", "seconds")
+        )
+        return curves, seconds
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ run's parameters, so that the suggester learns of points that exist.
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from tuning_operator.core.decide import decide
 from tuning_operator.core.model.attempt import Attempt, Exit, History, Reading
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
-from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
+from tuning_operator.core.model.early_stopping import EarlyStopping, Hyperband
 from tuning_operator.core.model.job import Job
 from tuning_operator.core.model.snapshot import Snapshot
 from tuning_operator.core.model.spec import JobSpec, Limits, Objective, Strategy
@@ -62,7 +63,7 @@ class VirtualJob:
 
     task: Task
     limits: Limits
-    stopping: EarlyStoppingType
+    stopping: EarlyStopping | Hyperband
     seed: int
     told: Told = lambda request, _trials: request
     strategy: Strategy = Strategy.BAYESIAN
@@ -71,7 +72,9 @@ class VirtualJob:
     def __post_init__(self) -> None:
         task = self.task
         objective = Objective("objective", task.goal)
-        spec = JobSpec(self.strategy, objective, task.space, self.limits, EarlyStopping(self.stopping), seed=self.seed)
+        band = self.stopping if isinstance(self.stopping, Hyperband) else None
+        early = EarlyStopping() if isinstance(self.stopping, Hyperband) else self.stopping
+        spec = JobSpec(self.strategy, objective, task.space, self.limits, early, seed=self.seed, hyperband=band)
         self.job = Job("job", "virtual", "uid", 1, spec)
         self.now = BEGINNING
         self.trials: tuple[Trial, ...] = ()
@@ -94,9 +97,9 @@ class VirtualJob:
         """Virtual seconds since the beginning."""
         return (self.now - BEGINNING).total_seconds()
 
-    def run(self) -> None:
-        """Run the job to its end."""
-        while not self.job.phase.is_final:
+    def run(self, most_epochs: float = math.inf) -> None:
+        """Run the job to its end, or until so many epochs have been trained."""
+        while not self.job.phase.is_final and self.epochs < most_epochs:
             while self._pass():
                 pass
             if self._due:

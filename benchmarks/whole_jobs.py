@@ -24,7 +24,7 @@ import torch
 from benchmarks.early_stopping_tasks import OWN, read_tasks
 from benchmarks.stopped_trials import TOLD
 from benchmarks.virtual_job import VirtualJob
-from tuning_operator.core.model.early_stopping import EarlyStoppingType
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.spec import Limits, Strategy
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(task: Task, variant: str, seed: int, trials: int, parallel: int) -> Reco
     job = VirtualJob(
         task,
         Limits(trials, parallel),
-        EarlyStoppingType.OFF if variant in {OFF, RANDOM} else EarlyStoppingType.AUTO,
+        EarlyStopping(EarlyStoppingType.OFF if variant in {OFF, RANDOM} else EarlyStoppingType.AUTO),
         seed,
         told=TOLD.get(variant, TOLD["last value"]),
         strategy=Strategy.RANDOM if variant in {RANDOM, RANDOM_AUTO} else Strategy.BAYESIAN,

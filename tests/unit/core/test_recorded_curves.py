@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from benchmarks.early_stopping import by_rule, measure
 from benchmarks.early_stopping_rules import RULES
@@ -12,9 +13,33 @@ from tuning_operator.core.model.curves import Goal
 
 
 @pytest.fixture(scope="module")
-def own() -> Task:
-    (task,) = read_tasks(OWN, checkpoints=100)
-    return task
+def tasks() -> dict[str, Task]:
+    return {task.name: task for task in read_tasks(OWN, checkpoints=100)}
+
+
+@pytest.fixture(scope="module")
+def own(tasks: dict[str, Task]) -> Task:
+    return tasks["fashion_mnist_small"]
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist_schedules"])
+def test_others_are_enough_as_well(tasks: dict[str, Task], name: str) -> None:
+    task = tasks[name]
+    assert len(task.curves) >= 100
+    assert task.names == tuple(parameter.name for parameter in task.space.parameters)
+    assert len(np.unique(task.hyperparameters, axis=0)) == len(task.curves)
+    assert task.scale > 0.02, "the hyperparameters hardly matter: what is there to tune?"
+    assert (OWN / f"{name}.npz").stat().st_size < 100_000
+
+
+def test_ranks_are_decided_later_where_the_learning_rate_decays(tasks: dict[str, Task]) -> None:
+    early = {}
+    for name in ("fashion_mnist_small", "fashion_mnist_schedules"):
+        curves = tasks[name].curves
+        better = curves[:, -1] >= np.median(curves[:, -1])
+        fifth = curves[better, curves.shape[1] // 5]
+        early[name] = kendalltau(fifth, curves[better, -1]).statistic
+    assert early["fashion_mnist_schedules"] < early["fashion_mnist_small"]
 
 
 def test_they_are_enough_and_worth_tuning(own: Task) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks.early_stopping_replay import Study, replay, studies
+from benchmarks.early_stopping_replay import Pauses, Study, replay, studies
 from benchmarks.early_stopping_rules import LITERAL, auto, median, never, product
 from benchmarks.early_stopping_tasks import Task, read_tasks
 from tuning_operator.core.model.curves import Goal
@@ -66,6 +66,33 @@ def test_without_a_rule_nothing_is_saved_and_nothing_lost() -> None:
     outcome = replay(Study(task, runs, seconds), never, workers=2)
 
     assert (outcome.saved, outcome.regret, outcome.missed) == (0.0, 0.0, False)
+
+
+def test_a_pause_is_taken_back_when_no_new_trial_is_left() -> None:
+    """Paused at the first epoch, all but the first go on at the end, the best so far first."""
+    task = noisy_task(Goal.MAXIMIZE)
+    runs, seconds = next(studies(task, trials=6, replays=1, seed=1))
+    study = Study(task, runs, seconds)
+
+    outcome = replay(study, never, 1, Pauses(lambda _, trial: trial > 0))
+
+    assert outcome.resumptions == 4, "the last one has nobody to give way to"
+    assert outcome.resumed == pytest.approx(4 / 6)
+    assert (outcome.saved, outcome.missed) == (0.0, False)
+    waited = [trial for trial in study.completed if 0 < trial < 5]
+    assert waited == sorted(waited, key=lambda trial: -study.best[trial, 0])
+
+
+def test_what_is_paused_and_out_of_reach_is_not_trained_on() -> None:
+    task = noisy_task(Goal.MAXIMIZE)
+    runs, seconds = next(studies(task, trials=6, replays=1, seed=1))
+    study = Study(task, runs, seconds)
+
+    outcome = replay(study, lambda _, trial: trial in {2, 3}, 1, Pauses(lambda _, trial: trial in {1, 2, 3}, cost=0.1))
+
+    assert [study.done[trial] for trial in range(6)] == [24, 24, 1, 1, 24, 24]
+    assert outcome.resumptions == 1
+    assert outcome.makespan == pytest.approx(float(np.dot(study.done, seconds)) + 0.1 * 24 * seconds[1])
 
 
 def test_losing_the_best_is_seen() -> None:

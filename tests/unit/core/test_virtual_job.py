@@ -12,7 +12,7 @@ from benchmarks.virtual_job import VirtualJob
 from tests.unit.builders import SPACE, ended
 from tests.unit.core.test_stopping_replay import noisy_task
 from tuning_operator.core.model.curves import Goal
-from tuning_operator.core.model.early_stopping import EarlyStoppingType
+from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Limits, Strategy
 from tuning_operator.core.model.trial import TrialPhase
@@ -28,7 +28,7 @@ def task() -> Task:
 
 
 def job(task: Task, stopping: EarlyStoppingType, seed: int = 1) -> VirtualJob:
-    return VirtualJob(task, Limits(20, 2), stopping, seed, strategy=Strategy.RANDOM)
+    return VirtualJob(task, Limits(20, 2), EarlyStopping(stopping), seed, strategy=Strategy.RANDOM)
 
 
 def test_without_early_stopping_everything_is_trained_and_the_best_run_found(task: Task) -> None:
