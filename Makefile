@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 
 include console/console.mk cluster/cluster.mk trainer/adapters.mk images/images.mk images/sbom.mk charts/charts.mk docs/docs.mk demo/demo.mk experiment/experiment.mk tests/faults/faults.mk tests/soak/soak.mk release/release.mk
 
-.PHONY: help venv lock check format lint types imports unit slow api test clean
+.PHONY: help venv lock check format lint types imports unit slow coverage api test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -56,12 +56,16 @@ unit: venv ## the pure tests
 slow: venv ## the pure tests that take longer
 	$(call pytest,tests -n auto -m "slow and not api and not browser and not e2e and not faults")
 
+coverage: venv ## how much of the core its own tests cover, and that it is no less than the floor
+	$(call pytest,tests/unit/core -n auto -m "not slow" --cov --cov-report=term-missing --ignore=tests/unit/core/suggest \
+	  --ignore=tests/unit/core/test_simulation.py)
+
 # One worker more than processors: much of it is waiting.
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	$(call pytest,tests -n $$(( $$(nproc) + 1 )) --dist loadgroup -m api)
 
 # One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
-test: check builds slow faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
+test: check builds slow coverage faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
 
 clean: ## remove the Python environments and the website (make cluster-down stops the cluster)
 	rm -rf $(VENV) $(SITE_VENV) $(ADAPTERS) .site
