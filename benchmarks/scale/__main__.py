@@ -40,7 +40,7 @@ def main() -> None:
         name = f"{len(runs) + 1}: {checkout.name}"
         runs[name] = asyncio.run(_run(load, checkout, given.out / f"{len(runs) + 1}"))
         print(f"\n{name}: from the end of a Pod to the creation of the next")
-        print(report.table({name: report.by_finished(runs[name])}), flush=True)
+        print(report.table({name: report.by_finished(runs[name]) or {"there was none": ""}}), flush=True)
     print()
     print(report.table({name: report.overall(run) for name, run in runs.items()}))
     sys.exit(any(map(report.created_twice, runs.values())))
