@@ -241,6 +241,12 @@ def summed_up() -> JobStatus:
     return summarize(found, decide(found))
 
 
+def test_a_status_names_the_folder_of_the_best_trials_models_where_it_is_known() -> None:
+    folder = "/models/job-0002-7"
+    assert render_status(summed_up(), {}, {}, folder)["bestTrial"]["modelFolder"] == folder
+    assert "modelFolder" not in render_status(summed_up(), {}, {})["bestTrial"]
+
+
 def test_a_status_says_everything() -> None:
     assert render_status(summed_up(), {}, {"lr": "0.0002"}) == {
         "observedGeneration": 3,
