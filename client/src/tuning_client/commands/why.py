@@ -65,7 +65,7 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
     message = f": {status['message']}" if status.get("message") else ""
     yield f"{job['metadata']['name']} is {phase(job)}{reason}{message}"
     if job["spec"].get("managedBy", _CONTROLLER) != _CONTROLLER:
-        yield f"spec.managedBy: {job['spec']['managedBy']} sees to it, and this operator leaves it alone"
+        yield f"spec.managedBy: {job['spec']['managedBy']} manages it, and this operator leaves it alone"
     elif not status:
         yield "The operator has not looked at it yet: does it run, and does it watch this namespace?"
     best = status.get("bestTrial")

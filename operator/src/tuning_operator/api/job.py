@@ -78,7 +78,7 @@ def parse_job(body: Mapping[str, Any]) -> TuningJob:
 
 
 def is_managed_elsewhere(body: Mapping[str, Any]) -> bool:
-    """Whether another controller sees to a job: this operator reads it as a parent at most, and writes nothing."""
+    """Whether another controller manages a job: this operator reads it as a parent at most, and writes nothing."""
     return bool(body["spec"].get("managedBy", names.CONTROLLER) != names.CONTROLLER)
 
 
