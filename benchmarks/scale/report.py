@@ -106,7 +106,7 @@ def _empty_at_the_end(run: Run) -> list[float]:
         run.ended - end
         for created, ended in _by_job(run).values()
         for number, end in enumerate(ended)
-        if len(created) <= run.load.parallel + number < trials
+        if end <= run.ended and len(created) <= run.load.parallel + number < trials
     ]
 
 

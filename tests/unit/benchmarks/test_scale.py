@@ -35,13 +35,14 @@ def reading(at: float, **fields: Any) -> Reading:
 def test_a_slot_waits_from_the_end_of_a_pod_to_the_next_creation_in_its_job() -> None:
     """Slots have no names: the first that is free is the first that is taken."""
     run = run_of(
-        *(pod(1, 0, 10), pod(2, 0, 12), pod(3, 10.5, 20), pod(4, 14, None)),
-        *(pod(1, 0, 11, job="other"), pod(2, 0, 13, job="other"), pod(3, 11.25, None, job="other")),
+        *(pod(1, 0, 10), pod(2, 0, 12), pod(3, 10.5, 20), pod(4, 14, 110)),
+        *(pod(1, 0, 11, job="other"), pod(2, 0, 13, job="other"), pod(3, 11.25, 120, job="other")),
+        trials=6,
     )
     assert sorted(wait for waits in report.turnarounds(run).values() for wait in waits) == pytest.approx(
         [0.25, 0.5, 2.0]
     )
-    assert report.overall(run)["slots whose next trial never came, and since when"] == "1, 87 s"
+    assert report.overall(run)["slots whose next trial never came, and since when"] == "2, 87 s"
 
 
 def test_percentiles_are_by_finished_trials() -> None:
