@@ -73,10 +73,11 @@ class PodRun:
         if self.began is None or self.ended:
             return ""
         labels = f'namespace="{namespace}",pod="{self.name}"'
-        return "".join(
+        values = "".join(
             f'tuning_epoch_value{{{labels},metric="{METRIC}",epoch="{epoch}"}} {value}\n'
             for epoch, value in enumerate(self.training.values[: self.epochs], start=1)
         )
+        return f"{values}tuning_epochs_completed{{{labels}}} {self.epochs}\n"
 
     def message(self) -> str:
         """The termination message."""
