@@ -50,7 +50,7 @@ STOPPED = TrialStatus(
     [
         ("tuningjob", "searches for the hyperparameters that give a training the best value"),
         ("tuningjob.spec", "all other fields are immutable"),
-        ("tuningjob.spec.parameters", "exactly one of continuous, integer or categorical"),
+        ("tuningjob.spec.parameters", "exactly one of continuous, integer, discrete or categorical"),
         ("tuningjob.spec.parameters", "{name: learning_rate, continuous: {min: 0.00001, max: 1, scale: Log}}"),
         ("tuningjob.spec.parameters.continuous.scale", "the closer to 1"),
         ("htj.spec.limits.maxDuration", "Example: 6h, 1h30m or 90s"),
