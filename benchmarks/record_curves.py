@@ -2,7 +2,8 @@
 
     python -m benchmarks.record_curves tests/data/curves/fashion_mnist_small.npz --images 2000
 
-With `--job benchmarks/spaces/schedules.yaml` it made `fashion_mnist_schedules.npz`.
+With `--job benchmarks/spaces/schedules.yaml` it made `fashion_mnist_schedules.npz`, with `lengths.yaml` from the same
+folder `fashion_mnist_lengths.npz`.
 
 Trains evenly spread configurations with the image classifier, in this process and one after the other, as the trials
 of the job would train. The file is written after every run; runs that are in it are not trained again.

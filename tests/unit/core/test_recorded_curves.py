@@ -22,7 +22,7 @@ def own(tasks: dict[str, Task]) -> Task:
     return tasks["fashion_mnist_small"]
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist_schedules"])
+@pytest.mark.parametrize("name", ["fashion_mnist_schedules", "fashion_mnist_lengths"])
 def test_others_are_enough_as_well(tasks: dict[str, Task], name: str) -> None:
     task = tasks[name]
     assert len(task.curves) >= 100
@@ -30,6 +30,14 @@ def test_others_are_enough_as_well(tasks: dict[str, Task], name: str) -> None:
     assert len(np.unique(task.hyperparameters, axis=0)) == len(task.curves)
     assert task.scale > 0.02, "the hyperparameters hardly matter: what is there to tune?"
     assert (OWN / f"{name}.npz").stat().st_size < 100_000
+
+
+def test_the_lengths_are_those_that_a_hyperparameter_says(tasks: dict[str, Task]) -> None:
+    task = tasks["fashion_mnist_lengths"]
+    said = task.hyperparameters[:, task.names.index("epochs")]
+    assert np.array_equal(task.lengths, said.astype(int))
+    assert len(set(task.lengths.tolist())) > 10
+    assert np.isfinite(task.finals).all()
 
 
 def test_ranks_are_decided_later_where_the_learning_rate_decays(tasks: dict[str, Task]) -> None:
