@@ -191,7 +191,10 @@ def _metrics_faults() -> Iterator[Scenario]:
 
 
 def _stale(resource: str) -> Scenario:
-    return _scenario(f"stale lists of {resource}", "stale list", lambda _: StaleLists(resource), flags=SOON)
+    often = ("--resync-interval=1",)  # a job is listed at its first pass, and then only at a resync
+    return _scenario(
+        f"stale lists of {resource}", "stale list", lambda _: StaleLists(resource, seconds=10), flags=often
+    )
 
 
 async def _hang(_answer: Answer) -> Answer:

@@ -18,9 +18,11 @@ from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.space import Continuous, Scale, Space
 from tuning_operator.core.suggest.streams import of_stream
+from tuning_operator.runtime.kubernetes.cluster import REDUCE, Listed
 from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
+from tuning_operator.runtime.kubernetes.store import PODS, TRIALS, Store
 from tuning_operator.runtime.prometheus.answers import PrometheusError
 from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import JobKey
@@ -151,6 +153,12 @@ class World:
     versions: int = 0
     departed: Departed = field(default_factory=Departed)
 
+    def listed(self, plural: str) -> Listed:
+        """The objects of a kind that have the job's label."""
+        bodies = list(self.trials.values()) if plural == TRIALS else [pod.render() for pod in self.pods.values()]
+        labelled = [copy.deepcopy(body) for body in bodies if names.LABEL_JOB in body["metadata"]["labels"]]
+        return Listed([REDUCE[plural](body) for body in labelled], str(self.versions))
+
     def edit(self, **spec: Any) -> None:
         """Change fields of the job's specification; `target` stands for the objective's."""
         if self.deleted:
@@ -276,7 +284,12 @@ class World:
             return
         uid = owner["metadata"]["uid"] if owner else "uid-of-nothing"
         references = [names.owner_reference(names.TRIAL_KIND, trial, uid)] if owned else []
-        metadata: Body = {"name": name, "labels": names.job_labels(KEY.name), "ownerReferences": references}
+        metadata: Body = {
+            "name": name,
+            "namespace": KEY.namespace,
+            "labels": names.job_labels(KEY.name),
+            "ownerReferences": references,
+        }
         body: Body = {"metadata": metadata | {"uid": f"uid-planted-{name}-{self.versions}"}}
         body["spec"] = {"containers": [{"name": "train", "image": "another"}]}
         self.touch(body)
@@ -363,13 +376,8 @@ class Connection:
     async def delete_job(self, _namespace: str, _name: str, uid: str, version: str) -> None:
         await self._request(lambda: self._delete_job(uid, version))
 
-    async def list_trials(self, _namespace: str, _job: str) -> list[Body]:
-        return await self._request(
-            lambda: [body for body in self._world.trials.values() if names.LABEL_JOB in body["metadata"]["labels"]]
-        )
-
-    async def list_pods(self, _namespace: str, _job: str) -> list[Body]:
-        return await self._request(lambda: [pod.render() for pod in self._world.pods.values() if pod.labelled])
+    async def list_of_job(self, plural: str, _namespace: str, _job: str) -> Listed:
+        return cast("Listed", await self._request(lambda: self._world.listed(plural)))
 
     async def get_attempt(self, _namespace: str, _kind: str, name: str) -> Body:
         return await self._request(lambda: self._found(self._world.pods, name).render())
@@ -474,8 +482,8 @@ class Connection:
         self._world.versions += 1
         body["metadata"]["uid"] = f"uid-{name}-{self._world.versions}"
         self._world.touch(body)
-        self._world.pods[name] = SimulatedPod(body, self._world.now)
-        return body
+        pod = self._world.pods[name] = SimulatedPod(body, self._world.now)
+        return pod.render()
 
     def _check_may_start(self) -> None:
         spec, status = self._read_job["spec"], self._read_job.get("status") or {}
@@ -637,13 +645,46 @@ class SimulatedOperator:
         prometheus = cast("Prometheus", FakePrometheus(world))
         self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
         self.recorder = EventRecorder(cluster)
+        self.is_live, self.hearing = True, "all"
+        self.store = Store(cluster, lambda *_: self.is_live)
+        self._heard: dict[str, dict[str, Body]] = {TRIALS: {}, PODS: {}}
+        self._unheard: list[tuple[str, str, Body]] = []
         suggester = cast("Suggester", InstantSuggester(world))
         self.reconciler = Reconciler(
-            cluster, self._poller, suggester, self.recorder, timedelta(minutes=15), clock=lambda: world.now
+            self.store, self._poller, suggester, self.recorder, timedelta(minutes=15), clock=lambda: world.now
         )
+
+    def hear(self) -> None:
+        """Have the watches tell what has changed since they were asked last: all of it, or less, later or never."""
+        for kind, before in self._heard.items():
+            now = {body["metadata"]["uid"]: body for body in self._world.listed(kind).items}
+            for uid, body in now.items():
+                if uid not in before or before[uid]["metadata"] != body["metadata"]:
+                    self._unheard.append((kind, "MODIFIED" if uid in before else "ADDED", body))
+            for uid in before.keys() - now.keys():
+                self._world.versions += 1
+                metadata = before[uid]["metadata"] | {"resourceVersion": str(self._world.versions)}
+                self._unheard.append((kind, "DELETED", before[uid] | {"metadata": metadata}))
+            self._heard[kind] = now
+        if self.hearing == "late":
+            return
+        told, self._unheard = self._unheard, []
+        if self.hearing == "gap":
+            self.resync()
+        if self.hearing in {"gap", "never"}:
+            return
+        if self.hearing == "one":
+            told, self._unheard = told[:1], told[1:]
+        for event in reversed(told) if self.hearing == "backwards" else told:
+            self.store.heard(*copy.deepcopy(event))
+
+    def resync(self) -> None:
+        """Have the next pass look at everything."""
+        self.store.doubt_job(KEY)
 
     def reconcile(self, fault: Fault | None = None) -> bool:
         """Run one pass, which may fail; False when the process has died of it."""
+        self.hear()
         self.connection.expect(fault)
         try:
             self._runner.run(self.make_pass())

@@ -135,6 +135,20 @@ class Simulation(RuleBasedStateMachine):
     def lose_or_find_prometheus(self, up: bool) -> None:
         self.world.prometheus_is_up = up
 
+    @rule(
+        hearing=st.sampled_from(("all", "all", "late", "one", "never", "backwards", "gap")),
+        live=st.sampled_from((True, True, True, False)),
+        rival=st.booleans(),
+    )
+    def hear(self, hearing: str, live: bool, rival: bool) -> None:
+        """Watches lag behind for ever so long, lose events, mix them up, or are cut off."""
+        operator = self.rival if rival else self.operator
+        operator.hearing, operator.is_live = hearing, live
+
+    @rule(rival=st.booleans())
+    def resync(self, rival: bool) -> None:
+        (self.rival if rival else self.operator).resync()
+
     @rule(slowly=st.booleans())
     def suggest(self, slowly: bool) -> None:
         self.world.suggests_slowly = slowly
@@ -163,8 +177,10 @@ class Simulation(RuleBasedStateMachine):
     def _finish(self) -> None:
         self.world.prometheus_is_up = True
         self.world.edit(suspend=False, ttlSecondsAfterFinished=None)
+        self.operator.hearing = "all"
         for _ in range(200):
             self.world.now += timedelta(seconds=30)
+            self.operator.resync()
             for _ in range(3):
                 assert self.operator.reconcile()
             if self.world.job["status"]["phase"] in FINAL_JOB and not self._holding():

@@ -19,19 +19,34 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 
 
+def item(name: str) -> Body:
+    """What is read of any kind, with book-keeping that nobody needs."""
+    return {
+        "metadata": {"name": name, "managedFields": [{}]},
+        "spec": {"containers": [{"name": "train", "image": "x"}]},
+    }
+
+
+def names_of(bodies: list[Body]) -> list[str]:
+    assert not any("managedFields" in body["metadata"] for body in bodies)
+    return [body["metadata"]["name"] for body in bodies]
+
+
 class ApiServer:
     """Holds everything in one `version`, and lists numbers, two a page; remembers the queries of lists."""
 
     def __init__(self) -> None:
         self.version = "7"
         self.items = [1, 2, 3]
+        self.padding = ""
         self.queries: list[dict[str, str]] = []
 
     async def list(self, request: web.Request) -> web.Response:
         self.queries.append(dict(request.query))
         begin = int(request.query.get("continue", 0))
         more = {"continue": str(begin + 2)} if begin + 2 < len(self.items) else {}
-        return web.json_response({"items": self.items[begin : begin + 2], "metadata": more})
+        found = [item(str(number)) | {"padding": self.padding} for number in self.items[begin : begin + 2]]
+        return web.json_response({"items": found, "metadata": {"resourceVersion": self.version, **more}})
 
     async def write(self, request: web.Request) -> web.Response:
         """Refuse a write that is based on another version, as the API server does; one that names none is applied."""
@@ -62,18 +77,20 @@ async def serving(app: web.Application) -> AsyncIterator[Cluster]:
             await cluster.close()
 
 
-@pytest.mark.parametrize("kind", ["jobs", "trials", "pods"])
+@pytest.mark.parametrize("kind", ["jobs", "tuningtrials", "pods"])
 async def test_lists_are_read_to_their_end_anew_each_time_and_from_no_cache(kind: str) -> None:
     async with api_server() as (fake, cluster):
 
         async def ask() -> list[Any]:
             if kind == "jobs":
                 return await cluster.list_jobs("ns")
-            return await (cluster.list_trials if kind == "trials" else cluster.list_pods)("ns", "job")
+            listed = await cluster.list_of_job(kind, "ns", "job")
+            assert listed.version == "7"
+            return listed.items
 
-        assert await ask() == [1, 2, 3]
+        assert names_of(await ask()) == ["1", "2", "3"]
         fake.items = [4]
-        assert await ask() == [4]
+        assert names_of(await ask()) == ["4"]
     # A version that is named, "0" above all, allows the server to answer from its cache.
     assert not any("resourceVersion" in query for query in fake.queries)
 
@@ -117,3 +134,17 @@ async def test_a_write_based_on_what_has_changed_is_a_conflict(write: str) -> No
         with pytest.raises(ApiError) as raised:
             await do()
     assert raised.value.kind is ErrorKind.CONFLICT
+
+
+async def test_large_objects_are_listed_few_at_a_time() -> None:
+    """However long their curves are, no other job waits until hundreds of them are read."""
+    async with api_server() as (fake, cluster):
+        fake.items = list(range(40))
+        fake.padding = "x" * 200_000
+        assert len((await cluster.list_of_job("tuningtrials", "ns", "job")).items) == 40
+        limits = [int(query["limit"]) for query in fake.queries]
+        fake.padding = ""
+        await cluster.list_of_job("tuningtrials", "ns", "job")
+    assert limits[0] <= 20
+    assert max(limits[1:]) <= 6
+    assert int(fake.queries[-1]["limit"]) == 500

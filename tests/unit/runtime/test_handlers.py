@@ -6,23 +6,18 @@ from typing import TYPE_CHECKING, Any, cast
 import kopf
 import pytest
 
-from tuning_operator.api import names
-from tuning_operator.runtime.handlers import Backoffs, _add_job_of, add_watches, configure_kopf
+from tuning_operator.runtime.handlers import Backoffs, add_watches, configure_kopf
 from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tuning_operator.runtime.operator import Operator
 
 
 class FakeOperator:
-    """Notes which jobs an event led to, and of which namespaces quota was freed."""
+    """Notes which jobs an event led to."""
 
     def __init__(self) -> None:
         self.added: list[JobKey] = []
-        self.freed: list[str] = []
-        self.noted: list[tuple[str | None, bool]] = []
         self.queue = self.reconciler = self
         registry = kopf.OperatorRegistry()
         add_watches(registry, cast("Operator", self))
@@ -33,37 +28,11 @@ class FakeOperator:
     async def hear(self, handler: str, **event: Any) -> None:
         await cast("Any", self._handlers[handler])(namespace="ns", **event)
 
-    def note_pod(self, body: Mapping[str, Any], *, deleted: bool) -> None:
-        self.noted.append((body["metadata"]["name"], deleted))
-
-    def quota_freed(self, namespace: str) -> None:
-        self.freed.append(namespace)
+    def has_written(self, _key: JobKey, version: str) -> bool:
+        return version == "own"
 
     def add(self, key: JobKey) -> None:
         self.added.append(key)
-
-
-@pytest.mark.parametrize(
-    ("labels", "jobs"),
-    [
-        ({"tuning-operator.dev/job": "job"}, [JobKey("ns", "job")]),
-        ({"tuning-operator.dev/job": ""}, []),
-        ({"app": "job"}, []),
-    ],
-)
-def test_an_event_leads_to_the_job_of_its_label(labels: dict[str, str], jobs: list[JobKey]) -> None:
-    operator = FakeOperator()
-    _add_job_of(cast("Operator", operator), "ns", labels)
-    assert operator.added == jobs
-
-
-async def test_a_pod_that_goes_is_noted() -> None:
-    operator = FakeOperator()
-    for kind in (None, "MODIFIED", "DELETED"):
-        body = {"metadata": {"name": kind}}
-        await operator.hear("on_pod", labels={names.LABEL_JOB: "job"}, body=body, event={"type": kind, "object": body})
-    assert operator.noted == [(None, False), ("MODIFIED", False), ("DELETED", True)]
-    assert operator.added == [JobKey("ns", "job")] * 3
 
 
 @pytest.mark.parametrize(
@@ -87,24 +56,6 @@ async def test_of_a_job_that_has_nothing_to_do_only_its_end_is_heard(
     operator = FakeOperator()
     await operator.hear("on_job", name="job", type=kind, body=body | change)
     assert operator.added == [JobKey("ns", "job")] * heard
-
-
-@pytest.mark.parametrize(
-    ("kind", "phase", "freed"),
-    [
-        ("DELETED", "Running", True),
-        ("MODIFIED", "Succeeded", True),
-        ("MODIFIED", "Failed", True),
-        ("MODIFIED", "Running", False),
-        (None, "Pending", False),
-    ],
-)
-async def test_a_pod_that_ends_or_goes_frees_quota(kind: str | None, phase: str, freed: bool) -> None:
-    operator = FakeOperator()
-    body = {"metadata": {"name": "pod"}, "status": {"phase": phase}}
-    await operator.hear("on_pod", labels={names.LABEL_JOB: "job"}, body=body, event={"type": kind, "object": body})
-    assert operator.freed == ["ns"] * freed
-    assert operator.added == [JobKey("ns", "job")]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +83,21 @@ async def test_an_ended_job_that_is_found_at_the_start_is_left_alone(
     }
     operator = FakeOperator()
     await operator.hear("on_job", name="job", type=kind, body=body)
+    assert operator.added == [JobKey("ns", "job")] * heard
+
+
+@pytest.mark.parametrize(
+    ("version", "phase", "heard"),
+    [("own", "Running", False), ("another", "Running", True), ("own", "Completed", True)],
+)
+async def test_the_echo_of_a_passs_own_write_is_no_news_before_the_end(version: str, phase: str, heard: bool) -> None:
+    body = {
+        "metadata": {"name": "job", "generation": 1, "resourceVersion": version},
+        "spec": {},
+        "status": {"phase": phase, "observedGeneration": 1},
+    }
+    operator = FakeOperator()
+    await operator.hear("on_job", name="job", type="MODIFIED", body=body)
     assert operator.added == [JobKey("ns", "job")] * heard
 
 

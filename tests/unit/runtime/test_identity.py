@@ -17,6 +17,7 @@ from tests.unit.core.simulation import (
 from tests.unit.runtime.passes import Bench, Body
 from tuning_operator.api import names
 from tuning_operator.core.lifecycle.slots import LOOK_AGAIN
+from tuning_operator.runtime.kubernetes.cluster import Listed
 from tuning_operator.runtime.kubernetes.errors import ApiError
 from tuning_operator.runtime.reconciler.identity import LOOKUPS
 
@@ -30,6 +31,17 @@ def unrecorded(it: Bench, name: str = "job-0001") -> None:
     it.operator = SimulatedOperator(it.world, it.runner)
 
 
+def lag(it: Bench, monkeypatch: pytest.MonkeyPatch, stale: set[str]) -> None:
+    """Let the lists of some kinds say nothing, and no watch either."""
+    works = it.connection.list_of_job
+    it.operator.is_live = False
+
+    async def list_of_job(plural: str, *about: str) -> Listed:
+        return Listed([], "0") if plural in stale else await works(plural, *about)
+
+    monkeypatch.setattr(it.connection, "list_of_job", list_of_job)
+
+
 def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,13 +50,11 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
     uids = {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()}
     unrecorded(it)
 
-    async def stale(*_: object) -> list[Body]:
-        return []
-
-    monkeypatch.setattr(it.connection, "list_pods", stale)
+    stale = {"pods"}
+    lag(it, monkeypatch, stale)
     it.reconcile(2)
     assert it.world.trials["job-0001"]["status"]["podUID"] == uids["job-0001-1"]
-    monkeypatch.setattr(it.connection, "list_trials", stale)
+    stale.add("tuningtrials")
     it.reconcile(2)
     assert {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()} == uids
     assert set(it.world.trials) == {"job-0001", "job-0002"}
@@ -110,11 +120,12 @@ def test_a_deleted_trial_is_asked_for_once(runner: asyncio.Runner, monkeypatch: 
 def plant(it: Bench, name: str, owner: str = "", uid: str = "", *, like: str = "", **more: Any) -> None:
     """Have somebody make a Pod with the job's label: like one of its own, or with something else to run."""
     references = [names.owner_reference(names.TRIAL_KIND, owner, uid)] if owner else []
-    metadata: Body = {"name": name, "uid": f"planted-{name}", "resourceVersion": "1", "ownerReferences": references}
+    metadata: Body = {"name": name, "namespace": "ns", "uid": f"planted-{name}", "ownerReferences": references}
     spec = {"containers": [{"name": "train", "image": "trainer", "command": ["forge"]}]}
     body: Body = copy.deepcopy(it.world.pods[like].body) if like else {"metadata": {}, "spec": spec}
     body["metadata"] |= metadata | {"labels": names.job_labels("job")}
     body["spec"] |= more
+    it.world.renew(body)
     it.world.pods[name] = SimulatedPod(body, it.world.now, foreign=True)
 
 
@@ -339,10 +350,7 @@ def test_a_pod_is_lost_only_if_it_cannot_be_read_either(
     it.world.befall("start all", 0)
     it.reconcile()
 
-    async def stale(*_: object) -> list[Body]:
-        return []
-
-    monkeypatch.setattr(it.connection, "list_pods", stale)
+    lag(it, monkeypatch, {"pods"})
     it.reconcile(3)
     assert {(trial["status"]["phase"], trial["status"]["attempt"]) for trial in it.world.trials.values()} == {
         ("Running", 1)

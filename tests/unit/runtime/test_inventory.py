@@ -17,8 +17,10 @@ from tuning_operator.api.job import parse_job
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.trial import new_trial, parse_trial, render_status
 from tuning_operator.core.suggest import Source, Suggestion
+from tuning_operator.runtime.kubernetes.cluster import REDUCE, Listed
 from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.store import Store
 from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.reconciler.identity import Identity
 from tuning_operator.runtime.reconciler.inventory import take_inventory
@@ -48,14 +50,10 @@ class FakeCluster:
         self.tried: list[Body] = []
         self.departed = Departed()
 
-    async def list_trials(self, *_: str) -> list[Body]:
-        return self._listed([self.trial])
-
-    async def list_batch_jobs(self, *_: str) -> list[Body]:
-        return self._listed(self.jobs)
-
-    async def list_pods(self, *_: str) -> list[Body]:
-        return self._listed(self.pods)
+    async def list_of_job(self, plural: str, *_: str) -> Listed:
+        bodies = {"tuningtrials": [self.trial], "jobs": self.jobs, "pods": self.pods}[plural]
+        labelled = (body for body in bodies if names.LABEL_JOB in (body["metadata"].get("labels") or {}))
+        return Listed([REDUCE[plural](body) for body in labelled], "1")
 
     async def get_trial(self, _namespace: str, name: str) -> Body:
         return self._named([self.trial], name)
@@ -68,9 +66,6 @@ class FakeCluster:
         self.tried.append(body)
         return copy.deepcopy(body)
 
-    def _listed(self, bodies: list[Body]) -> list[Body]:
-        return [body for body in bodies if names.LABEL_JOB in (body["metadata"].get("labels") or {})]
-
     def _named(self, bodies: list[Body], name: str) -> Body:
         for body in bodies:
             if body["metadata"]["name"] == name:
@@ -81,7 +76,7 @@ class FakeCluster:
 def batch_job(attempt: int = 1, uid: str = "batch-uid", owner: str = "trial-uid", **metadata: Any) -> Body:
     known = replace(parse_trial(TRIAL, JOB.job.spec), uid=owner)
     body = build_attempt(JOB, replace(known, status=replace(known.status, attempt=attempt)))
-    body["metadata"] |= {"uid": uid, "creationTimestamp": CREATED} | metadata
+    body["metadata"] |= {"uid": uid, "resourceVersion": "1", "creationTimestamp": CREATED} | metadata
     body["status"] = {}
     return body
 
@@ -98,14 +93,19 @@ def node(number: int, uid: str = "batch-uid", job: str = "job-0001-1", name: str
         annotations=template["metadata"]["annotations"],
         ownerReferences=[reference],
     )
-    pod["metadata"] |= metadata
+    pod["metadata"] |= {"namespace": "ns", "resourceVersion": "1"} | metadata
     pod["spec"] = copy.deepcopy(template["spec"]) | {"hostname": f"{job}-{number}", "nodeName": "here"}
     return pod
 
 
 def look(cluster: FakeCluster, identity: Identity | None = None) -> Inventory:
-    known = identity or Identity(cast("Cluster", cluster), PodOptions())
-    return asyncio.run(take_inventory(cast("Cluster", cluster), KEY, JOB, known))
+    known = identity or Identity(store_of(cluster), PodOptions())
+    return asyncio.run(take_inventory(store_of(cluster), KEY, JOB, known))
+
+
+def store_of(cluster: FakeCluster) -> Store:
+    """What a pass reads from, while there is no watch."""
+    return Store(cast("Cluster", cluster), lambda *_: False)
 
 
 def read(jobs: list[Body], pods: list[Body], **status: Any) -> dict[str, tuple[Attempt, ...]]:
@@ -161,7 +161,7 @@ def test_what_no_trial_controls_is_none_of_its_attempts(metadata: Body) -> None:
     [
         {"ownerReferences": None},
         {"name": "evil"},
-        {"name": "job-0001-1-1-abcde"},
+        {"name": "job-0001-1-1-other"},
         {"labels": names.job_labels("job")},
         {"labels": names.job_labels("job") | {"batch.kubernetes.io/controller-uid": "batch-uid"}},
         {
@@ -176,7 +176,7 @@ def test_what_no_trial_controls_is_none_of_its_attempts(metadata: Body) -> None:
 )
 def test_a_pod_that_is_not_controlled_by_the_batch_job_reports_nothing(metadata: Body) -> None:
     pod = node(0)
-    pod["metadata"] |= metadata
+    pod["metadata"] |= {"namespace": "ns", "resourceVersion": "1"} | metadata
     there = look(FakeCluster([batch_job()], [pod, node(1)]))
     ((found,),) = there.attempts.values()
     assert (found.reporter, found.missing) == (None, 1)
@@ -187,7 +187,7 @@ def test_a_pod_that_runs_something_else_is_no_node_whatever_it_claims() -> None:
     pod = node(0)
     pod["spec"]["containers"][0]["command"] = ["forge"]
     cluster = FakeCluster([batch_job()], [pod, node(1)])
-    identity = Identity(cast("Cluster", cluster), PodOptions())
+    identity = Identity(store_of(cluster), PodOptions())
     for _ in range(2):
         there = look(cluster, identity)
         ((found,),) = there.attempts.values()
@@ -227,7 +227,7 @@ def test_pods_outlive_a_batch_job_that_somebody_deleted() -> None:
 @pytest.mark.parametrize("kind", ["Job", "Pod"])
 def test_a_label_taken_off_changes_nothing_but_what_is_told(kind: str) -> None:
     cluster = FakeCluster([batch_job()], [node(0), node(1)], attempt_uid="batch-uid")
-    identity = Identity(cast("Cluster", cluster), PodOptions())
+    identity = Identity(store_of(cluster), PodOptions())
     before = look(cluster, identity)
     body = (cluster.jobs if kind == "Job" else cluster.pods)[0]
     body["metadata"]["labels"] = {

@@ -12,7 +12,7 @@ from tuning_operator.runtime.reconciler import observe
 if TYPE_CHECKING:
     import pytest
 
-    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.store import Store
 
 
 class AcceptsAll:
@@ -30,7 +30,7 @@ async def test_a_template_is_tried_beside_the_loop(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(observe, "build_pod", noted)
     template = {"spec": {"containers": [{"name": "train", "image": "x"}]}}
     tuning_job = TuningJob(build.job(), template, {}, "1")
-    found = await observe._try_template(cast("Cluster", AcceptsAll()), tuning_job, PodOptions())
+    found = await observe._try_template(cast("Store", AcceptsAll()), tuning_job, PodOptions())
     assert found.status == "True"
     assert threads
     assert threading.get_ident() not in threads

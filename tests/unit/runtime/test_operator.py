@@ -212,3 +212,59 @@ def test_a_resync_looks_at_jobs_that_have_something_to_do() -> None:
             return [await operator.queue.get() for _ in range(len(operator.queue))]
 
     assert asyncio.run(queued()) == [JobKey("ns", "resumed"), JobKey("ns", "runs")]
+
+
+def pod(name: str, version: int, phase: str = "Running", job: str = "job", **metadata: Any) -> Body:
+    labels = {"tuning-operator.dev/job": job} if job else {}
+    about = {"name": name, "namespace": "ns", "uid": f"uid-{name}", "resourceVersion": str(version), "labels": labels}
+    return {
+        "metadata": about | metadata,
+        "spec": {"containers": [{"name": "train"}]},
+        "status": {"phase": phase},
+    }
+
+
+async def heard(*events: tuple[str, Body]) -> tuple[list[JobKey | None], list[str], int]:
+    """The jobs that events of Pods lead to, the namespaces whose quota they free, and how many Pods are noted."""
+    async with running(Hanging(World({}, 0))) as operator:
+        freed: list[str] = []
+        operator.reconciler.quota_freed = freed.append  # type: ignore[method-assign,assignment]
+        for kind, body in events:
+            operator._hear("pods", kind, body)
+        keys = [await operator.queue.get() for _ in range(len(operator.queue))]
+        return keys, freed, len(operator._cluster.departed)
+
+
+@pytest.mark.parametrize(("job", "keys"), [("job", [JobKey("ns", "job")]), ("", [])])
+async def test_an_event_leads_to_the_job_of_its_label(job: str, keys: list[JobKey]) -> None:
+    assert await heard(("ADDED", pod("job-0001-1", 1, job=job))) == (keys, [], 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "freed", "noted"),
+    [
+        ("DELETED", "Running", True, 0),
+        ("DELETED", "Succeeded", True, 1),
+        ("MODIFIED", "Failed", True, 0),
+        ("MODIFIED", "Running", False, 0),
+        ("ADDED", "Pending", False, 0),
+    ],
+)
+async def test_a_pod_that_ends_or_goes_frees_quota_and_one_that_goes_is_noted(
+    kind: str, phase: str, freed: bool, noted: int
+) -> None:
+    assert await heard((kind, pod("job-0001-1", 1, phase))) == ([JobKey("ns", "job")], ["ns"] * freed, noted)
+
+
+def test_after_a_gap_the_jobs_are_looked_at_whose_events_may_have_been_missed() -> None:
+    async def queued() -> list[JobKey | None]:
+        async with running(Hanging(World({}, 0))) as operator:
+            for job in ("one", "two"):
+                await operator._store.pods(JobKey("ns", job))
+            operator._look_again("jobs", "ns")
+            operator._look_again("pods", "other")
+            assert len(operator.queue) == 0
+            operator._look_again("pods", "ns")
+            return [await operator.queue.get() for _ in range(len(operator.queue))]
+
+    assert asyncio.run(queued()) == [JobKey("ns", "one"), JobKey("ns", "two")]

@@ -14,7 +14,7 @@ from tuning_operator.runtime.reconciler.parents import Parents
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.parent import Parent
-    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.store import Store
 
 Body = dict[str, Any]
 KEY = JobKey("ns", "heir")
@@ -77,7 +77,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        self.parents = Parents(cast("Cluster", self.cluster))
+        self.parents = Parents(cast("Store", self.cluster))
 
     async def read(self, trials: int = 0, phase: str = "Completed") -> dict[str, Parent]:
         own = [parse_trial(trial_body("heir", number + 1, "1"), self.job.spec) for number in range(trials)]

@@ -6,7 +6,7 @@ import asyncio
 import copy
 import math
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,9 @@ from tuning_operator.core.model.conditions import Condition
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.patches import difference
 from tuning_operator.runtime.reconciler.refusals import FIRST_PAUSE, LONGEST_PAUSE, QUOTA_PAUSE
+
+if TYPE_CHECKING:
+    from tuning_operator.runtime.kubernetes.cluster import Listed
 
 
 def test_the_intents_come_first_then_their_pods(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,9 +217,10 @@ def test_a_pass_that_fails_leaves_no_write_under_way(runner: asyncio.Runner, mon
         for _step in range(5):
             await asyncio.sleep(0)
         written.append(name)
-        return {"metadata": {"resourceVersion": "1"}}
+        return {"metadata": {"name": name, "namespace": "ns", "uid": "uid", "resourceVersion": "1"}}
 
     monkeypatch.setattr(it.connection, "patch_trial_status", patch)
+    it.operator.hear()
     with pytest.raises(ApiError, match="modified"):
         runner.run(it.operator.reconciler.reconcile(KEY))
     assert written == ["job-0002"]
@@ -245,19 +249,19 @@ def test_of_an_ended_job_the_trials_are_read_only_where_pods_are_to_go(
     for fate in ("start all", "report all", "succeed unscraped"):
         it.reconcile()
         it.world.befall(fate, 0)
-    it.reconcile()
+    it.reconcile(2)  # before it ends, all is listed once more
     assert it.status["phase"] == "Completed"
     it.world.job["spec"]["podCleanup"] = cleanup
-    listed, works = [], it.connection.list_trials
-
-    async def list_trials(*about: str) -> list[Body]:
-        listed.append(about)
-        return await works(*about)
-
     it.operator = SimulatedOperator(it.world, runner)
-    monkeypatch.setattr(it.connection, "list_trials", list_trials)
+    listed, works = [], it.connection.list_of_job
+
+    async def list_of_job(plural: str, *about: str) -> Listed:
+        listed.append(plural)
+        return await works(plural, *about)
+
+    monkeypatch.setattr(it.connection, "list_of_job", list_of_job)
     it.reconcile()
-    assert len(listed) == read
+    assert listed.count("tuningtrials") == read
     assert (it.world.pods["job-0001-1"].deleted is not None) == (cleanup == "Delete")
 
 
@@ -265,7 +269,7 @@ def test_an_ended_job_is_deleted_when_its_time_is_over(runner: asyncio.Runner) -
     it = Bench(runner)
     it.reconcile(4)
     it.world.job["spec"] |= {"stop": True, "ttlSecondsAfterFinished": 60}
-    it.reconcile(2)
+    it.reconcile(3)
     assert it.status["phase"] == "Stopped"
     it.world.now += timedelta(seconds=59)
     it.reconcile(2)

@@ -157,7 +157,7 @@ def _objective_status(trial: Trial) -> str:
 
 
 def _parse_curve(curve: Mapping[str, Any], count: int) -> Curve:
-    epochs, values = curve.get("epochs") or (), curve.get("values") or ()
+    epochs, values = (() if curve.get(name) is None else curve[name] for name in ("epochs", "values"))
     if len(epochs) != len(values):
         raise ValueError(f"its curve has {len(epochs)} epochs and {len(values)} values")
     left_out = max(1, count - len(epochs)) if curve.get("thinned") else 0

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import kopf
 
 from tuning_operator.api import names
-from tuning_operator.api.job import is_at_rest, is_idle, is_managed_elsewhere
+from tuning_operator.api.job import is_at_rest, is_idle, is_managed_elsewhere, is_settled
 from tuning_operator.runtime.queue import OUTAGE_BACKOFF, JobKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tuning_operator.runtime.operator import Operator
 
@@ -69,31 +69,11 @@ def add_watches(registry: kopf.OperatorRegistry, operator: Operator) -> None:
         # at a start all jobs are listed, most of which have ended.
         if is_managed_elsewhere(body):
             return
-        rests = is_idle(body, datetime.now(UTC)) or (type is None and is_at_rest(body))
+        key, now = JobKey(namespace or "", name), datetime.now(UTC)
+        own = operator.reconciler.has_written(key, body["metadata"].get("resourceVersion", "")) and not is_settled(body)
+        rests = own or is_idle(body, now) or (type is None and is_at_rest(body))
         if type == "DELETED" or not rests:
-            operator.queue.add(JobKey(namespace or "", name))
-
-    @kopf.on.event(names.GROUP, names.VERSION, names.TRIAL_PLURAL, registry=registry)
-    async def on_trial(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
-        _add_job_of(operator, namespace, labels)
-
-    @kopf.on.event("", "v1", "pods", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)
-    async def on_pod(
-        namespace: str | None,
-        labels: Mapping[str, str],
-        body: Mapping[str, Any],
-        event: Mapping[str, Any],
-        **_: Any,
-    ) -> None:
-        deleted = event["type"] == "DELETED"
-        operator.note_pod(body, deleted=deleted)
-        if deleted or (body.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
-            operator.reconciler.quota_freed(namespace or "")
-        _add_job_of(operator, namespace, labels)
-
-    @kopf.on.event("batch", "v1", "jobs", labels={names.LABEL_JOB: kopf.PRESENT}, registry=registry)
-    async def on_batch_job(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
-        _add_job_of(operator, namespace, labels)
+            operator.queue.add(key)
 
 
 def configure_kopf(settings: kopf.OperatorSettings) -> None:
@@ -107,11 +87,3 @@ def configure_kopf(settings: kopf.OperatorSettings) -> None:
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = Backoffs()
-    settings.watching.label_selectors["", "v1", "pods"] = names.LABEL_JOB
-    settings.watching.label_selectors["batch", "v1", "jobs"] = names.LABEL_JOB
-
-
-def _add_job_of(operator: Operator, namespace: str | None, labels: Mapping[str, str]) -> None:
-    job = labels.get(names.LABEL_JOB)
-    if job:
-        operator.queue.add(JobKey(namespace or "", job))

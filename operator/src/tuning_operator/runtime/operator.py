@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
@@ -23,6 +24,8 @@ from tuning_operator.runtime.job_metrics import JobMetrics
 from tuning_operator.runtime.kubernetes.cluster import Cluster, load_configuration
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
+from tuning_operator.runtime.kubernetes.store import KINDS, PODS, Store
+from tuning_operator.runtime.kubernetes.watch import Watch
 from tuning_operator.runtime.prometheus.client import Prometheus
 from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import MAX_BACKOFF, OUTAGE_BACKOFF, JobKey, WorkQueue
@@ -30,8 +33,9 @@ from tuning_operator.runtime.reconciler.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine
 
+    from tuning_operator.runtime.kubernetes.cluster import Body
     from tuning_operator.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -60,8 +64,20 @@ class Operator:
         self._suggester = Suggester(_processes(settings), settings.suggestion_timeout, self.queue.add)
         self.job_metrics = JobMetrics() if settings.job_metrics else None
         self._recorder = EventRecorder(cluster)
+        self._watches = {
+            (plural, namespace): Watch(
+                cluster,
+                plural,
+                namespace,
+                partial(self._hear, plural),
+                partial(self._look_again, plural, namespace),
+            )
+            for plural in KINDS
+            for namespace in settings.namespaces or (None,)
+        }
+        self._store = Store(cluster, self._is_watched)
         self.reconciler = Reconciler(
-            cluster,
+            self._store,
             self._poller,
             self._suggester,
             self._recorder,
@@ -89,6 +105,8 @@ class Operator:
         self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
         self._spawn(self._resync(), "resync")
         self._spawn(self._recorder.run(), "Events")
+        for (plural, namespace), watch in self._watches.items():
+            self._spawn(watch.run(), f"watch of {plural} in {namespace or 'the cluster'}")
         for number in range(self._settings.workers):
             self._spawn(self._work(f"worker {number}"), f"worker {number}")
 
@@ -109,9 +127,25 @@ class Operator:
             if not self.end.done():
                 self.end.set_result(True)
 
-    def note_pod(self, body: Mapping[str, Any], *, deleted: bool) -> None:
-        """Note what an event shows of a Pod that goes."""
-        self._cluster.departed.note(body, deleted=deleted)
+    def _is_watched(self, plural: str, namespace: str) -> bool:
+        watch = self._watches.get((plural, namespace)) or self._watches.get((plural, None))
+        return watch is not None and watch.is_live
+
+    def _hear(self, plural: str, event: str, body: Body) -> None:
+        """Take in an event: what is news leads to a pass over the job whose label the object has."""
+        metadata, deleted = body["metadata"], event == "DELETED"
+        if plural == PODS:
+            self._cluster.departed.note(body, deleted=deleted)
+            if deleted or (body.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+                self.reconciler.quota_freed(metadata["namespace"])
+        job = (metadata.get("labels") or {}).get(names.LABEL_JOB)
+        if self._store.heard(plural, event, body) and job:
+            self.queue.add(JobKey(metadata["namespace"], job))
+
+    def _look_again(self, plural: str, namespace: str | None) -> None:
+        """Have the jobs looked at whose events may have been missed."""
+        for key in self._store.doubt(plural, namespace):
+            self.queue.add(key)
 
     async def stop(self) -> None:
         """Record what passes under way have decided, start nothing, and close everything."""
@@ -211,7 +245,9 @@ class Operator:
                 for body in bodies:
                     rests = is_settled(body) or is_idle(body, datetime.now(UTC))
                     if not rests and not is_managed_elsewhere(body):
-                        self.queue.add(JobKey(body["metadata"]["namespace"], body["metadata"]["name"]))
+                        key = JobKey(body["metadata"]["namespace"], body["metadata"]["name"])
+                        self._store.doubt_job(key)
+                        self.queue.add(key)
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
             await asyncio.sleep(pause)
 

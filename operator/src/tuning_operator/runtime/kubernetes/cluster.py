@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 import aiohttp
@@ -16,13 +16,14 @@ from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 
 from tuning_operator.api import names
+from tuning_operator.api.compact import compact, compact_pod, compact_trial
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind, classify
 from tuning_operator.runtime.kubernetes.limiter import FairLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 Body = dict[str, Any]
 
@@ -30,7 +31,11 @@ for _kind in ErrorKind:
     metrics.API_ERRORS.labels(_kind)  # a counter that begins at 1 has not increased, as far as Prometheus can tell
 
 REQUEST_TIMEOUT = 30.0
-PAGE = 500
+WATCH_SECONDS = 300
+"""After this time the API server ends a watch, and another one begins where it ended."""
+_WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
+FIRST_PAGE, PAGE, PAGE_BYTES = 20, 500, 1 << 20
+"""Objects of a list that are asked for at first and at most, and about how much of it is read in one go."""
 _JSON, _MERGE_PATCH = "application/json", "application/merge-patch+json"
 
 
@@ -42,6 +47,13 @@ async def load_configuration() -> client.Configuration:
     else:
         await config.load_kube_config(client_configuration=configuration)
     return configuration
+
+
+class Listed(NamedTuple):
+    """A list, and the version of all objects that it is of."""
+
+    items: list[Body]
+    version: str
 
 
 class Cluster:
@@ -75,19 +87,15 @@ class Cluster:
 
     async def list_jobs(self, namespace: str | None) -> list[Body]:
         """List the jobs of a namespace, or of all."""
-        return await self._list(_custom(namespace, names.JOB_PLURAL), {})
+        return (await self._list(_custom(namespace, names.JOB_PLURAL), {}, compact)).items
 
-    async def list_trials(self, namespace: str, job: str) -> list[Body]:
-        """List the TuningTrials with a job's label; they may belong to an earlier job of the same name."""
-        return await self._list(_custom(namespace, names.TRIAL_PLURAL), _of_job(job))
+    async def list_of_job(self, plural: str, namespace: str, job: str) -> Listed:
+        """List the objects of a kind with a job's label: TuningTrials, Pods or batch Jobs.
 
-    async def list_pods(self, namespace: str, job: str) -> list[Body]:
-        """List the Pods with a job's label."""
-        return await self._list(_pods(namespace), _of_job(job))
-
-    async def list_batch_jobs(self, namespace: str, job: str) -> list[Body]:
-        """List the batch Jobs with a job's label."""
-        return await self._list(_batch_jobs(namespace), _of_job(job))
+        They may belong to an earlier job of the same name. They are reduced to what is used.
+        """
+        selector = {"labelSelector": f"{names.LABEL_JOB}={job}"}
+        return await self._list(_watched(plural, namespace), selector, REDUCE[plural])
 
     async def get_attempt(self, namespace: str, kind: str, name: str) -> Body:
         """Read an attempt: a Pod or a batch Job."""
@@ -108,6 +116,44 @@ class Cluster:
         """
         options = {} if kind == "Pod" else {"propagationPolicy": "Foreground"}
         await self._delete_as_seen(_ATTEMPTS[kind](namespace, name), uid, version, **options)
+
+    async def newest_version(self, plural: str, namespace: str | None) -> str:
+        """Return the version from which on a watch tells of all that changes from now on."""
+        answer = await self._request("GET", _watched(plural, namespace), query={"limit": "1", **_LABELLED})
+        return str(answer["metadata"]["resourceVersion"])
+
+    async def watch(self, plural: str, namespace: str | None, version: str) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a watch, an empty one first: its connection stands.
+
+        Raises:
+            ApiError: The connection failed, or broke.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(WATCH_SECONDS),
+            **_LABELLED,
+        }
+        path = _watched(plural, namespace)
+        await self._limiter.acquire(namespace or "")
+        try:
+            response = await self._open("GET", path, query, None, _JSON, _WATCH_TIMEOUT)
+            try:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    text = (await response.read()).decode()
+                    yield json.dumps({"type": "ERROR", "object": {"code": response.status, "message": text}}).encode()
+                    return
+                yield b""
+                rest = b""
+                async for chunk in response.response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in filter(None, lines):
+                        yield line
+            finally:
+                response.response.close()
+        except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
+            raise ApiError(ErrorKind.UNAVAILABLE, f"watch {path}: {error!r}") from error
 
     async def get_service(self, namespace: str, name: str) -> Body:
         """Read a Service."""
@@ -153,16 +199,18 @@ class Cluster:
         patch = {"metadata": {"resourceVersion": version}, "status": status}
         return await self._request("PATCH", f"{path}/status", body=patch, content_type=_MERGE_PATCH)
 
-    async def _list(self, path: str, query: Mapping[str, str]) -> list[Body]:
+    async def _list(self, path: str, query: Mapping[str, str], reduce: Callable[[Body], Body]) -> Listed:
+        """List page by page, of a few objects at first, then of as many as may be read at once."""
         items: list[Body] = []
-        page: dict[str, str] = {"limit": str(PAGE)}
+        limit, token = FIRST_PAGE, ""
         while True:
-            answer = await self._request("GET", path, query={**query, **page})
-            items += answer["items"]
+            more = {"continue": token} if token else {}
+            answer, size = await self._sized("GET", path, query={**query, "limit": str(limit), **more})
+            items += map(reduce, answer["items"])
             token = answer["metadata"].get("continue")
             if not token:
-                return items
-            page["continue"] = token
+                return Listed(items, answer["metadata"]["resourceVersion"])
+            limit = max(1, min(PAGE, PAGE_BYTES * len(answer["items"]) // size))
 
     async def _request(
         self,
@@ -178,6 +226,18 @@ class Cluster:
         Raises:
             ApiError: The server refused, or did not answer in time.
         """
+        return (await self._sized(method, path, query=query, body=body, content_type=content_type))[0]
+
+    async def _sized(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        content_type: str = _JSON,
+    ) -> tuple[Body, int]:
+        """Send one request and return the JSON of the answer, and how long that is."""
         try:
             await self._limiter.acquire(_namespace_of(path))
             return await self._send(method, path, query or {}, body, content_type)
@@ -187,19 +247,9 @@ class Cluster:
 
     async def _send(
         self, method: str, path: str, query: Mapping[str, str], body: Body | None, content_type: str
-    ) -> Body:
-        headers = {"Accept": _JSON, "Content-Type": content_type}
+    ) -> tuple[Body, int]:
         try:
-            _, url, headers, sent, _ = await self._client.param_serialize(
-                method,
-                f"{path}?{urlencode(query)}",
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = await self._client.call_api(
-                method, url, header_params=headers, body=sent, _request_timeout=REQUEST_TIMEOUT
-            )
+            response = await self._open(method, path, query, body, content_type, REQUEST_TIMEOUT)
             text = (await response.read()).decode()
         except RecursionError as error:
             raise ApiError(ErrorKind.INVALID, "the object is nested too deeply to be sent") from error
@@ -211,7 +261,26 @@ class Cluster:
             answer: Body = json.loads(text)
         except ValueError as error:
             raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: the answer is not JSON") from error
-        return answer
+        return answer, len(text)
+
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Body | None,
+        content_type: str,
+        timeout: float | aiohttp.ClientTimeout,  # noqa: ASYNC109 - the client's own
+    ) -> Any:
+        """Send one request and return its answer, of which the head has been read."""
+        _, url, headers, sent, _ = await self._client.param_serialize(
+            method,
+            f"{path}?{urlencode(query)}",
+            header_params={"Accept": _JSON, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        return await self._client.call_api(method, url, header_params=headers, body=sent, _request_timeout=timeout)
 
 
 def _namespace_of(path: str) -> str:
@@ -232,8 +301,13 @@ def _batch_jobs(namespace: str, name: str | None = None) -> str:
     return f"/apis/batch/v1/namespaces/{namespace}/jobs" + (f"/{name}" if name else "")
 
 
-def _of_job(job: str) -> dict[str, str]:
-    return {"labelSelector": f"{names.LABEL_JOB}={job}"}
+def _watched(plural: str, namespace: str | None) -> str:
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"{_GROUPS[plural]}{scope}/{plural}"
 
 
+REDUCE = {names.TRIAL_PLURAL: compact_trial, "pods": compact_pod, "jobs": compact}
+"""What is kept of the objects of each kind."""
+_LABELLED = {"labelSelector": names.LABEL_JOB}
+_GROUPS = {names.TRIAL_PLURAL: f"/apis/{names.API_VERSION}", "pods": "/api/v1", "jobs": "/apis/batch/v1"}
 _ATTEMPTS = {"Pod": _pods, "Job": _batch_jobs}

@@ -20,7 +20,7 @@ from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.refusals import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from tuning_operator.api.job import TuningJob
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import Suggestion
-    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Body
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.identity import Identity
 
@@ -40,11 +41,11 @@ PATIENCE = timedelta(minutes=1)
 """So long is the name of something waited for whose time to be deleted has come; a finalizer could hold it for ever."""
 
 
-async def delete_attempts(cluster: Cluster, key: JobKey, job: Job, decision: Decision) -> None:
+async def delete_attempts(store: Store, key: JobKey, job: Job, decision: Decision) -> None:
     """Delete the Pods that hold resources for nothing; those of several nodes go with their batch Job."""
     kind = attempt_kind(job)
     for attempt in decision.delete_attempts:
-        await cluster.delete_attempt(key.namespace, kind, attempt.name, attempt.uid, attempt.resource_version)
+        await store.delete_attempt(key.namespace, kind, attempt.name, attempt.uid, attempt.resource_version)
         logger.info("job %s/%s: deleted %s %s", *key, kind, attempt.name)
 
 
@@ -80,19 +81,21 @@ class Created:
 
 
 async def create_attempts(
-    cluster: Cluster,
+    store: Store,
     key: JobKey,
     tuning_job: TuningJob,
     trials: Sequence[Trial],
     identity: Identity,
     now: datetime,
+    sure: Collection[str],
     closing: Callable[[], bool],
 ) -> Created:
     """Create the Pods of committed trials, until one is refused, and record the uid of each as soon as it is known.
 
     They are created side by side, at first one, then two, four and so on, as Kubernetes' own controllers do: where a
     quota is full few are refused. With several nodes it is their batch Job that is created. What is recorded is the
-    trial's own; of whatever else has its name it has to be found out.
+    trial's own; of whatever else has its name it has to be found out. Trials that are not `sure`, since this pass has
+    not written them, are asked for first: what is known of them may be old.
 
     Raises:
         ApiError: Conflict, when a trial has changed meanwhile.
@@ -101,7 +104,10 @@ async def create_attempts(
     while begin < len(trials) and result.refusal is None and not closing():
         several = trials[begin : begin + size]
         made = await asyncio.gather(
-            *(_see_to_attempt(cluster, key, tuning_job, trial, identity, now, result) for trial in several),
+            *(
+                _see_to_attempt(store, key, tuning_job, trial, identity, now, result, asks=trial.name not in sure)
+                for trial in several
+            ),
             return_exceptions=True,  # none of them may still be under way when the next pass begins
         )
         failure = next((error for error in made if error is not None), None)
@@ -112,16 +118,23 @@ async def create_attempts(
 
 
 async def _see_to_attempt(
-    cluster: Cluster,
+    store: Store,
     key: JobKey,
     tuning_job: TuningJob,
     trial: Trial,
     identity: Identity,
     now: datetime,
     result: Created,
+    *,
+    asks: bool,
 ) -> None:
+    if (
+        asks
+        and (await store.get_trial(key.namespace, trial.name))["metadata"]["resourceVersion"] != trial.resource_version
+    ):
+        raise ApiError(ErrorKind.CONFLICT, f"TuningTrial {trial.name} has changed since it was read")
     try:
-        made: Body | None = await _create(cluster, key, tuning_job, trial, identity)
+        made: Body | None = await _create(store, key, tuning_job, trial, identity)
     except ApiError as error:
         if error.kind in REFUSALS:
             result.refusal = error
@@ -129,27 +142,27 @@ async def _see_to_attempt(
             return
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
-        made = await _adopted(cluster, key, tuning_job, trial, identity, now, result)
+        made = await _adopted(store, key, tuning_job, trial, identity, now, result)
     if made is not None:
         result.count += 1
         status = replace(trial.status, attempt_uid=made["metadata"]["uid"])
-        await _record(cluster, key, replace(trial, status=status), now)
+        await _record(store, key, replace(trial, status=status), now)
 
 
-async def _create(cluster: Cluster, key: JobKey, tuning_job: TuningJob, trial: Trial, identity: Identity) -> Body:
+async def _create(store: Store, key: JobKey, tuning_job: TuningJob, trial: Trial, identity: Identity) -> Body:
     try:
         body = build_attempt(tuning_job, trial, identity.options)
     except ValueError as error:  # settings have changed since the template was accepted
         raise ApiError(ErrorKind.INVALID, str(error)) from error
     if body["kind"] == "Job":
-        await _see_to_service(cluster, tuning_job.job)
-    made = await cluster.create_attempt(key.namespace, body)
+        await _see_to_service(store, tuning_job.job)
+    made = await store.create_attempt(key.namespace, body)
     logger.info("job %s/%s: created %s %s", *key, body["kind"], trial.attempt_name)
     return made
 
 
 async def _adopted(
-    cluster: Cluster,
+    store: Store,
     key: JobKey,
     tuning_job: TuningJob,
     trial: Trial,
@@ -160,7 +173,7 @@ async def _adopted(
     """Return what has the name of an attempt if it is the trial's, from an earlier pass; else see to its next name."""
     kind = attempt_kind(tuning_job.job)
     try:
-        found = await cluster.get_attempt(key.namespace, kind, trial.attempt_name)
+        found = await store.get_attempt(key.namespace, kind, trial.attempt_name)
     except ApiError as error:
         if error.kind is not ErrorKind.NOT_FOUND:
             raise
@@ -173,25 +186,25 @@ async def _adopted(
         result.waiting = True
         return None
     after = with_name_taken(trial, kind, now)
-    await _record(cluster, key, after, now)
+    await _record(store, key, after, now)
     result.moved = True
     result.notices.append(Notice("NameTaken", after.status.message or "", after, warning=True))
     return None
 
 
-async def _record(cluster: Cluster, key: JobKey, trial: Trial, now: datetime) -> None:
-    await cluster.patch_trial_status(key.namespace, trial.name, render_status(trial, now), trial.resource_version)
+async def _record(store: Store, key: JobKey, trial: Trial, now: datetime) -> None:
+    await store.patch_trial_status(key.namespace, trial.name, render_status(trial, now), trial.resource_version)
 
 
-async def _see_to_service(cluster: Cluster, job: Job) -> None:
+async def _see_to_service(store: Store, job: Job) -> None:
     """Create the Service by which the nodes find each other, unless it is there."""
     body = build_service(job)
     try:
-        await cluster.create_service(job.namespace, body)
+        await store.create_service(job.namespace, body)
     except ApiError as error:
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
-        _check_owner(await cluster.get_service(job.namespace, body["metadata"]["name"]), job.uid)
+        _check_owner(await store.get_service(job.namespace, body["metadata"]["name"]), job.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +215,16 @@ class Added:
     trial: Trial | None
 
 
-async def create_trial(cluster: Cluster, key: JobKey, job: Job, suggestion: Suggestion, identity: Identity) -> Added:
+async def create_trial(store: Store, key: JobKey, job: Job, suggestion: Suggestion, identity: Identity) -> Added:
     """Commit a suggestion as a TuningTrial; what an earlier pass has committed under its number stands."""
     body = new_trial(job, suggestion)
     name, made = body["metadata"]["name"], None
     try:
-        made = parse_trial(await cluster.create_trial(job.namespace, body), job.spec)
+        made = parse_trial(await store.create_trial(job.namespace, body), job.spec)
     except ApiError as error:
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
-        _check_owner(await cluster.get_trial(job.namespace, name), job.uid)
+        _check_owner(await store.get_trial(job.namespace, name), job.uid)
     identity.of(key, job.uid).saw(suggestion.number)
     if suggestion.source is Source.FALLBACK:
         return Added(Notice("SuggestionFallback", f"{name}: {suggestion.message}", warning=True), made)

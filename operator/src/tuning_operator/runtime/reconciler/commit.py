@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.snapshot import Snapshot
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.store import Store
 
 AT_ONCE = 16
 """Writes of one pass that are under way at the same time."""
@@ -33,14 +33,14 @@ class Committed:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-async def commit_trials(cluster: Cluster, snapshot: Snapshot, trials: Sequence[Trial]) -> Committed:
+async def commit_trials(store: Store, snapshot: Snapshot, trials: Sequence[Trial]) -> Committed:
     """Write the statuses of trials; none of the writes is under way any more when this ends."""
     doors = asyncio.Semaphore(AT_ONCE)
 
     async def write(trial: Trial) -> str:
         status = render_status(trial, snapshot.now)
         async with doors:
-            body = await cluster.patch_trial_status(snapshot.job.namespace, trial.name, status, trial.resource_version)
+            body = await store.patch_trial_status(snapshot.job.namespace, trial.name, status, trial.resource_version)
         return str(body["metadata"]["resourceVersion"])
 
     results = await asyncio.gather(*map(write, trials), return_exceptions=True)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Body
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.queue import JobKey
 
 logger = logging.getLogger(__name__)
@@ -81,8 +82,8 @@ class Known:
 class Identity:
     """What is known of the objects of all jobs."""
 
-    def __init__(self, cluster: Cluster, options: PodOptions) -> None:
-        self._cluster = cluster
+    def __init__(self, store: Store, options: PodOptions) -> None:
+        self._store = store
         self.options = options
         self._known: dict[JobKey, Known] = {}
 
@@ -130,7 +131,7 @@ class Identity:
             known.lookups += 1
             return await self._is_collected(key, claim.owner, claim.owner_uid, known)
         if claim.number > trial.status.attempt:
-            recorded = (await self._cluster.get_trial(key.namespace, trial.name)).get("status") or {}
+            recorded = (await self._store.get_trial(key.namespace, trial.name)).get("status") or {}
             if recorded.get("attempt", 1) >= claim.number:
                 raise ApiError(ErrorKind.CONFLICT, f"{claim.name} is of an attempt that was not listed yet")
             return False
@@ -143,7 +144,7 @@ class Identity:
     async def _is_collected(self, key: JobKey, owner: str, uid: str, known: Known) -> bool:
         """Whether what names an unknown trial is what an earlier trial, or an earlier job of the name, left behind."""
         try:
-            trial = await self._cluster.get_trial(key.namespace, owner)
+            trial = await self._store.get_trial(key.namespace, owner)
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
@@ -172,7 +173,21 @@ class Identity:
     async def _runs(
         self, key: JobKey, found: Mapping[str, Any], wanted: Mapping[str, Any], trial: Trial, *, or_else: bool
     ) -> bool:
-        """Whether an object runs what is wanted, with the API server's help where its admission plugins add to it."""
+        """Whether an object runs what is wanted, with the API server's help where its admission plugins add to it.
+
+        Raises:
+            ApiError: Conflict, when there is another object of its name by now; or it could not be asked.
+        """
+        kind, name = "Job" if "template" in found["spec"] else "Pod", found["metadata"]["name"]
+        try:  # what is kept does not say what it runs
+            whole = await self._store.get_attempt(key.namespace, kind, name)
+        except ApiError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            raise ApiError(ErrorKind.CONFLICT, f"{kind} {name} existed a moment ago") from error
+        if whole["metadata"]["uid"] != found["metadata"]["uid"]:
+            raise ApiError(ErrorKind.CONFLICT, f"{kind} {name} has been replaced")
+        found = whole
         if is_like(found, wanted):
             return True
         owner = names.owner_reference(names.TRIAL_KIND, trial.name, trial.uid)
@@ -180,7 +195,7 @@ class Identity:
         metadata = {**kept, "name": f"{trial.name}-{_TRIED}", "namespace": key.namespace, "ownerReferences": [owner]}
         body = {"apiVersion": "v1", "kind": "Pod", **wanted, "metadata": metadata}
         try:
-            tried = await self._cluster.create_attempt(key.namespace, body, dry_run=True)
+            tried = await self._store.create_attempt(key.namespace, body, dry_run=True)
         except ApiError as error:
             if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT}:
                 raise

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Body
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.identity import Identity, Known
 
@@ -44,7 +45,7 @@ class Inventory:
     unlabelled: tuple[tuple[str, str], ...] = ()
 
 
-async def take_inventory(cluster: Cluster, key: JobKey, tuning_job: TuningJob, identity: Identity) -> Inventory:
+async def take_inventory(store: Store, key: JobKey, tuning_job: TuningJob, identity: Identity) -> Inventory:
     """Return what there is of a job: the trials first, then the batch Jobs, then the Pods.
 
     Raises:
@@ -53,46 +54,49 @@ async def take_inventory(cluster: Cluster, key: JobKey, tuning_job: TuningJob, i
     """
     known = identity.of(key, tuning_job.job.uid)
     known.lookups = 0
-    if await _is_over(cluster, key, tuning_job.job, known):
+    store.begin(key)
+    if await _is_over(store, key, tuning_job.job, known):
+        store.forget(key)
+        identity.forget(key)
         return Inventory((), {})
-    bodies = await _trials(cluster, key, tuning_job, known)
+    bodies = await _trials(store, key, tuning_job, known)
     known.trials.keep({body["metadata"]["uid"] for body in bodies})
     read = (known.trials.of(body, partial(parse_trial, body, tuning_job.job.spec)) for body in bodies)
     trials = tuple(sorted(read, key=lambda trial: trial.number))
-    work = _Search(cluster, key, tuning_job, identity, {trial.uid: trial for trial in trials})
+    work = _Search(store, key, tuning_job, identity, {trial.uid: trial for trial in trials})
     attempts = await work.attempts()
     unlabelled = [(names.TRIAL_KIND, body["metadata"]["name"]) for body in bodies if not _is_labelled(body, key.name)]
     return Inventory(trials, attempts, tuple(sorted(work.foreign)), (*sorted(unlabelled), *sorted(work.unlabelled)))
 
 
-async def _is_over(cluster: Cluster, key: JobKey, job: Job, known: Known) -> bool:
+async def _is_over(store: Store, key: JobKey, job: Job, known: Known) -> bool:
     """Whether a job has ended and leaves nothing behind that is to be deleted: its trials need not be read.
 
     What held a slot when it was seen last is looked for by its name, whether it is listed or not.
     """
     if not job.phase.is_final or job.is_edited or known.held:
         return False
-    left = await cluster.list_pods(*key)
+    left = await store.pods(key)
     if attempt_kind(job) == "Job":
-        left += await cluster.list_batch_jobs(*key)
+        left += await store.batch_jobs(key)
     keeps = job.spec.pod_cleanup is PodCleanup.KEEP
     return all("deletionTimestamp" in body["metadata"] or (keeps and is_over(body)) for body in left)
 
 
-async def _trials(cluster: Cluster, key: JobKey, tuning_job: TuningJob, known: Known) -> list[Body]:
+async def _trials(store: Store, key: JobKey, tuning_job: TuningJob, known: Known) -> list[Body]:
     """List a job's trials; those that are missing among the numbers that have been given out are asked for by name.
 
     One that somebody deleted is asked for once.
     """
     job = tuning_job.job
-    listed = await cluster.list_trials(*key)
+    listed = await store.trials(key)
     own = [body for body in listed if names.is_controlled_by(body, names.JOB_KIND, job.uid)]
     numbers = {body["spec"]["number"] for body in own}
     recorded = sum((tuning_job.status.get("trialCounts") or {}).values())
     known.highest = max(known.highest, recorded, *numbers, 0)
     known.absent -= numbers
     for number in sorted(set(range(1, known.highest + 1)) - numbers - known.absent):
-        body = await _found(cluster.get_trial(key.namespace, names.trial_name(job.name, number)))
+        body = await _found(store.get_trial(key.namespace, names.trial_name(job.name, number)))
         if body is not None and names.is_controlled_by(body, names.JOB_KIND, job.uid):
             own.append(body)
         else:
@@ -104,9 +108,9 @@ class _Search:
     """One look at the attempts of a job's trials."""
 
     def __init__(
-        self, cluster: Cluster, key: JobKey, tuning_job: TuningJob, identity: Identity, trials: Mapping[str, Trial]
+        self, store: Store, key: JobKey, tuning_job: TuningJob, identity: Identity, trials: Mapping[str, Trial]
     ) -> None:
-        self._cluster = cluster
+        self._store = store
         self._key = key
         self._tuning_job = tuning_job
         self._identity = identity
@@ -120,7 +124,7 @@ class _Search:
     async def attempts(self) -> dict[str, tuple[Attempt, ...]]:
         """Return the attempts by their trial's name, or uid."""
         kind = attempt_kind(self._tuning_job.job)
-        listed = await (self._cluster.list_pods if kind == "Pod" else self._cluster.list_batch_jobs)(*self._key)
+        listed = await (self._store.pods if kind == "Pod" else self._store.batch_jobs)(self._key)
         recorded = [
             (kind, trial.attempt_name)
             for trial in self._trials.values()
@@ -145,7 +149,7 @@ class _Search:
         wanted = {*names_of, *(known for known in self._known.held if known[0] == kind)}
         for _, name in sorted(wanted):
             if name not in there:
-                body = await _found(self._cluster.get_attempt(self._key.namespace, kind, name))
+                body = await _found(self._store.get_attempt(self._key.namespace, kind, name))
                 listed += [body] if body else []
         uids = {body["metadata"]["uid"] for body in listed}
         return listed + [body for body in self._departed(kind) if body["metadata"]["uid"] not in uids]
@@ -153,7 +157,7 @@ class _Search:
     def _departed(self, kind: str) -> list[Body]:
         """What ended and vanished between two looks, as its watch saw it."""
         unfinished = [trial for trial in self._trials.values() if not trial.phase.is_final and trial.status.attempt_uid]
-        departed = self._cluster.departed
+        departed = self._store.departed
         if attempt_kind(self._tuning_job.job) == "Pod":
             return [body for trial in unfinished if (body := departed.pod(trial.status.attempt_uid or ""))]
         stopping = {trial.status.attempt_uid or "" for trial in unfinished if trial.phase is TrialPhase.STOPPING}
@@ -178,7 +182,7 @@ class _Search:
         """
         by_uid = {claim.uid: claim for claim in claims}
         nodes: defaultdict[str, dict[int, Body]] = defaultdict(dict)
-        pods = await self._whole("Pod", await self._cluster.list_pods(*self._key), ())
+        pods = await self._whole("Pod", await self._store.pods(self._key), ())
         reporters = {trial.status.reporter for trial in self._trials.values()}
         for pod in sorted(pods, key=lambda pod: _rank(pod, reporters)):
             reference = names.controller_of(pod)
@@ -209,7 +213,7 @@ class _Search:
             return None
         self._known.lookups += 1
         known = self._known.lookups <= LOOKUPS
-        body = await _found(self._cluster.get_attempt(self._key.namespace, "Job", name)) if known else None
+        body = await _found(self._store.get_attempt(self._key.namespace, "Job", name)) if known else None
         if body is not None and body["metadata"]["uid"] == uid:
             claim = await self._identity.claim(self._key, self._tuning_job, self._trials, body)
             self._note("Job", body, own=claim is not None)

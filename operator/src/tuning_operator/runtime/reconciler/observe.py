@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt, Reading
-    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Body
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.identity import Identity
     from tuning_operator.runtime.reconciler.parents import Parents
@@ -46,7 +47,7 @@ class Observed:
 
 
 async def observe(
-    cluster: Cluster,
+    store: Store,
     key: JobKey,
     readings: Mapping[str, Reading],
     conditions: Mapping[str, Condition],
@@ -64,7 +65,7 @@ async def observe(
         InvalidTrialError: One of its trials is not.
     """
     try:
-        body = await cluster.get_job(*key)
+        body = await store.get_job(*key)
     except ApiError as error:
         if error.kind is ErrorKind.NOT_FOUND:
             return None
@@ -75,19 +76,19 @@ async def observe(
     job, options = tuning_job.job, identity.options
     if job.deleting:
         return None
-    there = await take_inventory(cluster, key, tuning_job, identity)
+    there = await take_inventory(store, key, tuning_job, identity)
     trials, attempts = there.trials, there.attempts
     found = dict(conditions)
     if not job.phase.is_final:
         told = remarks(trials, attempts, there.foreign, there.unlabelled)
         if told and (told.status == "False" or found[told.type].status == "True"):
             found[told.type] = told
-    refused = await _refusal(cluster, tuning_job, trials, attempts, now, options)
+    refused = await _refusal(store, tuning_job, trials, attempts, now, options)
     if refused is not None:
         found[refused.type] = refused
     recorded = job.conditions.get(ConditionType.TEMPLATE_VALID)
     if not job.phase.is_final and (recorded is None or recorded.status != "True"):
-        found[ConditionType.TEMPLATE_VALID] = await _try_template(cluster, tuning_job, options)
+        found[ConditionType.TEMPLATE_VALID] = await _try_template(store, tuning_job, options)
     known = await parents.read(key, job, trials)
     if known:
         found[ConditionType.PARENTS_READY] = readiness(known, started=bool(trials))
@@ -96,7 +97,7 @@ async def observe(
 
 
 async def _refusal(
-    cluster: Cluster,
+    store: Store,
     tuning_job: TuningJob,
     trials: Sequence[Trial],
     attempts: Mapping[str, tuple[Attempt, ...]],
@@ -108,7 +109,7 @@ async def _refusal(
         if any(lacks_pods(attempt, now) for attempt in attempts.get(trial.name, ())):
             try:
                 body = build_pod(tuning_job.job, tuning_job.template, trial, options)
-                await cluster.create_attempt(tuning_job.job.namespace, body, dry_run=True)
+                await store.create_attempt(tuning_job.job.namespace, body, dry_run=True)
             except ValueError as error:  # settings have changed since the template was accepted
                 return refusal_condition(ApiError(ErrorKind.INVALID, str(error)))
             except ApiError as error:
@@ -117,7 +118,7 @@ async def _refusal(
     return None
 
 
-async def _try_template(cluster: Cluster, tuning_job: TuningJob, options: PodOptions) -> Condition:
+async def _try_template(store: Store, tuning_job: TuningJob, options: PodOptions) -> Condition:
     """Ask the API server what it thinks of the Pod template, without creating anything.
 
     Raises:
@@ -132,25 +133,25 @@ async def _try_template(cluster: Cluster, tuning_job: TuningJob, options: PodOpt
         await asyncio.to_thread(check_variables, tuning_job.template, body)
     except ValueError as error:
         return Condition(kind, "False", "Refused", str(error))
-    refusal = await _refusal_of(cluster, job.namespace, body)
+    refusal = await _refusal_of(store, job.namespace, body)
     if refusal is None or refusal.kind is ErrorKind.QUOTA:  # which comes after all other checks
         return Condition(kind, "True", "Accepted", "the API server accepts the Pod template")
     bare = without_sidecar(body)
-    if bare != body and await _refusal_of(cluster, job.namespace, bare) is None:
+    if bare != body and await _refusal_of(store, job.namespace, bare) is None:
         refusal.message += SIDECAR_REFUSED
     if refusal.kind is ErrorKind.INVALID:
         return Condition(kind, "False", "Refused", refusal.message)
     return Condition(kind, "Unknown", refusal.kind, refusal.message)
 
 
-async def _refusal_of(cluster: Cluster, namespace: str, body: Body) -> ApiError | None:
+async def _refusal_of(store: Store, namespace: str, body: Body) -> ApiError | None:
     """Why the API server would not create this; None if it would.
 
     Raises:
         ApiError: It did not say.
     """
     try:
-        await cluster.create_attempt(namespace, body, dry_run=True)
+        await store.create_attempt(namespace, body, dry_run=True)
     except ApiError as error:
         if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.CONFLICT}:
             raise

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.queue import JobKey
 
 
 class Parents:
     """The parents of all jobs that have some."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._known: dict[JobKey, tuple[str, dict[str, Parent]]] = {}
 
     async def read(self, key: JobKey, job: Job, trials: Sequence[Trial]) -> tuple[Parent, ...]:
@@ -57,7 +57,7 @@ class Parents:
     async def _look(self, job: Job, known: Parent) -> Parent:
         name = known.name
         try:
-            parent = parse_job(await self._cluster.get_job(job.namespace, name)).job
+            parent = parse_job(await self._store.get_job(job.namespace, name)).job
             if parent.deleting:
                 return replace(known, obstacle=missing(name))
             problem = obstacle(job, parent)
@@ -65,7 +65,7 @@ class Parents:
                 return replace(known, obstacle=problem)
             if (known.uid, known.ended) == (parent.uid, parent.completion_time):
                 return replace(known, obstacle=None) if known.learned else known
-            bodies = await self._cluster.list_trials(job.namespace, name)
+            bodies = await self._store.list_trials(job.namespace, name)
             own = (body for body in bodies if names.is_controlled_by(body, names.JOB_KIND, parent.uid))
             return inherit(job, parent, [parse_trial(body, parent.spec) for body in own])
         except ApiError as error:

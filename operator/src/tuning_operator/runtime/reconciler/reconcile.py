@@ -32,7 +32,7 @@ from tuning_operator.runtime.reconciler.refusals import Refusals
 from tuning_operator.runtime.reconciler.status import JobStatuses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from tuning_operator.api.job import TuningJob
     from tuning_operator.core.lifecycle.decision import Decision
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.snapshot import Snapshot
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.job_metrics import JobMetrics
-    from tuning_operator.runtime.kubernetes.cluster import Cluster
     from tuning_operator.runtime.kubernetes.events import EventRecorder
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.prometheus.poller import MetricsPoller
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.observe import Observed
@@ -78,7 +78,7 @@ class Reconciler:
 
     def __init__(
         self,
-        cluster: Cluster,
+        store: Store,
         poller: MetricsPoller,
         suggester: Suggester,
         recorder: EventRecorder,
@@ -88,17 +88,17 @@ class Reconciler:
         wake: Callable[[JobKey], None] = lambda _: None,
         job_metrics: JobMetrics | None = None,
     ) -> None:
-        self._cluster = cluster
+        self._store = store
         self._poller = poller
         self._suggester = suggester
         self._recorder = recorder
         self._image_pull_grace = image_pull_grace
-        self._identity = Identity(cluster, options)
+        self._identity = Identity(store, options)
         self._clock = clock
-        self._statuses = JobStatuses(cluster, metrics.TrialGauge(), job_metrics)
+        self._statuses = JobStatuses(store, metrics.TrialGauge(), job_metrics)
         self._curves = CurveBudget()
         self._refusals = Refusals(wake)
-        self._parents = Parents(cluster)
+        self._parents = Parents(store)
         self._closing = False
 
     async def reconcile(self, key: JobKey) -> Outcome:
@@ -109,7 +109,7 @@ class Reconciler:
             InvalidJobError: The job is not understood.
         """
         observed = await observe(
-            self._cluster,
+            self._store,
             key,
             self._poller.readings(key),
             self._conditions(key),
@@ -128,11 +128,14 @@ class Reconciler:
         decision = decide(snapshot)
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)
+        if decision.phase.is_final and not job.phase.is_final and not self._store.is_sure(key):
+            self._store.doubt_job(key)  # the end is for good: no old knowledge decides it
+            return Outcome(again=True)
         if decision.suggest is not None:
             self._suggester.prepare(key, decision.suggest)  # it is computed while the statuses are written
         recorded = {trial.name: trial.curve.count for trial in snapshot.trials}
         grown = self._curves.chosen(key, decision.grown, recorded)
-        committed = await commit_trials(self._cluster, snapshot, (*decision.changed, *grown))
+        committed = await commit_trials(self._store, snapshot, (*decision.changed, *grown))
         try:
             if committed.failures:
                 raise next(iter(committed.failures.values()))
@@ -147,7 +150,7 @@ class Reconciler:
     async def _act(self, key: JobKey, observed: Observed, decision: Decision, versions: Mapping[str, str]) -> Outcome:
         """Carry out what has been committed, and tell of it."""
         tuning_job, snapshot = observed.tuning_job, observed.snapshot
-        await delete_attempts(self._cluster, key, snapshot.job, decision)
+        await delete_attempts(self._store, key, snapshot.job, decision)
         if self._closing:
             return Outcome()
         due = [
@@ -156,11 +159,11 @@ class Reconciler:
         ]
         if not due:
             self._refusals.forget(key)
-        made = await self._create_pods(key, observed, due)
+        made = await self._create_pods(key, observed, due, versions)
         added = await self._add_trials(key, tuning_job, decision)
         fresh = [item.trial for item in added if item.trial]
         if fresh and made.pause is None:
-            made += await self._create_pods(key, observed, fresh, made.count)
+            made += await self._create_pods(key, observed, fresh, {item.name for item in fresh}, made.count)
         self._watch_metrics(key, snapshot, decision)
         self._tell(snapshot.job, (*decision.notices, *made.notices, *(item.notice for item in added)))
         await self._statuses.write(key, observed, replace(decision, trials=(*decision.trials, *fresh)))
@@ -172,7 +175,7 @@ class Reconciler:
         self._closing = True
 
     async def _delete_job(self, key: JobKey, tuning_job: TuningJob) -> Outcome:
-        await self._cluster.delete_job(*key, tuning_job.job.uid, tuning_job.resource_version)
+        await self._store.delete_job(*key, tuning_job.job.uid, tuning_job.resource_version)
         logger.info("job %s/%s: deleted, as spec.ttlSecondsAfterFinished says", *key)
         self.forget(key)
         return Outcome()
@@ -182,6 +185,7 @@ class Reconciler:
         self._poller.watch(key, {})
         self._suggester.forget(key)
         self._statuses.forget(key)
+        self._store.forget(key)
         self._curves.forget(key)
         self._refusals.forget(key)
         self._parents.forget(key)
@@ -190,6 +194,10 @@ class Reconciler:
     def quota_freed(self, namespace: str) -> None:
         """Note that what may have used quota has ended."""
         self._refusals.freed(namespace, self._clock())
+
+    def has_written(self, key: JobKey, version: str) -> bool:
+        """Whether a version of a job is what a pass made of it."""
+        return self._statuses.has_written(key, version)
 
     async def report_failure(self, key: JobKey, message: str) -> None:
         """Show in the job's conditions that a pass failed."""
@@ -206,7 +214,9 @@ class Reconciler:
             found[refusal.type] = refusal
         return found
 
-    async def _create_pods(self, key: JobKey, observed: Observed, trials: list[Trial], before: int = 0) -> Created:
+    async def _create_pods(
+        self, key: JobKey, observed: Observed, trials: list[Trial], sure: Collection[str], before: int = 0
+    ) -> Created:
         """Create the Pods of trials, after some others in the same pass, unless it is too early to ask again."""
         snapshot = observed.snapshot
         held = held_slots(snapshot) + before
@@ -214,7 +224,7 @@ class Reconciler:
         if pause is not None:
             return Created(pause=pause)
         made = await create_attempts(
-            self._cluster, key, observed.tuning_job, trials, self._identity, snapshot.now, lambda: self._closing
+            self._store, key, observed.tuning_job, trials, self._identity, snapshot.now, sure, lambda: self._closing
         )
         if made.refusal is None:
             self._refusals.forget(key)
@@ -230,7 +240,7 @@ class Reconciler:
             self._suggester.drop(key)
             return []
         suggestions = self._while_open(self._suggester.take(key, decision.suggest))
-        return [await create_trial(self._cluster, key, tuning_job.job, item, self._identity) for item in suggestions]
+        return [await create_trial(self._store, key, tuning_job.job, item, self._identity) for item in suggestions]
 
     def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, each when it is asked for, and none any more once the operator is to end."""

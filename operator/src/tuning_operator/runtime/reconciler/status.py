@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.report.summary import JobStatus
     from tuning_operator.runtime.job_metrics import JobMetrics
-    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.store import Store
     from tuning_operator.runtime.metrics import TrialGauge
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.observe import Observed
@@ -33,10 +33,15 @@ _FINAL_PHASES = {phase.value for phase in JobPhase if phase.is_final}
 class JobStatuses:
     """The statuses of all jobs, as users and metrics show them."""
 
-    def __init__(self, cluster: Cluster, gauge: TrialGauge, job_metrics: JobMetrics | None) -> None:
-        self._cluster = cluster
+    def __init__(self, store: Store, gauge: TrialGauge, job_metrics: JobMetrics | None) -> None:
+        self._store = store
         self._gauge = gauge
         self._job_metrics = job_metrics
+        self._written: dict[JobKey, str] = {}
+
+    def has_written(self, key: JobKey, version: str) -> bool:
+        """Whether a version of a job is what a pass made of it: its event is no news."""
+        return self._written.get(key) == version
 
     async def write(self, key: JobKey, observed: Observed, decision: Decision) -> None:
         """Write the fields of the job's status that differ; of a job that has ended, that its edits were seen."""
@@ -58,7 +63,8 @@ class JobStatuses:
             status = render_status(summary, tuning_job.status, *_of_the_best(tuning_job, summary))
             changes = difference(tuning_job.status, status)
         if changes:
-            await self._cluster.patch_job_status(*key, changes, tuning_job.resource_version)
+            made = await self._store.patch_job_status(*key, changes, tuning_job.resource_version)
+            self._written[key] = made["metadata"]["resourceVersion"]
 
     async def report_failure(self, key: JobKey, message: str, now: datetime) -> None:
         """Show in the job's conditions that a pass failed, so that users need not read the operator's log.
@@ -66,7 +72,7 @@ class JobStatuses:
         A job that has ended is left as it is, unless somebody waits for what an edit of it does.
         """
         try:
-            body = await self._cluster.get_job(*key)
+            body = await self._store.get_job(*key)
             if is_managed_elsewhere(body):
                 return
             status, generation = body.get("status") or {}, body["metadata"].get("generation", 1)
@@ -78,12 +84,13 @@ class JobStatuses:
                 return
             conditions = with_condition(status, failed, generation, now)
             version = body["metadata"]["resourceVersion"]
-            await self._cluster.patch_job_status(*key, {"conditions": conditions}, version)
+            await self._store.patch_job_status(*key, {"conditions": conditions}, version)
         except ApiError as error:
             logger.warning("job %s/%s: its condition could not be written: %s", *key, error)
 
     def forget(self, key: JobKey) -> None:
         """Drop a job that is gone."""
+        self._written.pop(key, None)
         self._gauge.update(key, None)
         if self._job_metrics:
             self._job_metrics.forget(key)
