@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import boxcox, boxcox_llf, yeojohnson
+from scipy.stats import yeojohnson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +61,20 @@ def ratios(values: Values) -> Values:
     logarithms = _without_outliers(sign * np.log(sign * values))  # oriented like the values
     if np.ptp(np.quantile(logarithms, [0.25, 0.75])) < _TELLING:
         return values  # nothing tells how the scale is bent: any power is about a straight line on so short a stretch
-    positive = np.exp(sign * np.clip(logarithms - np.median(logarithms), -_WIDEST, _WIDEST))
-    likelihoods = [boxcox_llf(exponent, positive) for exponent in _EXPONENTS]
-    bent: Values = boxcox(positive, _EXPONENTS[int(np.argmax(likelihoods))])
-    return sign * bent
+    return sign * _likeliest_power(sign * np.clip(logarithms - np.median(logarithms), -_WIDEST, _WIDEST))
+
+
+def _likeliest_power(logarithms: Values) -> Values:
+    """Return that power of values, given by their logarithms, which looks most like a normal distribution.
+
+    All powers are compared at once: SciPy's `boxcox_llf`, one by one, took a quarter of a suggestion's time.
+    """
+    exponents = _EXPONENTS[:, None]
+    divisors = np.where(exponents == 0, 1.0, exponents)
+    powers = np.where(exponents == 0, logarithms, np.expm1(exponents * logarithms) / divisors)
+    likelihoods = (_EXPONENTS - 1) * logarithms.sum() - len(logarithms) / 2 * np.log(powers.var(axis=1))
+    likeliest: Values = powers[int(np.argmax(likelihoods))]
+    return likeliest
 
 
 def power(values: Values) -> Values:
