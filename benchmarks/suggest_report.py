@@ -28,6 +28,9 @@ class Record(TypedDict):
 Records = list[Record]
 
 _AT = (20, 40, 60)
+_LEAST = 1e-3
+"""What is less than this of a regret is as good as none."""
+
 _COLOURS = {"ours": "#d62728", "random": "#999999", "optuna-tpe": "#1f77b4", "optuna-gp": "#2ca02c", "ax": "#9467bd"}
 
 
@@ -52,6 +55,32 @@ def print_table(records: Records, problems: list[str], methods: list[str]) -> No
         if len(means[method]) == len(problems) > 1:
             cells = "".join(f"{mean:10.4f}        " for mean in np.mean(means[method], axis=0))
             print(f"{'mean of all':28}{method:15}{'':8}{cells}{_seconds(records, problems, method):10.3f}")
+
+
+def print_ratios(records: Records, problems: list[str], methods: list[str]) -> None:
+    """Print the geometric mean over problems of each method's regret, as a ratio to the first method's.
+
+    A problem's regret is the mean over its seeds. The error is that of a mean over problems, as a factor; `better` and
+    `worse` count the problems on which the first method has less and more regret, by a tenth at least.
+    """
+    shown = [at for at in _AT if records and all(at <= len(each["curve"]) for each in records)]
+    first, *others = methods
+    for method in others:
+        paired = [
+            name for name in problems if len(_curves(records, name, first)) and len(_curves(records, name, method))
+        ]
+        for at in shown if len(paired) > 1 else ():
+            means = [
+                [max(_LEAST, float(_curves(records, name, each)[:, at - 1].mean())) for name in paired]
+                for each in (method, first)
+            ]
+            ratios = np.log(means[0]) - np.log(means[1])
+            error = float(np.exp(ratios.std(ddof=1) / len(ratios) ** 0.5))
+            better, worse = int((ratios > np.log(1.1)).sum()), int((ratios < -np.log(1.1)).sum())
+            print(
+                f"{method} / {first}: after {at} trials {np.exp(ratios.mean()):.2f}, times or over {error:.2f};"
+                f" better on {better}, worse on {worse} of {len(paired)} problems"
+            )
 
 
 def plot(records: Records, problems: list[str], methods: list[str], path: Path) -> None:
