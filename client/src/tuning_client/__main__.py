@@ -27,17 +27,17 @@ def main(arguments: list[str] | None = None, program: str = "tuning-client") -> 
 
 def commands_of(program: str) -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog=program, description="Looks at tuning jobs, and converts manifests to them.")
+    parser = argparse.ArgumentParser(prog=program, description="Inspect tuning jobs, and convert manifests to them.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "convert",
         help="turn a manifest of SageMaker, Katib or Kubeflow into a HyperparameterTuningJob",
         description=(
-            "Writes HyperparameterTuningJobs to standard output, and what has no counterpart or another meaning to "
+            "Write HyperparameterTuningJobs to standard output, and what has no counterpart or another meaning to "
             "standard error. Takes SageMaker's CreateHyperParameterTuningJob request, the HyperParameterTuningJob of "
             "ACK or of AWS's older operator, Katib's Experiment and Kubeflow's OptimizationJob, as YAML or JSON; also "
-            "several documents, lists, and what `kubectl get -o yaml` prints. Exits with 1 where one of them "
-            "could not be converted; the others are written all the same."
+            "several documents, lists, and the output of `kubectl get -o yaml`. Exits with 1 if one of them cannot be "
+            "converted; the others are written."
         ),
     )
     command.add_argument("file", help="the file, or - for standard input")
@@ -45,10 +45,10 @@ def commands_of(program: str) -> argparse.ArgumentParser:
     command = commands.add_parser(
         "console",
         help="show jobs and their curves in the browser",
-        description="Starts the read-only console on 127.0.0.1, with the credentials of the kubeconfig, and opens it.",
+        description="Start the read-only console on 127.0.0.1, with the kubeconfig's credentials, and open it.",
     )
     command.add_argument("--kubeconfig", help="file; default: $KUBECONFIG or ~/.kube/config")
-    command.add_argument("--context", help="of the kubeconfig; default: its current one")
+    command.add_argument("--context", help="context of the kubeconfig; default: the current one")
     command.add_argument("--port", type=int, default=0, help="default: a free one")
     command.add_argument("--no-browser", action="store_true", help="only print the address")
     command.set_defaults(run=_console)

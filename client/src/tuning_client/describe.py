@@ -40,7 +40,7 @@ _SCALING_TYPES = {ours: theirs for theirs, ours in SCALES.items()}
 
 
 def is_final(job: Body) -> bool:
-    """Whether a job has ended, and no edit that the operator has yet to see may let it go on."""
+    """Whether a job has ended, with no edit pending that might resume it."""
     seen = (job.get("status") or {}).get("observedGeneration", 0) >= job["metadata"].get("generation", 0)
     return seen and JOB_STATUS[phase(job)] in _FINAL
 

@@ -130,7 +130,7 @@ TUNER_METHODS = {
 
 
 def refuse(what: str, given: Mapping[str, Any], remedies: Mapping[str, str]) -> None:
-    """Raise a TypeError for arguments that cannot be taken; what is off is no loss."""
+    """Raise a TypeError for arguments without a counterpart, unless they are off."""
     for name, value in given.items():
         if name not in remedies:
             raise TypeError(f"{what} has no argument {name!r}: see its help()")

@@ -34,7 +34,7 @@ class Estimator:
         instance_type: such as ml.p3.2xlarge, for its number of GPUs, unless `resources` says what is asked for.
         command: its program, instead of the image's entry point; SageMaker's name is container_entry_point.
         args: its arguments; SageMaker's name is container_arguments. `$(HP_learning_rate)` in them is replaced by the
-            trial's value; all hyperparameters are in the environment in any case.
+            trial's value; all hyperparameters are always in the environment.
         resources: as in a container's `resources`, for example `{"limits": {"nvidia.com/gpu": 1}}`.
         environment: further environment variables.
         volumes: volume sources by the path to mount them at, for example
@@ -169,7 +169,7 @@ def training_container(template: Mapping[str, Any]) -> dict[str, Any]:
 
 def _words(given: Sequence[str] | None, what: str) -> list[str]:
     if isinstance(given, str | bytes) or (given is not None and not isinstance(given, Iterable)):
-        raise TypeError(f"{what} must be a list of texts, as in ['python', 'train.py'], not {given!r}")
+        raise TypeError(f"{what} must be a list of strings, as in ['python', 'train.py'], not {given!r}")
     return [str(word) for word in given or ()]
 
 

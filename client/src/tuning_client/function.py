@@ -105,7 +105,7 @@ def static_texts(parameters: Mapping[str, object]) -> dict[str, str]:
 def _source(function: Callable[..., object]) -> str:
     """The function as it was written; where it stood indented, below a line that lets it stay so."""
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
-        raise FunctionError(function, "is no function written by def: write one that calls it")
+        raise FunctionError(function, "is not a function defined with def: write one that calls it")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise FunctionError(
             function, "is asynchronous or has yield: calling it would run nothing, write one that runs it"
@@ -118,11 +118,11 @@ def _source(function: Callable[..., object]) -> str:
     try:
         source = inspect.getsource(function).rstrip()
     except (OSError, TypeError):
-        raise FunctionError(function, "has no source that can be read: write it into a file or a cell") from None
+        raise FunctionError(function, "has no readable source: define it in a file or a notebook cell") from None
     if source[:1].isspace():
         source = f"if True:  # indented as it was\n{source}"
     if next(_definitions(function, source)).decorator_list:
-        raise FunctionError(function, "has a decorator, which is not there in a trial: call what it does within")
+        raise FunctionError(function, "has a decorator, which a trial does not have: do its work inside the function")
     return source
 
 
@@ -130,10 +130,10 @@ def _definitions(function: Callable[..., object], source: str) -> Iterator[ast.F
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        raise FunctionError(function, "has no source of its own: write it by def, on lines of its own") from None
+        raise FunctionError(function, "has no separate source: define it with def, on its own lines") from None
     found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function.__name__]
     if not found:
-        raise FunctionError(function, "has another name than its source: write it by def under the name it has")
+        raise FunctionError(function, "has a different name than its source: define it with def under that name")
     yield from found
 
 

@@ -57,7 +57,7 @@ def add_installed(pod: Pod, packages: Sequence[str], index_url: str | None) -> N
     given = [packages] if isinstance(packages, str) else list(packages)
     for package in given:
         if not isinstance(package, str) or not package or package.startswith("-"):
-            raise ValueError(f"packages must be what pip installs, as in ['scikit-learn==1.7.2'], not {package!r}")
+            raise ValueError(f"packages must be requirements for pip, as in ['scikit-learn==1.7.2'], not {package!r}")
     if not given:
         return
     training = _training(pod)

@@ -65,7 +65,7 @@ def refusal(name: str, regex: str) -> str:
     except re2.error as error:
         said = error.args[0]
         said = said.decode(errors="replace") if isinstance(said, bytes) else said
-        return f"it is no regular expression of RE2, which has neither lookaround nor backreferences ({said})"
+        return f"it is not a regular expression of RE2, which has neither lookaround nor backreferences ({said})"
     return "" if groups else "it has no group, in parentheses, for the value of that name"
 
 

@@ -16,7 +16,7 @@ SCALES = {"Auto": "Auto", "Linear": "Linear", "Logarithmic": "Log", "ReverseLoga
 """SageMaker's names of scales, and the operator's."""
 
 AUTO_LOG_RATIO = 100
-"""With scale Auto a range is logarithmic when its upper bound is at least so many times its lower one, above 0."""
+"""Scale Auto is logarithmic for a positive range whose upper bound is at least this many times its lower one."""
 
 
 def bounds_of(parameter: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -154,7 +154,7 @@ class TuningJobCompletionCriteriaConfig:
     """What ends a job before its limits.
 
     Attributes:
-        max_number_of_training_jobs_not_improving: so many trials in a row without an improvement, at least 3.
+        max_number_of_training_jobs_not_improving: consecutive trials without an improvement, at least 3.
         complete_on_convergence: that the model expects no more gain.
         target_objective_metric_value: that a trial has ended with this value.
     """

@@ -29,8 +29,8 @@ class Session:
     """Access to the tuning jobs of one namespace.
 
     Args:
-        namespace: default: that of the context, or of the service account inside a cluster.
-        context: of the kubeconfig; default: its current one.
+        namespace: default: the context's, or of the service account inside a cluster.
+        context: context of the kubeconfig; default: the current one.
         kubeconfig: file; default: `$KUBECONFIG` or `~/.kube/config`, and where there is none the service account of the
             Pod that this runs in.
 
@@ -196,16 +196,16 @@ def explain(error: client.ApiException, namespace: str) -> TuningError:
     status = error.status or 0
     if status == HTTPStatus.NOT_FOUND and said is None:
         return TuningError(
-            f"the API server knows no {JOBS}.{GROUP}: install the operator's chart there, or use another context"
+            f"the API server does not know {JOBS}.{GROUP}: install the operator's chart there, or use another context"
         )
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(f"{said} in namespace {namespace}: check name, namespace and context")
     if status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_ERRORS:
         return UnavailableError(f"the API server could not answer: {said or error.reason}; try again later")
     remedies: dict[int, str] = {
-        HTTPStatus.UNAUTHORIZED: "log in anew",
-        HTTPStatus.FORBIDDEN: f"ask for the role edit in namespace {namespace}, to which the operator's chart adds",
-        HTTPStatus.CONFLICT: "give another name, or none to get one with the time in it",
+        HTTPStatus.UNAUTHORIZED: "log in again",
+        HTTPStatus.FORBIDDEN: f"ask for the role edit in namespace {namespace}, which the operator's chart extends",
+        HTTPStatus.CONFLICT: "choose another name, or omit it to get one with the time in it",
     }
     remedy = remedies.get(status)
     return TuningError(f"{said or error.reason}: {remedy}" if remedy else said or str(error))

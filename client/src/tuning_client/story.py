@@ -24,7 +24,7 @@ class Trial:
 
     Attributes:
         steps: the epochs of its curve.
-        values: as many values.
+        values: one value for each epoch.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Story:
         return ((self.completed or now) - self.started).total_seconds() if self.started else 0.0
 
     def ranking(self) -> list[Trial]:
-        """Ended trials that have an objective, best first, the earlier of equals first; one that diverged is none."""
+        """Ended trials that have an objective, best first, ties by age; diverged trials are left out."""
         ranked = [
             (trial.value if self.maximize else -trial.value, -trial.number, trial)
             for trial in self.trials
@@ -216,7 +216,7 @@ STATES = {
 
 
 def first_sentence(text: str) -> str:
-    """Up to the first full stop or line: schedulers and tracebacks go on for long."""
+    """Return the text up to the first full stop or line break: schedulers and tracebacks are long."""
     return text.partition("\n")[0].partition(". ")[0]
 
 

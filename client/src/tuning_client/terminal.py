@@ -60,12 +60,12 @@ def _finite(trial: Trial) -> tuple[list[float], list[float]]:
 def _legend(story: Story, trials: Iterable[Trial], drawn: Sequence[Trial]) -> list[str]:
     best = story.best_trial
     if best and best in drawn and best.value is not None:
-        told = f"best: {best.name}, {number(best.value)} at epoch {best.epoch:g}"
+        headline = f"best: {best.name}, {number(best.value)} at epoch {best.epoch:g}"
     else:
-        told = "no best trial yet"
+        headline = "no best trial yet"
     counts = {kind: sum(kind_of(trial, story) == kind for trial in drawn) for kind in _COLOURS if kind != "best"}
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     left_out = len(list(trials)) - len(drawn)
     without = f"; {left_out} without a value" if left_out else ""
     crosses = "; x: where a trial was stopped" if counts["stopped"] else ""
-    return [told, f"{kinds or 'no other trial'}{without}{crosses}"]
+    return [headline, f"{kinds or 'no other trial'}{without}{crosses}"]

@@ -120,9 +120,9 @@ def _summary(story: Story) -> RenderableType:
     bar = ProgressBar(total=story.max_trials, completed=story.ended, complete_style="green", finished_style="green")
     grid.add_row(bar, f"{story.ended}/{story.max_trials} trials")
     best = story.best_trial
-    told = f"best so far {number(best.value)} ({best.name})" if best and best.value is not None else "no result yet"
+    headline = f"best so far {number(best.value)} ({best.name})" if best and best.value is not None else "no result yet"
     spared = f", {story.epochs_not_trained} epochs not trained" if story.epochs else ""
-    return Group(grid, Text(f"{told} · {len(story.stopped_early)} stopped early{spared}"))
+    return Group(grid, Text(f"{headline} · {len(story.stopped_early)} stopped early{spared}"))
 
 
 def top_trials(story: Story) -> RenderableType:

@@ -60,7 +60,7 @@ def _draw(stories: Iterator[Story], console: Console) -> Story:
     def drawn() -> object:
         return progress_view(story, datetime.now(UTC), console.width, console.height)
 
-    # A thread of rich's draws the picture, so that clocks go on between two looks.
+    # A thread of rich draws the view, so that clocks advance between two reads.
     with Live(get_renderable=drawn, console=console, refresh_per_second=TIMES_PER_SECOND):  # type: ignore[arg-type]
         for story in stories:  # noqa: B007 - read by `drawn`
             pass

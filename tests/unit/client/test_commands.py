@@ -337,7 +337,7 @@ def test_logs_are_those_of_the_current_attempts_training_container(run: Run) -> 
     code, _, err = run("logs", "resnet/1", "--attempt", "9")
     assert code == 1
     assert 'pods "resnet-0001-9" not found; resnet-0001 is Completed: the Pod of a trial that is stopped' in err
-    assert "names no trial: write resnet/7" in run("logs", "resnet")[2]
+    assert "does not name a trial: write resnet/7" in run("logs", "resnet")[2]
 
 
 @pytest.mark.parametrize("command", ["why resnet", "why resnet/2", "watch resnet", "list", "curves resnet"])

@@ -266,7 +266,7 @@ def test_what_a_collector_of_katibs_finds_in_a_line_is_found(name: str, lines: l
 @pytest.mark.parametrize(
     ("collector", "says"),
     [
-        ({"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": 8080}}}, "tells no epochs"),
+        ({"collector": {"kind": "PrometheusMetric"}, "source": {"httpGet": {"port": 8080}}}, "has no epochs"),
         ({"collector": {"kind": "Custom"}}, "Custom has no counterpart"),
         ({"source": {"filter": {"metricsFormat": ["acc: ([0-9]+) ([0-9.]+)"]}}}, "finds no accuracy"),
     ],
@@ -286,7 +286,7 @@ def test_definitions_that_a_job_cannot_have_are_mentioned() -> None:
     algorithm["MetricDefinitions"] += [{"Name": "a", "Regex": "a=[0-9]"}, {"Name": "b", "Regex": "b=(["}]
     result = convert(document)
     assert "the regular expression of a was left out: it has no group" in said(result)
-    assert "the regular expression of b was left out: it is no regular expression of RE2" in said(result)
+    assert "the regular expression of b was left out: it is not a regular expression of RE2" in said(result)
     algorithm["MetricDefinitions"][0]["Name"] = "other"
     assert "metrics" not in convert(document).jobs[0]["spec"]
     assert "have none for the objective, validation:accuracy" in said(convert(document))
@@ -333,7 +333,7 @@ def test_a_placeholder_that_kubernetes_does_not_expand_is_mentioned() -> None:
 @pytest.mark.parametrize(
     ("patch", "says"),
     [
-        ({"kind": "Deployment"}, "this is kubeflow.org/v1beta1 Deployment; what can be converted is"),
+        ({"kind": "Deployment"}, "this is kubeflow.org/v1beta1 Deployment; supported are"),
         ({"apiVersion": "kubeflow.org/v1alpha3"}, "this is kubeflow.org/v1alpha3 Experiment"),
         ({"spec": {"algorithm": {"algorithmName": "darts"}}}, r"algorithmName 'darts' has no counterpart: use one of"),
         ({"spec": {"nasConfig": {"graphConfig": {}}}}, "no architecture search"),

@@ -54,7 +54,7 @@ def test_a_file_that_is_no_text_says_what_to_do(capsys: pytest.CaptureFixture[st
     (tmp_path / "half.yaml").write_bytes(codecs.BOM_UTF16_LE + b"a")
     code, jobs, said = command(capsys, tmp_path / "half.yaml")
     assert (code, jobs) == (1, [])
-    assert "half.yaml: is no UTF-16-LE text" in said
+    assert "half.yaml: is not UTF-16-LE text" in said
     assert "save it as UTF-8" in said
 
 

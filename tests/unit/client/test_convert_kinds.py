@@ -18,11 +18,11 @@ from tuning_client.convert import job as limits_of
     ("value", "becomes", "says"),
     [
         ("", "", ""),
-        (None, "", "is no text: the training gets ''"),
+        (None, "", "is not a string: the training gets ''"),
         (3, "3", ""),
-        (True, "true", "is no text: the training gets 'true'"),
-        ([1, "a"], '[1, "a"]', "is no text"),
-        ({"a": None}, '{"a": null}', "is no text"),
+        (True, "true", "is not a string: the training gets 'true'"),
+        ([1, "a"], '[1, "a"]', "is not a string"),
+        ({"a": None}, '{"a": null}', "is not a string"),
         ('"sgd"', "sgd", "JSON-encoded, as SageMaker's SDK writes it"),
         ('"', '"', ""),
         ('""', "", "JSON-encoded"),
@@ -71,11 +71,11 @@ def test_tags_may_be_a_mapping_or_a_list(tags: Any) -> None:
         (
             "ResourceConfig.InstanceType",
             ["ml.m5.large"],
-            "InstanceType: must be a text, not a list; the container asks",
+            "InstanceType: must be a string, not a list; the container asks",
         ),
         ("StoppingCondition.MaxRuntimeInSeconds", {}, ""),
         ("StoppingCondition.MaxRuntimeInSeconds", -5, "was raised from -5 to 1"),
-        ("AlgorithmSpecification.TrainingImage", {"a": 1}, "must be a text, not a mapping; the image is registry"),
+        ("AlgorithmSpecification.TrainingImage", {"a": 1}, "must be a string, not a mapping; the image is registry"),
         ("EnableManagedSpotTraining", "maybe", "must be true or false, not 'maybe'"),
         ("RetryStrategy", "often", "'often' has no counterpart"),
         ("StaticHyperParameters", "x=1", "'x=1' has no counterpart"),
@@ -165,7 +165,7 @@ def test_limits_of_a_batch_job_are_those_of_a_trial() -> None:
     result = convert(load("own-katib-indexed-job.yaml"))
     assert made(result)["retry"] == {"maxAttempts": 3}
     assert made(result)["template"]["spec"]["activeDeadlineSeconds"] == 3600
-    assert "backoffLimit: is not said: a Job is tried 7 times then, a trial once" in said(convert(katib()))
+    assert "backoffLimit: is not set: a Job is then tried 7 times, a trial once" in said(convert(katib()))
 
 
 @pytest.mark.parametrize("counts", [{"parallelism": 2}, {"completions": 3, "completionMode": "NonIndexed"}])
@@ -182,10 +182,10 @@ def test_pods_without_numbers_are_no_nodes(counts: dict[str, Any]) -> None:
     [
         ("ml.p3.8xlarge", 4, "the container asks for 4 GPU"),
         ("ml.m5.large", None, "the container asks for no GPU"),
-        ("ml.p9.48xlarge", None, "it is no instance type whose GPUs are known here"),
-        ("ml.g5.1xlarge", None, "it is no instance type whose GPUs are known here"),
+        ("ml.p9.48xlarge", None, "it is not an instance type whose GPUs are known here"),
+        ("ml.g5.1xlarge", None, "it is not an instance type whose GPUs are known here"),
         ("ml.trn1.32xlarge", None, "it has Trainium chips, which the resource aws.amazon.com/neuron counts"),
-        ("local_gpu", None, "it is no instance type whose GPUs are known here"),
+        ("local_gpu", None, "it is not an instance type whose GPUs are known here"),
     ],
 )
 def test_an_instance_type_says_what_became_of_its_gpus(instance: str, gpus: int | None, says: str) -> None:

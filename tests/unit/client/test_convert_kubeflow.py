@@ -50,8 +50,8 @@ def test_defaults_are_kubeflows() -> None:
     assert made(result)["strategy"] == "Random"
     assert made(result)["objective"]["goal"] == "Minimize"
     assert made(result)["limits"]["maxParallelTrials"] == 1
-    assert "spec.numTrials: Kubeflow runs one trial where nothing is said" in said(result)
-    assert "spec.objectives[0].direction: is not said: it is Minimize" in said(result)
+    assert "spec.numTrials: is not set: Kubeflow then runs one trial" in said(result)
+    assert "spec.objectives[0].direction: is not set: it is Minimize" in said(result)
 
 
 def test_a_grid_is_one_where_all_its_combinations_can_be_tried() -> None:
@@ -92,7 +92,7 @@ def test_event_files_are_a_source_of_type_tensorboard(place: dict[str, str], pat
     metric = made(result)["objective"]["metric"]
     wanted = {"source": {"type": "TensorBoard", "tensorBoard": {"path": path, "tag": metric}}}
     assert made(result)["metrics"] == wanted
-    assert f"type TensorBoard with the tag {metric}, as a whole" in said(result)
+    assert f"type TensorBoard with exactly the tag {metric};" in said(result)
     assert container_of(result)["command"][0] == "python3", "it writes as it did"
 
 

@@ -55,7 +55,7 @@ def test_a_study_has_states_values_parameters_distributions_and_curves(tmp_path:
 
 def test_a_study_is_not_written_twice(tmp_path: Path) -> None:
     export(job(), trials(), tmp_path / "study.db")
-    with pytest.raises(TuningError, match="has a study resnet already: give another file"):
+    with pytest.raises(TuningError, match="already has a study resnet: choose another file"):
         export(job(), trials(), tmp_path / "study.db")
 
 
@@ -101,5 +101,5 @@ def test_runs_have_parameters_metrics_and_how_they_ended(tmp_path: Path) -> None
     assert [(item.step, item.value) for item in history] == [(1, 0.1), (2, 0.2), (3, 0.4)]
     assert math.isnan(runs[3].data.metrics["validation:accuracy"])
     assert runs[1].data.tags["tuning.message"] == "0.2 is below 0.3"
-    with pytest.raises(TuningError, match="has an experiment resnet already"):
+    with pytest.raises(TuningError, match="already has an experiment resnet"):
         mlflow.export(job(), trials(), tmp_path)

@@ -87,7 +87,7 @@ def test_a_single_value_is_one_and_a_list_or_anything_like_it_are_several() -> N
     with pytest.raises(TypeError, match=r"must be a list, not {'a': 1}"):
         values({"a": 1})
     assert WarmStartConfig("TransferLearning", "base").render()["parents"] == ["base"]
-    with pytest.raises(TypeError, match=r"command must be a list of texts, as in \['python', 'train.py'\]"):
+    with pytest.raises(TypeError, match=r"command must be a list of strings, as in \['python', 'train.py'\]"):
         training(command="python train.py")
     with pytest.raises(TypeError, match="args must be a list"):
         training(container_arguments="--x")
@@ -183,7 +183,7 @@ def test_metric_definitions_are_found_in_what_the_command_prints() -> None:
     assert spec(estimator=own)["metrics"]["source"]["file"]["path"] == file["path"]
     with pytest.raises(ValueError, match="must have one for the objective, 'loss', not for accuracy alone"):
         spec([{"Name": "accuracy", "Regex": "a=(.*)"}])
-    with pytest.raises(ValueError, match="the Regex of 'loss' cannot be used: it is no regular expression of RE2"):
+    with pytest.raises(ValueError, match="the Regex of 'loss' cannot be used: it is not a regular expression of RE2"):
         spec([{"Name": "loss", "Regex": "(?<=loss=)(.*)"}])
 
 

@@ -157,7 +157,7 @@ def test_the_package_and_packages_come_by_init_containers() -> None:
 
 @pytest.mark.parametrize("packages", [["--index-url=http://x"], [""], [3], "-r x"])
 def test_packages_are_no_options(packages: Any) -> None:
-    with pytest.raises(ValueError, match="packages must be what pip installs"):
+    with pytest.raises(ValueError, match="packages must be requirements for pip"):
         made(packages=packages)
 
 

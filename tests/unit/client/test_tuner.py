@@ -216,7 +216,7 @@ def test_waiting_bears_an_api_server_that_is_away_for_a_while_and_tells_a_failur
             404,
             "404 page not found",
             TuningError,
-            "knows no tuningjobs.tuning-operator.dev: install the",
+            "does not know tuningjobs.tuning-operator.dev: install the",
         ),
         (
             403,
@@ -224,7 +224,7 @@ def test_waiting_bears_an_api_server_that_is_away_for_a_while_and_tells_a_failur
             TuningError,
             "is forbidden: ask for the role edit in namespace ml",
         ),
-        (401, '{"message": "Unauthorized"}', TuningError, "Unauthorized: log in anew"),
+        (401, '{"message": "Unauthorized"}', TuningError, "Unauthorized: log in again"),
         (429, None, UnavailableError, "try again later"),
         (500, '{"message": "etcd is away"}', UnavailableError, "etcd is away; try again later"),
         (422, '{"message": "spec is wrong"}', TuningError, "^spec is wrong$"),

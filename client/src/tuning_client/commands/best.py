@@ -34,19 +34,19 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
     parser = commands.add_parser(
         "best",
         parents=[flags],
-        help="write the best setting as a manifest or as variables",
-        description="Writes a Pod or a batch Job that trains the best setting once more, without the tuner, or the "
-        'environment of that training for a shell: `set -a; eval "$(kubectl tuning best JOB -o env)"`.',
+        help="write the best hyperparameters as a manifest or as environment variables",
+        description="Write a Pod or a batch Job that trains with the best hyperparameters again, without the tuner, "
+        'or the environment of that training for a shell: `set -a; eval "$(kubectl tuning best JOB -o env)"`.',
     )
     parser.add_argument("job")
     parser.add_argument("-o", "--output", choices=("yaml", "json", "env"), default="yaml", help="default: yaml")
-    parser.add_argument("--kind", choices=("Pod", "Job"), default="Pod", help="of the manifest; default: Pod")
+    parser.add_argument("--kind", choices=("Pod", "Job"), default="Pod", help="kind of the manifest; default: Pod")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another value for a hyperparameter, such as epochs=100; may be given several times",
+        help="another value for a hyperparameter, such as epochs=100; repeatable",
     )
     parser.set_defaults(run=partial(run, _best))
 
@@ -74,7 +74,7 @@ def with_values(job: Body, trial: Body, given: Sequence[str]) -> tuple[Body, Bod
     """The job and the trial with other values of hyperparameters.
 
     Raises:
-        TuningError: one is no NAME=VALUE, or not a hyperparameter of the job.
+        TuningError: one is not NAME=VALUE, or not a hyperparameter of the job.
     """
     static, tuned = dict(job["spec"].get("staticParameters") or {}), dict(trial["spec"]["parameters"])
     for item in given:
@@ -144,7 +144,7 @@ def manifest(job: Body, trial: Body, kind: str) -> dict[str, Any]:
 
 
 def _own(variable: Body, name: str) -> Body:
-    """A variable of the template; models go into a folder of their own, beside those of the trials."""
+    """A variable of the template; models go into a separate folder, beside those of the trials."""
     if variable["name"] != MODEL_DIR or not variable.get("value"):
         return variable
     return {**variable, "value": f"{variable['value'].rstrip('/')}/{name}"}

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _UNBOUNDED = 10_000
-"""Columns of what is no terminal: a line stays a line for whoever reads it next."""
+"""Columns of output that is not a terminal: lines are not wrapped, so that other programs can read them."""
 
 
 def flags() -> argparse.ArgumentParser:
     """The flags with which kubectl chooses cluster and namespace."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("-n", "--namespace", help="default: that of the context")
-    parser.add_argument("--context", help="of the kubeconfig; default: its current one")
+    parser.add_argument("-n", "--namespace", help="default: the context's")
+    parser.add_argument("--context", help="context of the kubeconfig; default: the current one")
     parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
     return parser
 
@@ -50,7 +50,7 @@ def run(command: Command, parsed: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has had enough. Python would complain once more when it closes standard output.
+        # The reader has closed the pipe. Python would complain again when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -76,7 +76,7 @@ def job_and_trial(text: str) -> tuple[str, str | None]:
     """
     job, slash, trial = text.partition("/")
     if not job or (slash and not trial):
-        raise TuningError(f"{text!r} names no trial: write JOB/7 or JOB/JOB-0007")
+        raise TuningError(f"{text!r} does not name a trial: write JOB/7 or JOB/JOB-0007")
     if not slash:
         return job, None
     return job, f"{job}-{int(trial):04d}" if re.fullmatch(r"[0-9]{1,9}", trial) else trial

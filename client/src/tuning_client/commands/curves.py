@@ -35,7 +35,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
         "curves",
         parents=[flags],
         help="draw the learning curves in the terminal",
-        description="Draws the objective after each epoch, a line for each trial; a cross marks where one was stopped.",
+        description="Draw the objective after each epoch, one line per trial; a cross marks where a trial was stopped.",
     )
     parser.add_argument("job")
     parser.add_argument("--top", type=int, metavar="K", help="only the best K of the trials that have ended")

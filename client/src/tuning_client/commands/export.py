@@ -26,8 +26,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
         "export",
         parents=[flags],
         help="write the trials for other tools",
-        description="Writes the trials of a job as a table, as a study that optuna-dashboard opens, or as runs of "
-        "MLflow (`mlflow ui` in that folder shows them). The first has the trials that run as well.",
+        description="Write the trials of a job as a table, as a study for optuna-dashboard, or as runs of "
+        "MLflow (`mlflow ui` in that folder shows them). The table includes running trials.",
     )
     parser.add_argument("job")
     target = parser.add_mutually_exclusive_group(required=True)
@@ -56,7 +56,7 @@ def _export(session: Session, parsed: argparse.Namespace) -> int:
 
 
 def _exporter(*, to_optuna: bool) -> Callable[[Body, Sequence[Body], Path], int]:
-    """What writes the trials; both libraries are extras."""
+    """Return the function that writes the trials; both libraries are optional."""
     if to_optuna:
         from tuning_client.exports.optuna import export  # noqa: PLC0415
     else:

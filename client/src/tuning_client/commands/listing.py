@@ -25,7 +25,7 @@ _COLUMNS = ("NAME", "PHASE", "BEST", "TRIAL", "DONE", "RUNNING", "STOPPED", "FAI
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags: argparse.ArgumentParser) -> None:
     """Add the command."""
     parser = commands.add_parser("list", parents=[flags], help="show the jobs: phase, best value, trials, cost")
-    parser.add_argument("-A", "--all-namespaces", action="store_true", help="those of all namespaces")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="jobs of all namespaces")
     output(parser, "json", "name")
     parser.set_defaults(run=partial(run, _list))
 

@@ -22,9 +22,9 @@ _LAYOUT = frozenset("\n\t\r")
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags: argparse.ArgumentParser) -> None:
     """Add the command."""
-    parser = commands.add_parser("logs", parents=[flags], help="show what a trial's training has written")
+    parser = commands.add_parser("logs", parents=[flags], help="show a trial's logs")
     parser.add_argument("trial", metavar="JOB/TRIAL", help="the trial by name or number")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on until the training ends")
+    parser.add_argument("-f", "--follow", action="store_true", help="follow until the training ends")
     parser.add_argument("--tail", type=int, metavar="LINES", help="only the last lines")
     parser.add_argument("--attempt", type=int, metavar="N", help="default: the current or last one")
     parser.set_defaults(run=partial(run, _logs))
@@ -33,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
 def _logs(session: Session, parsed: argparse.Namespace) -> int:
     name, trial_name = job_and_trial(parsed.trial)
     if trial_name is None:
-        raise TuningError(f"{parsed.trial!r} names no trial: write {parsed.trial}/7")
+        raise TuningError(f"{parsed.trial!r} does not name a trial: write {parsed.trial}/7")
     container = training_container(session.job(name)["spec"]["template"])["name"]
     status = session.trial(trial_name).get("status") or {}
     attempt = parsed.attempt or status.get("attempt", 1)

@@ -24,7 +24,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
         "watch",
         parents=[flags],
         help="follow a job live until its end",
-        description="Shows a job and its trials until it has ended; into a pipe, a line for each event. "
+        description="Follow a job and its trials until the job ends; in a pipe, print a line for each event. "
         "Exits with 1 if the job fails.",
     )
     parser.add_argument("job")

@@ -28,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
         "what-if",
         parents=[flags],
         help="replay a job's curves under another early stopping rule",
-        description="Shows which trials of a job another rule would have stopped, when and why, what that would have "
+        description="Show which trials of a job another rule would have stopped, when and why, what that would have "
         "saved, and whether it would have lost the winner. Needs tuning-client[what-if].",
     )
     parser.add_argument("job")
@@ -72,7 +72,7 @@ def parse_rule(kind: str, fields: Sequence[str]) -> dict[str, Any]:
     """The rule as in a job's specification.
 
     Raises:
-        TuningError: a field is no FIELD=VALUE, or the rule has none.
+        TuningError: a field is not FIELD=VALUE, or the rule has none.
     """
     knobs = {}
     for text in fields:
@@ -109,7 +109,7 @@ def table(trials: Sequence[Mapping[str, Any]], job: str) -> Table:
 
 
 def summary(result: Mapping[str, Any], trials: int) -> Iterator[str]:
-    """What it comes to, and what is not known."""
+    """Summarise the replay, and what it cannot know."""
     share = result["secondsSaved"] / result["trainingSeconds"] if result["trainingSeconds"] else 0
     yield ""
     yield (

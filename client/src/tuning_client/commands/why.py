@@ -29,9 +29,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
     parser = commands.add_parser(
         "why",
         parents=[flags],
-        help="say why a job or a trial is as it is",
-        description="Shows a job's phase, its conditions and what became of its trials; of a trial the decision "
-        "about it with epoch, value and threshold.",
+        help="explain the state of a job or a trial",
+        description="Show a job's phase, its conditions and the results of its trials, or the decision "
+        "about a trial with its epoch, value and threshold.",
     )
     parser.add_argument("job", metavar="JOB[/TRIAL]", help="a job, or one of its trials by name or number")
     output(parser, "json")
@@ -76,8 +76,8 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
         price = f", {cost['spent']} {cost.get('currency', '')}".rstrip() if "spent" in cost else ""
         yield f"cost: {cost['gpuHours']} GPU hours{price}"
     if status.get("suggestion"):
-        told = status["suggestion"]
-        yield f"newest suggestion: trial {told['trial']}, {told['source']}: {told.get('message', '')}"
+        newest = status["suggestion"]
+        yield f"newest suggestion: trial {newest['trial']}, {newest['source']}: {newest.get('message', '')}"
     savings = status.get("earlyStopping")
     if savings:
         saved = f"{savings['epochsSaved']} epochs, {duration(savings['secondsSaved'])}"
@@ -85,11 +85,11 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
         if savings.get("message"):
             yield savings["message"]
     yield from _conditions(status.get("conditions") or ())
-    told_of = [trial for trial in trials if phase(trial) != "Completed"]
-    if told_of:
+    others = [trial for trial in trials if phase(trial) != "Completed"]
+    if others:
         yield ""
         yield "trials that run, wait or did not complete:"
-    for trial in told_of:
+    for trial in others:
         yield f"  {_in_a_line(trial)}"
 
 
@@ -106,12 +106,12 @@ def _conditions(conditions: Sequence[Body]) -> Iterator[str]:
 
 def _in_a_line(trial: Body) -> str:
     status = trial.get("status") or {}
-    told = status.get("message") or status.get("reason") or ""
-    return f"{trial['metadata']['name']} {STATES.get(phase(trial), phase(trial))}{f': {told}' if told else ''}"
+    cause = status.get("message") or status.get("reason") or ""
+    return f"{trial['metadata']['name']} {STATES.get(phase(trial), phase(trial))}{f': {cause}' if cause else ''}"
 
 
 def about_trial(job: Body, trial: Body) -> Iterator[str]:
-    """Say what became of a trial, a sentence a line."""
+    """Explain a trial's state, one sentence per line."""
     status, annotations = trial.get("status") or {}, trial["metadata"].get("annotations") or {}
     reason = f" ({status['reason']})" if status.get("reason") else ""
     message = f": {status['message']}" if status.get("message") else ""

@@ -40,7 +40,7 @@ def convert(document: object, *, among_others: bool = False) -> Converted:
     """Convert a document, as it was read from YAML or JSON: one manifest, or a list of some.
 
     Every value of the document is used in the manifests or mentioned in a note. What cannot be used is left out, with a
-    note that names it. Of a list, items that are no tuning jobs are mentioned as well; those that are, and cannot be
+    note that names it. Items of a list that are not tuning jobs are mentioned as well; those that are, and cannot be
     converted, are `errors`.
 
     Args:
@@ -48,7 +48,7 @@ def convert(document: object, *, among_others: bool = False) -> Converted:
         among_others: the document is one of several of a file, which may have objects of other kinds.
 
     Raises:
-        ConversionError: nothing can be converted: it is none of what is known, or lacks what a job needs.
+        ConversionError: nothing can be converted: no document is of a known kind, or one lacks what a job needs.
     """
     try:
         copied = plain(document)
@@ -73,7 +73,7 @@ def convert(document: object, *, among_others: bool = False) -> Converted:
             source.root.mention(f"is {_name(item)}, which was left out")
         notes += source.notes
     if not jobs and not among_others:
-        said = "; ".join(map(str, errors)) or f"there is nothing to convert; what can be converted is {_TAKEN}"
+        said = "; ".join(map(str, errors)) or f"there is nothing to convert; supported are {_TAKEN}"
         raise ConversionError(said)
     return Converted(jobs, list(dict.fromkeys(notes)), errors)
 
@@ -97,7 +97,7 @@ def _convert_one(source: Source, *, alone: bool) -> list[dict[str, Any]]:
     """The jobs of one manifest; none where it is an object of another kind among others."""
     document = source.document
     if not isinstance(document, dict):
-        raise ConversionError(f"{spelled(source.at)} is no manifest; what can be converted is {_TAKEN}")
+        raise ConversionError(f"{spelled(source.at)} is not a manifest; supported are {_TAKEN}")
     version, kind = str(document.get("apiVersion", "")), str(document.get("kind", ""))
     if version == _KATIB and kind == "Experiment":
         return convert_experiment(source)
@@ -109,7 +109,7 @@ def _convert_one(source: Source, *, alone: bool) -> list[dict[str, Any]]:
         return convert_request(source)
     if not alone and kind and kind not in {"Experiment", "OptimizationJob"} and kind.lower() != JOB_KIND.lower():
         return []
-    raise ConversionError(f"{_this(source)} is {_name(document)}; what can be converted is {_TAKEN}")
+    raise ConversionError(f"{_this(source)} is {_name(document)}; supported are {_TAKEN}")
 
 
 def _this(source: Source) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _KATIBS_FILE, _KATIBS_FOLDER = "/var/log/katib/metrics.log", "/var/log/katib/tfevent"
 _KATIBS_FILTER = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
-"""What Katib looks for, and where, unless it is told."""
+"""What Katib looks for by default, and where."""
 _STANDARD_OUTPUT = ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2", "/proc/self/fd/1", "/proc/self/fd/2")
 _FOLDER = re.compile(r"(?:/[^/]+)+")
 _REPORT = "let the training report each epoch, or see spec.metrics.source (docs/metrics-contract.md)"
@@ -104,15 +104,15 @@ def _event_files(place: Field, objective: str, others: Sequence[str]) -> dict[st
         place["path"].mention(f"is written {path} here: a path is absolute, without . and ..")
     known = "; other tags are recorded as well" if others else ""
     place.mention(
-        f"is a source of type TensorBoard with the tag {objective}, as a whole: Katib also takes tags that only begin "
-        f"so. Where there is none, the trial's message lists those that there are{known}"
+        f"is a source of type TensorBoard with exactly the tag {objective}; Katib also takes tags that begin with "
+        f"it. If no scalar has the tag, the trial's message lists those that exist{known}"
     )
     return {"source": {"type": "TensorBoard", "tensorBoard": {"path": path, "tag": objective}}}
 
 
 def _leave_out(spec: Field, kind: str) -> None:
     if kind == "PrometheusMetric":
-        words = f"tells no epochs, for which a source of type Gauge needs a second gauge: {_REPORT}"
+        words = f"has no epochs, and a source of type Gauge needs a second gauge for them: {_REPORT}"
     elif kind == "None":
         words = f"reads nothing, since the training pushes its metrics to Katib: {_REPORT}"
     else:
@@ -146,7 +146,7 @@ def _of_json(file: Field, names: Sequence[str]) -> dict[str, str]:
 
 
 def _filtered(filters: Field, names: Sequence[str]) -> dict[str, str]:
-    """Katib's filters have two groups, for the name and for the value; here each metric has a regex of its own."""
+    """Katib's filters have two groups, for the name and for the value; here each metric has its own regex."""
     formats, given = filters["metricsFormat"], []
     for item in formats.children():
         with item.or_left_out("the filter was left out"):

@@ -94,7 +94,7 @@ def read(content: bytes) -> Read:
     Takes YAML, JSON, and several JSON texts one after the other, as in JSON lines.
 
     Raises:
-        ConversionError: it is no text.
+        ConversionError: it is not text.
     """
     text = _decoded(content)
     if text.lstrip()[:1] in {"{", "["}:
@@ -104,7 +104,7 @@ def read(content: bytes) -> Read:
             pass  # YAML may begin like this as well
     whole = _yaml([text])
     parts = _SEPARATOR.split(text)
-    # A part that is none does not cost the others.
+    # One unreadable part does not lose the others.
     return _yaml(parts) if whole.errors and len(parts) > 1 else whole
 
 
@@ -123,7 +123,7 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode(known or "utf-8")
     except UnicodeDecodeError as error:
-        raise ConversionError(f"is no {error.encoding.upper()} text ({error.reason}): save it as UTF-8") from error
+        raise ConversionError(f"is not {error.encoding.upper()} text ({error.reason}): save it as UTF-8") from error
 
 
 def _yaml(parts: list[str]) -> Read:

@@ -50,7 +50,7 @@ def described(instance_type: str) -> str:
         return f"the container asks for {asked}; set its requests of cpu and memory yourself"
     family = instance_type.strip().lower().removeprefix("ml.")
     other = next((words for start, words in _OTHERS.items() if family.startswith(start)), None)
-    has = f"has {other}" if other else "is no instance type whose GPUs are known here"
+    has = f"has {other}" if other else "is not an instance type whose GPUs are known here"
     remedy = (
         "set that in its resources" if other else "set its resources yourself, for example limits of nvidia.com/gpu"
     )

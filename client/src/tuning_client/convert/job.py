@@ -126,14 +126,14 @@ def bounded(place: Field, low: int, high: int) -> int | None:
         used: int = min(max(wanted, low), high)
         if used != wanted:
             place.note(
-                f"was {'lowered' if used < wanted else 'raised'} from {wanted} to {used}: {low} to {high} it can be"
+                f"was {'lowered' if used < wanted else 'raised'} from {wanted} to {used}: the range is {low} to {high}"
             )
         return used
     return None
 
 
 def one_of(place: Field, known: dict[str, str], default: str) -> str:
-    """One of some words, by whatever letter case; the default, with a note, where it is none of them."""
+    """Return one of some words, in any letter case; otherwise the default, with a note."""
     if place.is_empty():
         return default
     with place.or_left_out(f"it is {default} here"):
@@ -146,7 +146,7 @@ def one_of(place: Field, known: dict[str, str], default: str) -> str:
 
 
 def objective(name: Field, goal: Field, target: Field) -> dict[str, Any]:
-    """What a job optimises; nobody can guess the metric, and which way is better."""
+    """Return what a job optimises; the metric and the direction cannot be guessed."""
     metric = name.text()
     if len(metric) > MAX_METRIC or metric != metric.strip() or not metric.isprintable():
         raise name.error(f"must be at most {MAX_METRIC} characters, without spaces around it: rename the metric")
@@ -170,7 +170,7 @@ def limits(trials: Field, parallel: Field, *, grid: bool, default_parallel: int)
         result["maxTrials"] = wanted
     elif not grid:
         result["maxTrials"] = PLACEHOLDER_TRIALS
-        trials.mention(f"says no number; spec.limits.maxTrials is {PLACEHOLDER_TRIALS}: choose your own")
+        trials.mention(f"is not set; spec.limits.maxTrials is {PLACEHOLDER_TRIALS}: choose your own")
     allowed = min(MAX_PARALLEL_TRIALS, result.get("maxTrials", MAX_PARALLEL_TRIALS))
     at_once = bounded(parallel, 1, allowed)
     result["maxParallelTrials"] = min(default_parallel, allowed) if at_once is None else at_once
@@ -187,7 +187,7 @@ def hyperband(place: Field, **given: int | None) -> dict[str, int]:
         rungs |= {"minResource": min(rungs["minResource"], MAX_RESOURCE - 1), "maxResource": missing["maxResource"]}
     if missing:
         said = ", ".join(f"{name} {value}" for name, value in missing.items())
-        place.mention(f"does not say {said}, which was put in: choose your own numbers")
+        place.mention(f"does not set {said}, which were added: choose your own numbers")
     return rungs
 
 

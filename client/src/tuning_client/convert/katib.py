@@ -114,7 +114,7 @@ def _objective(place: Field) -> dict[str, Any]:
     if strategy != "latest":
         result["value"] = "Best"  # which is Katib's default, too
     if own is not None and strategy not in {best, "latest"}:
-        own.mention(f"is {strategy!r}, the worst epoch of a trial: objective.value is Best, the other way round")
+        own.mention(f"is {strategy!r}, the worst epoch of a trial: objective.value is Best, the opposite")
     note_all([*strategies.values()], "are not needed to tune: of other metrics the last value is recorded")
     return result
 

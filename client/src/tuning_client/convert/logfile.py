@@ -38,7 +38,7 @@ def moved(path: str, place: Field, container: dict[str, Any]) -> str:
     else:
         reason = ""
     if len(whole) > MAX_PATH or whole.endswith("/"):
-        reason = f"is no file that can be read: it has at most {MAX_PATH} characters"
+        reason = f"is not a file path of at most {MAX_PATH} characters"
     if not reason:
         if whole != path:
             place.mention(f"is written {whole} here: a path is absolute, without . and ..")

@@ -70,7 +70,7 @@ def _objective(place: Field) -> dict[str, Any]:
     note_all(others, "has no counterpart: a job has one objective")
     direction = first["direction"]
     if direction.is_empty():
-        direction.mention("is not said: it is Minimize, as with Kubeflow")
+        direction.mention("is not set: it is Minimize, as with Kubeflow")
         direction = replace(direction, value="Minimize")
     place.mention(
         "the training pushes its values to Kubeflow's status server, which is not here: let it report each epoch by "
@@ -110,7 +110,7 @@ def _add(search: Search, name: str, parameter: Field, space: Field) -> None:
 def _limits(spec: Field, *, grid: bool) -> dict[str, Any]:
     bounds = limits(spec["numTrials"], spec["parallelTrials"], grid=grid, default_parallel=1)
     if spec["numTrials"].is_empty() and not grid:
-        spec["numTrials"].mention("Kubeflow runs one trial where nothing is said")
+        spec["numTrials"].mention("is not set: Kubeflow then runs one trial")
     return bounds
 
 

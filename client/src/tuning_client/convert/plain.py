@@ -63,7 +63,7 @@ def _scalar(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    # A surrogate without its other half, which JSON may name, is no text that can be written.
+    # JSON may name a lone surrogate, which cannot be encoded.
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

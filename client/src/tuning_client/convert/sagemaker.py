@@ -146,7 +146,7 @@ def _search(config: Field, definition: Field) -> Search:
 def _objective(config: Field, definition: Field) -> dict[str, Any]:
     given = config["HyperParameterTuningJobObjective"]
     if not definition["TuningObjective"].is_empty():
-        given.note("gives way to the definition's TuningObjective")
+        given.note("is overridden by the definition's TuningObjective")
         given = definition["TuningObjective"]
     target = config["TuningJobCompletionCriteria"]["TargetObjectiveMetricValue"]
     return objective(given["MetricName"], given["Type"], target)
@@ -207,7 +207,7 @@ def _retry(again: Field) -> dict[str, int] | None:
         return None
     attempts = wanted + 1  # SageMaker does not count the first attempt
     again.note(
-        f"became {attempts} attempts of a training that fails; attempts that the cluster ended are repeated in any case"
+        f"became {attempts} attempts of a training that fails; attempts that the cluster ended are always repeated"
     )
     return {"maxAttempts": attempts}
 

@@ -31,7 +31,9 @@ class Search:
         """A hyperparameter's name here, which no other one has."""
         name = parameter_name(given)
         if name in self.static or any(parameter["name"] == name for parameter in self.parameters):
-            raise place.error(f"{given} is HP_{name} in the training's environment, as another one is: rename it")
+            raise place.error(
+                f"{given} is HP_{name} in the training's environment, like another hyperparameter: rename one"
+            )
         if name != given:
             place.note(f"{given} is called {name} here, because the training finds it as HP_{name} in its environment")
         return name
@@ -62,7 +64,7 @@ class Search:
                 texts.append(self._choice(value))
         differing = list(dict.fromkeys(texts))
         if not differing:
-            raise values.error("has no value that can be used: write at least one text")
+            raise values.error("has no usable value: write at least one string")
         if len(differing) > MAX_VALUES:
             values.mention(f"has {len(differing)} values, of which the first {MAX_VALUES} were kept")
         self._add(values, {"name": name, "categorical": {"values": differing[:MAX_VALUES]}})
@@ -80,17 +82,17 @@ class Search:
         if len(text) > MAX_STATIC_TEXT:
             raise place.error(f"has more than {MAX_STATIC_TEXT} characters: let the training read it from a file")
         if len(self.static) == MAX_STATIC:
-            raise place.error(f"is one more than the {MAX_STATIC} that a job can have: set it in the container's env")
+            raise place.error(f"exceeds the {MAX_STATIC} that a job can have: set it in the container's env")
         self.static[name] = text
 
     def text(self, place: Field) -> str:
-        """The value of a hyperparameter that is one text; what is none is written as one, and mentioned."""
+        """Return a static value as a string; a value of another type is converted, with a note."""
         value = place.take()
         if isinstance(value, str):
             return self._decoded(place, value)
         if value is None or isinstance(value, bool | dict | list):
             text = "" if value is None else json.dumps(value)
-            place.mention(f"is no text: the training gets {text[:80]!r}")
+            place.mention(f"is not a string: the training gets {text[:80]!r}")
             return text
         return str(value)
 
@@ -138,7 +140,7 @@ class Search:
 
     def _add(self, place: Field, parameter: dict[str, Any]) -> None:
         if len(self.parameters) == MAX_PARAMETERS:
-            raise place.error(f"is one more than the {MAX_PARAMETERS} that a job can search: give it a fixed value")
+            raise place.error(f"exceeds the {MAX_PARAMETERS} that a job can search: give it a fixed value")
         self.parameters.append(parameter)
 
 
@@ -159,10 +161,10 @@ def _check_step(kind: str, bounds: dict[str, Any], place: Field) -> None:
     step, width = bounds["step"], bounds["max"] - bounds["min"]
     if kind == "integer" and not 1 <= step <= width:
         del bounds["step"]
-        place.mention(f"has a step of {step}, which has to be 1 to {width}: the step was left out")
+        place.mention(f"has a step of {step}, which must be 1 to {width}: the step was left out")
     elif kind == "continuous" and not (0 < step <= width and width / step <= MAX_STEPS):
         del bounds["step"]
-        place.mention(f"has a step of {step:g}, with which there are none or over {MAX_STEPS} steps: it was left out")
+        place.mention(f"has a step of {step:g}, which makes none or more than {MAX_STEPS} steps: it was left out")
 
 
 def _possible(scale: str, low: float, high: float, place: Field) -> str:

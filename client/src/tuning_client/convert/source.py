@@ -133,7 +133,7 @@ class Field:
         if self.value is None or self.value == "":
             raise self.error("is missing" if self.value is None else "is empty")
         if isinstance(self.value, dict | list):
-            raise self.error(f"must be a text, not {shown(self.value)}")
+            raise self.error(f"must be a string, not {shown(self.value)}")
         return str(self.value).lower() if isinstance(self.take(), bool) else str(self.value)
 
     def number(self, kind: type[int | float]) -> Any:

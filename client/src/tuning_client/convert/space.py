@@ -44,7 +44,7 @@ def _add(search: Search, name: str, parameter: Field, *, grid: bool) -> None:
     elif kind == "double":
         bounds = {"min": space["min"].number(float), "max": space["max"].number(float), "scale": scale}
         if not step.is_empty() and not grid and scale != "Linear":
-            step.note("goes with a linear scale alone: every number can be tried")
+            step.note("needs a linear scale and was left out: any number in the range can be tried")
         elif not step.is_empty():
             with step.or_left_out("every number can be tried"):
                 bounds |= {"step": step.number(float), "scale": "Linear"}
@@ -62,7 +62,7 @@ def _add_discrete(search: Search, name: str, parameter: Field) -> None:
         numbers = []
     if not numbers or not all(map(math.isfinite, numbers)):
         search.add_choice(name, values)
-        parameter["parameterType"].note("discrete became categorical: its values are no numbers")
+        parameter["parameterType"].note("discrete became categorical: its values are not numbers")
         return
     whole = all(number.is_integer() for number in numbers)
     steps = {int(after - before) for before, after in pairwise(numbers)}

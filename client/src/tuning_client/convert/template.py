@@ -69,7 +69,7 @@ def _containers(found: Workload) -> list[dict[str, Any]]:
     if not kept:
         raise place.error("has none that is a mapping: write name and image")
     if len(kept) < len(given):
-        place.mention("has items that are no mappings, which were left out")
+        place.mention("has items that are not mappings, which were left out")
     names: set[str] = set()
     for number, container in enumerate(kept, start=1):
         defaults = {"name": f"container-{number}", "image": PLACEHOLDER_IMAGE}
@@ -92,7 +92,7 @@ def _primary(place: Field, found: Workload, containers: list[dict[str, Any]]) ->
         name = place.text(chosen["name"])
         named = next((container for container in containers if container["name"] == name), None)
         if named is None:
-            raise place.error(f"{name!r} is none of the template's containers")
+            raise place.error(f"{name!r} is not one of the template's containers")
         chosen = named
     if len(containers) > 1:
         annotations = found.body.setdefault("metadata", {}).setdefault("annotations", {})
@@ -118,7 +118,7 @@ def _fit(found: Workload, container: dict[str, Any]) -> None:
     container["terminationMessagePolicy"] = _LAST_WORDS
     variables = container.get("env", [])
     if not isinstance(variables, list):
-        place.mention("env of the training container is no list: write name and value of each variable")
+        place.mention("env of the training container is not a list: write name and value of each variable")
         return
     taken = {str(item.get("name")) for item in variables if isinstance(item, dict)}
     own = [name for name in taken if reserved(name)]
@@ -142,7 +142,7 @@ def _variables(parameters: Field, names: Mapping[str, str]) -> dict[str, str]:
             elif reference in _METADATA:
                 result[placeholder] = _METADATA[reference]
             else:
-                item["reference"].note(f"{reference} is no hyperparameter of this job, and has no counterpart")
+                item["reference"].note(f"{reference} is not a hyperparameter of this job, and has no counterpart")
     return result
 
 

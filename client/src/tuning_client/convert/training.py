@@ -29,7 +29,7 @@ _SWITCHES = {
         "node are repeated"
     ),
 }
-"""Switches that are off here; their being off is no loss."""
+"""Switches without a counterpart; only those that are on are worth a note."""
 
 
 def template(definition: Field) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _gpus(definition: Field) -> int:
             instance.note(f"{name}: {described(name)}")
             found = gpus(name) or 0
     for name in ("ResourceConfig", "HyperParameterTuningResourceConfig"):
-        definition[name]["VolumeSizeInGB"].note("is no volume here: request ephemeral-storage, or mount a volume")
+        definition[name]["VolumeSizeInGB"].note("is not a volume here: request ephemeral-storage, or mount a volume")
         for choice in ("InstanceConfigs", "InstanceGroups"):
             definition[name][choice].note(
                 "all nodes of a trial are made from one template: of several kinds the first was taken, if "

@@ -87,7 +87,7 @@ def _batch_job(spec: Field) -> Workload:
     _limits(found, spec, spec)
     if spec["backoffLimit"].is_empty():
         spec["backoffLimit"].mention(
-            f"is not said: a Job is tried {_JOBS_ATTEMPTS} times then, a trial once; see spec.retry.maxAttempts"
+            f"is not set: a Job is then tried {_JOBS_ATTEMPTS} times, a trial once; see spec.retry.maxAttempts"
         )
     counts = [bounded(spec[name], 1, MAX_NODES) for name in ("completions", "parallelism")]
     most = max(count or 1 for count in counts)
@@ -123,7 +123,7 @@ def _kubeflow_job(spec: Field, kind: str) -> Workload:
         elif role["template"].value == first["template"].value:
             role["template"].take()
         else:
-            role["template"].note(f"gives way to that of {first.name}, which all nodes of a trial have")
+            role["template"].note(f"was replaced by that of {first.name}, which all nodes of a trial use")
     if kind == "MPIJob":
         _add_resources(found, replicas)
     if found.nodes > 1:
@@ -149,12 +149,12 @@ def _add_resources(found: Workload, replicas: Field) -> None:
 
 
 def train_job(spec: Field) -> Workload:
-    """What a TrainJob of Kubeflow's runs, as far as it says so itself."""
+    """Return what a Kubeflow TrainJob runs, as far as it says so itself."""
     trainer, runtime = spec["trainer"], spec["runtimeRef"]
     container: dict[str, Any] = {"name": "node", "image": PLACEHOLDER_IMAGE}
     image = trainer["image"]
     if image.is_empty():
-        image.mention(f"is not given, but comes from the runtime; it is {PLACEHOLDER_IMAGE} here: choose your own")
+        image.mention(f"is not set, since the runtime provides it; it is {PLACEHOLDER_IMAGE} here: choose your own")
     else:
         with image.or_left_out(f"the image is {PLACEHOLDER_IMAGE}: choose your own"):
             container["image"] = image.text()
@@ -162,7 +162,7 @@ def train_job(spec: Field) -> Workload:
     container |= {
         ours: copy.deepcopy(trainer[name].take()) for name, ours in kept.items() if not trainer[name].is_empty()
     }
-    runtime.note("is not looked up: put what the runtime adds, such as volumes and tolerations, into spec.template")
+    runtime.note("was not read: put what the runtime adds, such as volumes and tolerations, into spec.template")
     body: dict[str, Any] = {"spec": {"containers": [container]}}
     own = kept_metadata(spec)
     found = Workload(spec, {"metadata": own, **body} if own else body)

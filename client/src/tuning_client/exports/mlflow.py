@@ -12,7 +12,7 @@ try:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
 except ImportError as error:
-    raise ImportError("runs of MLflow's need mlflow: pip install 'tuning-client[mlflow]'") from error
+    raise ImportError("exporting to MLflow needs mlflow: pip install 'tuning-client[mlflow]'") from error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: 
     """Write the trials that have ended; returns how many those are.
 
     Raises:
-        TuningError: the folder has an experiment of this name already.
+        TuningError: the folder already has an experiment of this name.
     """
     name, metric = job["metadata"]["name"], job["spec"]["objective"]["metric"]
     target.mkdir(parents=True, exist_ok=True)
     client = MlflowClient(tracking_uri=f"sqlite:///{target.absolute() / 'mlflow.db'}")
     if client.get_experiment_by_name(name):
-        raise TuningError(f"{target} has an experiment {name} already: give another folder")
+        raise TuningError(f"{target} already has an experiment {name}: choose another folder")
     experiment = client.create_experiment(name, artifact_location=(target.absolute() / "mlartifacts").as_uri())
     found = ended(trials)
     for trial in found:

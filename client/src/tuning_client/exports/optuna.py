@@ -20,7 +20,7 @@ try:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
-    raise ImportError("a study of Optuna's needs optuna: pip install 'tuning-client[optuna]'") from error
+    raise ImportError("exporting to Optuna needs optuna: pip install 'tuning-client[optuna]'") from error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: 
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction=objective["goal"].lower())
     except optuna.exceptions.DuplicatedStudyError:
-        raise TuningError(f"{target} has a study {name} already: give another file") from None
+        raise TuningError(f"{target} already has a study {name}: choose another file") from None
     study.set_user_attr("metric", objective["metric"])
     found = [frozen(trial, job["spec"]["parameters"]) for trial in ended(trials)]
     study.add_trials(found)
@@ -89,7 +89,7 @@ def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]]) -> Froz
 
 
 def distribution(parameter: Mapping[str, Any]) -> BaseDistribution:
-    """What a parameter was drawn from."""
+    """Return the distribution that a parameter was drawn from."""
     if "categorical" in parameter:
         return CategoricalDistribution(parameter["categorical"]["values"])
     if "integer" in parameter:
