@@ -27,7 +27,7 @@ class Access(Protocol):
         """Who asks; raises `ConsoleError` with 401."""
 
     def session(self, request: web.Request) -> dict[str, Any]:
-        """What the pages have to know before the first question; raises `ConsoleError` with 401."""
+        """Return what the pages need before their first request; raises `ConsoleError` with 401."""
 
     def hosts(self) -> frozenset[str] | None:
         """Which Host headers are taken; None for all."""

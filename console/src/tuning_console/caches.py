@@ -1,4 +1,4 @@
-"""What was read before, for each caller apart: nothing that one token has seen is ever shown to another."""
+"""Keeps what was read, separately for each caller: nothing read with one token is ever shown to another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Caches:
         self._callers: OrderedDict[str, OrderedDict[Hashable, tuple[float, Any]]] = OrderedDict()
 
     def get(self, caller: str, key: Hashable) -> Any | None:
-        """What this caller was shown under a key; None when it has to be asked for."""
+        """Return what this caller was shown under a key; None if it must be read."""
         entries = self._callers.get(caller, OrderedDict())
         if key not in entries:
             return None

@@ -21,7 +21,7 @@ class Curve(NamedTuple):
 
 
 def parse_curve(status: dict[str, Any]) -> Curve:
-    """The curve in a trial's status; what is no number in it counts as NaN, as a training that diverged does."""
+    """Return the curve in a trial's status; values that are not numbers count as NaN, like a diverged training."""
     curve = status.get("curve") or {}
     epochs, values = curve.get("epochs") or (), curve.get("values") or ()
     length = min(len(epochs), len(values))
@@ -65,7 +65,7 @@ def shorten(curve: Curve, points: int, *, maximize: bool, marked: float | None =
 
 
 def best_index(values: Sequence[float], *, maximize: bool) -> int | None:
-    """Where the best value is first reached; None when there is no number among them."""
+    """Return the index at which the best value is first reached; None without a number."""
     known = [index for index, value in enumerate(values) if not math.isnan(value)]
     if not known:
         return None

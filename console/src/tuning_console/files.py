@@ -51,7 +51,7 @@ def serve(files: dict[str, File], request: web.Request) -> web.Response:
     name = request.match_info.get("name") or "index.html"
     file = files.get(name)
     if file is None:
-        raise ConsoleError(HTTPStatus.NOT_FOUND, "there is no such page")
+        raise ConsoleError(HTTPStatus.NOT_FOUND, "page not found")
     headers = {
         "Content-Type": file.kind,
         "Vary": "Accept-Encoding",

@@ -1,4 +1,4 @@
-"""Frames to the browser: one JSON object a line, compressed, and only as fast as somebody reads."""
+"""Frames to the browser: one JSON object per line, compressed, and only as fast as they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every request: GET alone, from the console's own pages, with headers that keep pages to themselves."""
+"""Checks every request: only GET, only from the console's own pages, with headers that isolate the pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Bytes below which packing an answer is no use.
+# Bytes below which compressing an answer does not pay.
 _SMALL = 1_000
 HEADERS = {
     "Content-Security-Policy": (
@@ -58,7 +58,7 @@ def guard(access: Access) -> Callable[..., Awaitable[web.StreamResponse]]:
                 ConsoleError(HTTPStatus.SERVICE_UNAVAILABLE, "the list changed while it was read: try again")
             )
         except web.HTTPNotFound:
-            return _refusal(ConsoleError(HTTPStatus.NOT_FOUND, "there is no such page"))
+            return _refusal(ConsoleError(HTTPStatus.NOT_FOUND, "page not found"))
 
     return check
 
@@ -92,7 +92,7 @@ def _check(request: web.Request, access: Access) -> None:
 
 
 def _is_own(request: web.Request) -> bool:
-    """Whether the console's own pages ask, or somebody who is no browser."""
+    """Whether the request comes from the console's own pages, or not from a browser."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in ("same-origin", "none")

@@ -105,7 +105,7 @@ def events(namespace: str, kind: str, name: str) -> Question:
 def checked(name: str) -> str:
     """A name that Kubernetes may have given: nothing else reaches a path or a selector."""
     if not _NAME.fullmatch(name):
-        raise ConsoleError(HTTPStatus.BAD_REQUEST, f"{name[:80]!r} is no name of Kubernetes: check the address")
+        raise ConsoleError(HTTPStatus.BAD_REQUEST, f"{name[:80]!r} is not a Kubernetes name: check the address")
     return name
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MEMORY = 256 * 1024 * 1024
-"""Bytes of its own that the process may have."""
+"""Bytes that the process may allocate."""
 
 _NICENESS = 10
 

@@ -28,7 +28,7 @@ SECONDS = 60.0
 _WAITING = 8
 _MAX_RULE = 2_000
 _COMMAND = (sys.executable, "-m", "tuning_console.replay")
-# One thread: the arrays are small, and the processors are everybody's.
+# One thread: the arrays are small, and other replays need the processors.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -36,7 +36,7 @@ def parse_rule(text: str) -> Body:
     """Take a rule as it is in a job, in JSON; whether it makes sense the replay says.
 
     Raises:
-        ConsoleError: It is no object.
+        ConsoleError: It is not an object.
     """
     try:
         rule = json.loads(text[:_MAX_RULE])

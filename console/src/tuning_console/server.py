@@ -127,7 +127,7 @@ class Console:
         key = (where, name, request.query.get("version", "")[:64])
         values = self.caches.get(caller.key, key)
         if values is not None:
-            # What is remembered is shown only to a token that is still good.
+            # Cached answers are shown only to a token that is still valid.
             await self._read(questions.job(where, name), caller)
         else:
             values = await self._asked(caller, best_so_far(self.upstream, caller, where, name))
@@ -185,7 +185,7 @@ class Console:
         where, name = request.match_info["namespace"], request.match_info["job"]
         text = request.query.get("rule", "")
         rule, key = parse_rule(text), (where, name, request.query.get("version", "")[:64], text)
-        # What is remembered is shown only to a token that is still good.
+        # Cached answers are shown only to a token that is still valid.
         job = await self._read(questions.job(where, name), caller)
         result = self.caches.get(caller.key, key)
         if result is None:

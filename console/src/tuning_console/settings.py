@@ -44,7 +44,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] = os
         parser.add_argument(flag, default=environment.get(variable, fallback), help=f"{text}; default: {fallback!r}")
 
     add("api_server", default.api_server, "URL of the API server")
-    add("ca_file", default.ca_file, "PEM file with the certificates that the API server's is signed by")
+    add("ca_file", default.ca_file, "CA bundle used to verify the API server")
     add("port", str(default.port), "port to listen on")
     add("token_header", default.token_header, "request header with the caller's token")
     add("namespaces", "", "namespaces that the pages offer, separated by commas")

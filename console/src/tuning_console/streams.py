@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tuning_console.upstream import Caller, Upstream
 
 Event = dict[str, Any]
-# The queue is short on purpose: when nobody reads, the API server waits, and not memory grows.
+# The queue is short on purpose: without a reader the API server waits, and memory does not grow.
 _QUEUE = 8
 
 

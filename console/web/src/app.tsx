@@ -63,7 +63,7 @@ function Page({ route, session }: { route: Route; session: Session }): JSX.Eleme
   if (first === "compare") return <ComparePage />;
   if (first === "ns" && kind === "jobs") return <JobPage namespace={namespace} name={name} tab={tab} />;
   if (first === "ns" && kind === "trials") return <TrialPage namespace={namespace} name={name} />;
-  return <State whole icon="plug" title="There is no such page"><p><a href="#/">All jobs</a></p></State>;
+  return <State whole icon="plug" title="Page not found"><p><a href="#/">All jobs</a></p></State>;
 }
 
 function Crumbs({ route }: { route: Route }): JSX.Element | null {

@@ -116,7 +116,7 @@ describe("words", () => {
     const status = { conditions: [["MetricsAvailable", "True"], ["Complete", "False"], ["Finished", "True"], ["Waiting", "False"], ["QuotaExceeded", "True"], ["Reconciled", "Unknown"], ["Novel", "True"]].map(([type, value]) => ({ type, status: value, reason: "R", message: "m", lastTransitionTime: "" })) };
     const said = conditions({ ...JOB, status } as Job);
     expect(said.map(({ text, tone }) => [text, tone])).toEqual([
-      ["The next Pod waits for quota", "stopped"], ["Reconciled is not known", "quiet"], ["Novel: True", "quiet"], ["Prometheus answers", "good"], ["Trials train", "good"],
+      ["The next Pod is waiting for quota", "stopped"], ["Reconciled is not known", "quiet"], ["Novel: True", "quiet"], ["Prometheus answers", "good"], ["Trials are training", "good"],
     ]);
   });
 

@@ -180,5 +180,5 @@ def test_a_token_is_not_in_what_is_logged() -> None:
 
 
 def test_a_name_is_checked_before_it_is_used() -> None:
-    with pytest.raises(ConsoleError, match="no name of Kubernetes"):
+    with pytest.raises(ConsoleError, match="not a Kubernetes name"):
         questions.checked("../secrets")

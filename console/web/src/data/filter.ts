@@ -9,7 +9,7 @@ const COMPARE = new Set(["=", "!=", "<", "<=", ">", ">=", "~"]);
 /** Parse an expression; the names are those that may stand before a comparison. */
 export function parseFilter(text: string, names: readonly string[]): Parsed {
   const tokens = split(text);
-  if (tokens === null) return { error: "a quotation mark is missing its other half" };
+  if (tokens === null) return { error: "a quotation mark is not closed" };
   if (tokens.length === 0) return { filter: () => true };
   if (!tokens.some((token) => COMPARE.has(token))) {
     const words = tokens.map((token) => unquoted(token).toLowerCase());

@@ -16,7 +16,7 @@ export const FIELDS: Record<Rule["type"], Field[]> = {
   Median: [
     { name: "statistic", title: "Statistic", fallback: "Best", choices: ["Best", "Current"] },
     { name: "quantile", title: "Quantile", fallback: "0.5", step: "0.05", min: "0.05" },
-    { name: "minCompletedTrials", title: "Least completed trials", fallback: "3", step: "1", min: "1" },
+    { name: "minCompletedTrials", title: "Minimum completed trials", fallback: "3", step: "1", min: "1" },
     { name: "minEpochs", title: "Least epochs", fallback: "2", step: "1", min: "1" },
     { name: "minProgress", title: "Least progress", fallback: "0.2", step: "0.05", min: "0" },
   ],

@@ -87,7 +87,7 @@ export function short(value: number): string {
 export interface Importance { name: string; share: number }
 export const FEWEST_FOR_IMPORTANCE = 10;
 export const IMPORTANCE_METHOD =
-  "Share of the variance of the objective's ranks that one parameter explains by itself (correlation ratio η² over four equal groups, or over the categories), less what chance would. What only parameters together do is not seen.";
+  "Share of the variance of the objective's ranks that one parameter explains by itself (correlation ratio η² over four equal groups, or over the categories), minus what chance would explain. Effects that parameters have only in combination are not included.";
 
 /** The correlation ratio of each parameter, adjusted for the number of groups; null with too few completed trials. */
 export function importance(parameters: Parameter[], trials: Trial[]): Importance[] | null {

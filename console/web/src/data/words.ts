@@ -22,12 +22,12 @@ export const phaseOf = (phase: string | undefined): { tone: Tone; label: string 
 const WELL: Record<string, [well: string, unwell: string, wellWhen: "True" | "False"]> = {
   TemplateValid: ["The API server accepts the Pod template", "The API server refuses the Pod template", "True"],
   MetricsAvailable: ["Prometheus answers", "Prometheus does not answer", "True"],
-  ParentsReady: ["The parent jobs are ready", "Waits for the parent jobs", "True"],
-  QuotaExceeded: ["Quota allows the next Pod", "The next Pod waits for quota", "False"],
-  Stalled: ["Trials report epochs", "Trials fail: none is added before one reports an epoch", "False"],
-  Waiting: ["Trials train", "No trial trains", "False"],
+  ParentsReady: ["The parent jobs are ready", "Waiting for the parent jobs", "True"],
+  QuotaExceeded: ["Quota allows the next Pod", "The next Pod is waiting for quota", "False"],
+  Stalled: ["Trials report epochs", "Trials fail: no trial is added until one reports an epoch", "False"],
+  Waiting: ["Trials are training", "No trial is training", "False"],
   Suspended: ["Not suspended", "Suspended: no new trial is started", "False"],
-  Reconciled: ["The operator's last look went well", "The operator's last look met a problem", "True"],
+  Reconciled: ["The last reconciliation succeeded", "The last reconciliation failed", "True"],
 };
 const ENDS: Record<string, string> = { Complete: "The job is complete", Stopped: "The job was stopped", Failed: "The job failed" };
 
@@ -56,15 +56,15 @@ function say(condition: Condition): Said[] {
 const REASONS: Record<string, string> = {
   MaxTrialsReached: "all trials have run",
   TargetReached: "the target was reached",
-  MaxDurationReached: "its time was over",
-  MaxTrainingTimeReached: "its training time was used up",
-  MaxGPUHoursReached: "its GPU hours were used up",
+  MaxDurationReached: "its time limit was reached",
+  MaxTrainingTimeReached: "its training time limit was reached",
+  MaxGPUHoursReached: "its GPU hour limit was reached",
   MaxFailedTrialsReached: "too many trials failed",
   NoTrialSucceeded: "no trial succeeded",
   SpaceExhausted: "every point of the space has been tried",
   NoImprovement: "no improvement for long enough",
   Converged: "the model expects no more gain",
-  StoppedByUser: "somebody stopped it",
+  StoppedByUser: "a user stopped it",
   InvalidTemplate: "its Pod template is invalid",
 };
 export const reasonInWords = (reason: string | undefined): string => (reason ? (REASONS[reason] ?? reason) : "");

@@ -34,11 +34,11 @@ export function ComparePage(): JSX.Element {
   }), [changes, axis, theme, now]);
   const jobs = lives.flatMap((live) => (live.job ? [live.job] : []));
   const metrics = new Set(jobs.map((job) => `${maximizes(job)} ${job.spec.objective?.metric}`));
-  if (names.length === 0) return <Card><State whole icon="curves" title="Nothing to compare"><p>Select two jobs or more in <a href="#/">the list</a>.</p></State></Card>;
+  if (names.length === 0) return <Card><State whole icon="curves" title="Nothing to compare"><p>Select at least two jobs in <a href="#/">the list</a>.</p></State></Card>;
   return (
     <>
       <div class="page-head">
-        <div><h1>Compare</h1><p class="muted">What each job had reached, and at which cost.</p></div>
+        <div><h1>Compare</h1><p class="muted">What each job had reached, and at what cost.</p></div>
         <span class="spacer" />
         <Check label="log y" value={log === "y"} onChange={(on) => setLog(on ? "y" : "")} />
         <Choice label="Against" value={axis} onChange={setAxis} options={[["trials", "Trials"], ["clock", "Clock"], ["cost", "Training time"]]} />

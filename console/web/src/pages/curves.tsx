@@ -45,7 +45,7 @@ export function CurvesTab({ job, trials, now }: TabProps): JSX.Element {
             height={Math.max(420, Math.min(680, innerHeight - 370))} now={now} onOpen={(trial) => { location.hash = trialLink(job.namespace, trial.name); }} />
           <div class="page-head" style={{ margin: "0.4rem 0 0" }}><CurveLegend trials={shown} /><span class="spacer" /><span class="small muted">{shown.length} of {trials.length} trials · drag to zoom, double click to zoom out</span></div>
         </>
-      ) : <State icon="curves" title="No curve to show"><p>No trial has reported an epoch yet, or the choice above leaves none.</p></State>}
+      ) : <State icon="curves" title="No curve to show"><p>No trial has reported an epoch yet, or the selection above excludes them all.</p></State>}
     </Card>
   );
 }

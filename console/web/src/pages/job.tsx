@@ -42,8 +42,8 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
           </p>
         </div>
       </div>
-      {live.link === "deleted" && <div class="notice bad"><p>The job has been deleted. What is shown is what was last known.</p></div>}
-      {live.link === "failed" && live.error && <div class="notice bad" role="alert"><p><strong>This page is no longer kept up to date.</strong> {live.error.source === "apiserver" && "The API server says: "}{live.error.message}</p></div>}
+      {live.link === "deleted" && <div class="notice bad"><p>The job has been deleted. This page shows its last known state.</p></div>}
+      {live.link === "failed" && live.error && <div class="notice bad" role="alert"><p><strong>This page is no longer updated.</strong> {live.error.source === "apiserver" && "The API server says: "}{live.error.message}</p></div>}
       <Attention job={job} />
       <Stats lines={headline(job, whole ? trials : null, now)} />
       <nav class="tabs" aria-label="Views of the job">
@@ -74,7 +74,7 @@ function ManifestTab({ job }: { job: Job }): JSX.Element {
   const path = `namespaces/${encodeURIComponent(job.namespace)}/jobs/${encodeURIComponent(job.name)}/manifest`;
   const answer = useAnswer((signal) => getJson<{ manifest: unknown }>(path, signal), `${path}/${job.version}`);
   return (
-    <Card title="As the API server has it" plain>
+    <Card title="As stored in the API server" plain>
       {answer.error ? <Problem error={answer.error} /> : answer.value ? <Manifest body={answer.value.manifest} /> : <div class="body"><Loading rows={4} /></div>}
     </Card>
   );

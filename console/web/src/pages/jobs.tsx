@@ -80,8 +80,8 @@ function columnsOf(now: number, everywhere: boolean, chosen: ReadonlySet<string>
     { key: "trend", title: "Best so far", cell: (job) => <Trend job={job} /> },
     { key: "trials", title: "Trials", sort: (job) => ended(job.status.trialCounts), cell: (job) => <Trials job={job} /> },
     { key: "running", title: "Running", number: true, sort: (job) => job.status.trialCounts?.running ?? 0, cell: (job) => job.status.trialCounts?.running || <span class="faint">–</span> },
-    { key: "training", title: "Training", number: true, hint: "Seconds of training of all trials: the bill", sort: (job) => job.status.totalTrainingSeconds ?? 0, cell: (job) => duration(job.status.totalTrainingSeconds) },
-    { key: "saved", title: "Saved", number: true, hint: "Training that early stopping has saved, estimated", sort: saved, cell: (job) => (saved(job) ? duration(saved(job)) : <span class="faint">–</span>) },
+    { key: "training", title: "Training", number: true, hint: "Training time of all trials", sort: (job) => job.status.totalTrainingSeconds ?? 0, cell: (job) => duration(job.status.totalTrainingSeconds) },
+    { key: "saved", title: "Saved", number: true, hint: "Estimated training time saved by early stopping", sort: saved, cell: (job) => (saved(job) ? duration(saved(job)) : <span class="faint">–</span>) },
     { key: "started", title: "Started", number: true, sort: (job) => job.status.startTime ?? job.created ?? "", cell: (job) => <span class="muted" title={moment(job.status.startTime ?? job.created)}>{ago(job.status.startTime ?? job.created, now)}</span> },
   ];
 }

@@ -26,7 +26,7 @@ export function Overview({ job, trials, now, whole }: TabProps): JSX.Element {
                 onOpen={(trial) => { location.hash = trialLink(job.namespace, trial.name); }} />
               <CurveLegend trials={trials} />
             </>
-          ) : !whole ? <Loading rows={4} /> : <State icon="curves" title="No epochs yet"><p>The first curve begins when a training reports its first epoch.</p></State>}
+          ) : !whole ? <Loading rows={4} /> : <State icon="curves" title="No epochs yet"><p>The first curve appears when a training reports its first epoch.</p></State>}
         </Card>
         <BestSoFar job={job} trials={trials} now={now} whole={whole} />
       </div>
@@ -41,7 +41,7 @@ export function Overview({ job, trials, now, whole }: TabProps): JSX.Element {
                 {said.detail && said.tone !== "good" && <span class="detail long" title={said.detail}>{said.detail}</span>}
               </li>
             ))}
-            {conditions(job).length === 0 && <li class="muted">The operator has not looked at the job yet.</li>}
+            {conditions(job).length === 0 && <li class="muted">The operator has not processed the job yet.</li>}
           </ul>
         </Card>
       </div>
@@ -105,10 +105,10 @@ function whyFree(job: Job): string {
   if (job.spec.suspend || is("Suspended", "True")) return "the job is suspended";
   if (is("QuotaExceeded", "True")) return "the quota is used up";
   if (is("Stalled", "True")) return "trials fail";
-  if (is("ParentsReady", "False")) return "the parent jobs have to end first";
+  if (is("ParentsReady", "False")) return "the parent jobs must end first";
   const counts = job.status.trialCounts ?? {};
   const made = Object.values(counts).reduce((sum: number, each) => sum + (each ?? 0), 0);
-  return made >= (job.spec.limits?.maxTrials ?? Infinity) ? "no trial is left to start" : "the next trial is being proposed";
+  return made >= (job.spec.limits?.maxTrials ?? Infinity) ? "no trials are left to start" : "the next trial is being proposed";
 }
 
 function BestParameters({ job }: { job: Job }): JSX.Element | null {

@@ -23,7 +23,7 @@ export function ParametersTab({ job, trials }: TabProps): JSX.Element {
   const axes = useMemo((): Axis[] => [...scales.slice(0, MOST_AXES).map((scale) => ({ ...scale, of: axisOf(scale).place })), goal.axis], [scales, goal]);
   const inside = useMemo(() => new Set(chosen(axes, known, brushes).map((trial) => trial.name)), [axes, known, brushes]);
   const open = (trial: Trial): void => { location.hash = trialLink(job.namespace, trial.name); };
-  if (known.length === 0) return <Card><State icon="curves" title="No results yet"><p>Parameters are drawn as soon as a trial has ended with a value.</p></State></Card>;
+  if (known.length === 0) return <Card><State icon="curves" title="No results yet"><p>Parameters appear once a trial has ended with a value.</p></State></Card>;
   const brushed = Object.keys(brushes).length > 0;
   const dimmed = (trial: Trial): boolean => brushed && !inside.has(trial.name);
   const numbers = known.filter((trial) => inside.has(trial.name)).map((trial) => trial.number);

@@ -33,7 +33,7 @@ export function TimelineTab({ job, trials, now }: TabProps): JSX.Element {
       <div class="span-4">
         <Card title="Events" plain>
           {events.error ? <Problem error={events.error} /> : !events.value ? <div class="body"><Loading rows={4} /></div>
-            : newest.length === 0 ? <State icon="curves" title="No Events"><p>Kubernetes keeps them for an hour, unless the cluster says otherwise.</p></State>
+            : newest.length === 0 ? <State icon="curves" title="No Events"><p>By default, Kubernetes keeps them for an hour.</p></State>
             : <ol class="events" tabIndex={0} aria-label="Events, the newest first">{newest.map((event, index) => (
                 <li key={index} title={moment(event.time)}>
                   <span class="muted">{clock(event.time, now)}</span>

@@ -58,7 +58,7 @@ export function TrialPage({ namespace, name }: { namespace: string; name: string
           <Card title="Last values of all metrics">
             {Object.keys(trial.metrics ?? {}).length > 0
               ? <dl class="facts">{Object.entries(trial.metrics ?? {}).map(([key, value]) => [<dt key={key}>{key}</dt>, <dd key={`${key}=`}>{show(value)}</dd>])}</dl>
-              : <p class="muted">They come with the end of the training{trial.end ? "; this one's Pod was gone before they were read" : ""}.</p>}
+              : <p class="muted">They arrive when the training ends{trial.end ? "; this one's Pod was gone before they were read" : ""}.</p>}
           </Card>
         </div>
       </div>
@@ -108,7 +108,7 @@ function Details({ path, namespace, manifest, counted }: { path: string; namespa
         : view === "events" ? <Events path={path} />
         : pods.error ? <Problem error={pods.error} />
         : !pods.value ? <div class="body"><Loading rows={3} /></div>
-        : pods.value.pods.length === 0 ? <State icon="curves" title="No Pod is left"><p>The Pod of a trial that was stopped is deleted, and with it its log. The curve and the decision stay.</p></State>
+        : pods.value.pods.length === 0 ? <State icon="curves" title="The Pod is gone"><p>The Pod of a stopped trial is deleted with its log. The curve and the decision stay.</p></State>
         : view === "log" ? <Log namespace={namespace} pods={pods.value.pods} />
         : <Pods pods={pods.value.pods} />}
     </Card>
@@ -172,7 +172,7 @@ function Events({ path }: { path: string }): JSX.Element {
   const answer = useAnswer((signal) => getJson<{ events: KubeEvent[] }>(`${path}/events`, signal), path);
   if (answer.error) return <Problem error={answer.error} />;
   if (!answer.value) return <div class="body"><Loading rows={3} /></div>;
-  if (answer.value.events.length === 0) return <State icon="curves" title="No Events"><p>Kubernetes keeps them for an hour, unless the cluster says otherwise.</p></State>;
+  if (answer.value.events.length === 0) return <State icon="curves" title="No Events"><p>By default, Kubernetes keeps them for an hour.</p></State>;
   return (
     <ol class="events" tabIndex={0}>
       {answer.value.events.map((event, index) => (

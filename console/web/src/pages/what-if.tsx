@@ -85,15 +85,15 @@ function Stops({ job, result }: { job: Job; result: Result }): JSX.Element {
   const columns: Column<Row>[] = [
     { key: "number", title: "Trial", sort: (row) => row.number, cell: (row) => <a href={trialLink(job.namespace, row.name)}>{row.name}</a> },
     { key: "phase", title: "On record", sort: (row) => row.phase, cell: (row) => <><Phase phase={row.phase} />{row.recordedStop?.epoch !== undefined && <span class="muted"> at {show(row.recordedStop.epoch)}</span>}</> },
-    { key: "stop", title: "Under the rule", sort: (row) => Number(row.stop?.epoch ?? NaN), cell: (row) => (row.stop ? `stopped at epoch ${show(row.stop.epoch)}` : row.openEnd ? "trained further: how is not known" : "not stopped") },
+    { key: "stop", title: "Under the rule", sort: (row) => Number(row.stop?.epoch ?? NaN), cell: (row) => (row.stop ? `stopped at epoch ${show(row.stop.epoch)}` : row.openEnd ? "trained further; result unknown" : "not stopped") },
     { key: "epochs", title: "Fewer epochs", number: true, sort: (row) => row.epochsSaved, cell: (row) => show(row.epochsSaved) },
     { key: "seconds", title: "Less training", number: true, sort: (row) => row.secondsSaved, cell: (row) => duration(row.secondsSaved) },
     { key: "why", title: "Why", cell: (row) => <span class="muted" title={row.stop?.message}>{row.stop?.message ?? ""}</span> },
   ];
   return (
-    <Card title={rows.length === 1 ? "1 trial that is stopped" : `${rows.length} trials that are stopped`} plain>
-      {rows.length === 0 ? <State icon="curves" title="Neither the record nor this rule stops a trial" />
-        : <VirtualTable rows={rows} columns={columns} sorting={parseSorting(sort)} onSort={setSort} id={(row) => row.name} label="Trials that are stopped" />}
+    <Card title={rows.length === 1 ? "1 stopped trial" : `${rows.length} stopped trials`} plain>
+      {rows.length === 0 ? <State icon="curves" title="No trial was stopped, or would be under this rule" />
+        : <VirtualTable rows={rows} columns={columns} sorting={parseSorting(sort)} onSort={setSort} id={(row) => row.name} label="Stopped trials" />}
     </Card>
   );
 }

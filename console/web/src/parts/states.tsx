@@ -18,15 +18,15 @@ export function State({ icon, title, whole, children }: { icon: string; title: s
 }
 
 const TITLES: Record<number, string> = {
-  0: "No connection", 400: "This address cannot be right", 401: "The token is not accepted",
-  403: "Your token may not see this", 404: "Not found", 422: "This cannot be computed", 429: "Too much at once",
+  0: "No connection", 400: "Invalid address", 401: "The token is not accepted",
+  403: "Your token may not see this", 404: "Not found", 422: "This cannot be computed", 429: "Too many requests",
   501: "Not installed", 502: "The API server does not answer", 504: "This takes too long",
 };
 const ADVICE: Record<number, string> = {
-  401: "It has run out or was revoked: sign in again.",
-  403: "Ask for the role “view” in the namespace, to which the operator's chart adds; or choose another namespace.",
+  401: "It has expired or was revoked: sign in again.",
+  403: "Ask for the role “view” in the namespace, which the operator's chart extends; or choose another namespace.",
   404: "It may have been deleted.",
-  502: "The page is read again as soon as it does.",
+  502: "The page reloads as soon as it does.",
 };
 
 /** An error in the words of whoever made it. */
