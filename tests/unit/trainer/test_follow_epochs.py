@@ -220,7 +220,7 @@ def test_a_log_that_is_written_again_is_counted_again() -> None:
     again = lines(("null", 3), ("null", 2))
     followed.read(again)
     for piece in followed.screen.take(again):
-        followed.follower.take(replace(piece, anew=piece.text == again.splitlines()[0]))
+        followed.follower.take(replace(piece, restarted=piece.text == again.splitlines()[0]))
     assert followed.end(lines(("null", 1))) == [(1, 3), (2, 2), (3, 1)]
 
 

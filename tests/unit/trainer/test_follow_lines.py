@@ -1,4 +1,4 @@
-"""Files that grow, come late, are begun anew, or cannot be read."""
+"""Files that grow, come late, are started again, or cannot be read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_file_is_followed_as_it_grows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "anew",
+    "restart",
     [
         lambda path: path.write_text("b\n"),
         lambda path: (path.unlink(), path.write_text("b\nc and more than there was before\n")),
@@ -45,15 +45,17 @@ def test_a_file_is_followed_as_it_grows(tmp_path: Path) -> None:
     ],
     ids=["truncated", "deleted", "replaced", "rotated"],
 )
-def test_a_file_that_is_begun_anew_is_read_anew(tmp_path: Path, anew: Callable[[Path], object]) -> None:
+def test_a_file_that_is_started_again_is_read_from_its_beginning(
+    tmp_path: Path, restart: Callable[[Path], object]
+) -> None:
     path = tmp_path / "log"
     path.write_text("first\nand second\n")
     lines = Lines(path)
     assert texts(lines) == ["first", "and second"]
-    anew(path)
+    restart(path)
     pieces = list(lines.new())
-    assert (pieces[0].text, pieces[0].anew) == ("b", True)
-    assert not any(piece.anew for piece in pieces[1:])
+    assert (pieces[0].text, pieces[0].restarted) == ("b", True)
+    assert not any(piece.restarted for piece in pieces[1:])
 
 
 @pytest.mark.parametrize("in_place", [True, False])

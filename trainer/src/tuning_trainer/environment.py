@@ -31,7 +31,7 @@ def number_from(variable: str, default: float, *, most: float, whole: bool = Fal
     """A number from 0 that an environment variable has, or its default.
 
     Raises:
-        ValueError: it is no number, or out of bounds.
+        ValueError: it is not a number, or out of bounds.
     """
     text = os.environ.get(variable, "")
     if not text:

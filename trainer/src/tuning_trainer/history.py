@@ -44,7 +44,7 @@ class History:
         An epoch may be reported again with the same values, or with metrics that it did not have yet.
 
         Raises:
-            TypeError: the epoch is no integer, or a metric's name no string or its value no number.
+            TypeError: the epoch is not an integer, a metric's name not a string, or its value not a number.
             ValueError: a reported value would change; an epoch is missing; a name is out of bounds.
         """
         epoch = checked_epoch(epoch)

@@ -1,6 +1,6 @@
 """What this process may use of its machine: processor cores and memory.
 
-In a container that is less than all. Where the system is no Linux, and does not say, it is the machine's.
+In a container that is less than all. On systems other than Linux, which do not say, it is the machine's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def cpu_count() -> int:
     """Cores to use: TUNING_CPU_THREADS, else the smaller of the affinity mask and the control group's quota.
 
     Raises:
-        ValueError: TUNING_CPU_THREADS is no integer from 1.
+        ValueError: TUNING_CPU_THREADS is not a positive integer.
     """
     text = os.environ.get("TUNING_CPU_THREADS", "")
     if text:
@@ -30,7 +30,7 @@ def cpu_count() -> int:
 
 
 def available_cores() -> int:
-    """Cores in the affinity mask of this process; those of the machine where there is no such mask."""
+    """Return the cores in this process's affinity mask, or the machine's if there is no mask."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -55,12 +55,12 @@ def free_memory(root: Path = CGROUPS) -> int:
 
 
 def shared_memory() -> int:
-    """Bytes that processes may still share; only Linux keeps these apart from the rest of the memory."""
+    """Return the bytes that processes may still share; only Linux counts these separately."""
     return shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.exists() else free_memory()
 
 
 def _available_memory() -> int:
-    """Bytes that the machine has left; where it does not say, half of what it has."""
+    """Return the bytes that the machine has left, or half of its memory if it does not say."""
     for line in (_read(MEMORY) or "").splitlines():
         if line.startswith("MemAvailable"):
             return int(line.split()[1]) * 1024
@@ -68,7 +68,7 @@ def _available_memory() -> int:
 
 
 def _number(*paths: Path) -> int | None:
-    """What the first of the files says that exists; `max` is none."""
+    """Return the limit in the first file that exists; None for `max`."""
     text = next((text for text in map(_read, paths) if text is not None), "max")
     return None if text == "max" else int(text)
 

@@ -29,14 +29,14 @@ RECENT = 250
 OTHERS = 150
 """Values by epoch of other metrics than the objective, in all."""
 NEWCOMERS_SECONDS = 60.0
-"""So long after the start nothing leaves the page: somebody who comes seldom may not have come yet."""
+"""For this long after the start nothing leaves the page: an infrequent client may not have fetched it yet."""
 
 
 class Page:
     """What is exposed, and who has fetched it.
 
     Args:
-        objective: the metric whose values are all shown by epoch; where nobody knows, the one that comes first.
+        objective: the metric whose values are all shown by epoch; if unknown, the one that comes first.
         began: when it was begun, seconds on the monotonic clock.
     """
 

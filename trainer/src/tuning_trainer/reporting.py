@@ -148,7 +148,7 @@ class Reporter:
             metrics: values by name; a value may be NaN or infinite, and is final.
 
         Raises:
-            TypeError: the epoch is no integer, or a metric's name no string or its value no number.
+            TypeError: the epoch is not an integer, a metric's name not a string, or its value not a number.
             ValueError: a reported value would change; an epoch is missing; a name is out of bounds.
             RuntimeError: training has been declared over, or this is another process than the reporter's.
             OSError: the port cannot be served on.
@@ -268,7 +268,7 @@ class Reporter:
             self._write_message()
 
     def _write_message(self) -> None:
-        """Write the history, if there is one and somebody to read it. Safe in a signal handler."""
+        """Write the history, if there is one and a reader for it. Safe in a signal handler."""
         if self._log is None or not (len(self._history) or self._notes):
             return
         self._message_due = time.monotonic() + MESSAGE_SECONDS
@@ -282,7 +282,7 @@ class Reporter:
             self._log = None
 
     def _handle_sigterm(self) -> None:
-        """Take the signal if nobody else has: the first process of a container does not get it otherwise."""
+        """Handle the signal unless the program does: the first process of a container ignores it otherwise."""
         if (
             threading.current_thread() is not threading.main_thread()
             or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 RECENT_SECONDS = 300.0
-"""Whoever has not come for so long is gone."""
+"""Seconds without a fetch after which a client is gone."""
 FINAL_FETCHES = 2
 """Of the finished page, by each: two scrapers behind one address, at the same interval, then have it both."""
 MAX_SCRAPERS = 32
@@ -50,7 +50,7 @@ class Scrapers:
         return list(self._seen.values())
 
     def fetched(self, who: str, began: float, *, final: bool, values: int = 0) -> None:
-        """Note that somebody has the page.
+        """Note that a client has the page.
 
         Args:
             who: its address and user agent.
@@ -73,23 +73,23 @@ class Scrapers:
             self._changed.notify_all()
 
     def wait(self, now: float, *, cap: float, expected: bool) -> None:
-        """Wait until everybody who came lately has the finished page.
+        """Wait until every recent client has the finished page.
 
         Args:
             now: when training ended, seconds on the monotonic clock.
             cap: the longest to wait, in seconds.
-            expected: somebody is known to fetch the page.
+            expected: a client is known to fetch the page.
         """
         with self._changed:
             self._changed.wait_for(lambda: self.all_have_it(now), self.patience(now, cap, expected=expected))
 
     def all_have_it(self, now: float) -> bool:
-        """Whether there is somebody, and each has fetched the finished page."""
+        """Whether there are clients, and each has fetched the finished page."""
         recent = self._recent(now)
         return bool(recent) and all(scraper.final >= FINAL_FETCHES for scraper in recent)
 
     def had_twice(self, now: float) -> int:
-        """How many of the page's values everybody who came lately has fetched twice, as two at one address have to."""
+        """Return how many of the page's values each recent client has fetched twice, since two may share an address."""
         return min((scraper.twice for scraper in self._recent(now)), default=0)
 
     def patience(self, now: float, cap: float, *, expected: bool) -> float:

@@ -45,7 +45,7 @@ def serve(listener: socket.socket, page: Page) -> None:
 
 
 def answer(connection: socket.socket, address: str, page: Page) -> None:
-    """Send the page, and note when the client has taken it. A client that hangs up is no news."""
+    """Send the page, and note when the client has received it. A client that disconnects is not an error."""
     began = time.monotonic()
     try:
         with connection:
@@ -75,7 +75,7 @@ def _request(connection: socket.socket) -> tuple[str, str, Mapping[str, str]]:
     """Method, path and headers, whose names are in small letters.
 
     Raises:
-        ValueError: it is no request, or too long.
+        ValueError: it is not a request, or too long.
     """
     received = b""
     while b"\r\n\r\n" not in received:
@@ -112,7 +112,7 @@ def main(descriptor: int, objective: str) -> None:
 
     Args:
         descriptor: the socket's.
-        objective: the metric that a tuner reads; empty where nobody knows.
+        objective: the metric that a tuner reads; empty if unknown.
     """
     # Signals are for the training process, which decides how the end goes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -75,18 +75,18 @@ def write_message(path: Path, message: bytes, *, create: bool) -> None:
 
 
 def _beside(error: str, log: Mapping[str, int | str], limit: int) -> Iterable[dict[str, Any]]:
-    """What goes beside the history, from all of it to nothing: in a small message the last epoch comes first."""
+    """Yield what to write besides the history, from everything to nothing: a small message is for the last epoch."""
     words = _last(error, min(MAX_WORDS, limit // 4))
-    told = {key: _first(value, limit // 4) if isinstance(value, str) else value for key, value in log.items()}
-    yield ({"error": words} if words else {}) | ({"log": told} if told else {})
-    if words or told:
-        brief = {key: value for key, value in told.items() if key != "sample"}
+    entry = {key: _first(value, limit // 4) if isinstance(value, str) else value for key, value in log.items()}
+    yield ({"error": words} if words else {}) | ({"log": entry} if entry else {})
+    if words or entry:
+        brief = {key: value for key, value in entry.items() if key != "sample"}
         yield {"log": brief} if brief else {}
         yield {}
 
 
 def _first(text: str, limit: int) -> str:
-    """As much of the beginning as JSON has room for."""
+    """Return the longest beginning that fits as JSON."""
     return text if _size(text) <= limit else text[: _fitting(lambda kept: _size(text[:kept]) <= limit, len(text))]
 
 

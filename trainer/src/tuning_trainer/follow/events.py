@@ -37,7 +37,7 @@ def scalars(event: bytes) -> Iterator[Scalar]:
     """The scalars of an event; texts, images, graphs and histograms are none.
 
     Raises:
-        ValueError: these bytes are no event.
+        ValueError: these bytes are not an event.
     """
     fields = list(_fields(event))
     step = next((value for number, _, value in fields if number == EVENT_STEP and isinstance(value, int)), 0)

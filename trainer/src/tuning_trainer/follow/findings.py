@@ -32,7 +32,7 @@ class Found:
     Attributes:
         epoch: which one it states, if any.
         values: metrics by name.
-        problems: what stands where a value or an epoch should be, and is none.
+        problems: texts in the place of a value or an epoch that are neither.
     """
 
     epoch: float | None = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tuning_trainer.follow.screen import Piece, Screen
 
 MAX_OTHERS = 9_000
-"""Values of other metrics than the objective: with as many epochs as there can be a page stays below 50,000 series."""
+"""Values of metrics other than the objective; at the most epochs, the page then stays below 50,000 series."""
 
 
 class Follower:
@@ -40,10 +40,10 @@ class Follower:
         self._others = 0
 
     def take(self, piece: Piece) -> None:
-        """Report what a piece completes. Whatever it says, the training runs on, and so does this."""
+        """Report what a piece completes. No content is an error: the training continues, and so does this."""
         if self._first is None:
             self._first = piece.text
-        elif piece.anew and piece.text == self._first:
+        elif piece.restarted and piece.text == self._first:
             self._epochs.begin_again()
         self.notes.read(piece.text)
         found = self._form.parse(piece.text)

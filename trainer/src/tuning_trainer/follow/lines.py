@@ -36,7 +36,7 @@ class Lines:
         self._path = path
         self._file: int | None = None
         self._identity: tuple[int, int] | None = None
-        self._anew = False
+        self._restarted = False
         self._begin()
 
     def new(self, *, last: bool = False) -> Iterator[Piece]:
@@ -66,7 +66,7 @@ class Lines:
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def _open(self) -> Iterator[Piece]:
-        # Without waiting: a pipe would hold the reader until somebody writes.
+        # Without waiting: a pipe would block the reader until it has a writer.
         file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode):
@@ -91,13 +91,13 @@ class Lines:
 
     def _take(self, text: str, *, last: bool = False) -> Iterator[Piece]:
         for piece in self.screen.take(text, last=last):
-            yield replace(piece, anew=self._anew)
-            self._anew = False
+            yield replace(piece, restarted=self._restarted)
+            self._restarted = False
 
     def _restart(self) -> Iterator[Piece]:
         yield from self._flush()
         self._begin()
-        self._anew = True
+        self._restarted = True
 
     def _flush(self) -> Iterator[Piece]:
         yield from self._take(self._text(b"", last=True), last=True)

@@ -1,4 +1,4 @@
-"""What became of a log: how much of it was used, and one sentence about what was not, for the trial's status."""
+"""Records how much of a log was used, and one sentence about what was not, for the trial's status."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class Notes:
             trouble: why the file cannot be read, or the page not served; empty if that is not so.
         """
         problem, sample = self._problem(trouble)
-        told: dict[str, int | str] = {"lines": self.pieces, "used": self.used, "refused": self.refused}
+        entry: dict[str, int | str] = {"lines": self.pieces, "used": self.used, "refused": self.refused}
         if problem:
-            told["problem"] = _printable(problem, MAX_PROBLEM)
+            entry["problem"] = _printable(problem, MAX_PROBLEM)
         if sample:
-            told["sample"] = _printable(sample, MAX_SAMPLE)
-        return told
+            entry["sample"] = _printable(sample, MAX_SAMPLE)
+        return entry
 
     def _problem(self, trouble: str) -> tuple[str, str]:
         if trouble:

@@ -32,7 +32,7 @@ _BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]
 _NO_STATEMENT = re.compile(
     r"(?:[\w/-]|\b(?:best|each|every|from|last|next|per|previous|since|until)\W*)$", re.IGNORECASE
 )
-"""What stands before an epoch that is not the present one, or before a part of another word: `best epoch 3`."""
+"""Text before an epoch that is not the current one, or that is part of another word: `best epoch 3`."""
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
 
 
@@ -74,7 +74,7 @@ class Definition:
         return cls(name, regex, pattern, _prefix(before), re.search(r"\.[*+]", before) is not None)
 
     def find(self, text: str) -> tuple[float | None, str]:
-        """The last value in a text, or what stands in its place and is no number; empty where there is neither."""
+        """Return the last value in a text, or the text in its place that is not a number; empty if there is neither."""
         start, group = -1, ""
         for match in self.pattern.finditer(text):
             start, group = (match.start(1), match[1]) if match[1] is not None else (match.end(), "")

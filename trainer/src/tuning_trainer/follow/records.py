@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_RECORD = 1 << 20
-"""Bytes of a record that is looked at: a scalar takes a hundred, what is longer is an image or a graph."""
+"""Bytes of the longest record to read: a scalar takes a hundred; longer ones are images or graphs."""
 MAX_AT_ONCE = 8 << 20
-"""What is read before other files have their turn."""
+"""Bytes to read of one file before other files get their turn."""
 _HEADER, _FOOTER = 12, 4
 _POLYNOMIAL = 0x82F63B78
 _MASK = 0xA282EAD8
@@ -61,7 +61,7 @@ class Records:
         """
         if self._is_lost:
             return
-        # Without waiting: a pipe would hold the reader until somebody writes.
+        # Without waiting: a pipe would block the reader until it has a writer.
         with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             end = self._position + MAX_AT_ONCE

@@ -26,12 +26,12 @@ class Piece:
     Attributes:
         text: without escape sequences.
         row: counted from the beginning of the log.
-        anew: the file was started again with it.
+        restarted: it is the first one after the file was replaced or truncated.
     """
 
     text: str
     row: int
-    anew: bool = False
+    restarted: bool = False
 
 
 class Screen:

@@ -100,10 +100,9 @@ def chunks(indices: Tensor, size: int) -> list[Tensor]:
 
 
 def worker_count(batch_bytes: int, device: torch.device) -> int:
-    """Loader processes: one a core, less the one that a training on the CPU needs.
+    """Return the number of loader processes: one per core, except the core that training on the CPU needs.
 
-    Their batches lie in shared memory, of which a container has 64 MB unless it is given more: as many processes as
-    fit there.
+    Their batches must fit in half of the shared memory, of which a container has 64 MB by default.
     """
     cores = machine.cpu_count() - (device.type != "cuda")
     room = machine.shared_memory() // 2

@@ -1,4 +1,4 @@
-"""What the processes of a training tell each other; with one process, nothing."""
+"""Exchanges values between the processes of a training; with one process, does nothing."""
 
 from __future__ import annotations
 

@@ -166,8 +166,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Hyperparam
     """Collect the hyperparameters of this run.
 
     Raises:
-        HyperparameterError: a value is not allowed or does not go with another one, `HYPERPARAMETERS` has a name that
-            is none, or there is no data.
+        HyperparameterError: a value is not allowed or contradicts another one, `HYPERPARAMETERS` has an unknown name,
+            or there is no data.
         SystemExit: the flags are wrong, or ask for help.
     """
     texts: dict[str, tuple[str, str]] = {}

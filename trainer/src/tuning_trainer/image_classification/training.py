@@ -72,7 +72,7 @@ class Training:
         """Open the data and make the network; several processes divide the work, and have to be `joined`.
 
         Raises:
-            HyperparameterError: a value does not go with the data, or with the checkpoint that is there.
+            HyperparameterError: a value contradicts the data or the existing checkpoint.
             DeviceError: there is a GPU that cannot be used.
         """
         self._hp, self._interruption, self._processes = hp, interruption, processes
@@ -167,7 +167,7 @@ class Training:
             outputs = self._model(inputs)
             loss = functional.cross_entropy(outputs, labels)
         optimizer.zero_grad(set_to_none=True)
-        # Gradients become the mean over the processes: this is its weight, 1 where all take as many images.
+        # Gradients are averaged over the processes: this weights the loss, by 1 if all process equally many images.
         weight = len(labels) * self._processes.count / self._hp.mini_batch_size
         scaler.scale(loss * weight).backward()
         scaler.step(optimizer)

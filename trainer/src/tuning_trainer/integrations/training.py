@@ -58,7 +58,7 @@ class Training:
         epoch: int | None = None,
         save: Callable[[Path], object] | None = None,
     ) -> None:
-        """Report a measurement; what is no number is left out.
+        """Report a measurement; values that are not numbers are left out.
 
         Args:
             metrics: values by name.
