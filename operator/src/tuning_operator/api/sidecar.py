@@ -103,11 +103,11 @@ def has_sidecar(pod: Mapping[str, Any]) -> bool:
 
 
 def _user(spec: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, int]:
-    """The user and the group that the sidecar runs as.
+    """Return the user and the group that the sidecar runs as.
 
-    It takes the training's where the template names them, so that it can read a file that is for its owner alone; in
-    root's place the image's user. Where the template names none, neither does this: the image has a user, or OpenShift
-    gives both containers one of its own choice, and refuses any other.
+    They are the training's if the template names them, so that the sidecar can read files for their owner alone; the
+    image's user replaces root. If the template names none, neither does this: the image has a user, or OpenShift
+    chooses one for both containers and refuses any other.
     """
     contexts = [item.get("securityContext") or {} for item in (training, spec)]
     user, group = (

@@ -43,7 +43,7 @@ class Known:
     completed: float | None = None
 
     def has_all(self, completed: float | None) -> bool:
-        """Whether the page tells of as many epochs as are known."""
+        """Whether all epochs that the page reports are known."""
         return completed is not None and completed == len(self.reading.curve)
 
 
