@@ -86,7 +86,7 @@ def test_what_the_server_refuses_is_told_in_its_words(session: Session) -> None:
     with pytest.raises(TuningError, match=r'unknown field "spec\.limit"'):
         tuner(session, spec={"limit": {"maxTrials": 3}}).fit(wait=False)
     tuner(session).fit(job_name="taken", wait=False)
-    with pytest.raises(TuningError, match='"taken" already exists: give another name'):
+    with pytest.raises(TuningError, match='"taken" already exists: choose another name'):
         tuner(session).fit(job_name="taken", wait=False)
     with pytest.raises(NotFoundError, match=rf'"nothing" not found in namespace {session.namespace}: check name'):
         HyperparameterTuner.attach("nothing", session)
@@ -113,7 +113,7 @@ def test_a_function_belongs_to_its_job_which_then_starts(session: Session, kubec
 
 def test_a_function_that_cannot_be_stored_leaves_no_job(session: Session) -> None:
     session.create_config_map({"metadata": {"name": "taken-function"}})
-    with pytest.raises(TuningError, match='"taken-function" already exists: give another name'):
+    with pytest.raises(TuningError, match='"taken-function" already exists: choose another name'):
         tuned(session, "taken")
     with pytest.raises(NotFoundError):
         session.job("taken")
