@@ -23,7 +23,7 @@ from tuning_operator.core.suggest import SuggestRequest, model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.suggest_problems import Problem
+    from benchmarks.suggest_functions import Problem
 
 _TRIALS = (20, 50)
 _UNSEEN, _BEST = 2000, 200

@@ -12,7 +12,7 @@ from benchmarks.suggest_problems import problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.suggest_problems import Problem
+    from benchmarks.suggest_functions import Problem
 
 _AT = (5, 10, 14)
 
