@@ -25,7 +25,9 @@ async def test_it_ends_and_says_what_is_missing(tmp_path: Path) -> None:
             return web.json_response({"groups": []})
         if request.path == "/api/v1":
             return web.json_response({"resources": [{"name": "pods"}]})
-        return web.json_response({"items": [], "metadata": {}})
+        if request.path.startswith("/apis/"):
+            return web.json_response({"kind": "Status", "code": 404, "message": "page not found"}, status=404)
+        return web.json_response({"items": [], "metadata": {"resourceVersion": "1"}})
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)

@@ -66,7 +66,7 @@ def trial(folder: Path) -> dict[str, str]:
 def training(tmp_path: Path) -> Path:
     framework = tmp_path / "xgboost"
     framework.mkdir()
-    (framework / "__init__.py").write_text("")
+    (framework / "__init__.py").write_text("class Booster: ...\n")
     (framework / "callback.py").write_text(FRAMEWORK)
     (framework / "collective.py").write_text("def get_rank():\n    return 0\n")
     (tmp_path / "train.py").write_text(TRAINING)
