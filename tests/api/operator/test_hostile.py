@@ -158,7 +158,7 @@ def test_the_planted_pod_of_a_trial_that_waits_for_quota_is_not_adopted(start_la
     (trial,) = cluster.trials()
     assert trial["status"]["attempt"] == 2
     assert any(
-        "Pod job-0001-1 exists, and is not what this operator makes" in note for note in notes(cluster, "NameTaken")
+        "Pod job-0001-1 exists, but this operator did not create it" in note for note in notes(cluster, "NameTaken")
     )
 
 
