@@ -270,7 +270,7 @@ EXAMPLES = {
     ),
     "hyperband.yaml": Example(
         rungs_of,
-        lambda number: Training((number / 100,) * 10, epoch_seconds=0.1 if number % 4 == 0 else 0.8),
+        lambda number: Training((number / 100,) * 10, epoch_seconds=0.1 if number % 4 == 0 else 1.5),
         shorter=limits(9, 9),
         scraped=9,
     ),
