@@ -132,7 +132,7 @@ def test_the_package_and_packages_come_by_init_containers() -> None:
     pod = template(
         package_image=SIDECAR,
         packages=["scikit-learn==1.7.2", "numpy"],
-        index_url="https://pypi.example.com/simple",
+        index_url="https://packages.example.com/simple",
         environment={"PYTHONPATH": "/mine", "HOME": "/home"},
         volumes={"/data": {"emptyDir": {}}},
         pod={"initContainers": [own], "securityContext": {}},
@@ -141,7 +141,7 @@ def test_the_package_and_packages_come_by_init_containers() -> None:
     assert (package["image"], last) == (SIDECAR, own)
     assert install["image"] == IMAGE
     assert install["command"][-3:] == ["/tuning/installed", "scikit-learn==1.7.2", "numpy"]
-    assert {"name": "PIP_INDEX_URL", "value": "https://pypi.example.com/simple"} in install["env"]
+    assert {"name": "PIP_INDEX_URL", "value": "https://packages.example.com/simple"} in install["env"]
     (training,) = pod["containers"]
     environment = {item["name"]: item["value"] for item in training["env"]}
     assert environment["PYTHONPATH"] == "/tuning/package/tuning_trainer/start:/tuning/installed:/mine"

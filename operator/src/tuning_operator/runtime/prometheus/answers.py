@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.values import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _DECODE = json.JSONDecoder().raw_decode
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -100,6 +101,14 @@ def either(ranges: Sequence[str]) -> str:
     return " or ".join(
         half if len(part) == 1 else f"({half})" for part in (ranges[:middle], ranges[middle:]) if (half := either(part))
     )
+
+
+def by_window(windows: Mapping[str, int]) -> list[tuple[int, list[str]]]:
+    """Group Pods by their windows, the shortest first: those of one window share a range."""
+    pods: defaultdict[int, list[str]] = defaultdict(list)
+    for pod, window in windows.items():
+        pods[window].append(pod)
+    return sorted(pods.items())
 
 
 def any_of(words: Collection[str]) -> str:

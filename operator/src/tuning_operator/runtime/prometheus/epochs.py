@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.model.curves import Curve
-from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, either, quoted, series_of
+from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, by_window, either, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,10 +20,7 @@ _EPOCH = re.compile(EPOCHS)
 
 def build_query(namespace: str, windows: Mapping[str, int], objectives: Collection[str]) -> str:
     """Build the instant query for the values of all epochs of some Pods, each with its window in milliseconds."""
-    pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
-    for pod, window in windows.items():
-        pods_by_window[window].append(pod)
-    ranges = [_range(namespace, pods, objectives, window) for window, pods in sorted(pods_by_window.items())]
+    ranges = [_range(namespace, pods, objectives, window) for window, pods in by_window(windows)]
     return f"max by (pod, metric, epoch) ({either(ranges)})"
 
 

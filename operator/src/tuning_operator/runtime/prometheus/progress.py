@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, either, quoted, series_of
+from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, by_window, either, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,12 +12,9 @@ if TYPE_CHECKING:
 
 def build_query(namespace: str, windows: Mapping[str, int]) -> str:
     """Build the instant query for some Pods, each with its window in milliseconds."""
-    pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
-    for pod, window in windows.items():
-        pods_by_window[window].append(pod)
     ranges = [
         f"last_over_time(tuning_epochs_completed{{namespace={quoted(namespace)},pod=~{any_of(pods)}}}[{window}ms])"
-        for window, pods in sorted(pods_by_window.items())
+        for window, pods in by_window(windows)
     ]
     return f"max by (pod) ({either(ranges)})"
 

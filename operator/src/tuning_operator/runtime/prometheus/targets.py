@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.model.attempt import Scraping
-from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, either, quoted, series_of
+from tuning_operator.runtime.prometheus.answers import PrometheusError, any_of, by_window, either, quoted, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,12 +23,9 @@ def build_query(namespace: str, windows: Mapping[str, int], gauges: Collection[s
         gauges: Names of what the Pods show instead of keeping the metrics contract.
     """
     names = any_of({"up", *PAGE, *gauges})
-    pods_by_window: defaultdict[int, list[str]] = defaultdict(list)
-    for pod, window in windows.items():
-        pods_by_window[window].append(pod)
     ranges = [
         f"last_over_time({{__name__=~{names},namespace={quoted(namespace)},pod=~{any_of(pods)}}}[{window}ms])"
-        for window, pods in sorted(pods_by_window.items())
+        for window, pods in by_window(windows)
     ]
     return f"max by (pod, __name__) ({either(ranges)})"
 
