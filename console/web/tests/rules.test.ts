@@ -30,7 +30,7 @@ test("the rule's decisions take the place of those on record", () => {
   expect(shown.map(({ phase, decision }) => [phase, decision?.epoch])).toEqual([["EarlyStopped", 1], ["Stopped", undefined], ["Running", undefined]]);
 });
 
-test("a winner that would have been lost is told with what would have won", () => {
+test("a lost winner is shown beside what would have won", () => {
   const [best, after] = [{ name: "a", objective: "0.9" }, { name: "b", objective: "0.8" }];
   expect(verdictOf(result({})).title).toBe("–");
   expect(verdictOf(result({ best, bestAfter: best, winnerLost: false }))).toEqual({ title: "Kept", trial: best, instead: null });

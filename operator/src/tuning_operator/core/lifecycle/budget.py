@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
 _FARTHEST = 86_400.0
-"""Look again after so many seconds at the latest: a large budget lasts for longer than there are dates."""
+"""Seconds after which to look again at the latest: a large budget lasts for longer than there are dates."""
 
 
 def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:

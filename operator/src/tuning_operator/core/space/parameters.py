@@ -26,7 +26,7 @@ Value = float | int | str
 MOST_STEPS = 1000
 """Of a continuous range with a step; the CRD has the same rule."""
 _SHOWN = 10
-"""As many values are named in a message."""
+"""Number of values that a message names."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Bits = NDArray[np.uint64]
 
 MOST_DIMENSIONS = 64
-"""As many as a job has parameters."""
+"""The most parameters that a job has."""
 
 _DIGITS = 32
 

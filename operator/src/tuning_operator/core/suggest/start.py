@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 START = 5
 RELATED_START = 2
-"""So many trials have to have an objective before the model takes over; the second where related jobs are known."""
+"""Trials with an objective that the model needs before it takes over; the second where related jobs are known."""
 
 
 def needs_model(request: SuggestRequest) -> bool:

@@ -128,7 +128,7 @@ class Store:
             self._listed.setdefault(key, set()).add(kind)
         return list(view.bodies.values())
 
-    # What is told
+    # News from watches and writes
 
     def heard(self, kind: str, event: str, body: Body) -> bool:
         """Take in an event of a watch; false when it is no news."""
