@@ -89,5 +89,5 @@ class SyneTuneMedian:
         scheduler = self._schedulers.setdefault(study, self._new())
         done = study.done[trial]
         result = {"value": float(study.curves[trial, done - 1]), "epoch": done}
-        told = self._trial(trial_id=trial, config={}, creation_time=None)
-        return bool(scheduler.on_trial_result(trial=told, result=result) == self._stop)
+        known_trial = self._trial(trial_id=trial, config={}, creation_time=None)
+        return bool(scheduler.on_trial_result(trial=known_trial, result=result) == self._stop)

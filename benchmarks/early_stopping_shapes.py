@@ -1,8 +1,8 @@
 """Makes learning curves of shapes that recorded ones lack: schedules, other lengths, noise, late risers, passing NaNs.
 
 Each shape is a model of a training in a few lines, not of a data set. A setting draws its constants once; its two seeds
-differ by noise alone, so that it can be told what a loss is against two seeds of one setting. All values are accuracies
-or returns: higher is better.
+differ by noise alone, so that a loss can be compared with the difference between two seeds of one setting. All values
+are accuracies or returns: higher is better.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ RULES = {
 
 
 def stops(watched: Watched, task: Task, replays: int) -> list[Stop]:
-    """What the rule stops in so many studies, of those trials whose chance can be told."""
+    """Return what the rule stops in this many studies, of the trials whose chance is known."""
     found: list[Stop] = []
 
     def rule(study: Study, trial: int) -> bool:
@@ -72,13 +72,13 @@ def stops(watched: Watched, task: Task, replays: int) -> list[Stop]:
         values = study.curves if watched.current else study.best
         last = study.finals[study.completed]
         target = float(np.max(last))
-        told = chance(
+        estimate = chance(
             target - float(values[trial, done - 1]),
             values[study.completed, watched.since(done, study.length) - 1],
             last,
         )
-        if told.seen and np.isfinite(study.curves[trial, done - 1]) and values[trial, done - 1] < target:
-            found.append(Stop(told.bound, bool(study.finals[trial] > target)))
+        if estimate.seen and np.isfinite(study.curves[trial, done - 1]) and values[trial, done - 1] < target:
+            found.append(Stop(estimate.bound, bool(study.finals[trial] > target)))
         return True
 
     for runs, seconds in studies(task, TRIALS, replays, SEED):

@@ -1,4 +1,4 @@
-"""What the suggester can be told about a trial that was stopped early: alternatives to what the operator tells it."""
+"""How a trial that was stopped early may count for the suggester: alternatives to the operator's choice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuning_operator.core.model.trial import TrialPhase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.virtual_job import Told
+    from benchmarks.virtual_job import View
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import SuggestRequest
@@ -38,10 +38,10 @@ def unfinished(request: SuggestRequest, trials: tuple[Trial, ...]) -> SuggestReq
     return replace(request, observations=_others(trials), pending=(*request.pending, *stopped))
 
 
-def valued(value: Value) -> Told:
+def valued(value: Value) -> View:
     """An objective that it might have had."""
 
-    def told(request: SuggestRequest, trials: tuple[Trial, ...]) -> SuggestRequest:
+    def view(request: SuggestRequest, trials: tuple[Trial, ...]) -> SuggestRequest:
         goal = request.goal
         completed = [trial for trial in trials if trial.phase is TrialPhase.COMPLETED]
         stopped = [trial for trial in trials if trial.phase is TrialPhase.EARLY_STOPPED]
@@ -49,7 +49,7 @@ def valued(value: Value) -> Told:
         guessed = tuple(Observation(trial.parameters, sign * value(goal, trial, completed)) for trial in stopped)
         return replace(request, observations=(*_others(trials), *guessed))
 
-    return told
+    return view
 
 
 def _others(trials: tuple[Trial, ...]) -> tuple[Observation, ...]:
@@ -90,7 +90,7 @@ def worst_end(goal: Goal, trial: Trial, completed: list[Trial]) -> float:
     return min(_last(goal, trial), *(_last(goal, other) for other in completed))
 
 
-TOLD: dict[str, Told] = {
+VIEWS: dict[str, View] = {
     "last value": last_value,
     "best value": valued(best_value),
     "typical end": valued(typical_end),

@@ -18,7 +18,7 @@ _AT = (5, 10, 14)
 
 
 def print_starts(problems: Sequence[str], methods: Sequence[str], seeds: int) -> None:
-    """Print mean and standard error over seeds of the regret after some points, none of whose losses is told."""
+    """Print mean and standard error over seeds of the regret after some points, without reporting their losses."""
     print(f"{'problem':28}{'method':15}" + "".join(f"{f'{at} points':>18}" for at in _AT), flush=True)
     for name in problems:
         task = problem(name)

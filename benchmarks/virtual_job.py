@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.space import Value
     from tuning_operator.core.suggest import SuggestRequest
 
-    Told = Callable[[SuggestRequest, tuple[Trial, ...]], SuggestRequest]
-    """What the suggester is told, which may be other than what the operator would tell it."""
+    View = Callable[[SuggestRequest, tuple[Trial, ...]], SuggestRequest]
+    """Turns the operator's request to the suggester into the one that is sent."""
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS = (1.0, 2.0)
@@ -57,7 +57,7 @@ class VirtualJob:
     """A job and its cluster.
 
     Attributes:
-        told: What the suggester is told, which may be other than what the operator would tell it.
+        view: Turns the operator's request to the suggester into the one that is sent.
         steps: One for each trial that has ended, in that order.
     """
 
@@ -65,7 +65,7 @@ class VirtualJob:
     limits: Limits
     stopping: EarlyStopping | Hyperband
     seed: int
-    told: Told = lambda request, _trials: request
+    view: View = lambda request, _trials: request
     strategy: Strategy = Strategy.BAYESIAN
     steps: list[Step] = field(default_factory=list)
 
@@ -124,7 +124,7 @@ class VirtualJob:
         for trial in decision.create_attempts:
             self._start(trial)
         if decision.suggest:
-            for suggestion in suggest(self.told(decision.suggest, self.trials)):
+            for suggestion in suggest(self.view(decision.suggest, self.trials)):
                 self._commit(suggestion.number, suggestion.parameters)
         for old, new in zip(before, decision.trials, strict=False):
             if new.phase.is_final and not old.phase.is_final:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks.early_stopping_tasks import OWN, read_tasks
-from benchmarks.stopped_trials import TOLD
+from benchmarks.stopped_trials import VIEWS
 from benchmarks.virtual_job import VirtualJob
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.spec import Limits, Strategy
@@ -38,13 +38,13 @@ RANDOM_AUTO = "auto, random"
 
 
 def run(task: Task, variant: str, seed: int, trials: int, parallel: int) -> Record:
-    """Run one job; `variant` is a name in TOLD, or without early stopping or model."""
+    """Run one job; `variant` is a name in VIEWS, or without early stopping or model."""
     job = VirtualJob(
         task,
         Limits(trials, parallel),
         EarlyStopping(EarlyStoppingType.OFF if variant in {OFF, RANDOM} else EarlyStoppingType.AUTO),
         seed,
-        told=TOLD.get(variant, TOLD["last value"]),
+        view=VIEWS.get(variant, VIEWS["last value"]),
         strategy=Strategy.RANDOM if variant in {RANDOM, RANDOM_AUTO} else Strategy.BAYESIAN,
     )
     job.run()
@@ -115,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="*", default=[OWN], help="folders with learning curves (.npz)")
     parser.add_argument("--tasks", nargs="+", help="only these (default: all)")
-    variants = [OFF, *TOLD, RANDOM, RANDOM_AUTO]
+    variants = [OFF, *VIEWS, RANDOM, RANDOM_AUTO]
     parser.add_argument("--variants", nargs="+", choices=variants, default=variants)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--parallel", type=int, default=2)

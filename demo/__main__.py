@@ -72,8 +72,8 @@ def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) ->
         _save_picture(picture, story, table)
         console.print(f"Saved {picture}")
     if story.phase != "Completed":
-        told = f" ({story.message})" if story.message else f" after {minutes:g} minutes"
-        console.print(Text(f"The job did not complete: it is {story.phase}{told}", style="bold red"))
+        reason = f" ({story.message})" if story.message else f" after {minutes:g} minutes"
+        console.print(Text(f"The job did not complete: it is {story.phase}{reason}", style="bold red"))
         return 1
     return 0
 

@@ -116,8 +116,8 @@ def _completed(tools: Tools, batch: Sequence[Run], console: Console) -> Iterator
                         f"{run.name} is {story.phase}: {story.message}. `run --resume` continues here"
                     )
                 waiting.remove(run)
-                told = "; ".join(closing_lines(story, datetime.now(UTC)))
-                console.print(f"  {run.name}: {told}", highlight=False, soft_wrap=True)
+                lines = "; ".join(closing_lines(story, datetime.now(UTC)))
+                console.print(f"  {run.name}: {lines}", highlight=False, soft_wrap=True)
                 yield read_record(
                     job,
                     trials,

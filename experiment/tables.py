@@ -22,7 +22,7 @@ AWS = [
     *("0.356", "0.353", "-0.003"),
     *("168 min", "130 min", "23 %"),
     *("113 min", "98 min", "13 %"),
-    *("6 of 20", "not told", "", ""),
+    *("6 of 20", "not published", "", ""),
 ]
 """Of the blog post that the page names; 2 h 48 min and 2 h 10 min, 1 h 53 min and 1 h 38 min in minutes."""
 
@@ -34,7 +34,7 @@ def with_tables(page: str, records: Sequence[JobRecord]) -> str:
 
 
 def reference(records: Sequence[JobRecord]) -> str:
-    """A row for each seed, their mean, and what AWS has told."""
+    """A row for each seed, their mean, and AWS's published figures."""
     found = pairs(records, Kind.REFERENCE)
     columns: list[tuple[str, Callable[[Pair], float], str]] = [
         ("best, Off", lambda pair: pair.off.best_value, ".4f"),

@@ -1,4 +1,4 @@
-// Holds a Pod's namespaces: sleeps until it is told to end, and reaps orphans where the Pod shares its process ids.
+// Holds a Pod's namespaces: sleeps until it is asked to end, and reaps orphans where the Pod shares its process ids.
 #include <signal.h>
 #include <stddef.h>
 #include <sys/wait.h>

@@ -38,15 +38,15 @@ def answers(command: list[str]) -> dict[str, Any]:
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Say where two lists of answers differ by more than rounding."""
-    told = []
+    found = []
     for place, (left, right) in enumerate(zip(one["answers"], other["answers"], strict=True)):
         for mine, its in zip(left, right, strict=True):
-            told += [
+            found += [
                 f"question {place}: {name} is {mine[name]!r} here and {its[name]!r} there"
                 for name in mine
                 if not same(mine[name], its[name])
             ]
-    return told
+    return found
 
 
 def same(one: object, other: object) -> bool:
@@ -74,13 +74,13 @@ def main() -> int:
     finally:
         buildah("rm", container)
     size, *_ = buildah("images", "--format={{.Size}}", image).splitlines()
-    for name, found in (("environment", here), (image, there)):
-        costs = {key: value for key, value in found.items() if key != "answers"}
+    for name, answer in (("environment", here), (image, there)):
+        costs = {key: value for key, value in answer.items() if key != "answers"}
         print(f"{name}: {costs}")  # noqa: T201 - the result
     print(f"size of {image}: {size}")  # noqa: T201
-    told = differences(here, there)
-    print("\n".join(told) or f"{len(here['answers'])} questions, the same suggestions")  # noqa: T201
-    return int(bool(told))
+    found = differences(here, there)
+    print("\n".join(found) or f"{len(here['answers'])} questions, the same suggestions")  # noqa: T201
+    return int(bool(found))
 
 
 if __name__ == "__main__":

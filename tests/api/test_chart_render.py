@@ -98,15 +98,15 @@ def test_every_setting_reaches_the_operator() -> None:
 
 
 def test_the_sidecar_and_the_last_words_reach_the_operator(defaults: list[dict[str, Any]]) -> None:
-    told = environment(defaults)
-    assert told["TUNING_OPERATOR_LAST_WORDS"] == "true"
+    env = environment(defaults)
+    assert env["TUNING_OPERATOR_LAST_WORDS"] == "true"
     limits, requests = {"cpu": "500m", "memory": "256Mi"}, {"cpu": "10m", "memory": "64Mi"}
-    assert json.loads(told["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == {"limits": limits, "requests": requests}
+    assert json.loads(env["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == {"limits": limits, "requests": requests}
     settings = {"lastWords": False, "sidecarResources": {"limits": {"cpu": None, "memory": "1Gi"}}}
-    told = environment(render({"settings": settings}))
-    assert told["TUNING_OPERATOR_LAST_WORDS"] == "false"
+    env = environment(render({"settings": settings}))
+    assert env["TUNING_OPERATOR_LAST_WORDS"] == "false"
     changed = {"limits": {"memory": "1Gi"}, "requests": requests}
-    assert json.loads(told["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == changed
+    assert json.loads(env["TUNING_OPERATOR_SIDECAR_RESOURCES"]) == changed
 
 
 SECRET = {"url": URL, "existingSecret": "access"}
@@ -129,14 +129,14 @@ def test_the_operator_and_helm_test_get_what_prometheus_asks_for(
         (container,) = spec["containers"]
         (volume,) = (item["secret"] for item in spec["volumes"] if "secret" in item)
         (mount,) = (item for item in container["volumeMounts"] if item["name"] == "prometheus-access")
-        told = {item["name"]: item["value"] for item in container["env"]}
-        assert told["TUNING_OPERATOR_PROMETHEUS_URL"] == URL
-        assert told["TUNING_OPERATOR_PROMETHEUS_HEADER"] == "B=c\nX-Scope-OrgID=team"
+        env = {item["name"]: item["value"] for item in container["env"]}
+        assert env["TUNING_OPERATOR_PROMETHEUS_URL"] == URL
+        assert env["TUNING_OPERATOR_PROMETHEUS_HEADER"] == "B=c\nX-Scope-OrgID=team"
         assert volume["secretName"] == "access"
         assert mount["readOnly"] is True
         keys = {f"{mount['mountPath']}/{item['path']}": item["key"] for item in volume["items"]}
         assert len(keys) == len(variables)
-        assert {name: keys[told[f"TUNING_OPERATOR_PROMETHEUS_{name}"]] for name in variables} == variables
+        assert {name: keys[env[f"TUNING_OPERATOR_PROMETHEUS_{name}"]] for name in variables} == variables
 
 
 def test_a_password_in_the_url_is_not_in_the_notes() -> None:

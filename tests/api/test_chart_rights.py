@@ -125,8 +125,8 @@ def spread_over_nodes_with_a_name_taken(cluster: Cluster) -> None:
 
 
 def is_told_taken(cluster: Cluster, name: str) -> bool:
-    told = [event["note"] for event in cluster.events() if event["reason"] == "NameTaken"]
-    return any(f"{name} exists" in note for note in told)
+    notes = [event["note"] for event in cluster.events() if event["reason"] == "NameTaken"]
+    return any(f"{name} exists" in note for note in notes)
 
 
 def requests_of(server: ControlPlane, user: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The client against a real API server: what it creates is taken, and what is refused is told in the server's words."""
+"""The client against a real API server: what it creates is taken, and refusals keep the server's words."""
 
 from __future__ import annotations
 

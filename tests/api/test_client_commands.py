@@ -73,9 +73,9 @@ def a_job(control_plane: ControlPlane, namespace: str) -> str:
         control_plane.kubectl("create", "-f=-", stdin=json.dumps(trial))
         curve = {"epochs": list(range(1, len(values) + 1)), "values": values}
         found = {"curve": curve, "epochs": len(values), "objective": values[-1], "trainingSeconds": 60}
-        told = {"stopDecision": STOP, "reason": STOP["reason"], "message": STOP["message"]} if number == 2 else {}
+        decision = {"stopDecision": STOP, "reason": STOP["reason"], "message": STOP["message"]} if number == 2 else {}
         ended = {**STATUS, "phase": phase, "objectiveStatus": "Succeeded"}
-        write("tuningtrials", f"j-{number:04d}", {**ended, **found, **told})
+        write("tuningtrials", f"j-{number:04d}", {**ended, **found, **decision})
     best = {"name": "j-0001", "objective": "0.7", "epoch": 3, "parameters": {"lr": "0.1"}}
     write("tuningjobs", "j", {**STATUS, "progress": "2/2", "bestTrial": best, "totalTrainingSeconds": 120})
     return "j"

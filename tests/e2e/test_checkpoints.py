@@ -75,8 +75,8 @@ def test_an_evicted_trial_goes_on_from_its_checkpoint(namespace: Namespace, volu
     log = namespace.kubectl("logs", f"{JOB}-0001-2")
     assert "resumed in epoch" in log
     assert f"epoch {recorded} of {EPOCHS}:" not in log, "what was reported is not trained again"
-    told = {event["reason"] for event in json.loads(namespace.kubectl("get", "events", "-o", "json"))["items"]}
-    assert "MeasurementChanged" not in told
+    reasons = {event["reason"] for event in json.loads(namespace.kubectl("get", "events", "-o", "json"))["items"]}
+    assert "MeasurementChanged" not in reasons
 
 
 def trial(namespace: Namespace) -> dict[str, Any]:

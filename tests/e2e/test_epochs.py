@@ -34,7 +34,7 @@ def test_no_short_epoch_is_lost_when_either_prometheus_or_the_termination_messag
     elsewhere = {"TUNING_TERMINATION_LOG": "/tmp/unread"}
     unscraped = {"prometheus.io/scrape": "false"}
     namespace.apply(quick_job("scraped", elsewhere, {}))
-    namespace.apply(quick_job("told", {"TUNING_FINISH_TIMEOUT": "1"}, unscraped))
+    namespace.apply(quick_job("reported", {"TUNING_FINISH_TIMEOUT": "1"}, unscraped))
     namespace.apply(quick_job("both", {}, {}))
     wait_until(
         lambda: any((trial.get("status") or {}).get("epochs", 0) >= 5 for trial in namespace.trials("scraped")),
@@ -43,7 +43,7 @@ def test_no_short_epoch_is_lost_when_either_prometheus_or_the_termination_messag
     )
     first = prometheus_pods(tools)
     tools.kubectl("delete", "pod", "--namespace", PROMETHEUS_NAMESPACE, *first, "--grace-period=0", "--force")
-    for job in ("scraped", "told", "both"):
+    for job in ("scraped", "reported", "both"):
         status = namespace.wait_for_end(job)
         assert status["trialCounts"]["completed"] == 1
         (trial,) = namespace.trials(job)

@@ -79,8 +79,8 @@ def test_no_more_pods_run_than_there_are_gpus(shortened: tuple[Namespace, dict[s
     assert recorder.most_gpus(namespace.name) == 2
     waited = [message for pod in pods for message in pod.scheduling]
     assert any("Insufficient nvidia.com/gpu" in message for message in waited)
-    told = [reason for trial in recorder.trials(namespace.name) for reason in trial.reasons]
-    assert any(reason.startswith("Unschedulable: ") and "Insufficient nvidia.com/gpu" in reason for reason in told)
+    reasons = [reason for trial in recorder.trials(namespace.name) for reason in trial.reasons]
+    assert any(reason.startswith("Unschedulable: ") and "Insufficient nvidia.com/gpu" in reason for reason in reasons)
 
 
 def test_early_stopping_deletes_the_pod_of_a_trial_that_is_behind(namespace: Namespace, recorder: Recorder) -> None:

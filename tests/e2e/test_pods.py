@@ -19,11 +19,11 @@ NOTES = {"dollars": "$$x $(HP_x) $$$(HP_x) $HOME ${HOME} $", "quoted": '"it\'s" 
 LITERAL = """
 import base64, json, os, sys
 expected = json.loads(base64.b64decode(sys.argv[1]))
-told = json.loads(os.environ["HYPERPARAMETERS"])
+hyperparameters = json.loads(os.environ["HYPERPARAMETERS"])
 for name, text in expected.items():
     assert os.environ["HP_" + name] == text, name
-    assert told[name] == (0.001 if name == "rate" else text), name
-assert float(sys.argv[2]) == told["x"]
+    assert hyperparameters[name] == (0.001 if name == "rate" else text), name
+assert float(sys.argv[2]) == hyperparameters["x"]
 values = [0.5] * 40
 message = {"epochs": list(range(1, 41)), "metrics": {"validation:accuracy": values}, "completed": 40}
 message["more"] = "x" * (int(os.environ["TUNING_TERMINATION_BYTES"]) - len(json.dumps(message)) - 12)
@@ -33,7 +33,7 @@ open("/dev/termination-log", "w").write(text)
 """
 
 
-def test_what_is_recorded_reaches_the_training_and_a_message_of_the_told_length_comes_back_whole(
+def test_what_is_recorded_reaches_the_training_and_a_message_of_the_hyperparameters_length_comes_back_whole(
     namespace: Namespace,
 ) -> None:
     encoded = base64.b64encode(json.dumps(NOTES).encode()).decode()

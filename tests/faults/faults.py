@@ -366,7 +366,7 @@ async def silent(lines: AsyncIterator[bytes], count: Callable[[], None]) -> Asyn
 
 
 async def without_deleted(lines: AsyncIterator[bytes], count: Callable[[], None]) -> AsyncIterator[bytes]:
-    """Deletions are not told."""
+    """Deletions are not reported."""
     async for line in lines:
         if _event(line)["type"] == "DELETED":
             count()

@@ -174,12 +174,12 @@ class History:
 
     def _judge_curve(self, name: str, status: Body) -> None:
         training = self._script.training(f"{name}-{status.get('attempt', 1)}")
-        told = status.get("metrics") or []
-        for epoch, value in (*_points(status).items(), *((item["epoch"], item["value"]) for item in told)):
+        reported = status.get("metrics") or []
+        for epoch, value in (*_points(status).items(), *((item["epoch"], item["value"]) for item in reported)):
             if epoch > len(training.values) or float(value) != training.values[epoch - 1]:
                 self._broken(f"no observation is lost or changed: {name} has {value} at epoch {epoch}")
         # The message of a training that was stopped goes with its Pod, perhaps before anybody has read it.
-        if status.get("phase") in {"Completed", "Failed"} and training.leaves_message and not told:
+        if status.get("phase") in {"Completed", "Failed"} and training.leaves_message and not reported:
             self._broken(f"no observation is lost or changed: {name} has nothing of its termination message")
 
     def _note_step(self, resource: str, kind: str, name: str, body: Body) -> None:

@@ -1,4 +1,4 @@
-"""Plays the kubelet for the Pods of one namespace, told of them by a watch; trainings go as the script says.
+"""Plays the kubelet for the Pods of one namespace, which it learns of by a watch; trainings go as the script says.
 
 Unlike the one of `tests/api/operator` it asks nobody, so that many of them fit on one machine, and a training can
 wait for what the operator does: the outcome of a run then does not depend on how fast anything is.

@@ -149,14 +149,14 @@ class Load:
 
 def watch(pid: int, seconds: float, load: Load) -> list[Sample]:
     """Sample until the time is over; tell once a minute how it stands."""
-    began, samples, told = time.monotonic(), list[Sample](), 0
+    began, samples, answer = time.monotonic(), list[Sample](), 0
     while (second := time.monotonic() - began) < seconds:
         children = _children(pid)
         samples.append(
             Sample(second, _memory(pid), sum(map(_memory, children)), len(list(Path(f"/proc/{pid}/fd").iterdir())))
         )
-        if second // 60 >= told:
-            told += 1
+        if second // 60 >= answer:
+            answer += 1
             last = samples[-1]
             print(
                 f"{second / 60:4.0f} min: operator {last.operator:.0f} MiB, suggestions {last.suggestions:.0f} MiB,"

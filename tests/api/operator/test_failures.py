@@ -216,9 +216,9 @@ def test_what_the_cluster_ends_is_tried_again_and_is_no_failure(lab: Lab, job: s
     assert (status["phase"], status["attempt"], status["disruptions"], status["failures"]) == ("Completed", 2, 1, 0)
     assert status["curve"]["epochs"] == list(range(1, EPOCHS + 1))
     assert lab.runs(job) == [f"{job}-0001-1", f"{job}-0001-2"]
-    told = {event["reason"] for event in lab.cluster(job).events() if event["note"].startswith(f"{job}-0001: ")}
-    assert "Disrupted" in told
-    assert not told & {"AttemptFailed", "TrialFailed"}
+    reasons = {event["reason"] for event in lab.cluster(job).events() if event["note"].startswith(f"{job}-0001: ")}
+    assert "Disrupted" in reasons
+    assert not reasons & {"AttemptFailed", "TrialFailed"}
 
 
 # Trainings fail
@@ -228,8 +228,8 @@ def test_a_training_out_of_memory_is_tried_again_and_told(lab: Lab) -> None:
     status = lab.end("oom")
     assert (status["phase"], status["attempt"], status["failures"], status["disruptions"]) == ("Completed", 2, 1, 0)
     assert status["curve"]["epochs"] == list(range(1, EPOCHS + 1))
-    told = {event["reason"]: event["note"] for event in lab.cluster("oom").events() if "oom" in event["note"]}
-    assert "OOMKilled" in told["AttemptFailed"]
+    reasons = {event["reason"]: event["note"] for event in lab.cluster("oom").events() if "oom" in event["note"]}
+    assert "OOMKilled" in reasons["AttemptFailed"]
 
 
 def test_a_trial_that_used_up_its_attempts_ends_the_job_which_names_it(lab: Lab) -> None:
@@ -350,7 +350,9 @@ def test_a_policy_that_comes_after_the_template_was_accepted_is_waited_for(lab: 
     wait_until(lambda: lab.trial("policed").get("phase") == "Running", "the first trial trains")
     lab.api.call("PATCH", path, RESTRICTED, kind="application/merge-patch+json")
     POLICY_MADE.set()
-    wait_until(lambda: cluster.condition("Reconciled", "policed").get("reason") == "PodRefused", "the policy is told")
+    wait_until(
+        lambda: cluster.condition("Reconciled", "policed").get("reason") == "PodRefused", "the policy is reported"
+    )
     assert "violates PodSecurity" in cluster.condition("Reconciled", "policed")["message"]
     status = cluster.job("policed")["status"]
     assert (status["phase"], status["progress"]) == ("Running", "1/2"), "what there is stays, and is shown"
@@ -363,7 +365,7 @@ def test_a_policy_that_comes_after_the_template_was_accepted_is_waited_for(lab: 
 def test_a_quota_that_is_used_up_is_waited_for_without_a_storm(lab: Lab) -> None:
     """The first trial holds the quota and has something new to tell all the time."""
     cluster = lab.cluster("waiting")
-    wait_until(lambda: cluster.condition("QuotaExceeded", "waiting").get("status") == "True", "the quota is told")
+    wait_until(lambda: cluster.condition("QuotaExceeded", "waiting").get("status") == "True", "the quota is reported")
     assert "exceeded quota" in cluster.condition("QuotaExceeded", "waiting")["message"]
     wait_until(lambda: lab.trial("waiting").get("epochs", 0) == 50, "many passes were made")
     QUOTA_SEEN.set()

@@ -217,16 +217,16 @@ def test_labels_that_somebody_takes_off_free_no_slots(start_lab: Callable[..., L
     for path in (f"{trials}/job-0001", f"{pods}/job-0001-1", f"{pods}/job-0002-1"):
         cluster.api.call("PATCH", path, unlabelled, kind=MERGE)
 
-    def told() -> bool:
+    def named() -> bool:
         message = cluster.condition("Reconciled").get("message", "")
         return "TuningTrial job-0001, Pod job-0001-1, Pod job-0002-1" in message
 
-    wait_until(told, "what lost its label is named", 30, lambda: cluster.condition("Reconciled"))
+    wait_until(named, "what lost its label is named", 30, lambda: cluster.condition("Reconciled"))
     lab.operator.restart()
     cluster.patch_job({"spec": {"limits": {"maxTrials": 7}}})
     generation = cluster.job()["metadata"]["generation"]
     wait_until(lambda: cluster.job()["status"]["observedGeneration"] == generation, "it is looked at once more", 30)
-    wait_until(told, "they are found once more", 30, lambda: cluster.condition("Reconciled"))
+    wait_until(named, "they are found once more", 30, lambda: cluster.condition("Reconciled"))
     assert alive(cluster) == {"job-0001-1", "job-0002-1"}
     assert lab.kubelet.most_alive == 2
     assert cluster.job()["status"]["trialCounts"]["running"] == 2

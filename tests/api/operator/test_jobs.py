@@ -66,7 +66,7 @@ def test_every_decision_is_one_event_on_the_job(start_lab: Callable[..., Lab]) -
         ("TrialCreated", ""),
         ("TrialStarted", "job-0001"),
     ]
-    wait_until(lambda: said() == wanted, f"{wanted} were told", describe=said)
+    wait_until(lambda: said() == wanted, f"{wanted} were reported", describe=said)
     assert {event["regarding"]["name"] for event in lab.cluster.events()} == {"job"}
 
 
@@ -118,8 +118,8 @@ def test_a_dry_run_stops_nothing_and_tells_what_would_have_been_lost(start_lab: 
     assert (saved["stopped"], saved["wouldStop"], saved["wouldSaveEpochs"]) == (0, 1, 10 - decision["epoch"])
     assert saved["wouldMissBest"] is True
     assert "among them the best, job-0004 (0.9)" in saved["message"]
-    told = [event for event in lab.cluster.events() if event["reason"] == "TrialWouldStop"]
-    assert {event["regarding"]["kind"] for event in told} == {"HyperparameterTuningJob"}
+    events = [event for event in lab.cluster.events() if event["reason"] == "TrialWouldStop"]
+    assert {event["regarding"]["kind"] for event in events} == {"HyperparameterTuningJob"}
 
 
 def test_suggestions_come_from_the_model_after_the_start(

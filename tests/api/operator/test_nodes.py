@@ -157,7 +157,7 @@ def test_pods_that_the_job_controller_may_not_make(start_lab: Callable[..., Lab]
     several(lab, "waits")
     condition = wait_until(
         lambda: (found := lab.cluster.condition("QuotaExceeded", "waits")).get("status") == "True" and found,
-        "the quota is told",
+        "the quota is reported",
     )
     assert "exceeded quota: none" in condition["message"]
     status = trial_of(lab.cluster, "waits")

@@ -31,8 +31,8 @@ def test_epochs_that_end_between_two_scrapes_of_plain_gauges_are_told(start_lab:
     (trial,) = lab.cluster.trials()
     assert trial["status"]["curve"]["epochs"][-1] == 3
     assert len(trial["status"]["curve"]["epochs"]) < 3
-    told = [event for event in lab.cluster.events() if event["reason"] == "EpochsMissing"]
-    assert [event["related"]["name"] for event in told] == ["job-0001"]
+    events = [event for event in lab.cluster.events() if event["reason"] == "EpochsMissing"]
+    assert [event["related"]["name"] for event in events] == ["job-0001"]
 
 
 @pytest.mark.parametrize("step", [0.5, 5])

@@ -45,13 +45,16 @@ def test_the_training_is_told_where_the_first_node_is_and_which_one_it_is() -> N
     service = build_service(JOB)
     pod = built()["spec"]["template"]["spec"]
     training, other = pod["containers"]
-    told = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in training["env"]}
+    variables = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in training["env"]}
     assert pod["subdomain"] == service["metadata"]["name"] == "nodes-job"
-    assert told["MASTER_ADDR"] == "job-0003-1-0.nodes-job"
+    assert variables["MASTER_ADDR"] == "job-0003-1-0.nodes-job"
     index = {"fieldRef": {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
     for prefix in ("", "PET_"):
-        assert (told[f"{prefix}NNODES"], told[f"{prefix}NODE_RANK"]) == ("2", index)
-        assert (told[f"{prefix}MASTER_ADDR"], told[f"{prefix}MASTER_PORT"]) == ("job-0003-1-0.nodes-job", "29500")
+        assert (variables[f"{prefix}NNODES"], variables[f"{prefix}NODE_RANK"]) == ("2", index)
+        assert (variables[f"{prefix}MASTER_ADDR"], variables[f"{prefix}MASTER_PORT"]) == (
+            "job-0003-1-0.nodes-job",
+            "29500",
+        )
     assert "env" not in other
 
 

@@ -152,8 +152,8 @@ def test_why_a_pod_waits(status: dict[str, Any], waiting: Waiting | None) -> Non
 def test_a_training_whose_containers_failed_before_it_tells_which_and_how() -> None:
     fetch = {"name": "fetch", "state": terminated(7, "Error", "403 Forbidden")}
     found = read({"phase": "Failed", "initContainerStatuses": [sidecar_status(RUNNING), fetch]})
-    told = "init container fetch exited with code 7 (Error): 403 Forbidden"
-    assert found.exit == Exit(None, "InitContainerFailed", told, never_started=True)
+    message = "init container fetch exited with code 7 (Error): 403 Forbidden"
+    assert found.exit == Exit(None, "InitContainerFailed", message, never_started=True)
 
 
 def test_of_a_long_log_the_end_is_shown_where_the_error_is() -> None:
@@ -270,7 +270,7 @@ RUNTIME = 'exec: "train": not found'
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [
         (containers(terminated(1, "Error", "my password")), "the training container exited with code 1 (Error)"),
         (containers(terminated(1, "Error", json.dumps(NOTED))), "the training container exited with code 1 (Error)"),
@@ -280,11 +280,11 @@ RUNTIME = 'exec: "train": not found'
         ),
     ],
 )
-def test_last_words_may_be_kept_back_but_not_what_kubernetes_says(status: list[dict[str, Any]], told: str) -> None:
+def test_last_words_may_be_kept_back_but_not_what_kubernetes_says(status: list[dict[str, Any]], message: str) -> None:
     body = pod_body({"phase": "Failed", "message": "Pod was evicted", "containerStatuses": status})
     found = parse_pod(body, 2, "train", METRIC, last_words=False)
     assert found.exit is not None
-    assert found.exit.message.startswith(told)
+    assert found.exit.message.startswith(message)
     assert found.exit.message.endswith("Pod was evicted")
     assert "password" not in repr(found)
     assert "no data" not in repr(found)
@@ -292,8 +292,8 @@ def test_last_words_may_be_kept_back_but_not_what_kubernetes_says(status: list[d
 
 @pytest.mark.parametrize(("refused", "problem"), [(1, ""), (0, "no file /logs/out came")])
 def test_of_a_log_its_own_words_may_be_kept_back(refused: int, problem: str) -> None:
-    told = "the epoch is my password" if refused else problem
-    log = {"lines": 3, "used": 2, "refused": refused, "problem": told, "sample": "my password"}
+    message = "the epoch is my password" if refused else problem
+    log = {"lines": 3, "used": 2, "refused": refused, "problem": message, "sample": "my password"}
     state = terminated(0, "Completed", json.dumps(HISTORY | {"log": log}))
     body = pod_body({"phase": "Succeeded", "containerStatuses": containers(state)})
     found = parse_pod(body, 2, "train", METRIC, last_words=False)
@@ -301,7 +301,7 @@ def test_of_a_log_its_own_words_may_be_kept_back(refused: int, problem: str) -> 
     assert found.history.log == Log(3, 2, refused, problem)
     whole = parse_pod(body, 2, "train", METRIC)
     assert whole.history is not None
-    assert whole.history.log == Log(3, 2, refused, told, "my password")
+    assert whole.history.log == Log(3, 2, refused, message, "my password")
 
 
 def test_an_init_containers_last_words_may_be_kept_back() -> None:
@@ -313,7 +313,7 @@ def test_an_init_containers_last_words_may_be_kept_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "probes", "metadata", "told"),
+    ("code", "probes", "metadata", "message"),
     [
         (143, {"livenessProbe": {"exec": {}}}, {}, "by SIGTERM, although nobody deleted its Pod"),
         (137, {"startupProbe": {"exec": {}}}, {}, "probably its startupProbe failed"),
@@ -323,15 +323,15 @@ def test_an_init_containers_last_words_may_be_kept_back() -> None:
     ],
 )
 def test_what_the_kubelet_ends_for_its_probe_is_more_than_an_exit_code(
-    code: int, probes: dict[str, Any], metadata: dict[str, Any], told: str
+    code: int, probes: dict[str, Any], metadata: dict[str, Any], message: str
 ) -> None:
     body = pod_body({"phase": "Failed", "containerStatuses": containers(terminated(code, "Error", "step 5"))})
     body["spec"]["containers"][0] |= probes
     body["metadata"] |= metadata
     found = parse_pod(body, 2, "train", METRIC)
     assert found.exit is not None
-    assert told in found.exit.message
-    assert ("Probe" in found.exit.message) is bool(told)
+    assert message in found.exit.message
+    assert ("Probe" in found.exit.message) is bool(message)
     assert found.exit.message.endswith("step 5")
 
 
@@ -368,8 +368,8 @@ def test_whatever_times_a_pod_tells_no_training_is_longer_than_its_pod(
         "containerStatuses": containers({state: times}),
     }
     found = read(status)
-    told = (found.started, found.finished, found.due)
-    assert all(time is None or time >= found.created for time in told)
+    message = (found.started, found.finished, found.due)
+    assert all(time is None or time >= found.created for time in message)
     now = found.created + timedelta(seconds=age)
     facts = TrialFacts(found, Reading(Curve(), after_end=True), now, timedelta(minutes=15))
     after = advance(trial(1), facts)

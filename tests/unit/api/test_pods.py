@@ -183,10 +183,10 @@ def test_what_is_recorded_is_what_the_training_gets(static: str, categorical: st
     pod = build_pod(
         job(space=space, static={"note": static}), template(), replace(TRIAL, parameters={"a": categorical})
     )
-    told = kubelet.environment(training(pod))
-    assert (told["HP_note"], told["HP_a"]) == (static, categorical)
-    assert json.loads(told["HYPERPARAMETERS"]) == {"note": static, "a": categorical}
-    arguments = kubelet.expand("--note=$(HP_note) --a=$(HP_a)", told)
+    variables = kubelet.environment(training(pod))
+    assert (variables["HP_note"], variables["HP_a"]) == (static, categorical)
+    assert json.loads(variables["HYPERPARAMETERS"]) == {"note": static, "a": categorical}
+    arguments = kubelet.expand("--note=$(HP_note) --a=$(HP_a)", variables)
     assert arguments == f"--note={static} --a={categorical}"
 
 
@@ -216,10 +216,10 @@ def test_what_is_recorded_is_what_the_training_gets(static: str, categorical: st
     ],
 )
 def test_static_values_that_are_plainly_numbers_are_numbers(text: str, value: object) -> None:
-    told = kubelet.environment(training(build_pod(job(static={"x": text}), template(), trial(3))))
-    found = json.loads(told["HYPERPARAMETERS"])["x"]
+    variables = kubelet.environment(training(build_pod(job(static={"x": text}), template(), trial(3))))
+    found = json.loads(variables["HYPERPARAMETERS"])["x"]
     assert (found, type(found)) == (value, type(value))
-    assert told["HP_x"] == text
+    assert variables["HP_x"] == text
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def check(container: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("container", "told"),
+    ("container", "message"),
     [
         (
             {"args": ["--opt=$(HP_optimiser)"]},
@@ -41,8 +41,10 @@ def check(container: dict[str, Any], **spec: Any) -> dict[str, Any]:
         ({"volumeMounts": [{"name": "x", "subPathExpr": "$(TUNING_TRAIL)"}]}, r"volumeMounts\[0\].subPathExpr"),
     ],
 )
-def test_a_reference_that_nobody_defines_is_refused_with_field_and_remedy(container: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=rf"^spec.template.spec.*{told}"):
+def test_a_reference_that_nobody_defines_is_refused_with_field_and_remedy(
+    container: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"^spec.template.spec.*{message}"):
         check(container)
 
 
@@ -90,6 +92,6 @@ def test_of_a_long_list_of_variables_few_are_compared_with_a_misspelt_one() -> N
 
 def test_what_passes_is_what_kubernetes_replaces() -> None:
     container = check({"args": ["--lr=$(HP_lr)", "$$(HP_lr)"], "env": [{"name": "A", "value": "$(HP_optimizer)"}]})
-    told = environment(container)
-    assert told["A"] == "adam"
-    assert [expand(text, told) for text in container["args"]] == ["--lr=0.0003", "$(HP_lr)"]
+    message = environment(container)
+    assert message["A"] == "adam"
+    assert [expand(text, message) for text in container["args"]] == ["--lr=0.0003", "$(HP_lr)"]

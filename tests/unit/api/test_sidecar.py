@@ -51,9 +51,9 @@ def test_the_sidecar_shares_a_volume_with_the_training_and_has_the_port() -> Non
     assert sidecar["volumeMounts"] == [{"name": NAME, "mountPath": "/logs/run", "readOnly": True}]
     assert [port["name"] for port in sidecar["ports"]] == ["metrics"]
     assert sidecar["env"] == training["env"], "what a subPathExpr may name"
-    told = {item["name"]: item["value"] for item in sidecar["env"]}
-    assert (told["TUNING_TRIAL"], told["TUNING_SEED"]) == ("job-0003", "3")
-    assert (told["TUNING_OBJECTIVE_METRIC"], told["TUNING_METRICS_PORT"]) == (METRIC, "9464")
+    variables = {item["name"]: item["value"] for item in sidecar["env"]}
+    assert (variables["TUNING_TRIAL"], variables["TUNING_SEED"]) == ("job-0003", "3")
+    assert (variables["TUNING_OBJECTIVE_METRIC"], variables["TUNING_METRICS_PORT"]) == (METRIC, "9464")
 
 
 def test_the_templates_own_volume_at_the_files_folder_is_used() -> None:

@@ -38,17 +38,17 @@ import tuning_operator.api.what_if
 
 def test_resources_in_and_json_out() -> None:
     rule = {"type": "Median", "median": {"minCompletedTrials": 1, "minEpochs": 1, "minProgress": 0}}
-    told = json.loads(json.dumps(render(what_if(*resources(), rule)), allow_nan=False))
-    assert (told["stopped"], told["epochsSaved"], told["winnerLost"]) == (1, 2, False)
-    assert told["best"] == {"name": "resnet-0001", "objective": "0.4"}
-    assert told["trials"][1]["stop"] == {
+    rendered = json.loads(json.dumps(render(what_if(*resources(), rule)), allow_nan=False))
+    assert (rendered["stopped"], rendered["epochsSaved"], rendered["winnerLost"]) == (1, 2, False)
+    assert rendered["best"] == {"name": "resnet-0001", "objective": "0.4"}
+    assert rendered["trials"][1]["stop"] == {
         "reason": "BelowMedian",
-        "message": told["trials"][1]["stop"]["message"],
+        "message": rendered["trials"][1]["stop"]["message"],
         "epoch": 1,
         "value": "0",
         "threshold": "0.1",
     }
-    assert told["trials"][0]["stop"] is None
+    assert rendered["trials"][0]["stop"] is None
 
 
 @pytest.mark.parametrize(

@@ -80,14 +80,14 @@ def test_what_is_used_at_rest_is_used_while_nothing_begins_or_ends() -> None:
         for at, count in ((0, 0.0), (10, 20.0), (20, 40.0), (30, 900.0))
     ]
     run = replace(run_of(pod(1, 0, None), pod(2, 0, None)), readings=readings)
-    told = report.overall(run)
+    report_text = report.overall(run)
     title = "slots filled, nothing ends: writes a second, cores of operator and API server"
-    assert told[title] == "2.00, 0.10, 0.20"
+    assert report_text[title] == "2.00, 0.10, 0.20"
 
 
 def test_columns_may_lack_rows_of_others() -> None:
-    told = report.table({"before": {"a": "1", "b": "2"}, "after": {"b": "3", "c": "4"}})
-    assert [line.split("|")[1:4] for line in told.replace(" ", "").splitlines()][2:] == [
+    report_text = report.table({"before": {"a": "1", "b": "2"}, "after": {"b": "3", "c": "4"}})
+    assert [line.split("|")[1:4] for line in report_text.replace(" ", "").splitlines()][2:] == [
         ["a", "1", ""],
         ["b", "2", "3"],
         ["c", "", "4"],

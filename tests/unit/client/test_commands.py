@@ -180,8 +180,8 @@ def test_curves_are_drawn_in_eighty_columns_without_colour(run: Run, monkeypatch
 
 
 def test_curves_can_be_chosen(run: Run) -> None:
-    told = json.loads(run("curves", "resnet", "--state", "stopped", "-o", "json")[1])
-    assert [(item["trial"], item["values"], item["stopDecision"]["epoch"]) for item in told] == [
+    printed = json.loads(run("curves", "resnet", "--state", "stopped", "-o", "json")[1])
+    assert [(item["trial"], item["values"], item["stopDecision"]["epoch"]) for item in printed] == [
         ("resnet-0002", ["0.1", "0.05"], 2)
     ]
     assert [item["trial"] for item in json.loads(run("curves", "resnet", "--top", "1", "-o", "json")[1])] == [
@@ -308,9 +308,9 @@ def test_what_if_names_the_trials_that_a_rule_stops_and_what_it_cannot_know(run:
     assert "stopped: 1 of 2 trials; saved: 1 epochs, 8s of 50s (16%)" in out
     assert "winner: resnet-0001 with 0.4 would have been kept" in out
     assert "- after the first difference other hyperparameters would have been suggested" in out
-    told = json.loads(run(*arguments, "-o", "json", trials=trials)[1])
-    assert told["rule"] == {"type": "Median", "median": {"minCompletedTrials": 1}}
-    assert told["trials"][1]["stop"]["epoch"] == 2
+    printed = json.loads(run(*arguments, "-o", "json", trials=trials)[1])
+    assert printed["rule"] == {"type": "Median", "median": {"minCompletedTrials": 1}}
+    assert printed["trials"][1]["stop"]["epoch"] == 2
 
 
 @pytest.mark.parametrize(

@@ -668,14 +668,14 @@ class SimulatedOperator:
             self._heard[kind] = now
         if self.hearing == "late":
             return
-        told, self._unheard = self._unheard, []
+        events, self._unheard = self._unheard, []
         if self.hearing == "gap":
             self.resync()
         if self.hearing in {"gap", "never"}:
             return
         if self.hearing == "one":
-            told, self._unheard = told[:1], told[1:]
-        for event in reversed(told) if self.hearing == "backwards" else told:
+            events, self._unheard = events[:1], events[1:]
+        for event in reversed(events) if self.hearing == "backwards" else events:
             self.store.heard(*copy.deepcopy(event))
 
     def resync(self) -> None:

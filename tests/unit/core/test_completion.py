@@ -370,9 +370,9 @@ def test_the_message_of_a_hopeless_job_has_reasons_remedies_and_last_words() -> 
     ],
 )
 def test_no_trial_is_added_while_the_template_is_in_doubt(a_job: Job, trials: list[Trial], stalls: bool) -> None:
-    told = stall(a_job, trials)
-    assert bool(told) is stalls
-    assert not told or told.endswith(
+    message = stall(a_job, trials)
+    assert bool(message) is stalls
+    assert not message or message.endswith(
         "job-0005 (ExitCode2). No trial is added until one of the 1 unfinished trials reports one;"
         " to continue anyway, set limits.maxFailedTrials to more than 5"
     )

@@ -250,15 +250,15 @@ def test_while_the_template_is_in_doubt_no_trial_is_added_and_users_are_told_onc
     assert (stalled.suggest, stalled.phase, stalled.completion) == (None, JobPhase.RUNNING, None)
     assert stalled.stalled
     assert reasons(stalled) == [(None, "Stalled")]
-    told = job(conditions=(ACCEPTED, Condition("Stalled", "True", "NoTrialSucceeded")))
-    assert decide(snapshot(told, [*failed, running(6)], [*pods, running_pod(6)])).notices == ()
+    expected = job(conditions=(ACCEPTED, Condition("Stalled", "True", "NoTrialSucceeded")))
+    assert decide(snapshot(expected, [*failed, running(6)], [*pods, running_pod(6)])).notices == ()
 
-    reports = decide(snapshot(told, [*failed, running(6, 0.5)], [*pods, running_pod(6)]))
+    reports = decide(snapshot(expected, [*failed, running(6, 0.5)], [*pods, running_pod(6)]))
     assert reports.stalled is None
     assert reports.suggest
     assert reports.suggest.numbers == (7,)
 
-    hopeless = decide(snapshot(told, [*failed, trial(6, TrialPhase.FAILED)], pods))
+    hopeless = decide(snapshot(expected, [*failed, trial(6, TrialPhase.FAILED)], pods))
     assert (hopeless.phase, hopeless.suggest, hopeless.stalled) == (JobPhase.FAILED, None, None)
     assert hopeless.completion
     assert hopeless.completion.reason is CompletionReason.NO_TRIAL_SUCCEEDED
@@ -639,7 +639,7 @@ def test_users_hear_once_that_a_trial_is_not_scraped_and_that_a_log_was_not_all_
     assert "acc=high" in next(notice.message for notice in after.notices if notice.reason == "LogPartlyUsed")
 
 
-# What is written, what is told, and when to look again
+# What is written, what is reported, and when to look again
 
 
 @pytest.mark.parametrize(
@@ -668,7 +668,7 @@ def test_an_unchanged_cluster_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "found", "told"),
+    ("before", "found", "expected"),
     [
         (trial(1), running_pod(1), ("TrialStarted", False)),
         (running(1), ended_pod(1, history=COMPLETE), ("TrialCompleted", False)),
@@ -679,10 +679,10 @@ def test_an_unchanged_cluster_changes_nothing() -> None:
         (trial(1), pod(1), None),
     ],
 )
-def test_each_change_is_told_once(before: Trial, found: Attempt, told: tuple[str, bool] | None) -> None:
+def test_each_change_is_told_once(before: Trial, found: Attempt, expected: tuple[str, bool] | None) -> None:
     a_job = job(parallel=1, attempts=2 if before.number == 2 else 1)
     first = decide(snapshot(a_job, [before], [found]))
-    assert [(notice.reason, notice.warning) for notice in first.notices] == ([told] if told else [])
+    assert [(notice.reason, notice.warning) for notice in first.notices] == ([expected] if expected else [])
     assert all(notice.message for notice in first.notices)
     again = decide(snapshot(a_job, first.trials, [found]))
     assert again.notices == ()

@@ -416,7 +416,7 @@ def test_a_running_trial_says_that_prometheus_does_not_see_it(
 
 
 @pytest.mark.parametrize(
-    ("log", "told"),
+    ("log", "words"),
     [
         (Log(0, 0, problem="no file /logs/out came"), "its log has no objective: no file /logs/out came"),
         (Log(7, 0, problem="no acc in 7 lines", sample="step 1"), "no acc in 7 lines; the first such line: step 1"),
@@ -425,11 +425,11 @@ def test_a_running_trial_says_that_prometheus_does_not_see_it(
         (Log(0, 0), "it is empty"),
     ],
 )
-def test_a_trial_without_its_objective_says_what_became_of_its_log(log: Log, told: str) -> None:
+def test_a_trial_without_its_objective_says_what_became_of_its_log(log: Log, words: str) -> None:
     history = History(Curve(), complete=True, log=log)
     after = step(seen(TrialPhase.RUNNING), ended_pod(history=history), source=LogFile("/logs/out"))
     assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
-    assert told in (after.message or "")
+    assert words in (after.message or "")
     assert "termination message" not in (after.message or "")
 
 
@@ -448,19 +448,19 @@ def test_what_could_not_be_used_of_a_log_is_told_beside_a_success() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scraping", "told"),
+    ("scraping", "words"),
     [
         (Scraping.NO_TARGET, "Prometheus answers, but it does not scrape this Pod"),
         (Scraping.WORKS, "check that they have these names and labels"),
     ],
 )
-def test_a_trial_with_gauges_does_not_blame_the_termination_message(scraping: Scraping, told: str) -> None:
+def test_a_trial_with_gauges_does_not_blame_the_termination_message(scraping: Scraping, words: str) -> None:
     source = Gauges(Selector("accuracy"), Selector("epochs_finished"))
     nothing = Reading(Curve(), after_end=True, scraping=scraping)
     after = step(seen(TrialPhase.RUNNING), ended_pod(), nothing, source=source)
     assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
     assert "gauges accuracy and epochs_finished" in (after.message or "")
-    assert told in (after.message or "")
+    assert words in (after.message or "")
     assert "termination message" not in (after.message or "")
 
 

@@ -149,11 +149,11 @@ def test_that_no_trial_is_added_shows_until_one_reports_or_the_job_ends() -> Non
     stalled = summary(snapshot(job(), [*failed, trial(6)])).conditions["Stalled"]
     assert (stalled.status, stalled.reason) == ("True", "NoTrialSucceeded")
     assert stalled.message.startswith("5 trials failed and none has reported an epoch: ")
-    told = job(conditions=(ACCEPTED, stalled))
-    over = summary(snapshot(told, failed))
+    stalled_job = job(conditions=(ACCEPTED, stalled))
+    over = summary(snapshot(stalled_job, failed))
     assert (over.phase, over.conditions["Stalled"].status) == (JobPhase.FAILED, "False")
     assert over.conditions["Failed"].reason == "NoTrialSucceeded"
-    reports = summary(snapshot(told, [*failed, ended(6, 0.1)]))
+    reports = summary(snapshot(stalled_job, [*failed, ended(6, 0.1)]))
     assert (reports.phase, reports.conditions["Stalled"].status) == (JobPhase.RUNNING, "False")
     assert "Stalled" not in summary(snapshot(job(), failed[1:])).conditions
 

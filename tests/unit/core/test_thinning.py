@@ -101,9 +101,9 @@ def test_a_thinned_curve_is_told_once_and_read_back_as_it_was() -> None:
     job, running = build.job(trials=1000), build.trial(1, TrialPhase.RUNNING, attempt_uid="pod-uid-1-1")
     reading = {running.attempt_name: Reading(long_curve(1000))}
     found = decide(build.snapshot(job, [running], [build.running_pod(1)], reading))
-    told = [notice for notice in found.notices if notice.reason == "CurveThinned"]
-    assert [notice.trial.name for notice in told if notice.trial] == [running.name]
-    assert told[0].message.startswith("status.curve keeps 251 of 1000 epochs")
+    notices = [notice for notice in found.notices if notice.reason == "CurveThinned"]
+    assert [notice.trial.name for notice in notices if notice.trial] == [running.name]
+    assert notices[0].message.startswith("status.curve keeps 251 of 1000 epochs")
     [changed] = found.changed
     status = render_status(changed, build.NOW)
     assert (status["epochs"], status["curve"]["thinned"]) == (1000, True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks.stopped_trials import TOLD
+from benchmarks.stopped_trials import VIEWS
 from benchmarks.virtual_job import VirtualJob
 from tests.unit.builders import SPACE, ended
 from tests.unit.core.test_stopping_replay import noisy_task
@@ -59,7 +59,7 @@ def test_early_stopping_saves_epochs_and_keeps_the_best(task: Task) -> None:
 
 @pytest.mark.parametrize("goal", Goal)
 @pytest.mark.parametrize(
-    ("told", "objective"),
+    ("variant", "objective"),
     [
         ("last value", 0.2),
         ("best value", 0.25),
@@ -70,7 +70,7 @@ def test_early_stopping_saves_epochs_and_keeps_the_best(task: Task) -> None:
         ("left out", None),
     ],
 )
-def test_what_can_be_told_of_a_stopped_trial(goal: Goal, told: str, objective: float | None) -> None:
+def test_what_can_be_told_of_a_stopped_trial(goal: Goal, variant: str, objective: float | None) -> None:
     sign = goal.orient(1.0)
     curves = [(0.1, 0.3, 0.6), (0.2, 0.3, 0.5), (0.1, 0.15, 0.15 + 0.25), (0.2, 0.1, 0.15), (0.25, 0.2)]
     trials = [ended(number, *(sign * value for value in curve)) for number, curve in enumerate(curves, start=1)]
@@ -78,10 +78,10 @@ def test_what_can_be_told_of_a_stopped_trial(goal: Goal, told: str, objective: f
     observations = tuple(Observation(trial.parameters, trial.objective) for trial in trials)
     request = SuggestRequest(SPACE, goal, Strategy.BAYESIAN, 1, (6,), observations, ())
 
-    answer = TOLD[told](request, tuple(trials))
+    answer = VIEWS[variant](request, tuple(trials))
 
     assert answer.observations[:4] == observations[:4]
     assert len(answer.observations) == (4 if objective is None else 5)
-    assert len(answer.pending) == (1 if told == "unfinished" else 0)
+    assert len(answer.pending) == (1 if variant == "unfinished" else 0)
     if objective is not None:
         assert answer.observations[4].objective == pytest.approx(sign * objective)

@@ -65,6 +65,6 @@ def test_a_short_pause_is_no_news_and_a_long_one_is_looked_at_again() -> None:
 
 
 def test_the_condition_goes_when_a_trial_trains() -> None:
-    told = Condition("Waiting", "True", "Unschedulable")
-    it = snapshot(job(start_time=ago(60), conditions=[told]), [trial(1)], [running_pod(1)])
+    before = Condition("Waiting", "True", "Unschedulable")
+    it = snapshot(job(start_time=ago(60), conditions=[before]), [trial(1)], [running_pod(1)])
     assert summarize(it, decide(it)).conditions["Waiting"].status == "False"

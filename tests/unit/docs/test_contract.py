@@ -99,7 +99,7 @@ def test_the_example_in_shell(tmp_path: Path, environment: dict[str, str]) -> No
     programs = {
         "serve.sh": serve,
         "train.sh": train,
-        "socat": "#!/bin/sh\n",  # what it is told is looked at below
+        "socat": "#!/bin/sh\n",  # its request is checked below
         "train-one-epoch": '#!/bin/sh\nsed -n "$1p" values\n',
     }
     (tmp_path / "values").write_text("".join(f"{value}\n" for _, value in CURVE))
@@ -148,9 +148,9 @@ def test_all_that_the_operator_adds_to_a_pod_is_on_the_page() -> None:
         *(f"spec.{name}" for name in pod["spec"] if name != "containers"),
         *(name for name in container if name not in template["spec"]["containers"][0]),
     ]
-    told = section(PAGE.read_text(), "## What the operator adds to the Pod")
-    assert [name for name in added if f"`{name}`" not in told] == []
-    assert set(re.findall(r"^\| (?:label|annotation) `(\S+)`", told, re.MULTILINE)) == {
+    documented = section(PAGE.read_text(), "## What the operator adds to the Pod")
+    assert [name for name in added if f"`{name}`" not in documented] == []
+    assert set(re.findall(r"^\| (?:label|annotation) `(\S+)`", documented, re.MULTILINE)) == {
         *pod["metadata"]["labels"],
         *pod["metadata"]["annotations"],
     }

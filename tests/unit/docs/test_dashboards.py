@@ -53,9 +53,9 @@ def test_every_query_is_of_a_metric_that_there_is_and_each_metric_is_shown() -> 
 
 
 def test_alerts_are_those_of_the_page_and_no_others() -> None:
-    told = section((ROOT / "docs" / "reference.md").read_text(), "## The operator's own metrics").replace("\\|", "|")
+    page = section((ROOT / "docs" / "reference.md").read_text(), "## The operator's own metrics").replace("\\|", "|")
     query = r"`((?:absent\(|[^`|]*\w[^`]* > )[^`]*)`(?: for (\d+ \w+))?"
-    documented = dict(re.findall(query, told))
+    documented = dict(re.findall(query, page))
     assert documented == {rule["expr"]: MINUTES.get(rule.get("for", ""), "") for rule in ALERTS}
 
 

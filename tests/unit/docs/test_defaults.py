@@ -86,12 +86,12 @@ def test_the_delays_between_attempts() -> None:
 
 def test_the_reasons_to_end() -> None:
     page = section((DOCS / "job-lifecycle.md").read_text(), "## When a job ends")
-    told = {reason: (phase, after) for reason, _, phase, after in table(page)}
-    assert {reason: phase for reason, (phase, _) in told.items()} == {
+    documented = {reason: (phase, after) for reason, _, phase, after in table(page)}
+    assert {reason: phase for reason, (phase, _) in documented.items()} == {
         reason: reason.phase for reason in CompletionReason
     }
     for_good = {reason for reason in CompletionReason if reason.is_for_good}
-    assert {reason for reason, (_, after) in told.items() if after.startswith("never")} == for_good | {
+    assert {reason for reason, (_, after) in documented.items() if after.startswith("never")} == for_good | {
         CompletionReason.SPACE_EXHAUSTED  # an edit could, but none can change the space
     }
 
@@ -99,6 +99,6 @@ def test_the_reasons_to_end() -> None:
 def test_the_defaults_of_completion() -> None:
     page = section((DOCS / "job-lifecycle.md").read_text(), "## When more trials are not worth it")
     (example,) = (block.text for block in blocks(DOCS / "job-lifecycle.md", "yaml") if block.text in page)
-    told = yaml.safe_load(example)["completion"]
-    assert told["improvementThreshold"] == Criteria().improvement_threshold
+    documented = yaml.safe_load(example)["completion"]
+    assert documented["improvementThreshold"] == Criteria().improvement_threshold
     assert f"at least {LOW_GAINS} of them have ended" in page

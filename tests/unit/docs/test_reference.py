@@ -32,7 +32,7 @@ def rows(heading: str, page: str = PAGE) -> list[list[str]]:
 
 
 def test_settings() -> None:
-    told = {flag: (variable, default) for flag, variable, default, _ in rows("## Settings")}
+    documented = {flag: (variable, default) for flag, variable, default, _ in rows("## Settings")}
     expected = {}
     for setting in fields(Settings):
         default = "required" if setting.default is MISSING else setting.default
@@ -42,24 +42,26 @@ def test_settings() -> None:
             f"TUNING_OPERATOR_{setting.name.upper()}",
             f"{default:g}" if isinstance(default, float | int) else default or "",
         )
-    assert told == expected
+    assert documented == expected
 
 
 def test_metrics() -> None:
-    told = {name: (kind, labels.replace("`", "")) for name, kind, labels, _, _ in rows("## The operator's own metrics")}
+    documented = {
+        name: (kind, labels.replace("`", "")) for name, kind, labels, _, _ in rows("## The operator's own metrics")
+    }
     expected = {}
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
             family = next(iter(metric.describe()))
             suffix = "_total" if family.type == "counter" else ""
             expected[family.name + suffix] = (family.type, ", ".join(metric._labelnames))
-    assert told == expected
+    assert documented == expected
 
 
 def test_metrics_of_jobs() -> None:
-    told = {name: (kind, labels.replace("`", "")) for name, kind, labels, _ in rows("## Metrics of each job")}
+    documented = {name: (kind, labels.replace("`", "")) for name, kind, labels, _ in rows("## Metrics of each job")}
     families = list(JobMetrics().describe())
-    assert told == {family.name: (family.type, ", ".join(family._labelnames)) for family in families}  # type: ignore[attr-defined]
+    assert documented == {family.name: (family.type, ", ".join(family._labelnames)) for family in families}  # type: ignore[attr-defined]
 
 
 def test_every_metric_has_a_meaning_and_an_alert() -> None:
@@ -83,28 +85,30 @@ def words(node: ast.AST) -> set[str]:
 
 
 def test_event_reasons() -> None:
-    told = {reason: kind for reason, kind, *_ in rows("## Events")}
+    documented = {reason: kind for reason, kind, *_ in rows("## Events")}
     reasons = {word for call in calls("Notice") for word in words(call.args[0])}
-    reasons |= {reason for reason, _ in notices._TOLD.values()} | set(CompletionReason)
-    assert set(told) == reasons
+    reasons |= {reason for reason, _ in notices._EVENTS.values()} | set(CompletionReason)
+    assert set(documented) == reasons
     failures = {reason for reason in CompletionReason if reason.is_failure}
-    assert {reason for reason, kind in told.items() if kind == "Warning"} >= failures
+    assert {reason for reason, kind in documented.items() if kind == "Warning"} >= failures
 
 
 def test_conditions() -> None:
     """Types, statuses and reasons that the code writes out are in the table; those from elsewhere are described."""
-    told: dict[str, set[tuple[str, str]]] = {}
+    documented: dict[str, set[tuple[str, str]]] = {}
     kind = ""
     for first, status, reason, *_ in rows("## Conditions"):
         kind = first or kind
-        told.setdefault(kind, set()).add((status, reason))
+        documented.setdefault(kind, set()).add((status, reason))
     schema = yaml.safe_load((ROOT / "crds" / "tuningjobs.yaml").read_text())["spec"]["versions"][0]["schema"]
     described = schema["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]["description"]
-    assert [name for name in told if name not in described] == []
-    assert set(told) == set(ConditionType)
+    assert [name for name in documented if name not in described] == []
+    assert set(documented) == set(ConditionType)
     written = list(written_as_words())
     assert len(written) >= 8
-    assert [(kind, status, reason) for kind, status, reason in written if (status, reason) not in told[kind]] == []
+    assert [
+        (kind, status, reason) for kind, status, reason in written if (status, reason) not in documented[kind]
+    ] == []
 
 
 def written_as_words() -> Iterator[tuple[str, str, str]]:
@@ -129,11 +133,15 @@ def test_rights_are_those_of_the_chart() -> None:
         for resource in rule["resources"]
         for verbs in [", ".join(rule["verbs"])]
     }
-    told = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights", INSTALL)}
-    assert told == granted
+    documented = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights", INSTALL)}
+    assert documented == granted
     page = section((CHART / "README.md").read_text(), "## Where the operator runs jobs")
     rights = re.findall(r"^\| (`.*`\)?): (.*?) \|", page, re.MULTILINE)
-    named = {name: verbs for told, verbs in rights for name in re.findall(r"`([a-z/]+)`", told.partition(" (")[0])}
+    named = {
+        name: verbs
+        for documented, verbs in rights
+        for name in re.findall(r"`([a-z/]+)`", documented.partition(" (")[0])
+    }
     assert named == {resource: verbs for (_, resource), verbs in granted.items()}
 
 

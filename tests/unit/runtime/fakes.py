@@ -32,7 +32,7 @@ def answer(*result: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 
 
 class PrometheusServer:
-    """Answers every question with the text and the status code that it is told to; remembers the questions.
+    """Answers every question with the text and the status code that it is given; remembers the questions.
 
     Attributes:
         respond: set by a test that needs another answer than these: gets the request and the query.

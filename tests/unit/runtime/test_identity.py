@@ -80,10 +80,10 @@ def test_a_label_taken_off_trials_and_pods_frees_no_slot(runner: asyncio.Runner,
     it.reconcile(4)
     assert list(it.world.pods) == ["job-0001-1", "job-0002-1"]
     assert it.status["trialCounts"]["running"] == 2
-    told = it.condition("Reconciled")
-    assert (told["status"], told["reason"]) == ("False", "LabelLost")
-    assert "TuningTrial job-0001, Pod job-0002-1" in told["message"]
-    assert "kubectl label" in told["message"]
+    condition = it.condition("Reconciled")
+    assert (condition["status"], condition["reason"]) == ("False", "LabelLost")
+    assert "TuningTrial job-0001, Pod job-0002-1" in condition["message"]
+    assert "kubectl label" in condition["message"]
     assert runner.run(it.operator.reconciler.reconcile(KEY)).wake_after == LOOK_AGAIN, "no event tells of them"
 
 
@@ -145,9 +145,9 @@ def test_a_pod_with_some_labels_costs_nothing_but_a_word(runner: asyncio.Runner,
     plant(it, "evil")
     it.world.pods["evil"].body["metadata"]["labels"] |= labels
     it.reconcile(2)
-    told = it.condition("Reconciled")
-    assert told["status"] == "True"
-    assert "it ignored evil" in told["message"]
+    condition = it.condition("Reconciled")
+    assert condition["status"] == "True"
+    assert "it ignored evil" in condition["message"]
 
 
 def test_pods_that_name_other_trials_as_their_owners_hold_no_slot(runner: asyncio.Runner) -> None:
@@ -239,9 +239,9 @@ def test_a_name_that_is_taken_is_told_on_the_job_as_long_as_its_trial_waits(runn
         plant(it, f"job-0001-{attempt}")
         it.world.disrupted.add(f"job-0001-{attempt}")
     it.reconcile(4)
-    told = it.condition("Reconciled")
-    assert (told["status"], told["reason"]) == ("False", "NameTaken")
-    assert "job-0001: attempt 2 could not start: Pod job-0001-2 exists" in told["message"]
+    condition = it.condition("Reconciled")
+    assert (condition["status"], condition["reason"]) == ("False", "NameTaken")
+    assert "job-0001: attempt 2 could not start: Pod job-0001-2 exists" in condition["message"]
     it.world.now += timedelta(seconds=60)
     it.reconcile()
     it.world.now += timedelta(seconds=60)
@@ -319,9 +319,9 @@ def test_pods_of_an_earlier_job_that_hold_all_slots_are_told_of(runner: asyncio.
     it.world.job["metadata"]["uid"] = "uid-of-the-next-job"
     it.operator = SimulatedOperator(it.world, runner)
     it.reconcile(3)
-    told = it.condition("Reconciled")
-    assert (told["status"], told["reason"]) == ("False", "SlotsHeld")
-    assert "not this job's: job-0001-1, job-0002-1; " in told["message"]
+    condition = it.condition("Reconciled")
+    assert (condition["status"], condition["reason"]) == ("False", "SlotsHeld")
+    assert "not this job's: job-0001-1, job-0002-1; " in condition["message"]
     it.world.trials.clear()
     it.world.pods.clear()
     it.reconcile(3)

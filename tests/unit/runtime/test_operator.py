@@ -88,7 +88,7 @@ async def running(server: Hanging, **settings: Any) -> AsyncIterator[Operator]:
 
 
 async def requests_when_it_ends_during(request_: str, world: World) -> list[str]:
-    """All requests of an operator that is told to end while the first one of this kind has no answer yet."""
+    """All requests of an operator that is asked to end while the first one of this kind has no answer yet."""
     server = Hanging(world)
     server.held.add(request_)
     async with running(server, workers=1) as operator:

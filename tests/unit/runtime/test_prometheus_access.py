@@ -71,7 +71,7 @@ async def strict_server(authority: Authority) -> AsyncIterator[tuple[list[str], 
 
 
 async def refusal(environment: dict[str, str]) -> str:
-    """What is told of an answer that is none; empty when there is one."""
+    """Return the error for an answer, or an empty text if it is valid."""
     client = Prometheus.configured(parse_settings([], environment))
     try:
         await client.curves("ns", {"job-0001-1": "accuracy"}, {"job-0001-1": 300_000})
@@ -107,9 +107,9 @@ async def test_a_file_without_a_token_is_named(tmp_path: Path, content: str | by
     file = tmp_path / "token"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     client = Prometheus("http://127.0.0.1:1", token_file=str(file))
-    with pytest.raises(PrometheusError) as told:
+    with pytest.raises(PrometheusError) as caught:
         await client.check()
-    assert str(told.value) == f"--prometheus-token-file {file} must contain one word, the token"
+    assert str(caught.value) == f"--prometheus-token-file {file} must contain one word, the token"
     file.unlink()
     with pytest.raises(PrometheusError, match="token cannot be read: No such file or directory"):
         await client.check()

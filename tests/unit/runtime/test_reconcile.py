@@ -144,10 +144,10 @@ def test_settings_that_do_not_fit_a_template_any_more_are_a_refusal_and_no_inter
 
 
 @pytest.mark.parametrize(
-    ("call", "told"), [("delete_attempt", ["job-0001", "job-0002"]), ("patch_trial_status", ["job-0001"])]
+    ("call", "expected"), [("delete_attempt", ["job-0001", "job-0002"]), ("patch_trial_status", ["job-0001"])]
 )
 def test_what_has_been_committed_is_told_of_though_the_pass_fails(
-    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, call: str, told: list[str]
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, call: str, expected: list[str]
 ) -> None:
     it = Bench(runner)
     it.reconcile(4)
@@ -168,7 +168,7 @@ def test_what_has_been_committed_is_told_of_though_the_pass_fails(
     with pytest.raises(ApiError, match="has changed"):
         runner.run(it.operator.reconciler.reconcile(KEY))
     runner.run(it.operator.recorder.drain())
-    assert events == told
+    assert events == expected
     monkeypatch.setattr(it.connection, call, works)
     it.reconcile()
     assert events == ["job-0001", "job-0002"]

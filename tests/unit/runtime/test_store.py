@@ -1,4 +1,4 @@
-"""What is kept of objects: the newest version of each, in whatever order they are told of."""
+"""What is kept of objects: the newest version of each, in whatever order they arrive."""
 
 from __future__ import annotations
 

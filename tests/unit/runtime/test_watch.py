@@ -64,18 +64,18 @@ class ApiServer:
 
 @contextlib.asynccontextmanager
 async def followed(*answers: list[bytes] | int) -> AsyncIterator[tuple[ApiServer, Watch, list[Any]]]:
-    """A watch that has got all these answers, and what it has told: events and gaps."""
-    server, app, told = ApiServer(list(answers)), web.Application(), list[Any]()
+    """A watch that has got all these answers, and the events and gaps that it has reported."""
+    server, app, seen = ApiServer(list(answers)), web.Application(), list[Any]()
     app.router.add_get("/apis/tuning-operator.dev/v1alpha1/namespaces/ns/tuningtrials", server.handle)
     async with TestServer(app) as running:
         cluster = Cluster(client.Configuration(host=str(running.make_url("")).rstrip("/")), qps=1000, burst=1000)
-        heard: Callable[[str, Body], None] = lambda kind, body: told.append((kind, body["metadata"]))  # noqa: E731
-        watch = Watch(cluster, "tuningtrials", "ns", heard, lambda: told.append("gap"))
+        heard: Callable[[str, Body], None] = lambda kind, body: seen.append((kind, body["metadata"]))  # noqa: E731
+        watch = Watch(cluster, "tuningtrials", "ns", heard, lambda: seen.append("gap"))
         task = asyncio.create_task(watch.run())
         try:
             await asyncio.wait_for(server.silent.wait(), 30)
             await asyncio.sleep(0.05)
-            yield server, watch, told
+            yield server, watch, seen
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -89,9 +89,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_it_begins_with_a_gap_and_goes_on_where_the_server_ended_it() -> None:
-    async with followed([line("ADDED", 101), line("BOOKMARK", 105)], [line("MODIFIED", 106)]) as (server, watch, told):
+    async with followed([line("ADDED", 101), line("BOOKMARK", 105)], [line("MODIFIED", 106)]) as (server, watch, seen):
         metadata = {"name": "job-0001", "namespace": "ns"}
-        assert told == [
+        assert seen == [
             "gap",
             ("ADDED", metadata | {"resourceVersion": "101"}),
             ("MODIFIED", metadata | {"resourceVersion": "106"}),
@@ -102,30 +102,30 @@ async def test_it_begins_with_a_gap_and_goes_on_where_the_server_ended_it() -> N
 
 async def test_a_version_that_is_too_old_is_a_gap() -> None:
     for answer in ([line("ADDED", 101), error(410)], 410):
-        async with followed(answer, []) as (server, watch, told):
-            assert told.count("gap") == 2
+        async with followed(answer, []) as (server, watch, seen):
+            assert seen.count("gap") == 2
             assert server.versions == ["100", "200"]
             assert watch.is_live
 
 
 @pytest.mark.parametrize("answer", [500, 503, 429])
 async def test_a_server_that_is_busy_is_asked_again_for_the_same(answer: int) -> None:
-    async with followed([line("ADDED", 101)], answer, [error(500)], []) as (server, _, told):
-        assert told.count("gap") == 1
+    async with followed([line("ADDED", 101)], answer, [error(500)], []) as (server, _, seen):
+        assert seen.count("gap") == 1
         assert server.versions == ["100", "101", "101", "101"]
 
 
 async def test_lines_are_read_whole_however_they_arrive_and_however_long_they_are() -> None:
     long = line("ADDED", 101, curve="x" * 3_000_000)
     pieces = [long[:10], long[10:-5], long[-5:] + line("ADDED", 102, "b")[:7], line("ADDED", 102, "b")[7:]]
-    async with followed(pieces, []) as (_, _, told):
-        assert [metadata["resourceVersion"] for _, metadata in told[1:]] == ["101", "102"]
+    async with followed(pieces, []) as (_, _, seen):
+        assert [metadata["resourceVersion"] for _, metadata in seen[1:]] == ["101", "102"]
 
 
 async def test_what_is_no_event_breaks_the_watch_and_not_the_operator() -> None:
-    async with followed([b"{}\n"], [b"nonsense\n"], []) as (server, watch, told):
+    async with followed([b"{}\n"], [b"nonsense\n"], []) as (server, watch, seen):
         assert len(server.versions) == 3
-        assert told == ["gap"]
+        assert seen == ["gap"]
         assert watch.is_live
 
 

@@ -54,7 +54,7 @@ class Followed:
         return [(epoch, metrics.get(self.metric)) for epoch, metrics in self.history]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         return dict(self.follower.notes.summary(""))
 
     def _place(self, epoch: float, metrics: Mapping[str, float]) -> dict[str, float]:

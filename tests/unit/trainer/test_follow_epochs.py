@@ -163,8 +163,8 @@ def test_a_best_value_is_no_epochs() -> None:
     followed = Followed(regex=STATED)
     log = "Epoch 1 val_loss=0.5\nEpoch 2 val_loss=0.3\nEpoch 3 val_loss=0.4\nBest epoch: 2, val_loss=0.3\n"
     assert_points(followed.end(log), [(1, 0.5), (2, 0.3), (3, 0.4)])
-    assert followed.told["refused"] == 1
-    assert followed.told["sample"] == "Best epoch: 2, val_loss=0.3"
+    assert followed.summary["refused"] == 1
+    assert followed.summary["sample"] == "Best epoch: 2, val_loss=0.3"
 
 
 def test_metrics_since_the_last_value_belong_to_the_next() -> None:
@@ -201,7 +201,7 @@ def test_the_first_line_of_an_epoch_is_known_when_no_other_has_followed_for_long
     assert followed.settled(lines((1, 3)), QUIET_SECONDS - 1) == []
     assert followed.settled("", QUIET_SECONDS) == [(1, 3)]
     assert followed.settled(lines((1, 2))) == [(1, 3)]
-    assert "epoch 1 had val_loss 3.0 before, and has 2.0 now" in followed.told["problem"]
+    assert "epoch 1 had val_loss 3.0 before, and has 2.0 now" in followed.summary["problem"]
     assert followed.settled(lines((2, 1)), QUIET_SECONDS) == [(1, 3)], "others have followed before"
     assert followed.end() == [(1, 3), (2, 1)]
 
@@ -229,7 +229,7 @@ def test_of_too_many_values_the_last_one_is_kept() -> None:
     followed = Followed(regex=STATED)
     points = followed.end("".join(f"val_loss={value}\n" for value in range(MAX_EPOCH + 10)))
     assert points[-2:] == [(MAX_EPOCH - 1, MAX_EPOCH - 2), (MAX_EPOCH, MAX_EPOCH + 9)]
-    assert "left out" in followed.told["problem"]
+    assert "left out" in followed.summary["problem"]
 
 
 def test_a_flood_of_metrics_leaves_the_objective() -> None:

@@ -65,7 +65,7 @@ def test_the_parts_in_which_a_log_comes_do_not_matter(log: str, regex: str, cuts
     for part in parts(log, cuts):
         cut.read(part)
     assert repr(cut.end()) == repr(whole.end(log))
-    assert cut.told == whole.told
+    assert cut.summary == whole.summary
 
 
 @given(LOGS, REGEXES, st.lists(st.integers(0, 400), max_size=30))
@@ -83,7 +83,7 @@ def test_what_is_told_of_a_log_fits_into_its_message(log: str, regex: str) -> No
     followed = Followed(LOSS, regex)
     points = followed.end(log)
     assert all(0 <= epoch <= 39_999 and math.isfinite(epoch) for epoch, _ in points)
-    message = termination_message(followed.history, LOSS, log=followed.told)
+    message = termination_message(followed.history, LOSS, log=followed.summary)
     assert len(message) <= MAX_BYTES
     assert json.loads(message)["completed"] == len(points)
 

@@ -126,10 +126,10 @@ def test_what_kept_it_from_measuring_is_in_its_message_all_along(
     sidecar = start(REGEX)
     if log is not None:
         sidecar.write(log)
-    told = sidecar.message_when(lambda message: problem in message.get("log", {}).get("problem", ""))["log"]
-    assert told.get("sample", "") == (log or "").strip()
+    log_note = sidecar.message_when(lambda message: problem in message.get("log", {}).get("problem", ""))["log"]
+    assert log_note.get("sample", "") == (log or "").strip()
     left = sidecar.end()
-    assert (left["epochs"], left["completed"], left["log"]) == ([], 0, told)
+    assert (left["epochs"], left["completed"], left["log"]) == ([], 0, log_note)
 
 
 def test_a_port_in_use_leaves_the_message(start: Callable[..., Sidecar]) -> None:

@@ -99,11 +99,11 @@ def _last_words(terminated: Mapping[str, Any], metric: str, *, last_words: bool)
 
 
 def _told(head: str, words: str, status: Mapping[str, Any]) -> str:
-    told = words.strip().splitlines()[-8:]
+    parts = words.strip().splitlines()[-8:]
     if status.get("message"):
-        told.append(status["message"])  # such as: the Pod was evicted, or active for too long
-    shown = printable(" | ".join(told), sum(map(len, told)) + 3 * len(told))
-    return fitting(f"{head}: ", shown) if told else head
+        parts.append(status["message"])  # such as: the Pod was evicted, or active for too long
+    shown = printable(" | ".join(parts), sum(map(len, parts)) + 3 * len(parts))
+    return fitting(f"{head}: ", shown) if parts else head
 
 
 def reason_of(fields: Mapping[str, Any]) -> str:

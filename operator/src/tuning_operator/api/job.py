@@ -88,9 +88,9 @@ def is_settled(body: Mapping[str, Any]) -> bool:
 
 
 def is_at_rest(body: Mapping[str, Any]) -> bool:
-    """Whether nothing will be done about an ended job as it is: neither is it to be deleted nor told that all is well.
+    """Whether an ended job needs nothing more: no deletion, and no condition that reports it as well again.
 
-    A Pod that it has left behind is announced by an event.
+    A Pod that it left behind announces itself by an event.
     """
     conditions = (body.get("status") or {}).get("conditions") or ()
     failed = any(item["type"] == ConditionType.RECONCILED and item["status"] == "False" for item in conditions)
@@ -222,10 +222,10 @@ def _early_stopping(savings: Savings) -> dict[str, Any]:
 
 
 def _suggestion(newest: Trial) -> dict[str, Any]:
-    told: dict[str, Any] = {"trial": newest.number, "source": newest.source, "message": newest.source_message}
+    suggestion: dict[str, Any] = {"trial": newest.number, "source": newest.source, "message": newest.source_message}
     if math.isfinite(newest.expected_gain):
-        told["expectedGain"] = f"{newest.expected_gain:.3g}"
-    return told
+        suggestion["expectedGain"] = f"{newest.expected_gain:.3g}"
+    return suggestion
 
 
 def _render_conditions(summary: JobStatus, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:

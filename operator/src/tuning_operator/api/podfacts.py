@@ -120,7 +120,7 @@ def _sidecars(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _times(state: Mapping[str, Any], created: datetime) -> tuple[datetime | None, datetime | None]:
     """Start and end of a container, none of them before its Pod.
 
-    They are told by its node's clock. One that is slow is put forward: how long the container ran stays as it was.
+    They come from the node's clock. A slow clock is corrected; how long the container ran does not change.
     """
     started, finished = clock_time_in(state, "startedAt"), clock_time_in(state, "finishedAt")
     if started is None:
@@ -175,8 +175,8 @@ def _waiting(status: Mapping[str, Any], training: Mapping[str, Any]) -> Waiting 
     if making not in _MAKING:
         return None
     if _condition(status, "PodReadyToStartContainers").get("status") == "False":
-        told = "the Pod's volumes or its network are not ready yet: see `kubectl describe pod`"
-        return Waiting(making, told, is_under_way=True)
+        message = "the Pod's volumes or its network are not ready yet: see `kubectl describe pod`"
+        return Waiting(making, message, is_under_way=True)
     return Waiting(making, _MAKING[making], is_under_way=True)
 
 

@@ -51,8 +51,8 @@ def _check(
     for path, text, script in chain(_of_variables(own, defined), _of_commands(container)):
         for name in _references(text):
             if name not in defined and _is_judged(name, script=script, unknown=unknown):
-                told = _why(name, defined, below, training, ours)
-                raise ValueError(f"{where}.{path}: $({name}) {told}; for the literal text write $$({name})")
+                reason = _why(name, defined, below, training, ours)
+                raise ValueError(f"{where}.{path}: $({name}) {reason}; for the literal text write $$({name})")
 
 
 def _of_variables(own: Sequence[Mapping[str, Any]], defined: set[str]) -> Iterator[tuple[str, str, bool]]:

@@ -52,7 +52,7 @@ def add_sidecar(
         source: The file, or the folder of event files.
         options: The sidecar's image, and what it asks for.
         port: Where it serves the metrics.
-        variables: What the training is told, too: a volume's folder may be named by any of it.
+        variables: The training's variables: a volume's folder may be named by any of them.
 
     Raises:
         ValueError: There is no image.
@@ -131,9 +131,9 @@ def _check(definition: MetricDefinition) -> None:
         groups = re2.compile(definition.regex, options).groups
     except (re2.error, UnicodeError) as error:
         reason = error.args[0] if error.args else error
-        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        detail = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(
-            f"{where}: {printable(told, MAX_NAME)}; regular expressions follow RE2: without lookaround such as (?=…),"
+            f"{where}: {printable(detail, MAX_NAME)}; regular expressions follow RE2: without lookaround such as (?=…),"
             " backreferences such as \\1, and patterns that need much memory"
         ) from error
     if not groups:

@@ -84,5 +84,5 @@ def check_template(template: Mapping[str, Any]) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        told = first["msg"].removeprefix("Input ").lower()
-        raise ValueError(f"spec.template{path}: {told}, as in a Pod (`kubectl explain pod{path}`)") from None
+        problem = first["msg"].removeprefix("Input ").lower()
+        raise ValueError(f"spec.template{path}: {problem}, as in a Pod (`kubectl explain pod{path}`)") from None

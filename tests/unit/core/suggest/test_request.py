@@ -1,4 +1,4 @@
-"""What the suggester is asked and told about a job."""
+"""What the suggester learns about a job."""
 
 from __future__ import annotations
 

@@ -60,9 +60,9 @@ def log_trouble(history: History | None) -> str | None:
 
 
 def _of_log(log: Log) -> str:
-    told = log.problem
-    if not told and log.refused:
-        told = f"{log.refused} values or epochs in its {log.lines} lines could not be used"
-    if not told:
-        told = f"{log.used} of its {log.lines} lines had a metric" if log.lines else "it is empty"
-    return f"{told}; the first such line: {log.sample}" if log.sample else told
+    problem = log.problem
+    if not problem and log.refused:
+        problem = f"{log.refused} values or epochs in its {log.lines} lines could not be used"
+    if not problem:
+        problem = f"{log.used} of its {log.lines} lines had a metric" if log.lines else "it is empty"
+    return f"{problem}; the first such line: {log.sample}" if log.sample else problem

@@ -144,7 +144,7 @@ class Attempt:
         """Whether somebody deleted the Pod before its training ended.
 
         Kubernetes' times are whole seconds: within the same second a success is believed, and a failure is taken for
-        the deletion's effect. The end is told by the node's clock, which may be slow: what a signal ended in a Pod
+        the deletion's effect. The end comes from the node's clock, which may be slow: what a signal ended in a Pod
         that is being deleted was ended by the deletion.
         """
         if self.deletion_requested is None or self.exit is None:

@@ -14,7 +14,7 @@ class Notice:
     """Something that users should see as an Event, on a trial or, with None, on the job.
 
     Attributes:
-        count: How often it has happened by now, where only the first time is told, whatever the others would say.
+        count: How often it has happened, where only the first occurrence is reported.
     """
 
     reason: str

@@ -28,7 +28,7 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class BestTrial:
-    """The best trial of a job, as far as users are told of it."""
+    """The best trial of a job, as shown in its status."""
 
     job: str
     name: str

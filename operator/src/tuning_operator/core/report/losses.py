@@ -1,4 +1,4 @@
-"""Finds out which epochs of a trial's curve were lost on the way, so that users are told of it.
+"""Find the epochs of a trial's curve that were lost on the way, to report them to users.
 
 A log decides by what it says: its epochs may come in strides, in fractions or from any beginning, and only what its
 own regular steps leave out is lost. By the metrics contract epochs count from 1 or 0 one by one, or at a step from that
@@ -26,7 +26,7 @@ class Losses(NamedTuple):
 
 
 def losses(curve: Curve, source: Gauges | LogFile | None) -> Losses | None:
-    """Return what is not known of a curve, or None; nothing can be told of a thinned one."""
+    """Return the epochs missing from a curve, or None; of a thinned curve nothing is known."""
     step = _step(curve, source)
     if curve.thinned or not len(curve) or step is None:
         return None

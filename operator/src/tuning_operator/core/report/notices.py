@@ -1,4 +1,4 @@
-"""What users are told as Events: each decision, once, when it has just been made."""
+"""The Events that users see: each decision once, when it is made."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def notices(
     snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None, *, failed: bool, stalled: str | None
 ) -> Iterator[Notice]:
-    """Events for what has just been decided; what was decided before has been told before."""
+    """Yield Events for new decisions; earlier ones have been reported."""
     for before, after in zip(snapshot.trials, trials, strict=True):
         yield from _trial_notices(before, after, snapshot)
-    told, found = (
+    earlier, found = (
         snapshot.job.conditions.get(ConditionType.PARENTS_READY),
         snapshot.conditions.get(ConditionType.PARENTS_READY),
     )
-    if found and found != told:
+    if found and found != earlier:
         ready = found.status == "True"
         yield Notice("ParentsReady" if ready else "ParentsNotReady", found.message, warning=not ready)
     yield from _metrics_notices(snapshot)
@@ -59,8 +59,8 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         yield Notice(
             "TrialEarlyStopped" if after.status.stop.early else "TrialStopped", after.status.stop.message, after
         )
-    elif after.phase is not before.phase and after.phase in _TOLD:
-        reason, warning = _TOLD[after.phase]
+    elif after.phase is not before.phase and after.phase in _EVENTS:
+        reason, warning = _EVENTS[after.phase]
         yield Notice(reason, _sentence(after), after, warning=warning)
     yield from _of_its_attempt(before, after, snapshot)
     if after.status.would_stop and not before.status.would_stop:
@@ -68,15 +68,15 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
     if after.phase is not before.phase and after.phase.is_final:
         lost = losses(after.curve, snapshot.job.spec.source)
         if lost:
-            told = f"{lost.epochs} of {lost.epochs + len(after.curve)} epochs are unknown, the first is {lost.first}"
-            yield Notice("EpochsMissing", told, after, warning=True)
+            message = f"{lost.epochs} of {lost.epochs + len(after.curve)} epochs are unknown, the first is {lost.first}"
+            yield Notice("EpochsMissing", message, after, warning=True)
     if after.curve.thinned and not before.curve.thinned:
         most = points_per_trial(snapshot.job.spec.limits.max_trials)
-        told = (
+        kept = (
             f"status.curve keeps {len(after.curve)} of {after.curve.count} epochs, the limit is {most} for each trial"
         )
         yield Notice(
-            "CurveThinned", f"{told}: the first, last, best and judged ones, and an even selection of the others", after
+            "CurveThinned", f"{kept}: the first, last, best and judged ones, and an even selection of the others", after
         )
     if after.status.attempt != before.status.attempt:
         failed = after.status.failures != before.status.failures
@@ -121,7 +121,7 @@ def _of_its_attempt(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator
         yield Notice("LogPartlyUsed", trouble, after, warning=True)
 
 
-_TOLD = {
+_EVENTS = {
     TrialPhase.RUNNING: ("TrialStarted", False),
     TrialPhase.COMPLETED: ("TrialCompleted", False),
     TrialPhase.FAILED: ("TrialFailed", True),

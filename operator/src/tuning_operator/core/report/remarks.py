@@ -1,4 +1,4 @@
-"""What a job is told of objects that are in its way, or that are not as the operator made them, as a condition."""
+"""The condition that names objects in a job's way, or changed since the operator made them."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _names_taken(trials: Sequence[Trial]) -> Condition | None:
     ]
     if not waiting:
         return None
-    told = "; ".join(f"{trial.name}: {trial.status.message}" for trial in waiting[:_NAMED])
-    return Condition(ConditionType.RECONCILED, "False", NAME_TAKEN, told)
+    message = "; ".join(f"{trial.name}: {trial.status.message}" for trial in waiting[:_NAMED])
+    return Condition(ConditionType.RECONCILED, "False", NAME_TAKEN, message)
 
 
 def _held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Attempt]]) -> Condition | None:
@@ -60,29 +60,29 @@ def _held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Att
     if not running:
         return None
     remedy = "unless the garbage collector deletes them within a minute, delete their TuningTrials, or the Pods"
-    told = f"slots are held by Pods whose trials are not this job's: {_few(running)}"
-    return Condition(ConditionType.RECONCILED, "False", "SlotsHeld", f"{told}; {remedy}")
+    message = f"slots are held by Pods whose trials are not this job's: {_few(running)}"
+    return Condition(ConditionType.RECONCILED, "False", "SlotsHeld", f"{message}; {remedy}")
 
 
 def _unlabelled(objects: Sequence[tuple[str, str]]) -> Condition | None:
     if not objects:
         return None
-    told = (
+    message = (
         f"the label tuning-operator.dev/job is missing from {_few([f'{kind} {name}' for kind, name in objects])}; they"
         " still count, but changes are noticed only every few seconds; restore it:"
         " `kubectl label <kind> <name> tuning-operator.dev/job=<job>`"
     )
-    return Condition(ConditionType.RECONCILED, "False", "LabelLost", told)
+    return Condition(ConditionType.RECONCILED, "False", "LabelLost", message)
 
 
 def _foreign(names: Sequence[str]) -> Condition | None:
     if not names:
         return None
-    told = (
+    message = (
         f"the last pass succeeded; it ignored {_few(names)}: they have this job's label, but the operator did not"
         " create them"
     )
-    return Condition(ConditionType.RECONCILED, "True", "Reconciled", told)
+    return Condition(ConditionType.RECONCILED, "True", "Reconciled", message)
 
 
 def _few(names: Sequence[str]) -> str:

@@ -140,7 +140,7 @@ def _conditions(snapshot: Snapshot, decision: Decision) -> dict[str, Condition]:
 
 
 def _unscraped(decision: Decision, conditions: Mapping[str, Condition]) -> dict[str, Condition]:
-    """Say that Prometheus answers and yet nothing is known of a trial that runs; a silent one has been told of."""
+    """Say that Prometheus answers and yet nothing is known of a trial that runs; a silent one has been reported."""
     trials = [trial for trial in decision.trials if trial.status.reason == NOT_SCRAPED]
     known = conditions.get(ConditionType.METRICS_AVAILABLE)
     if not trials or known is None or (known.status == "False" and known.reason != NOT_SCRAPED):

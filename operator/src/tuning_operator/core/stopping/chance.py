@@ -46,7 +46,7 @@ def chance(lacks: float, then: Series, last: Series) -> Chance:
 
 
 def chance_in_words(goal: Goal, value: float, then: Series, last: Series) -> str:
-    """Continue a decision's sentence with the chance to beat the best; say nothing when it cannot be told.
+    """Continue a decision's sentence with the chance to beat the best; say nothing when it is unknown.
 
     That is the case for a trial that has diverged, one that lacks nothing, and one without completed trials to go by.
     """

@@ -119,17 +119,19 @@ def _pace(trial: Trial, grid: Grid) -> float:
 
 def _dry_run(job: Job, trials: Sequence[Trial], tried: Sequence[Trial], usual: _Usual) -> DryRun:
     saving = usual.saving((trial, _epochs_after_decision(trial, usual)) for trial in tried)
-    told = f"dry run: {len(tried)} of {len(trials)} trials would have been stopped"
+    sentence = f"dry run: {len(tried)} of {len(trials)} trials would have been stopped"
     best = best_trial(job, trials)
     if best is None or not any(trial.phase.is_final for trial in tried):
-        return DryRun(saving, None, told)
+        return DryRun(saving, None, sentence)
     kept = best_trial(job, [trial for trial in trials if not trial.status.would_stop])
     if best.status.would_stop is None or (kept and kept.objective == best.objective):
-        return DryRun(saving, would_miss_best=False, message=f"{told}; the best, {_with_objective(kept)}, would not")
+        return DryRun(
+            saving, would_miss_best=False, message=f"{sentence}; the best, {_with_objective(kept)}, would not"
+        )
     return DryRun(
         saving,
         would_miss_best=True,
-        message=f"{told}, among them the best, {_with_objective(best)}, at epoch {best.status.would_stop.epoch};"
+        message=f"{sentence}, among them the best, {_with_objective(best)}, at epoch {best.status.would_stop.epoch};"
         f" the best would have been {_with_objective(kept)}",
     )
 

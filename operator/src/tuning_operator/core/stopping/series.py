@@ -99,7 +99,7 @@ class Track:
         return (self._begin, float(step)) if np.all(np.diff(self.places) == step) else None
 
     def covers(self, place: float) -> bool:
-        """Whether its value at a place can be told; the following may be asked about such places only."""
+        """Whether the value at a place is known; the methods below need such a place."""
         return self._begin <= place <= self.end
 
     def value_at(self, place: float, likely: int) -> float:
@@ -222,7 +222,7 @@ class Grid:
     def _known(self, curve: Curve) -> int:
         """How many of its measurements precede the first loss: a gap in which another trial has an epoch.
 
-        A gap no wider than the trial's own steps is none. Within a thinned curve nothing can be told, or lost that
+        A gap no wider than the trial's own steps is none. Within a thinned curve nothing is known, or lost that
         would matter.
         """
         step = self._own_step(curve)

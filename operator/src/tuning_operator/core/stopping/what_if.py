@@ -94,17 +94,17 @@ def what_if(job: Job, trials: Sequence[Trial], rule: EarlyStopping | Hyperband) 
     epochs = sum(len(trial.curve) for trial in known)
     width = math.ceil(epochs / MOST_MOMENTS)
     replayed = _replayed(job, known, rule, width)
-    told = tuple(_told(trial, replayed[trial.name]) for trial in known)
+    replays = tuple(_told(trial, replayed[trial.name]) for trial in known)
     best, best_after = best_trial(job, known), best_trial(job, tuple(replayed.values()))
     return WhatIf(
-        trials=told,
-        epochs_saved=sum(trial.epochs_saved for trial in told),
-        seconds_saved=sum(trial.seconds_saved for trial in told),
+        trials=replays,
+        epochs_saved=sum(trial.epochs_saved for trial in replays),
+        seconds_saved=sum(trial.seconds_saved for trial in replays),
         training_seconds=sum(trial.status.training_seconds for trial in trials),
         best=_best(best),
         best_after=_best(best_after),
         winner_lost=_is_lost(job, best, best_after) if best else None,
-        unknown=tuple(_unknown(told, epochs, width)),
+        unknown=tuple(_unknown(replays, epochs, width)),
     )
 
 

@@ -53,7 +53,7 @@ def utilities(goal: Goal, objectives: Sequence[float | None]) -> Values:
 def ratios(values: Values) -> Values:
     """Bend values that are all on one side of zero by the power transform of Box and Cox (JRSS B 26, 1964).
 
-    It makes as much of ratios as the values suggest: losses that span decades are told apart by their logarithm.
+    It makes as much of ratios as the values suggest: losses that span decades differ by their logarithm.
     """
     sign = 1.0 if values[0] > 0 else -1.0
     if not (sign * values > 0).all():

@@ -174,8 +174,8 @@ class Prometheus:
                 body = await _read(response)
                 if response.status != HTTPStatus.OK:
                     kind = TooMuchError if b"too many samples" in body else PrometheusError
-                    told = body.replace(token.encode(), b"(token)") if token else body
-                    raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(told)}")
+                    shown = body.replace(token.encode(), b"(token)") if token else body
+                    raise kind(f"{self._name} answered HTTP {response.status}: {excerpt(shown)}")
                 # Tens of thousands of series are nothing for the loop.
                 return await asyncio.to_thread(lambda: parse(body.decode()))
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

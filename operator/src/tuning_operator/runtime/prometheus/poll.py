@@ -112,10 +112,10 @@ class Poll:
             and len(before.reading.curve)
             and self._now - before.read < self._refresh
         }
-        told: dict[str, float | None] = {pod: known[pod].completed for pod in windows}
+        counts: dict[str, float | None] = {pod: known[pod].completed for pod in windows}
         for batch in batches(windows, dict.fromkeys(windows, 1)):
-            told |= await self._prometheus.progress(self._namespace, batch)
-        return {pod: told[pod] for pod in windows}
+            counts |= await self._prometheus.progress(self._namespace, batch)
+        return {pod: counts[pod] for pod in windows}
 
     def _window(self, item: Interest, before: Known | None) -> int:
         if item.gauges is not None:  # they show an epoch for a while only

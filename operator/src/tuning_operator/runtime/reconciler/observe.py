@@ -80,9 +80,9 @@ async def observe(
     trials, attempts = there.trials, there.attempts
     found = dict(conditions)
     if not job.phase.is_final:
-        told = remarks(trials, attempts, there.foreign, there.unlabelled)
-        if told and (told.status == "False" or found[told.type].status == "True"):
-            found[told.type] = told
+        remark = remarks(trials, attempts, there.foreign, there.unlabelled)
+        if remark and (remark.status == "False" or found[remark.type].status == "True"):
+            found[remark.type] = remark
     refused = await _refusal(store, tuning_job, trials, attempts, now, options)
     if refused is not None:
         found[refused.type] = refused
