@@ -31,6 +31,6 @@ def test_the_patterns_of_the_example_find_what_its_training_may_print(word: str,
     job = yaml.safe_load((ROOT / "examples/log-file.yaml").read_text())
     for item in job["spec"]["metrics"]["source"]["file"]["metricDefinitions"]:
         kind = item["name"].partition(":")[0].capitalize()
-        found, problem = Definition.of(item["name"], item["regex"]).find(f"Epoch[3] {kind}-accuracy={word}")
+        found, problem, _ = Definition.of(item["name"], item["regex"]).find(f"Epoch[3] {kind}-accuracy={word}")
         assert found == pytest.approx(value, nan_ok=True)
         assert not problem

@@ -39,11 +39,13 @@ def test_a_file_is_followed_as_it_grows(tmp_path: Path) -> None:
     "restart",
     [
         lambda path: path.write_text("b\n"),
+        lambda path: path.write_text("b\n" + "x" * 15 + "\n" + "y" * 100),
+        lambda path: path.write_text("b\n" + "x" * 14 + "\n\n"),
         lambda path: (path.unlink(), path.write_text("b\nc and more than there was before\n")),
         lambda path: (path.with_name("new").write_text("b\n"), path.with_name("new").rename(path)),
         lambda path: (path.rename(path.with_name("log.1")), path.write_text("b\n")),
     ],
-    ids=["truncated", "deleted", "replaced", "rotated"],
+    ids=["truncated", "written over", "written over at the same length", "deleted", "replaced", "rotated"],
 )
 def test_a_file_that_is_started_again_is_read_from_its_beginning(
     tmp_path: Path, restart: Callable[[Path], object]
@@ -112,7 +114,26 @@ def test_encodings_are_known_by_their_marks(tmp_path: Path, encoding: str) -> No
 def test_a_line_without_end_takes_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * (3 * MAX_LINE) + b"\nshort\n" + b"\r" * MAX_LINE + b"\r\n")
-    assert [len(text) for text in texts(Lines(path))] == [MAX_LINE, 5]
+    assert [(len(piece.text), piece.is_cut) for piece in Lines(path).new()] == [(MAX_LINE, True), (5, False)]
+
+
+def test_a_file_that_has_the_newest_epoch_alone_is_read_each_time(tmp_path: Path) -> None:
+    path, followed = tmp_path / "log", Followed()
+    lines = Lines(path)
+    for epoch in (1, 2, 3):
+        path.write_text(f'{{"epoch": {epoch}, "val_loss": {epoch}}}\n')
+        for piece in lines.new():
+            followed.follower.take(piece)
+    assert followed.end() == [(epoch, epoch) for epoch in (1, 2, 3)]
+
+
+def test_the_end_of_a_line_that_is_too_long_is_told(tmp_path: Path) -> None:
+    path, followed = tmp_path / "log", Followed()
+    path.write_text('{"val_loss": 1, "x": "' + "x" * MAX_LINE + '"}\n{"val_loss": 2}\n')
+    for piece in Lines(path).new(last=True):
+        followed.follower.take(piece)
+    assert followed.end() == [(1, 2)]
+    assert "it is longer than 1,048,576 characters, and its end was not read" in followed.told["problem"]
 
 
 @pytest.fixture

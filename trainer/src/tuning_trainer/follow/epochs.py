@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tuning_trainer.follow.findings import SIDE
 from tuning_trainer.history import MAX_EPOCH
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class _Open:
     Attributes:
         epoch: as stated; none where epochs are counted.
         values: the last ones so far.
+        rank: how sure it is that the value of the objective is the objective's.
         row: of the newest value of the objective.
         lines: how many have a value of the objective.
         is_published: nothing is expected to follow.
@@ -38,6 +40,7 @@ class _Open:
 
     epoch: float | None
     values: dict[str, float] = field(default_factory=dict)
+    rank: int = SIDE
     row: int = -1
     lines: int = 0
     is_published: bool = False
@@ -67,6 +70,7 @@ class Epochs:
         self._heading: float | None = None
         self._has_headings = True
         self._stated = 0
+        self._rank = SIDE
         self._open: _Open | None = None
         self._next: dict[str, float] = {}
         self._too_late: dict[str, float] = {}
@@ -88,12 +92,16 @@ class Epochs:
             self._heading = epoch
         if epoch is None and has_objective and self._stated >= STATED:
             return "it has no epoch, although others do: a best or final value belongs to no epoch"
+        if has_objective and found.rank < self._least_rank(epoch, found.rank):
+            return "it has another name or a best value, and other lines have the metric itself"
+        if has_objective:
+            self._rank = max(self._rank, found.rank)
         if epoch is None:
             # What is stated after a value and not with it may be the epoch before or the next.
             self._has_headings = self._has_headings and not has_objective
             self._count(found.values, row)
         elif found.values or self._has_headings:
-            self._state(epoch, found.values, row)
+            self._state(epoch, found, row)
         return ""
 
     def begins(self, epoch: float) -> None:
@@ -128,7 +136,14 @@ class Epochs:
         if self._too_late:
             self._publish(MAX_EPOCH, self._too_late)
 
-    def _state(self, epoch: float, values: Mapping[str, float], row: int) -> None:
+    def _least_rank(self, epoch: float | None, rank: int) -> int:
+        """The rank that a value needs. Where an epoch has no other value than its best one, that is its value."""
+        if epoch is None or rank == SIDE:
+            return self._rank
+        return self._open.rank if self._open is not None and self._open.epoch == epoch else SIDE
+
+    def _state(self, epoch: float, found: Found, row: int) -> None:
+        values = found.values
         if self._open is None or self._open.epoch != epoch:
             self._close()
             self._open = _Open(epoch)
@@ -137,7 +152,7 @@ class Epochs:
         if self._objective in values:
             newest.lines += row != newest.row
             self._has_repeats = self._has_repeats or newest.lines > 1
-            newest.row = row
+            newest.row, newest.rank = row, max(newest.rank, found.rank)
         if newest.is_published and values:
             self._publish(epoch, values)
 

@@ -46,12 +46,15 @@ class Follower:
         elif piece.restarted and piece.text == self._first:
             self._epochs.begin_again()
         self.notes.read(piece.text)
-        found = self._form.parse(piece.text)
-        for problem in found.problems:
-            self.notes.refuse(problem)
-        self.notes.found(frozenset(found.values))
-        if problem := self._epochs.take(found, piece.row):
-            self.notes.refuse(problem)
+        if piece.is_cut:
+            self.notes.refuse(f"it is longer than {len(piece.text):,} characters, and its end was not read")
+        founds = self._form.parse(piece.text)
+        self.notes.found(frozenset(name for found in founds for name in found.values))
+        for found in founds:
+            for problem in found.problems:
+                self.notes.refuse(problem)
+            if problem := self._epochs.take(found, piece.row):
+                self.notes.refuse(problem)
 
     def settle(self, screen: Screen, quiet: float) -> None:
         """Report what is final, as far as the log goes at present.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tuning_trainer.follow.findings import from_json
+from tuning_trainer.follow.objects import from_json
 from tuning_trainer.follow.patterns import begun, from_patterns
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Format:
     """
 
     objective: str
-    parse: Callable[[str], Found]
+    parse: Callable[[str], Sequence[Found]]
     begun: Callable[[str], float | None]
     nothing: str
 
@@ -42,4 +42,4 @@ def text(objective: str, definitions: Sequence[Definition]) -> Format:
     """Each metric has a pattern."""
     regex = next((item.regex for item in definitions if item.name == objective), None)
     nothing = "it has no regular expression" if regex is None else f"{regex} matches none"
-    return Format(objective, partial(from_patterns, definitions), begun, nothing)
+    return Format(objective, partial(from_patterns, objective, definitions), begun, nothing)

@@ -19,6 +19,8 @@ MAX_LINE = 1 << 20
 _CHUNK = 1 << 20
 _CHUNKS_AT_ONCE = 64
 """What is read before others have their turn, of a training that writes faster than it is read."""
+_SEEN = 1024
+"""Bytes before the position that are compared: if they are others, the file was written anew in the same place."""
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -62,7 +64,7 @@ class Lines:
             yield from self._flush()
 
     def _begin(self) -> None:
-        self._position, self._head = 0, b""
+        self._position, self._head, self._seen = 0, b"", b""
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def _open(self) -> Iterator[Piece]:
@@ -80,12 +82,13 @@ class Lines:
 
     def _read(self, *, last: bool) -> Iterator[Piece]:
         assert self._file is not None  # noqa: S101 - it was opened
-        if os.fstat(self._file).st_size < self._position:
+        if self._is_overwritten():
             yield from self._restart()
             os.lseek(self._file, 0, os.SEEK_SET)
         left = _CHUNKS_AT_ONCE
         while left and (chunk := os.read(self._file, _CHUNK)):
             self._position += len(chunk)
+            self._seen = (self._seen + chunk)[-_SEEN:]
             yield from self._take(self._text(chunk))
             left -= not last
 
@@ -117,6 +120,13 @@ class Lines:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _is_overwritten(self) -> bool:
+        """Whether the file is shorter than what was read of it, or has something else in that place."""
+        assert self._file is not None  # noqa: S101 - it was opened
+        if os.fstat(self._file).st_size < self._position:
+            return True
+        return os.pread(self._file, len(self._seen), self._position - len(self._seen)) != self._seen
 
     def _is_replaced(self) -> bool:
         try:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from tuning_trainer.follow.findings import Found, from_text, number_at
+from tuning_trainer.follow.findings import BEST, NAMED, PLAIN, SIDE, Found
+from tuning_trainer.follow.numbers import number_at, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +18,10 @@ MAX_PATTERNS, MAX_PATTERN = 40, 1000
 """Patterns, and characters of each."""
 NUMBER = "([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|nan|inf))"
 """The group that is recommended, behind `(?i)`: it knows sign, exponent, NaN and infinity."""
+_ARGUMENTS = "Namespace("
+"""Stands in a program's arguments, as argparse prints them."""
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
-_WRAPPED = re2.compile(
-    r"(?:\b(?:(?:np|numpy)[.])?b?(?:float|int)[0-9]+|\btensor|\barray)\(\s*([^()\s,]*)[^()]*\)", _OPTIONS
-)
-"""A number as NumPy and PyTorch print it: np.float64(0.5), tensor(0.5, device='cuda:0')."""
 _EPOCH = re2.compile(
     r"""(?i)(epoch)["']?\s*(?:\([a-z]+\))?\s*[:=#]?\s*[\[(]?\s*([0-9]{1,12}(?:[.][0-9]+)?)(?:[^\w.%]|[.][^0-9]|[.]?$)""",
     _OPTIONS,
@@ -30,9 +29,19 @@ _EPOCH = re2.compile(
 _BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]", _OPTIONS)
 """A bar whose steps are epochs: `Epoch:  30%|███       | 3/10`."""
 _NO_STATEMENT = re.compile(
-    r"(?:[\w/-]|\b(?:best|each|every|from|last|next|per|previous|since|until)\W*)$", re.IGNORECASE
+    r"(?:[\w/-]|\b(?:best|each|every|from|last|max|maximum|next|num|number\s+of|per|previous|since|total|until|warm-?up)"
+    r"\W*)$",
+    re.IGNORECASE,
 )
 """Text before an epoch that is not the current one, or that is part of another word: `best epoch 3`."""
+_DURATION = re.compile(r"\s*(?:m?s|sec|secs|seconds|minutes)\b", re.IGNORECASE)
+"""Text after what is a time: `epoch: 5.2 s`."""
+_BEST = re.compile(r"\bbest[\s_:-]+(?:\w+[\s_:-]+)?$", re.IGNORECASE)
+_LONGER = re.compile(r"([^\W\d_]*)[\d_]*(?<=\w)[-/.]?$")
+"""Text before a metric that makes it another one: `best val ` or `val_` before `loss`."""
+_BEFORE = 40
+"""Characters before a metric that are looked at."""
+_SEPARATED = re.compile(r"[0-9][,_][0-9]")
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
 
 
@@ -73,23 +82,45 @@ class Definition:
         before = _before_group(regex)
         return cls(name, regex, pattern, _prefix(before), re.search(r"\.[*+]", before) is not None)
 
-    def find(self, text: str) -> tuple[float | None, str]:
-        """Return the last value in a text, or the text in its place that is not a number; empty if there is neither."""
-        start, group = -1, ""
-        for match in self.pattern.finditer(text):
-            start, group = (match.start(1), match[1]) if match[1] is not None else (match.end(), "")
-        # The pattern cannot say every number: what it leaves out, such as an exponent or NaN, is part of the value.
-        value = number_at(text, start, len(group)) if start >= 0 else None
-        if start >= 0 and value is None:
-            value = from_text(group)
-        end = max((match.end() for match in self.prefix.finditer(text)), default=-1) if self.prefix else -1
-        if end > start:
-            later = number_at(text, end)
+    def find(self, text: str) -> tuple[float | None, str, int]:
+        """Return the last value in a text, or the text in its place that is not a number; empty if there is neither.
+
+        Of several, only those count of which it is surest that they are the metric's: that is the third result.
+        """
+        matches = list(self.pattern.finditer(text))
+        prefixes = list(self.prefix.finditer(text)) if self.prefix else []
+        ranks = {match.start(): self._rank(text, match.start()) for match in (*matches, *prefixes)}
+        rank = max(ranks.values(), default=PLAIN)
+        start, value, problem = -1, None, ""
+        match = next((match for match in reversed(matches) if ranks[match.start()] == rank), None)
+        if match is not None:
+            start, end = match.span(1) if match[1] is not None else (match.end(), match.end())
+            # The pattern cannot say every number: what it leaves out, such as an exponent or NaN, is part of the value.
+            value = number_at(text, start, end)
+            problem = "" if value is not None else self._problem(match[1] or "", text[end:])
+        prefix = next((match for match in reversed(prefixes) if ranks[match.start()] == rank), None)
+        if prefix is not None and prefix.end() > start:
+            later = number_at(text, prefix.end())
             if later is not None:
-                return later, ""
+                return later, "", rank
             if not self.is_loose:
-                return value, f"{self.name} is {text[end : end + 20].strip()!r}, not a number"
-        return value, "" if value is not None or start < 0 else f"{self.name} is {group[:40]!r}, not a number"
+                problem = self._problem("", text[prefix.end() :])
+        return value, problem, rank
+
+    def _problem(self, group: str, after: str) -> str:
+        """What is wrong with a group and what follows it."""
+        shown = ((group + after[:40].split(" ", 1)[0]) if group else after[:20].strip())[:40]
+        remedy = ": print it without separators" if _SEPARATED.search(shown) else ""
+        return f"{self.name} is {shown!r}, not a number{remedy}"
+
+    def _rank(self, text: str, start: int) -> int:
+        """How sure it is that what matches there is about this metric, by the word that it may be the end of."""
+        before = text[max(0, start - _BEFORE) : start] if text[start : start + 1].isalnum() else ""
+        is_best, longer = _BEST.search(before), _LONGER.search(before)
+        word = "best" if is_best else longer[1].lower() if longer else ""
+        if word and word in self.name.lower():
+            return NAMED
+        return BEST if is_best else SIDE if longer else PLAIN
 
 
 def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
@@ -103,19 +134,22 @@ def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
     return tuple(Definition.of(name, regex) for name, regex in given.items())
 
 
-def from_patterns(definitions: Sequence[Definition], text: str) -> Found:
+def from_patterns(objective: str, definitions: Sequence[Definition], text: str) -> Sequence[Found]:
     """The metrics whose patterns occur in a piece of a log, each with its last value, and the epoch that it states."""
-    plain = _WRAPPED.sub(r"\1", text)
-    values, problems = {}, []
+    if _ARGUMENTS in text:
+        return ()
+    text = text.replace("\u2212", "-")
+    plain = unwrapped(text)
+    values, problems, ranks = {}, [], {}
     for definition in definitions:
-        value, problem = definition.find(text)
+        value, problem, ranks[definition.name] = definition.find(text)
         if plain != text and (value is None or problem):
-            value, problem = definition.find(plain)
+            value, problem, ranks[definition.name] = definition.find(plain)
         if value is not None:
             values[definition.name] = value
         if problem:
             problems.append(problem)
-    return Found(next(stated(text), None), values, tuple(problems))
+    return (Found(next(stated(text), None), values, tuple(problems), ranks.get(objective, PLAIN)),)
 
 
 def stated(text: str, *, whole: bool = True) -> Iterator[float]:
@@ -125,11 +159,12 @@ def stated(text: str, *, whole: bool = True) -> Iterator[float]:
         text: a piece of a log.
         whole: false where more of it may follow, which the last number may be a part of.
     """
-    if "Namespace(" in text:
-        return  # the arguments of the program
+    if _ARGUMENTS in text:
+        return
     for match in _EPOCH.finditer(text):
         before = text[max(0, match.start(1) - 20) : match.start(1)]
-        if not _NO_STATEMENT.search(before) and (whole or text[match.end(2) :][:1] not in ("", ".")):
+        after = text[match.end(2) : match.end(2) + 20]
+        if not (_NO_STATEMENT.search(before) or _DURATION.match(after)) and (whole or after[:1] not in ("", ".")):
             yield float(match[2])
     if whole and (bar := _BAR.search(text)):
         yield float(bar[1])

@@ -27,11 +27,13 @@ class Piece:
         text: without escape sequences.
         row: counted from the beginning of the log.
         restarted: it is the first one after the file was replaced or truncated.
+        is_cut: it was longer than what is kept.
     """
 
     text: str
     row: int
     restarted: bool = False
+    is_cut: bool = False
 
 
 class Screen:
@@ -72,7 +74,7 @@ class Screen:
         if before:
             yield from self._pieces(before)
         # A carriage return at the end may belong to the end of a line.
-        self.open_text = after[: self._limit] + rest[len(body) : len(body) + 1]
+        self.open_text = after[: self._limit + 1] + rest[len(body) : len(body) + 1]
         if last:
             yield from self._pieces(self.open_text.rstrip("\r"))
             self.row += bool(self.open_text)
@@ -90,7 +92,7 @@ class Screen:
     def _piece(self, part: str) -> Iterator[Piece]:
         text = _typed(_ESCAPE.sub("", part[: self._limit]))
         if text.strip():
-            yield Piece(text, self.row)
+            yield Piece(text, self.row, is_cut=len(part) > self._limit)
 
     def _move(self, count: str | None, how: str | None) -> None:
         if how is None or how in _UP + _DOWN:

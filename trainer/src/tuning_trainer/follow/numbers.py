@@ -1,0 +1,89 @@
+"""Numbers, however a log writes them; where one is in doubt, it is none."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import re2
+
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_NUMBER = re2.compile(
+    r"""(?i)^["'(\[\s]*([-+]?(?:1[.]#[a-z]+|(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[-+]?[0-9]+)?"""
+    r"""|(?:nan|inf|infinity|none|null)\b))""",
+    _OPTIONS,
+)
+_COMMAS = re2.compile(r"^([-+]?)([0-9]+)((?:,[0-9]+)+)([.][0-9]*)?", _OPTIONS)
+_WRAPPED = re2.compile(
+    r"(?:\b(?:(?:np|numpy)[.])?b?(?:float|int)[0-9]+|\btensor|\barray)\(\s*([^()\s,]*)[^()]*\)", _OPTIONS
+)
+"""A number as NumPy and PyTorch print it: np.float64(0.5), tensor(0.5, device='cuda:0')."""
+_TOKEN = 64
+"""Characters in which a number is looked for."""
+_NOT_A_NUMBER = frozenset({"nan", "none", "null"})
+
+
+def number_at(text: str, start: int = 0, end: int = 0) -> float | None:
+    """The number that stands at a place of a text, behind quotes and brackets; what is no number by name is NaN.
+
+    Args:
+        text: where to look.
+        start: from where on.
+        end: what is before this is part of the number, which may go on: a pattern may leave out an exponent.
+    """
+    place = text[start : start + _TOKEN]
+    match = _NUMBER.search(place)
+    if match is None or match.end(1) < end - start:
+        # A word that continues is another word: information is not inf.
+        is_cut = start < end and text[end - 1 : end + 1].isalpha() and end < len(text)
+        return None if is_cut else from_text(text[start:end])
+    after = place[match.end(1) :]
+    if after[:1] in {",", "_"} and after[1:2].isdigit() and match[1].lstrip("+-").isdigit():
+        if after[0] == "_":
+            return None
+        # A row of a table: what stands between two commas is one of its columns.
+        is_column = text[start + match.start(1) - 1 : start + match.start(1)] == ","
+        return float(match[1]) if is_column else _with_commas(_COMMAS.search(place[match.start(1) :]))
+    word = match[1].lstrip("+-").lower()
+    if word in _NOT_A_NUMBER or "#" in word:
+        return math.nan
+    return float(match[1])
+
+
+def unwrapped(text: str) -> str:
+    """The text with numbers in the place of what NumPy and PyTorch print around them."""
+    return str(_WRAPPED.sub(r"\1", text))
+
+
+def from_text(text: str) -> float | None:
+    """The number that a text is, with quotes, an end of a sentence or a percent sign."""
+    plain = text.strip(" \t\"'`,;()[]{}").removesuffix("%").rstrip(".").replace("\u2212", "-")
+    if plain.lower() in _NOT_A_NUMBER:
+        return math.nan
+    match = _COMMAS.search(plain)
+    if match is not None:
+        return _with_commas(match) if match.end() == len(plain) and not _is_list(match) else None
+    try:
+        return None if "_" in plain else float(plain)
+    except ValueError:
+        return None
+
+
+def _with_commas(match: Any) -> float | None:
+    """The number that digits with commas are; the first of a list; none where it may be either: 1,234 and 97,25."""
+    sign, first, others, decimals = match.groups()
+    if _is_list(match):
+        return float(sign + first)
+    if not first.strip("0"):
+        return float(f"{sign}{first}.{others[1:]}")
+    is_sure = decimals or others.count(",") > 1
+    return float(sign + first + others.replace(",", "") + (decimals or "")) if is_sure else None
+
+
+def _is_list(match: Any) -> bool:
+    """Whether there are more commas, or other ones, than a number has: 1,234.5 and 0,5 are one number."""
+    _, first, others, decimals = match.groups()
+    groups = others[1:].split(",")
+    in_thousands = len(first) <= 3 and first[0] != "0" and all(len(group) == 3 for group in groups)  # noqa: PLR2004
+    return not in_thousands and (len(groups) > 1 or decimals is not None)
