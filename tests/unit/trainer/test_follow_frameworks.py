@@ -119,16 +119,16 @@ def test_a_number_may_be_written_in_many_ways(written: str, value: float, regex:
         return  # this pattern says that all of it is the value
     followed = Followed("reward", regex)
     assert_points(followed.end(f"Epoch 1 reward={written} x\n"), [(1, value)])
-    assert followed.told["refused"] == 0
+    assert followed.summary["refused"] == 0
 
 
 @pytest.mark.parametrize("written", ["1,234", "97,25", "1_234.5", "information"])
 @pytest.mark.parametrize("regex", [f"(?i)reward={NUMBER}", r"reward=([0-9.,_]+|inf)", r"reward=(\S+)"])
-def test_a_number_that_is_in_doubt_is_told_and_not_guessed(written: str, regex: str) -> None:
+def test_a_number_that_is_in_doubt_is_reported_and_not_guessed(written: str, regex: str) -> None:
     followed = Followed("reward", regex)
     assert followed.end(f"Epoch 1 reward={written}\n") == []
-    assert followed.told["problem"].startswith(f"1 line of 1 could not be used: reward is '{written}', not a number")
-    assert followed.told["problem"].endswith("print it without separators") == (written != "information")
+    assert followed.summary["problem"].startswith(f"1 line of 1 could not be used: reward is '{written}', not a number")
+    assert followed.summary["problem"].endswith("print it without separators") == (written != "information")
 
 
 def test_a_column_of_a_table_with_commas_is_a_number() -> None:
@@ -161,7 +161,7 @@ def test_the_best_value_is_not_the_last(epoch: str, other: str) -> None:
     followed = Followed(regex=f"val_loss={NUMBER}")
     log = "".join(f"{epoch.format(n)}val_loss=0.{n}\n" for n in (1, 2)) + epoch.format(2) + other
     assert followed.end(log) == [(1, 0.1), (2, 0.2)]
-    assert "it has another name or a best value, and other lines have the metric itself" in followed.told["problem"]
+    assert "it has another name or a best value, and other lines have the metric itself" in followed.summary["problem"]
     assert Followed(regex=f"val_loss={NUMBER}").end(f"{other}\n") == [(1, 0.1)], "where there is no other, it counts"
 
 
@@ -188,7 +188,7 @@ def test_what_is_no_statement_of_an_epoch(line: str) -> None:
 def test_what_is_nearly_a_line_of_json_is_read(lines: str, points: Points) -> None:
     followed = Followed("eval_loss")
     assert_points(followed.end(lines), points)
-    assert followed.told["refused"] == 0
+    assert followed.summary["refused"] == 0
 
 
 def test_an_epoch_is_found_beside_the_objective() -> None:
@@ -205,10 +205,10 @@ def test_an_epoch_is_found_beside_the_objective() -> None:
         '{"a": 1} {"epoch": 2, "eval_loss": high}',
     ],
 )
-def test_an_object_that_is_not_whole_is_told(line: str) -> None:
+def test_an_object_that_is_not_whole_is_reported(line: str) -> None:
     followed = Followed("eval_loss")
     assert followed.end(f'{{"epoch": 1, "eval_loss": 3}}\n{line}\n') == [(1, 3)]
-    assert followed.told["problem"] == "1 line of 2 could not be used: it is not a whole JSON object on one line"
+    assert followed.summary["problem"] == "1 line of 2 could not be used: it is not a whole JSON object on one line"
 
 
 @pytest.mark.parametrize("line", ["{" * 200_000, "{'" * 100_000, '{"a":' * 100_000, "{'\\" * 100_000])
