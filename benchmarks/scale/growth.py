@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from benchmarks.scale.meters import Reading
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 READS = frozenset({"GET", "LIST"})
+_OURS = frozenset({"events", "jobs", "pods", "services", "tuningjobs", "tuningtrials"})
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _PASSES = "tuning_operator_reconcile_seconds"
 
@@ -49,6 +51,19 @@ def writes(first: Reading, last: Reading) -> tuple[float, float]:
     return total - own, events
 
 
+def by_kind(first: Reading, last: Reading) -> dict[str, float]:
+    """Requests about jobs, trials and what they are made of, by verb and resource, without the kubelet's."""
+    found: defaultdict[str, float] = defaultdict(float)
+    for labels, count in _grown(first, last, "apiserver_request_total"):
+        if labels["resource"] in _OURS and labels["verb"] != "WATCH":
+            found["/".join(filter(None, (f"{labels['verb']} {labels['resource']}", labels.get("subresource"))))] += (
+                count
+            )
+    for (verb, path), count in last.sent.items():
+        found[f"{verb} {path}"] -= count - first.sent.get((verb, path), 0)
+    return {kind: count for kind, count in sorted(found.items(), key=lambda item: -item[1]) if count > 0}
+
+
 def bytes_read(first: Reading, last: Reading) -> tuple[float, float]:
     """Bytes of the answers to GET and LIST, and of the events of watches, to all clients."""
     answered = _server(first, last, "apiserver_response_sizes_sum", lambda labels: labels["verb"] in READS)
@@ -56,11 +71,14 @@ def bytes_read(first: Reading, last: Reading) -> tuple[float, float]:
 
 
 def _server(first: Reading, last: Reading, name: str, wanted: Callable[[Mapping[str, str]], bool]) -> float:
-    return sum(
-        value - first.server.get(key, 0.0)
-        for key, value in last.server.items()
-        if key.partition("{")[0] == name and wanted(dict(_LABEL.findall(key)))
-    )
+    return sum(count for labels, count in _grown(first, last, name) if wanted(labels))
+
+
+def _grown(first: Reading, last: Reading, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    """The API server's counters of a name: their labels, and by how much they have grown."""
+    for key, value in last.server.items():
+        if key.partition("{")[0] == name:
+            yield dict(_LABEL.findall(key)), value - first.server.get(key, 0.0)
 
 
 def _own(readings: Sequence[Reading], name: str, label: str = "") -> float:

@@ -72,7 +72,7 @@ class Kubelet:
 
     Attributes:
         pods: all that there ever were, by uid, in the order of their creation.
-        sent: its own requests by verb and resource, as the API server counts them.
+        sent: its own requests by verb and resource, with subresource, as the API server counts them.
         arrived: set when a Pod is seen for the first time.
 
     Args:
@@ -178,7 +178,7 @@ class Kubelet:
         """Send a request until it is accepted, or the Pod is gone."""
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}{rest}"
         for pause in (*_PAUSES, None):
-            self.sent[method, "pods"] += 1
+            self.sent[method, f"pods{rest}"] += 1
             status, answer = await self._server.call(method, path, body, kind)
             if status < 400 or status in {404, 409}:
                 return

@@ -135,6 +135,8 @@ def _costs(run: Run) -> Iterator[tuple[str, str]]:
         yield f"memory of {name}: at most, at the end, MiB", f"{at_most:.0f}, {at_end:.0f}"
     yield "largest memory of the operator itself, MiB", f"{run.peak:.0f}"
     yield "the operator's requests a trial", f"{growth.requests(first, last) / trials:.1f}"
+    kinds = growth.by_kind(first, last)
+    yield "of them", ", ".join(f"{kind} {count / trials:.1f}" for kind, count in kinds.items() if count >= trials / 20)
     written = [f"{count / trials:.1f}" for count in growth.writes(first, last)]
     yield "writes a trial, of them Events", ", ".join(written)
     read = [f"{size / trials / 1000:.0f}" for size in growth.bytes_read(first, last)]

@@ -71,6 +71,7 @@ def test_writes_are_those_of_all_but_the_kubelet() -> None:
     first = reading(0, server={CREATES % "pods": 10.0}, sent={("POST", "pods"): 1})
     last = reading(10, server={CREATES % "pods": 20.0, CREATES % "events": 3.0}, sent=sent)
     assert growth.writes(first, last) == (9.0, 3.0)
+    assert growth.by_kind(first, last) == {"POST pods": 6.0, "POST events": 3.0}
 
 
 def test_what_is_used_at_rest_is_used_while_nothing_begins_or_ends() -> None:
