@@ -53,6 +53,12 @@ class Api:
             return bool(answer.status == 200)
         return False
 
+    def flow_schema(self) -> str:
+        """The uid of the FlowSchema by which the server takes this user's requests."""
+        request = urllib.request.Request(self.url + "/version", headers={"Authorization": f"Bearer {self._token}"})
+        with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+            return str(answer.headers["X-Kubernetes-PF-FlowSchema-UID"])
+
 
 def answers(url: str) -> bool:
     """Whether a plain HTTP server answers this URL with success."""

@@ -43,6 +43,7 @@ RIGHTS = {
     ("", "services"): {"get", "create"},
     ("events.k8s.io", "events"): {"create"},
 }
+FLOW_KINDS = ("flowschemas", "prioritylevelconfigurations")
 _numbers = itertools.count(1)
 
 
@@ -216,6 +217,22 @@ def test_every_value_makes_objects_that_the_server_accepts(release: Release) -> 
     }
     for kind in ("rolebinding", "networkpolicy"):
         assert "tuner" in release.server.kubectl("get", kind, "-n", "team-a", "-o=name")
+
+
+def test_the_operators_requests_have_a_share_of_the_api_server(release: Release) -> None:
+    """Those of another account in its namespace have none; by default the operator has none either."""
+    release.install()
+    account, other = (
+        Api(release.server.kubeconfig_for_service_account(release.namespace, name))
+        for name in ("tuning-operator", "default")
+    )
+    before = account.flow_schema()
+    release.install(flowControl={"enabled": True, "concurrencyShares": 7})
+    mine = f"tuning-operator.{release.namespace}"
+    schema, level = (json.loads(release.server.kubectl("get", kind, mine, "-o=json")) for kind in FLOW_KINDS)
+    assert level["spec"]["limited"]["nominalConcurrencyShares"] == 7
+    wait_until(lambda: account.flow_schema() == schema["metadata"]["uid"], "the share is the operator's", seconds=20)
+    assert other.flow_schema() == before
 
 
 def test_users_see_and_edit_jobs_by_the_roles_they_have(release: Release) -> None:
