@@ -21,15 +21,15 @@ __all__ = ["rule_for"]
 
 
 def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Trial]) -> Rule:
-    """Return the rule that tells of a running trial why it is to be stopped now, or None when it goes on.
+    """Return the rule that says why a running trial should stop now; None lets it continue.
 
-    What the rule needs of the trials' curves is worked out here, once for all trials that are to be judged.
+    What the rule needs from the trials' curves is computed here, once for all trials to judge.
 
     Args:
-        config: The job's choice of rule, or its strategy Hyperband, which has a rule of its own.
+        config: The job's choice of rule, or its strategy Hyperband, which has its own rule.
         goal: Which direction of the objective is better.
-        trials: All trials of the job, those to judge included, with curves up to date; of a running trial's curve
-            epochs behind a gap are not looked at.
+        trials: All trials of the job, those to judge included, with curves up to date. A running trial's epochs
+            after a gap are ignored.
     """
     if isinstance(config, Hyperband):
         return BelowRung(config, goal, trials)

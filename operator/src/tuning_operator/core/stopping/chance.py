@@ -1,9 +1,8 @@
-"""Estimates how likely a trial is to beat the best one, no more precisely than the completed trials can tell.
+"""Bound the chance that a trial beats the best one, no more precisely than the completed trials allow.
 
-If its gain from here to the end is drawn like those of `seen` completed trials, of which `sufficient` gained as much as
-it lacks, then the chance that it gains more is at most (sufficient + 1) in (seen + 1): its rank among them is any with
-the same chance. A trial that a rule picks out is not drawn like that; `benchmarks/stop_chance.py` shows
-how the bound fares on recorded curves.
+If a trial's further gain is drawn like those of `seen` completed trials, of which `sufficient` gained as much as it
+lacks, then it gains more with a chance of at most (sufficient + 1) in (seen + 1). A trial that a rule picks out is not
+drawn like that; `benchmarks/stop_chance.py` shows how the bound fares on recorded curves.
 """
 
 from __future__ import annotations
@@ -46,9 +45,9 @@ def chance(lacks: float, then: Series, last: Series) -> Chance:
 
 
 def chance_in_words(goal: Goal, value: float, then: Series, last: Series) -> str:
-    """Continue a decision's sentence with the chance to beat the best; say nothing when it is unknown.
+    """Continue a decision's sentence with the chance to beat the best; empty when that is unknown.
 
-    That is the case for a trial that has diverged, one that lacks nothing, and one without completed trials to go by.
+    It is unknown for a diverged trial, one that lacks nothing, and one without completed trials to compare with.
     """
     target = float(np.max(last, initial=-math.inf))
     lacks = target - value

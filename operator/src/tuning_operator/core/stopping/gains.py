@@ -1,10 +1,10 @@
-"""What a trial needs to become the best, and what it can be expected to gain: the arithmetic of `Auto`.
+"""What a trial needs to become the best, and what it may still gain: the arithmetic of `Auto`.
 
-The guess of what a trial can still gain is the larger of two: the most that any of the leaders (those completed trials
-that ended best) gained from the same place to its end, and what the trial itself would gain if every further doubling
-of its epochs moved it as much as the last one did: learning curves run like the logarithm of time, and what jumps about
-may jump up. The guess is widened, the more the fewer others were better at that place, and the more the less the order
-of the leaders there says about the order in which they ended.
+The estimated gain is the larger of two: the most that any leader (a completed trial that ended among the best) gained
+from the same place to its end, and what the trial itself would gain if each further doubling of its epochs moved it as
+much as the last one did. Learning curves grow about with the logarithm of time, and an erratic trial may jump up. The
+estimate is multiplied by a factor that grows as fewer other trials were better at that place, and as the leaders' order
+there says less about the order in which they ended.
 """
 
 from __future__ import annotations
@@ -21,23 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """The constants of the rule, in one place so that the benchmark can show what each of them does.
+    """The constants of the rule, in one place so that a benchmark can vary each.
 
     Attributes:
-        caution: The guess of what can still be gained is widened by so many times itself, divided by how many others
-            were better at the same place;
-        early_caution: by so many times as much at a checkpoint before
-        early: this share of a trial's length.
-        undecided: It is also widened by so many times itself, times the square of (1 - the concordance of the leaders'
-            order with that of their ends): by all of it where the one says nothing of the other.
-        presumed: So many pairs of leaders that kept their order are added to those that are known.
-        leaders: Of so many completed trials, those that ended best, the gains are looked at; of half of them if that
-            is more.
-        completed: So many trials must have completed.
-        epochs: A trial is not judged before so many of its values are known,
-        first: nor before this share of its length,
-        last: nor after this one.
-        ratio: Between a checkpoint and the one before.
+        caution: Weight of few rivals: the gain is multiplied by 1 + caution / (how many others were better).
+        early_caution: Factor of `caution` at checkpoints before `early`.
+        early: Share of a trial's length.
+        undecided: Weight of an undecided ranking: the gain is also multiplied by 1 + undecided * (1 -
+            concordance)².
+        presumed: Pairs of leaders in their final order that are added to the known ones.
+        leaders: Fewest leaders; more if half of the completed trials are more.
+        completed: Fewest completed trials.
+        epochs: Fewest known values of the judged trial.
+        first: First checkpoint, as a share of the trial's length.
+        last: Last checkpoint, likewise.
+        ratio: Each checkpoint's distance as a multiple of the one before.
     """
 
     caution: float = 1.25
@@ -78,24 +76,24 @@ class Order(NamedTuple):
     turned: int
 
     def concordance(self, presumed: int) -> float:
-        """Kendall's rank correlation, with so many more pairs that kept their order; 1 where nothing is known."""
+        """Return Kendall's rank correlation, with this many more agreeing pairs; 1 where nothing is known."""
         pairs = self.kept + self.turned + presumed
         return (self.kept - self.turned + presumed) / pairs if pairs else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """By how much a trial cannot be expected to reach the target.
+    """By how much a trial falls short of the target.
 
     Attributes:
         value: The trial's best value so far; minus infinity when it has diverged.
-        threshold: From where the target could be reached.
-        target: The best objective of the completed trials that got as far,
+        threshold: The lowest value from which the target can be reached.
+        target: The best objective of the completed trials that got as far.
         completed: How many of these there are.
-        rivals: How many others were better.
-        order: Of the leaders, then and at their ends.
-        gain: The guess before it is widened,
-        widening: and by what it is multiplied.
+        rivals: How many other trials were better.
+        order: The leaders' order, then and at their ends.
+        gain: The estimate before it is multiplied.
+        widening: The factor by which it is multiplied.
     """
 
     value: float
@@ -109,15 +107,15 @@ class Shortfall:
 
 
 def checkpoint(places: Series, length: float, constants: Constants = CONSTANTS) -> int:
-    """Return how many values of a trial its newest checkpoint has, 0 when it has passed none.
+    """Return how many values a trial had at its newest checkpoint, 0 if it has passed none.
 
-    A checkpoint lies at the first value at or behind its share of the trial's length. A trial that reports several at
-    once is judged by the checkpoint that it passed.
+    A checkpoint lies at the first value at or after its share of the trial's length. A trial that reports several
+    values at once is judged at the last checkpoint that it passed.
 
     Args:
         places: How many epochs had been trained at each of the trial's values.
         length: How many epochs the trial has in all.
-        constants: Others than the rule's own are for measuring what each does.
+        constants: Other constants than the rule's, for benchmarks.
     """
     newest, share = 0, constants.first
     while share <= constants.last:
@@ -131,14 +129,14 @@ def checkpoint(places: Series, length: float, constants: Constants = CONSTANTS) 
 def judge_reach(
     curve: Series, places: Series, length: float, field: Field, constants: Constants = CONSTANTS
 ) -> Shortfall | None:
-    """Compare what a trial needs with what it can be expected to gain.
+    """Compare what a trial needs with what it may still gain; None lets it continue.
 
     Args:
-        curve: The trial's values; those behind the checkpoint can only speak for it.
+        curve: The trial's values; those after the checkpoint can only speak for it.
         places: How many epochs had been trained at each value up to the checkpoint.
         length: How many epochs the trial has in all.
         field: The other trials where this one was at the checkpoint.
-        constants: Others than the rule's own are for measuring what each does.
+        constants: Other constants than the rule's, for benchmarks.
     """
     if len(field.completed_last) < constants.completed:
         return None
@@ -159,9 +157,10 @@ def judge_reach(
 
 
 def leaders(field: Field, constants: Constants = CONSTANTS) -> tuple[Series, Series]:
-    """The values then and at the end of those completed trials that ended best.
+    """Return the leaders' values then and at the end.
 
-    Who started so late that it ended among the last has gained much, and says nothing about how one becomes the best.
+    A trial that started so late that it ended among the last has gained much, but is no example of how to become the
+    best.
     """
     finite = np.isfinite(field.completed_best) & np.isfinite(field.completed_last)
     best, last = field.completed_best[finite], field.completed_last[finite]
@@ -170,19 +169,19 @@ def leaders(field: Field, constants: Constants = CONSTANTS) -> tuple[Series, Ser
 
 
 def order_of(then: Series, last: Series) -> Order:
-    """Compare the order of the leaders with that of their ends; a tie says nothing."""
+    """Compare the leaders' order with that of their ends; a tie says nothing."""
     one, other = np.triu_indices(len(then), 1)
     agree = np.sign(then[one] - then[other]) * np.sign(last[one] - last[other])
     return Order(int(np.count_nonzero(agree > 0)), int(np.count_nonzero(agree < 0)))
 
 
 def _gain_of(then: Series, last: Series) -> float:
-    """The most that a leader gained; endless when there is none."""
+    """Return the most that a leader gained; infinite when there is none."""
     return max(0.0, float(np.max(last - then))) if len(last) else math.inf
 
 
 def _own_gain(curve: Series, places: Series, length: float) -> float:
-    """What the trial would gain if each further doubling of its epochs moved it as much as the last one."""
+    """Return what the trial gains if each further doubling of its epochs moves it as much as the last one."""
     finite = curve[np.isfinite(curve)]
     if not finite.size:
         return math.inf
@@ -192,7 +191,7 @@ def _own_gain(curve: Series, places: Series, length: float) -> float:
 
 
 def _widening(share: float, rivals: int, order: Order, constants: Constants) -> float:
-    """By what the guess is multiplied."""
+    """Return the factor by which the estimated gain is multiplied."""
     caution = constants.caution * (constants.early_caution if share < constants.early else 1.0)
     undecided = constants.undecided * (1 - order.concordance(constants.presumed)) ** 2
     return (1 + caution / rivals) * (1 + undecided)

@@ -1,12 +1,11 @@
-"""Hyperband, asynchronous and by stopping: a trial goes on from rung to rung while it is among the best there.
+"""Hyperband, asynchronous: a trial continues from rung to rung while it is among the best there.
 
-Successive halving gives many trials a few epochs and few trials many: at each rung, `reduction_factor` times as far as
-the one before, only the best share of 1/reduction_factor goes on. How early to start is a guess, so Hyperband runs
-several brackets side by side, the first of which begins to choose at `min_resource` epochs and each next one a rung
-later; they get as many trials as spend about the same in each (Li et al., JMLR 18, 2018). Nobody waits for a rung to
-fill: a trial is compared with those that have reached it so far (Li et al., MLSys 2020, and its stopping variant in
-Golovin et al., KDD 2017). It is compared anew as others arrive, so that one which was let through when the rung was
-empty does not run to its end on that account.
+Successive halving gives many trials a few epochs and few trials many. At each rung, `reduction_factor` times as far as
+the one before, only the best 1/reduction_factor continue. How early to start is a guess, so Hyperband runs several
+brackets: the first compares from `min_resource` epochs on, each further one a rung later, and all spend about the same
+(Li et al., JMLR 18, 2018). No trial waits for a rung to fill: it is compared with those that have reached the rung so
+far (Li et al., MLSys 2020, and the stopping variant of Golovin et al., KDD 2017). It is compared again as others
+arrive, so a trial that passed an empty rung does not run to its end because of that.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class BelowRung:
-    """The rule, with what it has to know of all trials.
+    """The rule, with what it needs to know of all trials.
 
     Args:
         config: The resources.
@@ -48,7 +47,7 @@ class BelowRung:
             self._names[config.bracket(trial.number)].append(trial.name)
 
     def __call__(self, trial: Trial) -> StopDecision | None:
-        """Return why the trial is to be stopped, or None when it goes on."""
+        """Return why the trial should stop, or None if it continues."""
         config, goal = self._config, self._goal
         last = trial.curve.latest
         if (

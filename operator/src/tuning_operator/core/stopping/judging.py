@@ -1,4 +1,4 @@
-"""Applies the early stopping rule to the running trials: stops them or, in a dry run, records that it would have."""
+"""Applies the early stopping rule to running trials: stops them or, in a dry run, records that it would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
-    """Return the trials with what the rule says now; the first decision about a trial stands."""
+    """Return the trials with the rule's decisions; the first decision about a trial stands."""
     config = job.spec.hyperband or job.spec.early_stopping
     dry_run = job.spec.early_stopping.dry_run
     if all(trial.phase is not TrialPhase.RUNNING for trial in trials):
@@ -29,7 +29,7 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
     longest, lengths = grid.place(max(ends, default=math.inf)), Lengths(grid, known)
 
     def is_at_its_end(trial: Trial, epoch: float) -> bool:
-        """Whether stopping would save nothing. How long a trial of Hyperband trains is known, whatever others did."""
+        """Whether stopping would save nothing. A Hyperband trial's length is known, whatever others did."""
         if job.spec.hyperband:
             return grid.place(epoch) == job.spec.hyperband.max_resource
         own = lengths.of(trial.name) if lengths.parameter else None
@@ -50,7 +50,7 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
 
 
 def with_stop(trial: Trial, stop: StopDecision) -> Trial:
-    """The trial with the decision to stop it."""
+    """Return the trial with the decision to stop it."""
     status = replace(trial.status, phase=TrialPhase.STOPPING, stop=stop, reason=stop.reason, message=stop.message)
     return replace(trial, status=status)
 
@@ -60,7 +60,7 @@ def _with_record(trial: Trial, would_stop: StopDecision) -> Trial:
 
 
 def _as_if_stopped(trial: Trial) -> Trial:
-    """How the rule would know a trial if it had been stopped, so that a dry run decides as a real one would."""
+    """Return the trial as the rule would see it had it been stopped, so that a dry run decides as a real one."""
     stop = trial.status.would_stop
     if stop is None or stop.epoch is None:
         return trial

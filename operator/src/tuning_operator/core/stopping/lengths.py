@@ -1,9 +1,9 @@
-"""Decides how long each trial is going to train, so that a short one and a long one are compared at the same share.
+"""Finds how long each trial will train, so that short and long trials are compared at the same share.
 
-Nobody says which hyperparameter is the number of epochs: it is the one that, of every completed trial, equals the
-epochs that it trained. While all completed trials have the same length, that may be a coincidence; a trial for which it
-matters is then in doubt, and is not judged. Where no hyperparameter explains the lengths, trials are compared at the
-same epoch, and shares are those of the longest one.
+No field names the hyperparameter that sets the number of epochs: it is the one that equals the epochs of every
+completed trial. While all completed trials have the same length, that may be coincidence; a trial for which it matters
+is then in doubt, and not judged. Where no hyperparameter explains the lengths, trials are compared at the same epoch,
+and shares are those of the longest one.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ class Lengths:
 
     @property
     def parameter(self) -> str | None:
-        """The hyperparameter by whose value trials are compared; None where they are as long as each other."""
+        """The hyperparameter by which trials are compared; None while all have the same length."""
         return None if self._alike else next(iter(self._names), None)
 
     @property
     def longest(self) -> float:
-        """How many epochs the longest completed trial has; 0 of none."""
+        """How many epochs the longest completed trial has; 0 without one."""
         return max(self._ends.values(), default=0.0)
 
     def of(self, name: str) -> float | None:
-        """How many epochs a trial trains in all; None where that is in doubt."""
+        """Return how many epochs a trial trains in all; None where that is in doubt."""
         found = {_number(self._parameters[name].get(key)) for key in self._names}
         if self._alike or not found:
             found.add(self.longest)
         return found.pop() if len(found) == 1 else None
 
     def place_in(self, other: str, place: float, length: float) -> float | None:
-        """Where another trial was as far as one of this length at a place; None where that is in doubt."""
+        """Return where another trial was as far as one of this length at a place; None where that is in doubt."""
         if not self._names:
             return place
         its = self.of(other)
         return None if its is None else place * its / length
 
     def _explaining(self, grid: Grid) -> list[str]:
-        """The hyperparameters that equal the epochs of all completed trials, and contradict no other one."""
+        """Return the hyperparameters that equal the epochs of all completed trials and contradict no other."""
         if not self._ends:
             return []
         first = self._parameters[next(iter(self._ends))]
         return sorted(key for key in first if self._explains(key, grid))
 
     def _explains(self, key: str, grid: Grid) -> bool:
-        """A log whose steps are wider than an epoch may end up to a step before the training does."""
+        """Whether it fits; a log with wide steps may end up to a step before the training does."""
         ended = [(_number(self._parameters[name].get(key)), track) for name, track in grid.completed.items()]
         others = [(_number(self._parameters[name].get(key)), track) for name, track in grid.partial.items()]
         return all(length - track.widest_step < track.end <= length for length, track in ended) and all(
@@ -76,7 +76,7 @@ class Lengths:
 
 
 def _number(value: Value | None) -> float:
-    """A parameter's value; NaN, which equals nothing, for one that is no number."""
+    """Return a parameter's value as a number; NaN, which equals nothing, if it is none."""
     try:
         return float(value) if value is not None else math.nan
     except ValueError:

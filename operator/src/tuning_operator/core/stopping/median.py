@@ -1,8 +1,8 @@
 """The documented rule: stop what is worse than the median of the completed trials at the same epoch.
 
-A completed trial's reference is the running average, from the first epoch on, of what its objective would have been;
-trials that ended before the epoch are no reference for it. Ties go on. A trial that has diverged is worse than every
-finite reference, whatever its best value was: it hardly improves on that, and keeps it where its best epoch counts.
+A completed trial counts with the running average, from the first epoch on, of what its objective would have been.
+Trials that ended before the epoch do not count. Ties continue. A diverged trial is worse than every finite value,
+whatever its best was: it will hardly improve on that, and keeps it where its best epoch counts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class BelowMedian:
-    """The rule, with what it has to know of the completed trials.
+    """The rule, with what it needs to know of the completed trials.
 
     Args:
         knobs: The choices that the documented text leaves open.
@@ -44,7 +44,7 @@ class BelowMedian:
         self._length = self._grid.length
 
     def __call__(self, trial: Trial) -> StopDecision | None:
-        """Return why the trial is to be stopped, or None when it goes on."""
+        """Return why the trial should stop, or None if it continues."""
         track = self._grid.running(trial.curve)
         if not len(track) or is_too_early(self._knobs, len(track), track.end, self._length):
             return None
@@ -76,24 +76,24 @@ class BelowMedian:
 
 
 def is_too_early(knobs: MedianKnobs, measured: int, place: float, length: float) -> bool:
-    """Whether a trial is not judged yet.
+    """Whether it is too early to judge a trial.
 
     Args:
         knobs: The choices.
         measured: How many values of it are known.
         place: How many epochs it has been trained.
-        length: How many epochs completed trials have, typically.
+        length: How many epochs completed trials typically have.
     """
     return measured < knobs.min_epochs or place < knobs.min_progress * length
 
 
 def statistic(which: Statistic, current: float, best: float) -> float:
-    """Which of a curve's values so far is compared."""
+    """Return which of a curve's values so far is compared."""
     return best if which is Statistic.BEST and math.isfinite(current) else current
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The linearly interpolated quantile, with minus infinity as a value like others (numpy makes it NaN)."""
+    """Return a linearly interpolated quantile in which minus infinity is an ordinary value (numpy makes it NaN)."""
     ordered = sorted(values)
     position = share * (len(ordered) - 1)
     below, above = ordered[math.floor(position)], ordered[math.ceil(position)]

@@ -1,11 +1,10 @@
-"""The rule for users who do not want to choose one: stop a trial that can no longer reach the best.
+"""The rule without settings: stop a trial that can no longer reach the best.
 
-A trial is stopped when even a generous guess of what it can still gain (`gains.py`) leaves it short of the best
-completed trial. It is compared with the others at a few checkpoints, each a quarter further than the one before, since
-each look is another chance to be wrong; behind the last one, noise is as large as what is left to save. Between two
-checkpoints only what other trials have come to since can change the decision. Completed, stopped and running trials are
-all rivals, so that the field is not only made of survivors. Where a hyperparameter sets the number of epochs
-(`lengths.py`), the others are looked at where they were as far in their own training.
+A trial is stopped when even a generous estimate of what it can still gain (`gains.py`) leaves it short of the best
+completed trial. It is compared at a few checkpoints, since each look is another chance to be wrong; after the last one,
+noise is as large as what is left to save. Between checkpoints, only what others have reached since can change the
+decision. Completed, stopped and running trials are all rivals, so the field is not made of survivors only. Where a
+hyperparameter sets the number of epochs (`lengths.py`), trials are compared at the same share of their training.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class OutOfReach:
-    """The rule, with what it has to know of all trials.
+    """The rule, with what it needs to know of all trials.
 
     Args:
         goal: Which direction of the objective is better.
@@ -45,7 +44,7 @@ class OutOfReach:
         self._lengths = Lengths(self._grid, trials)
 
     def __call__(self, trial: Trial) -> StopDecision | None:
-        """Return why the trial is to be stopped, or None when it goes on."""
+        """Return why the trial should stop, or None if it continues."""
         track, length = self._grid.running(trial.curve), self._lengths.of(trial.name)
         done = checkpoint(track.places, length) if length else 0
         if done == 0 or not length:
@@ -77,13 +76,13 @@ class OutOfReach:
         )
 
     def _place(self, epoch: float, length: float) -> str:
-        """Where others were compared with."""
+        """Return the place where the others were compared."""
         if self._lengths.parameter is None:
             return f"epoch {epoch}"
         return f"epoch {epoch} of {as_epoch(length)}, or as far in their own {self._lengths.parameter}"
 
     def _field(self, trial: Trial, track: Track, index: int, length: float) -> Field:
-        """The other trials that were as far as the trial was at one of its values."""
+        """Return the other trials that got as far as this one at one of its values."""
         place = float(track.places[index])
         ended = [(other, at) for _, other, at in self._as_far(self._grid.completed, place, length)]
         partial = [
@@ -94,7 +93,7 @@ class OutOfReach:
         return Field(best=best, completed_best=best[: len(last)], completed_last=last)
 
     def _as_far(self, tracks: Mapping[str, Track], place: float, length: float) -> Iterator[tuple[str, Track, float]]:
-        """The trials that were as far as one of a length was at a place, and where that was."""
+        """Return the trials that got as far as one of a length did at a place, and where that was."""
         for name, track in tracks.items():
             at = self._lengths.place_in(name, place, length)
             if at is not None and track.covers(at):

@@ -1,9 +1,8 @@
-"""Sums up what early stopping saves, and after a dry run what it would have saved and lost. Estimates, for people.
+"""Estimates what early stopping saves, and what a dry run would have saved and lost.
 
-A stopped trial saves the epochs that it is short of its length: of what a hyperparameter sets, or else of the completed
-trials' median length (with Hyperband, of what a trial spends at most). An epoch costs the seconds that it took this
-trial on average, but no more than it took the completed ones: what is stopped soon has spent much of its time on
-starting.
+A stopped trial saves the epochs that it lacks to its length: the one a hyperparameter sets, or else the completed
+trials' median (with Hyperband, the most that a trial trains). An epoch costs the seconds that it took this trial on
+average, but no more than it took the completed ones, since a trial stopped soon spent much of its time starting.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What it saves to stop a number of trials."""
+    """What stopping a number of trials saves."""
 
     trials: int
     epochs: int
@@ -39,7 +38,7 @@ class DryRun:
     """What a dry run shows.
 
     Attributes:
-        would_miss_best: Whether the best trial so far would have been stopped; None while no trial has ended that
+        would_miss_best: Whether the best trial so far would have been stopped; None until a trial has ended that
             would have been.
     """
 
@@ -57,7 +56,7 @@ class Savings:
 
 
 def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
-    """Return what early stopping saves; None for a job that never had any."""
+    """Return what early stopping saves; None for a job that never had it."""
     config = job.spec.early_stopping
     stopped = [trial for trial in trials if trial.phase is TrialPhase.EARLY_STOPPED]
     tried = [trial for trial in trials if trial.status.would_stop]
@@ -72,10 +71,10 @@ def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """A whole trial's length in epochs, and the completed ones' median seconds an epoch, if there are any.
+    """A whole trial's length in epochs, and the completed trials' median seconds per epoch, if any.
 
     Attributes:
-        lengths: Those of trials whose hyperparameters say it; None with Hyperband.
+        lengths: Those of trials whose hyperparameters set it; None with Hyperband.
     """
 
     grid: Grid
@@ -94,12 +93,12 @@ class _Usual:
         return cls(grid, Lengths(grid, trials), length, pace)
 
     def length_of(self, trial: Trial) -> float:
-        """How many epochs a trial has when it is not stopped."""
+        """Return how many epochs a trial has when it is not stopped."""
         own = self.lengths.of(trial.name) if self.lengths and self.lengths.parameter else None
         return self.length if own is None else own - self.grid.before
 
     def saving(self, parts: Iterable[tuple[Trial, float]]) -> Saving:
-        """Add up what it saves that these trials do not train so many epochs each."""
+        """Add up the saving if these trials do not train these epochs."""
         known = [(trial, max(0.0, epochs)) for trial, epochs in parts]
         return Saving(
             len(known),
@@ -108,7 +107,7 @@ class _Usual:
         )
 
     def _seconds_per_epoch(self, trial: Trial) -> float:
-        """The trial's own, if it has ended, but no more than usual."""
+        """Return the trial's own seconds per epoch if it has ended, but no more than usual."""
         own = [_pace(trial, self.grid)] if trial.phase.is_final else []
         return min(own if self.pace is None else [*own, self.pace], default=0.0)
 
@@ -141,7 +140,7 @@ def _with_objective(trial: Trial | None) -> str:
 
 
 def _epochs_after_decision(trial: Trial, usual: _Usual) -> float:
-    """What a trial has trained since it would have been stopped, or is going to train."""
+    """Return how many epochs a trial trained after it would have been stopped, or will train."""
     stop = trial.status.would_stop
     trained = usual.grid.trained(trial.curve)
     known = usual.grid.trained(trial.curve.until(stop.epoch)) if stop and stop.epoch is not None else trained

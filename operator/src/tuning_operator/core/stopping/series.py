@@ -1,9 +1,9 @@
-"""Curves as arrays that rules can compare: higher is better, diverged values worst, at places that trials share.
+"""Curves as arrays that rules can compare: higher is better, diverged is worst, at places that trials share.
 
-A place is an epoch, never an index, so that an epoch that was lost is not taken for the next one: a rival is looked at
-where the judged trial is, between two of its epochs if its log has others. Which of the epochs that a curve does not
-have were lost, and which the training never meant to report, its own steps tell and what the other trials have. A
-value that is NaN counts when it comes twice, or at the end; a single one is passed over like an epoch without a value.
+A place is an epoch, never an index, so a lost epoch is not confused with the next one. A rival is read where the judged
+trial is, between two of its epochs if its log has others. A curve's own steps and the other trials' epochs show which
+missing epochs were lost, and which the training never meant to report. A NaN counts when it comes twice or last; a
+single one is skipped like an epoch without a value.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PARTIAL = frozenset(
 )
 
 _ENOUGH_STEPS = 3
-"""A curve with as many steps shows how wide they are; before that those of the completed trials count, too."""
+"""A curve with this many steps shows how wide they are; before that, those of the completed trials count too."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Track:
 
     Attributes:
         epochs: As the training numbers them.
-        places: The same as epochs that have been trained: one more where the training counts from 0.
-        values: Higher is better, minus infinity for what diverged.
-        takes_best: Whether the best epoch is a trial's objective, and not the last one.
+        places: The same as numbers of epochs trained: one more where the training counts from 0.
+        values: Higher is better, minus infinity for diverged ones.
+        takes_best: Whether a trial's objective is its best epoch rather than its last.
     """
 
     epochs: Series
@@ -68,22 +68,22 @@ class Track:
 
     @property
     def objectives(self) -> Series:
-        """What its objective would be if it had ended at each of its epochs."""
+        """What its objective would be had it ended at each of its epochs."""
         return self.best if self.takes_best else self.values
 
     @cached_property
     def averages(self) -> Series:
-        """The running averages of these over its own epochs."""
+        """The running averages of its objectives over its own epochs."""
         return np.cumsum(self.objectives) / np.arange(1, len(self) + 1)
 
     @cached_property
     def widest_step(self) -> float:
-        """The greatest distance of two places that follow each other; 1 where there are not two."""
+        """The greatest distance between two neighbouring places; 1 if there are not two."""
         return float(np.max(np.diff(self.places))) if len(self) > 1 else 1.0
 
     @cached_property
     def end(self) -> float:
-        """The last place; 0 of nothing."""
+        """The last place; 0 if there is none."""
         return float(self.places[-1]) if len(self) else 0.0
 
     @cached_property
@@ -92,7 +92,7 @@ class Track:
 
     @cached_property
     def _steps(self) -> tuple[float, float] | None:
-        """The first place and the distance of all others, where it is the same."""
+        """The first place and the distance between all others, if it is the same."""
         if len(self) <= 1:
             return None
         step = self.places[1] - self.places[0]
@@ -103,11 +103,11 @@ class Track:
         return self._begin <= place <= self.end
 
     def value_at(self, place: float, likely: int) -> float:
-        """The value at a place: linear between two epochs, diverged beside a diverged one.
+        """Return the value at a place: linear between two epochs, diverged beside a diverged one.
 
         Args:
             place: The place.
-            likely: Where another trial has it among its own: the same index here, as a rule.
+            likely: The index at which another trial has it; usually the same here.
         """
         if self._has(place, likely):
             return float(self.values[likely])
@@ -118,18 +118,18 @@ class Track:
         return float(_interpolated(np.array([place]), self.places[around], self.values[around])[0])
 
     def best_at(self, place: float, likely: int) -> float:
-        """The best value up to a place."""
+        """Return the best value up to a place."""
         if self._has(place, likely):
             return float(self.best[likely])
         before = int(np.searchsorted(self.places, place, side="right"))
         return max(self.value_at(place, likely), float(self.best[before - 1]))
 
     def objective_at(self, place: float, likely: int) -> float:
-        """What its objective would be if it had ended at a place."""
+        """Return what its objective would be had it ended at a place."""
         return self.best_at(place, likely) if self.takes_best else self.value_at(place, likely)
 
     def average_over(self, other: Track) -> float:
-        """Its average objective over the places of another trial, as far as it was there; it covers the last one."""
+        """Return its average objective over another trial's places, as far as it got; it must cover the last."""
         count = len(other)
         if len(self) >= count and ((self._steps and self._steps == other._steps) or self._agrees(other.places)):
             return float(self.averages[count - 1])
@@ -144,11 +144,11 @@ class Track:
 
 
 class Grid:
-    """The places that a job's trials share, and what of each curve may be compared there.
+    """The places that a job's trials share, and what may be compared of each curve there.
 
     Args:
         goal: Which direction of the objective is better.
-        trials: All trials of the job; failed ones and those without an epoch tell nothing.
+        trials: All trials of the job; failed ones and those without an epoch do not count.
     """
 
     def __init__(self, goal: Goal, trials: Iterable[Trial]) -> None:
@@ -168,7 +168,7 @@ class Grid:
 
     @cached_property
     def completed(self) -> dict[str, Track]:
-        """The curves of the completed trials by name; those whose beginning is lost are left out."""
+        """The curves of the completed trials by name, except those whose beginning was lost."""
         return {
             name: self._track(curve, len(curve), ended=True)
             for name, curve in self._completed.items()
@@ -179,30 +179,30 @@ class Grid:
     def partial(self) -> dict[str, Track]:
         """The curves of stopped and running trials by name, up to their first loss.
 
-        With them a trial is compared with all that there are, and not with survivors alone.
+        With them a trial is compared with all others, not with survivors alone.
         """
         return {trial.name: self.running(trial.curve) for trial in self._trials if trial.phase in _PARTIAL}
 
     def running(self, curve: Curve) -> Track:
-        """The curve up to the first epoch that was lost: what a decision about a running trial may act on."""
+        """Return the curve up to its first lost epoch: what a decision about a running trial may use."""
         return self._track(curve, self._known(curve) if self._has_beginning(curve) else 0)
 
     def place(self, epoch: float) -> float:
-        """How many epochs have been trained when this one has ended."""
+        """Return how many epochs have been trained when this one has ended."""
         return epoch + self._offset
 
     def trained(self, curve: Curve) -> float:
-        """How many epochs a trial has been trained in this job, those that are missing included; 0 of nothing."""
+        """Return how many epochs a trial has trained in this job, missing ones included; 0 without a curve."""
         latest = curve.latest
         return max(0.0, self.place(latest.epoch) - self.before) if latest else 0.0
 
     @property
     def before(self) -> float:
-        """What was trained before this job, where the logs of all trials begin at a later epoch."""
+        """How many epochs were trained before this job, where the logs of all trials begin at a later epoch."""
         return max(0.0, self.place(self._first) - (self._step or 1.0))
 
     def _track(self, curve: Curve, count: int, *, ended: bool = False) -> Track:
-        """What may be compared of the first `count` measurements; the same object for the same question."""
+        """Return what may be compared of the first `count` measurements; cached per question."""
         question = (self._goal, self._offset, self._takes_best, count, ended)
         track: Track | None = curve.derived.get(question)
         if track is None:
@@ -213,17 +213,16 @@ class Grid:
         return track
 
     def _has_beginning(self, curve: Curve) -> bool:
-        """Whether the curve begins where the others do, or within a step of its own from there."""
+        """Whether the curve begins where the others do, within one of its steps."""
         first = curve.first
         if first is None:
             return False
         return first.epoch <= max(self._first, REGULAR * (self._own_step(curve) or 0.0))
 
     def _known(self, curve: Curve) -> int:
-        """How many of its measurements precede the first loss: a gap in which another trial has an epoch.
+        """Return how many measurements precede the first loss: a gap in which another trial has an epoch.
 
-        A gap no wider than the trial's own steps is none. Within a thinned curve nothing is known, or lost that
-        would matter.
+        A gap no wider than the trial's own steps is no loss. In a thinned curve losses are unknown, and harmless.
         """
         step = self._own_step(curve)
         if curve.thinned or step is None or curve.widest_step <= REGULAR * step:
@@ -234,7 +233,7 @@ class Grid:
         return len(curve)
 
     def _is_between(self, begin: float, end: float) -> bool:
-        """Whether any trial has an epoch between the two, or may have had one that was left out."""
+        """Whether any trial has an epoch between the two, or may have had one that thinning removed."""
         return any(
             curve.thinned or np.searchsorted(curve.epochs, end) > np.searchsorted(curve.epochs, begin, side="right")
             for curve in self._curves
@@ -248,24 +247,24 @@ class Grid:
 
     @property
     def length(self) -> float:
-        """The median number of epochs of the completed trials; 0 of none."""
+        """The median number of epochs of the completed trials; 0 without one."""
         return float(np.median([track.end for track in self.completed.values()])) if self.completed else 0.0
 
     @cached_property
     def _step(self) -> float | None:
-        """What the completed trials have for a step, typically."""
+        """The completed trials' typical step."""
         steps = [step for curve in self._completed.values() if not curve.thinned and (step := curve.step) is not None]
         return float(np.median(steps)) if steps else None
 
 
 def _passing(values: Series, *, ended: bool) -> npt.NDArray[np.bool_]:
-    """Which values are a single NaN or infinity, which says nothing yet; as the last value of a training it does."""
+    """Return which values are a single NaN or infinity, ignored unless it is a training's last value."""
     around = np.concatenate([[False], ~np.isfinite(values), [ended]])
     return np.asarray(around[1:-1] & ~around[:-2] & ~around[2:])
 
 
 def _interpolated(at: Series, places: Series, values: Series) -> Series:
-    """Linear between finite neighbours; beside a diverged one everything is diverged."""
+    """Interpolate linearly between finite neighbours; beside a diverged value all are diverged."""
     finite = np.isfinite(values)
     filled = np.interp(at, places, np.where(finite, values, 0.0))
     diverged = np.interp(at, places, np.where(finite, 0.0, 1.0)) > 0

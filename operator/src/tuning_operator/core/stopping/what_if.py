@@ -1,7 +1,7 @@
-"""What another early stopping rule would have done with a job: its curves, replayed.
+"""Replay a job's curves under another early stopping rule.
 
-The rule sees the curves as they grew, and judges as in the operator. A replay knows what the record knows and no more:
-a trial that was stopped has no further curve, and other trials would have been suggested after another stop.
+The rule sees the curves as they grew, and judges as in the operator. A replay knows only what was recorded: a stopped
+trial has no further curve, and other stops would have led to other trials.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
 
 MOST_MOMENTS = 2_000
-"""So often the rule judges at most; of a job with more epochs it sees several at once, as between two scrapes."""
+"""How often the rule judges at most; with more epochs in a job it sees several at once, as between two scrapes."""
 
 _WHOLE = frozenset({TrialPhase.COMPLETED, TrialPhase.FAILED})
-"""Trials that ended by themselves: there is nothing left of their curves to know."""
+"""Trials that ended by themselves: their whole curves are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class TrialWhatIf:
 
     Attributes:
         phase: As recorded.
-        stop: The rule's decision; None if it would have let the trial go on.
-        recorded_stop: The decision that was made about it, if early stopping has ended it.
+        stop: The rule's decision; None if the trial would have continued.
+        recorded_stop: The recorded decision, if early stopping ended it.
         epochs_saved: Epochs of its recorded curve that it would not have trained.
         seconds_saved: The time that they took.
-        open_end: The rule would have let it go on beyond its recorded curve.
+        open_end: Whether the rule would have let it continue beyond its recorded curve.
     """
 
     name: str
@@ -68,9 +68,9 @@ class WhatIf:
         trials: Every trial that reported an epoch, by number.
         training_seconds: The time that all trials took.
         best: The best trial of the record.
-        best_after: The best of those that would have ended, each with its value then.
-        winner_lost: Whether the best one would have been stopped with a worse value; None as long as there is none.
-        unknown: What a replay cannot tell, a sentence each.
+        best_after: The best trial that would have ended, each with its value then.
+        winner_lost: Whether the best would have been stopped with a worse value; None without a best trial.
+        unknown: What a replay cannot know, a sentence each.
     """
 
     trials: tuple[TrialWhatIf, ...]
@@ -117,13 +117,13 @@ class _Growth(NamedTuple):
 
 
 def _replayed(job: Job, trials: Sequence[Trial], rule: EarlyStopping | Hyperband, width: int) -> dict[str, Trial]:
-    """The trials as they would have ended.
+    """Return the trials as they would have ended.
 
     Args:
-        job: Whose objective and rule counts.
+        job: Provides the objective.
         trials: With whole curves, as recorded.
         rule: The other rule.
-        width: So many epochs come in between two judgements.
+        width: How many epochs arrive between two judgements.
     """
     if isinstance(rule, Hyperband):
         spec = replace(job.spec, hyperband=rule, early_stopping=EarlyStopping())
@@ -143,7 +143,7 @@ def _replayed(job: Job, trials: Sequence[Trial], rule: EarlyStopping | Hyperband
 
 
 def _growth(trials: Iterable[Trial]) -> list[_Growth]:
-    """When each curve had grown to which length: epochs have no times, so that they are spread evenly."""
+    """Return when each curve had grown to which length; epochs have no times, so they are spread evenly."""
     known = list(trials)
     paces = [_pace(trial) for trial in known]
     usual = statistics.median([pace for pace in paces if pace is not None] or [1.0])
@@ -158,13 +158,13 @@ def _growth(trials: Iterable[Trial]) -> list[_Growth]:
 
 
 def _pace(trial: Trial) -> float | None:
-    """Seconds an epoch, of a trial that has ended."""
+    """Return the seconds per epoch of a trial that has ended."""
     start, end = trial.status.start_time, trial.status.completion_time
     return (end - start).total_seconds() / len(trial.curve) if start and end else None
 
 
 def _at(trial: Trial, length: int) -> Trial:
-    """The trial when its curve was that long; at the end of its training there is nothing left to judge."""
+    """Return the trial when its curve was this long; at the end of its training there is nothing to judge."""
     if length == len(trial.curve) and trial.phase in _WHOLE:
         return replace(trial, status=replace(trial.status, stop=None, would_stop=None))
     curve = trial.curve if length == len(trial.curve) else trial.curve.head(length)
@@ -173,7 +173,7 @@ def _at(trial: Trial, length: int) -> Trial:
 
 
 def _settled(trial: Trial, recorded: Trial) -> Trial:
-    """The trial after a judgement: stopped at once, or as recorded where its record ends."""
+    """Return the trial after a judgement: stopped at once, or as recorded where its record ends."""
     if trial.phase is TrialPhase.STOPPING:
         return replace(trial, status=replace(trial.status, phase=TrialPhase.EARLY_STOPPED))
     if trial.phase is TrialPhase.RUNNING and len(trial.curve) == len(recorded.curve):
