@@ -44,8 +44,16 @@ class Tools:
         return self._run("helm", *words)
 
     def _run(self, program: str, *words: str | Path, stdin: str | None = None) -> str:
-        done = subprocess.run([_PROGRAMS / program, *words], input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = done.stderr.strip() or done.stdout.strip()
-            raise CommandError(f"{program} {' '.join(map(str, words))} failed:\n{said}")
-        return done.stdout
+        return call(_PROGRAMS / program, *words, stdin=stdin)
+
+
+def call(program: str | Path, *words: str | Path, stdin: str | None = None) -> str:
+    """Run a program and return its output; raises `CommandError` with its words when it is missing or fails."""
+    command = f"{Path(program).name} {' '.join(map(str, words))}"
+    try:
+        done = subprocess.run([program, *words], input=stdin, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise CommandError(f"{command} failed: {Path(program).name} is not installed") from error
+    if done.returncode:
+        raise CommandError(f"{command} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

@@ -1,6 +1,6 @@
 """Command line of the demo: `python -m demo --help`, from the root of the checkout.
 
-Works on the test cluster alone (`make cluster images`), never on one that the user's own kubeconfig names.
+Works on the test cluster (`make cluster images`); on a cluster of the user's only where --context names it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
@@ -18,61 +18,110 @@ from rich.text import Text
 
 from cluster.kubeconfig import WrongContextError
 from cluster.tools import CommandError, Tools
-from demo.install import NAMESPACE, delete_job, install, uninstall
+from demo import anywhere, install
+from demo.anywhere import UserCluster
 from tuning_client.errors import TuningError
 from tuning_client.session import Session
 from tuning_client.view import closing_lines, progress_view, top_trials
 from tuning_client.watch import follow
 
 if TYPE_CHECKING:
+    from demo.install import Kubectl
     from tuning_client.story import Story
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "fashion-mnist.yaml"
 PICTURE_COLUMNS = 122
+LEFT = "Removed the demo; the definitions of the resources stay (kubectl delete -f crds removes them, and all jobs)"
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="install everything, run the example and show it")
-    up.add_argument("--save-svg", type=Path, metavar="FILE", help="save a picture of the finished view")
-    up.add_argument("--minutes", type=float, default=20, help="how long the job may take (%(default)s)")
-    commands.add_parser("down", help="remove what the demo installed")
-    arguments = parser.parse_args()
+    arguments = _parser().parse_args(words)
     console = Console()
     try:
-        tools = Tools.for_test_cluster()
-        if arguments.command == "down":
-            uninstall(tools)
-            console.print(
-                "Removed the demo; the definitions of the resources stay (kubectl delete -f crds removes them)"
-            )
-            return 0
-        return _up(tools, console, arguments.minutes, arguments.save_svg)
+        if arguments.context:
+            there = UserCluster(arguments.context, arguments.registry, arguments.version, arguments.prometheus_image)
+            return _on_the_users(there, arguments, console)
+        return _on_the_test_cluster(arguments, console)
     except (CommandError, TuningError, WrongContextError, OSError) as error:
         console.print(Text(f"{error}", style="red"))
         return 1
 
 
-def _up(tools: Tools, console: Console, minutes: float, picture: Path | None) -> int:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("command", choices=("up", "down"), help="run the demo and show it, or remove it")
+    parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save a picture of the finished view")
+    parser.add_argument("--minutes", type=float, default=20, help="how long the job may take (%(default)s)")
+    mine = parser.add_argument_group("on your own cluster")
+    mine.add_argument("--context", default="", help="of your kubeconfig; without it the test cluster is used")
+    mine.add_argument("--registry", default="", help="what the images' names begin with, as for make release")
+    mine.add_argument("--version", default="", help="the images' tag")
+    mine.add_argument("--prometheus-image", default="", help="of the bundled Prometheus (default: the chart's)")
+    mine.add_argument("--yes", action="store_true", help="install without asking")
+    return parser
+
+
+def _on_the_test_cluster(arguments: argparse.Namespace, console: Console) -> int:
+    tools = Tools.for_test_cluster()
+    if arguments.command == "down":
+        install.uninstall(tools)
+        console.print(LEFT)
+        return 0
     console.print("Installing Prometheus and the operator")
-    install(tools)
-    name = yaml.safe_load(EXAMPLE.read_text())["metadata"]["name"]
-    delete_job(tools, name)
-    tools.kubectl("apply", "--namespace", NAMESPACE, "-f", EXAMPLE)
-    console.print(f"Applied {EXAMPLE.relative_to(Path.cwd())}; the same by hand:")
-    console.print(
-        f"  KUBECONFIG={tools.kubeconfig} kubectl -n {NAMESPACE} get tuningjobs,tuningtrials\n", soft_wrap=True
-    )
-    story = follow(Session(NAMESPACE, kubeconfig=tools.kubeconfig), name, console, minutes * 60)
-    table = tools.kubectl("get", "tuningjobs", "--namespace", NAMESPACE)
+    install.install(tools)
+    session = Session(install.NAMESPACE, kubeconfig=tools.kubeconfig)
+    by_hand = f"KUBECONFIG={tools.kubeconfig} kubectl -n {install.NAMESPACE}"
+    return _show(tools.kubectl, session, yaml.safe_load(install.EXAMPLE.read_text()), by_hand, arguments, console)
+
+
+def _on_the_users(there: UserCluster, arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.command == "down":
+        there.uninstall()
+        console.print(LEFT)
+        return 0
+    if not there.registry or not there.version:
+        raise CommandError("name the images: REGISTRY=registry.example.com/path VERSION=1.2.3, as for make release")
+    console.print(Text(f"In the cluster of the context {there.context} this installs:"))
+    for line in there.plan():
+        console.print(Text(f"- {line}"), soft_wrap=True)
+    console.print(Text(f"make demo-down CONTEXT={there.context} removes it.\n"))
+    if not arguments.yes and not _agrees(console):
+        console.print("Nothing was installed")
+        return 1
+    there.install()
+    session = Session(anywhere.NAMESPACE, context=there.context)
+    by_hand = f"kubectl --context {there.context} -n {anywhere.NAMESPACE}"
+    return _show(there.kubectl, session, there.job(), by_hand, arguments, console)
+
+
+def _agrees(console: Console) -> bool:
+    if not sys.stdin.isatty():
+        raise CommandError("nobody is there to agree: add YES=1 to install")
+    return console.input("Install it? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _show(
+    kubectl: Kubectl,
+    session: Session,
+    manifest: dict[str, Any],
+    by_hand: str,
+    arguments: argparse.Namespace,
+    console: Console,
+) -> int:
+    """Run the job and show it until it ends; returns the exit code."""
+    name, namespace = manifest["metadata"]["name"], session.namespace
+    install.delete_job(kubectl, name, namespace)
+    kubectl("apply", "--namespace", namespace, "-f", "-", stdin=yaml.safe_dump(manifest))
+    console.print(f"Applied {install.EXAMPLE.relative_to(Path.cwd())}; follow it by hand:")
+    console.print(f"  {by_hand} get tuningjobs,tuningtrials\n", soft_wrap=True)
+    story = follow(session, name, console, arguments.minutes * 60)
+    table = kubectl("get", "tuningjobs", "--namespace", namespace)
     _report(console, story, table)
-    if picture:
-        _save_picture(picture, story, table)
-        console.print(f"Saved {picture}")
+    if arguments.save_svg:
+        _save_picture(arguments.save_svg, story, table)
+        console.print(f"Saved {arguments.save_svg}")
     if story.phase != "Completed":
-        reason = f" ({story.message})" if story.message else f" after {minutes:g} minutes"
+        reason = f" ({story.message})" if story.message else f" after {arguments.minutes:g} minutes"
         console.print(Text(f"The job did not complete: it is {story.phase}{reason}", style="bold red"))
         return 1
     return 0

@@ -8,11 +8,15 @@ E2E_ARGS ?=
 builds: packages
 	@$(MAKE) --no-print-directory -j2 cluster-build images-build
 
-demo: venv builds images ## tune a small network on Fashion-MNIST in a real cluster, and watch it
-	@$(PY) -m demo up $(DEMO_ARGS)
+# With CONTEXT the demo runs in a cluster of yours, from images of REGISTRY and VERSION as `make release` pushes them.
+ON_CLUSTER = $(if $(CONTEXT),--context "$(CONTEXT)" --registry "$(REGISTRY)" --version "$(VERSION)" \
+  --prometheus-image "$(PROMETHEUS_IMAGE)" $(if $(YES),--yes))
+
+demo: venv $(if $(CONTEXT),,builds images) ## tune a small network on Fashion-MNIST and watch it; CONTEXT=… REGISTRY=… VERSION=… for your cluster
+	@$(PY) -m demo up $(DEMO_ARGS) $(ON_CLUSTER)
 
 demo-down: venv ## remove what the demo installed (make cluster-down stops the cluster)
-	@$(PY) -m demo down
+	@$(PY) -m demo down $(ON_CLUSTER)
 
 e2e: venv builds images ## the tests on the whole cluster
 	$(call pytest,tests -m e2e $(E2E_ARGS))

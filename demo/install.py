@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import release
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cluster.tools import Tools
 
+    Kubectl = Callable[..., str]
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "fashion-mnist.yaml"
 NAMESPACE = "demo"
 OPERATOR_NAMESPACE = "tuning-system"
 
@@ -19,11 +25,11 @@ def install(tools: Tools) -> None:
     release.Release(tools, OPERATOR_NAMESPACE, (NAMESPACE,)).install()
 
 
-def delete_job(tools: Tools, name: str) -> None:
+def delete_job(kubectl: Kubectl, name: str, namespace: str = NAMESPACE) -> None:
     """Delete the job of an earlier run and wait until garbage collection has taken its trials and Pods away."""
-    tools.kubectl("delete", "tuningjob", name, "--namespace", NAMESPACE, "--ignore-not-found")
-    dependents = ("tuningtrials,pods", "--namespace", NAMESPACE, "--selector", f"tuning-operator.dev/job={name}")
-    tools.kubectl("wait", "--for=delete", "--timeout=120s", *dependents)
+    kubectl("delete", "tuningjob", name, "--namespace", namespace, "--ignore-not-found")
+    dependents = ("tuningtrials,pods", "--namespace", namespace, "--selector", f"tuning-operator.dev/job={name}")
+    kubectl("wait", "--for=delete", "--timeout=120s", *dependents)
 
 
 def uninstall(tools: Tools) -> None:

@@ -90,7 +90,7 @@ def _run(tools: Tools, console: Console, kinds: Sequence[Kind], seeds: int, *, r
 def _delete(tools: Tools, planned: Sequence[Sequence[Run]]) -> None:
     for batch in planned:
         for run in batch:
-            delete_job(tools, run.name)
+            delete_job(tools.kubectl, run.name)
 
 
 def _apply(tools: Tools, objects: list[dict[str, Any]]) -> None:
