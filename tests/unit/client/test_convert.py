@@ -338,10 +338,6 @@ def test_a_placeholder_that_kubernetes_does_not_expand_is_mentioned() -> None:
         ({"spec": {"algorithm": {"algorithmName": "darts"}}}, r"algorithmName 'darts' has no counterpart: use one of"),
         ({"spec": {"nasConfig": {"graphConfig": {}}}}, "no architecture search"),
         ({"spec": {"trialTemplate": {"configMap": {"configMapName": "x"}}}}, r"trialTemplate\.trialSpec is missing"),
-        (
-            {"spec": {"trialTemplate": {"trialSpec": {"apiVersion": "tekton.dev/v1", "kind": "PipelineRun"}}}},
-            "as a Job",
-        ),
     ],
 )
 def test_what_cannot_be_converted_is_refused_with_field_and_remedy(patch: dict[str, Any], says: str) -> None:

@@ -267,3 +267,65 @@ def test_limits_are_those_of_the_definition() -> None:
     assert spec["seed"]["maximum"] == limits_of.MAX_SEED
     assert spec["objective"]["properties"]["metric"]["maxLength"] == limits_of.MAX_METRIC
     assert spec["hyperband"]["properties"]["maxResource"]["maximum"] == limits_of.MAX_RESOURCE
+
+
+def trial_of(trial: dict[str, Any], *parameters: tuple[str, str]) -> dict[str, Any]:
+    """An Experiment with this trial, and placeholders for these references."""
+    document = katib()
+    document["metadata"]["namespace"] = "team-a"
+    document["spec"]["trialTemplate"] = {
+        "trialParameters": [{"name": name, "reference": reference} for name, reference in parameters],
+        "trialSpec": trial,
+    }
+    return document
+
+
+TRAINS = {"containers": [{"name": "train", "image": "example.com/a:1", "command": ["train"]}]}
+
+
+def test_references_to_a_trials_metadata_are_what_is_known_of_it() -> None:
+    pod = {
+        "containers": [
+            {**TRAINS["containers"][0], "command": ["train", *(f"${{trialParameters.{n}}}" for n in "abcdefg")]}
+        ]
+    }
+    trial = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"labels": {"team": "vision"}, "annotations": {"cost": "$(1)"}},
+        "spec": {"template": {"spec": pod}},
+    }
+    names = ("Name", "Namespace", "Kind", "APIVersion", "Labels[team]", "Annotations[cost]", "Labels[other]")
+    result = convert(
+        trial_of(trial, *((n, f"${{trialSpec.{name}}}") for n, name in zip("abcdefg", names, strict=True)))
+    )
+    words = container_of(result)["command"]
+    known = ["$(TUNING_TRIAL)", "team-a", "Job", "batch/v1", "vision", "$$(1)", "${trialParameters.g}"]
+    assert words[-len(known) :] == known
+    assert "${trialSpec.Labels[other]} is neither a hyperparameter of this job nor known before a trial" in said(result)
+
+
+def test_a_trials_labels_are_those_of_its_pods_which_queueing_controllers_look_at() -> None:
+    trial = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"labels": {"kueue.x-k8s.io/queue-name": "a", "team": "x"}},
+        "spec": {"template": {"metadata": {"labels": {"team": "y"}}, "spec": TRAINS}},
+    }
+    result = convert(trial_of(trial))
+    assert made(result)["template"]["metadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "a", "team": "y"}
+    assert "trialSpec.metadata: labels became those of the Pods" in said(result)
+
+
+def test_a_trial_may_be_a_pod() -> None:
+    result = convert(trial_of({"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "b"}}, "spec": TRAINS}))
+    assert container_of(result)["image"] == "example.com/a:1"
+    assert made(result)["template"]["metadata"]["labels"] == {"a": "b"}
+
+
+@pytest.mark.parametrize("kind", ["ray.io/v1 RayJob", "argoproj.io/v1alpha1 Workflow", "tekton.dev/v1 PipelineRun"])
+def test_a_kind_of_trial_without_a_counterpart_does_not_cost_the_search(kind: str) -> None:
+    version, _, name = kind.partition(" ")
+    result = convert(trial_of({"apiVersion": version, "kind": name, "spec": {"entrypoint": "python train.py"}}))
+    assert made(result)["parameters"] == made(convert(katib()))["parameters"]
+    assert f"trialSpec: of kind {name} ({version}) has no counterpart: write the Pod that trains" in said(result)

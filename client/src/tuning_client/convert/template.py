@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tuning_client.convert.job import PLACEHOLDER_IMAGE, reserved
+from tuning_client.convert.job import PLACEHOLDER_IMAGE, kept_metadata, reserved
 from tuning_client.convert.source import note_all
 from tuning_client.convert.workload import Workload, workload
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tuning_client.convert.source import Field
 
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
-_METADATA = {"${trialSpec.Name}": "$(TUNING_TRIAL)"}
+_REFERENCE = re.compile(r"\$\{trialSpec\.(\w+)(?:\[(.*)\])?\}")
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _NODE_VARIABLES = ("NNODES", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 _LAST_WORDS = "FallbackToLogsOnError"
@@ -28,8 +28,11 @@ def trial_workload(template: Field, names: Mapping[str, str]) -> tuple[Workload,
         template: `spec.trialTemplate`.
         names: the tuned hyperparameters' names here, by Katib's.
     """
-    found = workload(template["trialSpec"])
-    container = fitted(found, _variables(template["trialParameters"], names), template["primaryContainerName"])
+    trial = template["trialSpec"]
+    found = workload(trial)
+    _add_metadata(found, trial["metadata"])
+    variables = _variables(template["trialParameters"], names, trial)
+    container = fitted(found, variables, template["primaryContainerName"])
     left = sorted(set(_left(found.body)))
     if left:
         found.pod.mention(
@@ -131,19 +134,46 @@ def _fit(found: Workload, container: dict[str, Any]) -> None:
         container["env"] = kept
 
 
-def _variables(parameters: Field, names: Mapping[str, str]) -> dict[str, str]:
+def _add_metadata(found: Workload, place: Field) -> None:
+    """A queueing controller looks for its labels on what is created: on the trial in Katib, on the Pods here."""
+    given = kept_metadata(place)
+    own = found.body.get("metadata") or {}
+    merged = {kind: {**given.get(kind, {}), **own.get(kind, {})} for kind in (*given, *own)}
+    if given:
+        found.body["metadata"] = merged
+        place.mention(f"{' and '.join(given)} became those of the Pods")
+
+
+def _variables(parameters: Field, names: Mapping[str, str], trial: Field) -> dict[str, str]:
     """What stands here for each placeholder."""
     result = {}
     for item in parameters.children():
         with item.or_left_out("its placeholder is not filled in"):
             placeholder, reference = f"${{trialParameters.{item['name'].text()}}}", item["reference"].text()
-            if reference in names:
-                result[placeholder] = f"$(HP_{names[reference]})"
-            elif reference in _METADATA:
-                result[placeholder] = _METADATA[reference]
+            text = f"$(HP_{names[reference]})" if reference in names else _metadata(reference, trial)
+            if text is None:
+                item["reference"].note(f"{reference} is neither a hyperparameter of this job nor known before a trial")
             else:
-                item["reference"].note(f"{reference} is not a hyperparameter of this job, and has no counterpart")
+                result[placeholder] = text
     return result
+
+
+def _metadata(reference: str, trial: Field) -> str | None:
+    """What a reference to the trial's own metadata stands for; None where that is not known."""
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        return None
+    if match[1] == "Name":
+        return "$(TUNING_TRIAL)"
+    places = {
+        "Namespace": trial.source.root["metadata"]["namespace"],
+        "Kind": trial["kind"],
+        "APIVersion": trial["apiVersion"],
+        "Labels": trial["metadata"]["labels"][match[2] or ""],
+        "Annotations": trial["metadata"]["annotations"][match[2] or ""],
+    }
+    place = places.get(match[1])
+    return place.text().replace("$", "$$") if place is not None and not place.is_empty() else None
 
 
 def _expand(container: dict[str, Any], variables: Mapping[str, str]) -> None:

@@ -79,7 +79,14 @@ def workload(trial: Field) -> Workload:
         return _kubeflow_job(trial["spec"], kind)
     if group == "trainer.kubeflow.org" and kind == "TrainJob":
         return train_job(trial["spec"])
-    raise trial.error(f"of kind {kind} ({version}) has no counterpart: write it as a Job of batch/v1")
+    if (version, kind) == ("v1", "Pod"):
+        return Workload(trial, _body(trial))
+    found = Workload(trial, {"spec": {"containers": [{"name": "train", "image": PLACEHOLDER_IMAGE}]}})
+    trial.note(
+        f"of kind {kind} ({version}) has no counterpart: write the Pod that trains into spec.template; its image is "
+        f"{PLACEHOLDER_IMAGE} here"
+    )
+    return found
 
 
 def _batch_job(spec: Field) -> Workload:
