@@ -25,7 +25,7 @@ $(VENV)/.synced: requirements.lock operator/pyproject.toml trainer/pyproject.tom
 	$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps -e operator -e trainer -e client -e console
 	@touch $@
 
-lock: ## resolve the dependencies anew
+lock: ## resolve the dependencies again
 	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml console/pyproject.toml --extra run --group dev \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 

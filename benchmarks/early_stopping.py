@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[2])
     parser.add_argument("--replays", type=int, default=200, help="studies a task (default 200)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to so many epochs")
+    parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to this many epochs")
     parser.add_argument("--rules", nargs="+", help="only these (default: all)")
     parser.add_argument("--sensitivity", action="store_true", help="Auto with one constant changed at a time")
     parser.add_argument("--sweep", action="store_true", help="rules over their main knob, for the plot")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.early_stopping_families [FOLDER …] [--scheduled NAME …] [--each]
 
-The folders hold recorded curves as for `early_stopping.py`. Names of tasks that begin with one of those behind
+The folders hold recorded curves as for `early_stopping.py`. Names of tasks that begin with one of those after
 `--scheduled` are of trainings whose learning rates follow a schedule, all others of constant rates. The other families
 are made (`early_stopping_shapes.py`): from recorded curves of constant rates, and from nothing.
 
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--replays", type=int, default=100, help="studies a task (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to so many epochs")
+    parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to this many epochs")
     parser.add_argument("--each", action="store_true", help="print every task, too")
     parser.add_argument("--json", type=Path, help="write the lines")
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 """Other tools' rules as their libraries have them, where those are installed and can be called so often.
 
 Optuna's pruners take a study and a frozen trial, Syne Tune's scheduler takes result after result: both are asked
-without a tuning loop of their own. Ax's strategies want an experiment with its data frames for every call, a hundred
+without their own tuning loop. Ax's strategies want an experiment with its data frames for every call, a hundred
 thousand times a task: its rule stays re-implemented.
 """
 
@@ -68,7 +68,7 @@ def _report(values: dict[int, float], study: Study, trial: int) -> dict[int, flo
 
 
 class SyneTuneMedian:
-    """`MedianStoppingRule` with its defaults, around a scheduler that lets everything go on."""
+    """`MedianStoppingRule` with its defaults, around a scheduler that stops nothing."""
 
     def __init__(self) -> None:
         from syne_tune.backend.trial_status import Trial  # noqa: PLC0415 - only who compares needs it

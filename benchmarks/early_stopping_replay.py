@@ -123,7 +123,7 @@ def replay(study: Study, rule: Rule, workers: int, pauses: Pauses | None = None)
     """Run the study to its end.
 
     With pauses, a slot that no new trial wants gets the paused trial with the best value so far among those that the
-    rule would let go on.
+    rule would let continue.
     """
     running: list[tuple[float, int]] = []
     waiting, resumed = list(range(len(study.runs))), set[int]()

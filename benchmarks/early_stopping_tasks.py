@@ -55,7 +55,7 @@ class Task:
         goal: The direction of the recorded metric.
         original: Runs x epochs as recorded.
         parameters: Of the search space, as in a job's spec, if they were recorded.
-        lengths: How many epochs each run has; behind them its curve is diverged, and nobody looks.
+        lengths: How many epochs each run has; after them its curve is diverged and not used.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Task:
 
 
 def read_tasks(folder: Path, checkpoints: int) -> list[Task]:
-    """Read every task in the folder's .npz files, curves thinned evenly to at most so many epochs."""
+    """Read every task in the folder's .npz files, curves thinned evenly to at most this many epochs."""
     tasks = [task for path in sorted(folder.glob("*.npz")) for task in _tasks_in(path, checkpoints)]
     if not tasks:
         raise SystemExit(
@@ -139,7 +139,7 @@ def _named(
     if prefix + "lengths" not in data:
         return task
     if values.shape[1] > checkpoints:
-        raise SystemExit(f"{name}: curves with lengths of their own are not thinned: raise --checkpoints")
+        raise SystemExit(f"{name}: curves of different lengths are not thinned: raise --checkpoints")
     return replace(task, lengths=np.asarray(data[prefix + "lengths"], dtype=np.int64))
 
 

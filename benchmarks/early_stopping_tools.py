@@ -79,7 +79,7 @@ def _ax_harmful(study: Study) -> bool:
 
 
 def asha(study: Study, trial: int, factor: int = 3) -> bool:
-    """ASHA, stopping form (Li et al., 2020): at 1, 3, 9, … epochs only the better third goes on."""
+    """ASHA, stopping form (Li et al., 2020): at 1, 3, 9, … epochs only the better third continues."""
     done = study.done[trial]
     if done not in {factor**power for power in range(12)}:
         return False

@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", help="only these (default: all)")
     parser.add_argument("--bill", type=float, default=max(SHOWN), help="in full trainings (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=4, help="jobs a task and variant; 0 to show only what is known")
-    parser.add_argument("--checkpoints", type=int, default=30, help="thin longer curves to so many epochs")
+    parser.add_argument("--checkpoints", type=int, default=30, help="thin longer curves to this many epochs")
     parser.add_argument("--json", type=Path, required=True, help="file of finished jobs, one JSON object a line")
     parser.add_argument("--plot", type=Path, help="draw the regret against the bill into this image")
     arguments = parser.parse_args()

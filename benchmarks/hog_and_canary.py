@@ -1,6 +1,6 @@
 """Whether one job can slow another: `python -m benchmarks.hog_and_canary`, on a control plane with a real Prometheus.
 
-A canary runs short trials in a namespace of its own, at first alone, then beside one kind of hog after the other, and
+A canary runs short trials in its own namespace, at first alone, then beside each kind of hog, and
 at last beside all of them. Each phase prints the canary's trials in a minute; exit code 1 if it kept less than four
 fifths of its pace beside any hog, or if the operator ended.
 

@@ -5,7 +5,7 @@ for, in several ways:
 
 - `one range`: all Pods with one window, which would take the epochs of an earlier Pod of the same name for theirs;
 - `a range for each age`: one question with a range for each Pod, joined by `or`: what the operator asked until 0.1;
-- `the operator, at first`: what it asks of Pods that it knows nothing of, each with a window of its own;
+- `the operator, at first`: what it asks of Pods that it knows nothing of, each with its own window;
 - `the operator, a poll later`: what it asks when no epoch has ended since;
 - `the operator, one epoch in each`: what it asks when another epoch has ended in each Pod.
 

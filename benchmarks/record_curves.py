@@ -73,7 +73,7 @@ def main() -> None:
         "--runs", type=int, default=128, help="configurations (default: %(default)s; best a power of 2)"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--images", type=int, help="train on so many (default: as the job says)")
+    parser.add_argument("--images", type=int, help="how many to train on (default: as the job says)")
     arguments = parser.parse_args()
 
     spec = yaml.safe_load(arguments.job.read_text())["spec"]
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def _padded(rows: list[list[float]]) -> npt.NDArray[np.float32]:
-    """As long as the longest one; NaN behind the end of the others."""
+    """As long as the longest one; NaN after the end of the others."""
     padded = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for row, values in zip(padded, rows, strict=True):
         row[: len(values)] = values

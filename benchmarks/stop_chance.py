@@ -90,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder with learning curves (.npz)")
     parser.add_argument("--replays", type=int, default=40, help="studies a task (%(default)s)")
-    parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to so many epochs")
+    parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to this many epochs")
     arguments = parser.parse_args()
     tasks = read_tasks(arguments.folder, arguments.checkpoints)
     print("| rule | stops | mean bound | would have beaten the best | tightest task: bound, beaten |")

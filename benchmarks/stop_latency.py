@@ -70,7 +70,7 @@ def run_job(stops: int, scrape_interval: float, poll_interval: float) -> list[Ru
 
 
 def _training(_parameters: Mapping[str, Any], pod: str) -> Training:
-    """The first trials are good and quick; of the others each has a pace of its own, to report at any moment."""
+    """The first trials are good and quick; the others have different paces, to report at any moment."""
     number = _number(pod)
     if number <= COMPLETED:
         return Training((0.9,) * EPOCHS)

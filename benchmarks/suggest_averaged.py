@@ -25,7 +25,7 @@ _STEP = 1e-3
 
 
 class Averaged(SingleTaskGP):  # type: ignore[misc]
-    """Several models with hyperparameters of their own; acquisition functions take the mean over them."""
+    """Several models, each with its own hyperparameters; acquisition functions take the mean over them."""
 
     _is_ensemble = True
     _supports_batched_models = False

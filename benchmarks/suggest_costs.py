@@ -1,4 +1,4 @@
-"""Prints what our suggestions cost, each measured in a process of its own."""
+"""Prints what our suggestions cost, each measured in its own process."""
 
 from __future__ import annotations
 

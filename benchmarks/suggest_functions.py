@@ -1,6 +1,6 @@
 """Functions whose optimum is known, with what makes real problems hard.
 
-BoTorch's test functions, moved so that the optimum is off the middle of the ranges; and functions of our own for what
+BoTorch's test functions, moved so that the optimum is off the middle of the ranges; and our own functions for what
 those lack: categories that each have their own optimum, logarithmic parameters given as linear ones, a failing region
 beside the optimum. Regrets are shares of what a typical random point lacks, so 1 is the median of random points.
 """
@@ -69,7 +69,7 @@ def _moved(
     irrelevant: int = 0,
     noise: float = 0.0,
 ) -> Problem:
-    """Return a test function of BoTorch's whose ranges are moved by up to so much of their width.
+    """Return a test function of BoTorch's whose ranges are moved by up to this share of their width.
 
     `width` takes the place of the function's own ranges, around 0; parameters without effect may be added.
     """
@@ -96,7 +96,7 @@ def _moved(
 
 
 def _branches(name: str, levels: int, numbers: int, seed: int) -> Problem:
-    """Return a problem whose categories have optima of their own; the best level is the worst but near its optimum."""
+    """Return a problem whose categories have different optima; the best level is the worst but near its optimum."""
     generator = np.random.default_rng(seed)
     centres = generator.uniform(0.15, 0.85, (levels, numbers))
     floors = np.linspace(0.0, 0.3, levels)

@@ -68,7 +68,7 @@ def _warped(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> Singl
 
 
 def _mixed_single_task(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> SingleTaskGP:
-    """Take BoTorch's model for mixed spaces as it is: a sum and a product of kernels, with its own priors."""
+    """Take BoTorch's model for mixed spaces unchanged: a sum and a product of kernels, with its own priors."""
     categories = _categories(space)
     if not categories:
         return SingleTaskGP(rows, objectives[:, None], outcome_transform=None)

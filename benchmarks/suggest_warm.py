@@ -43,7 +43,7 @@ CASES = {
 STARTS = {"related": 2, "related-5": 5}
 METHODS = ("alone", "joined", *STARTS)
 """Without the parent's trials; with them as the job's own, as for identical data and algorithm; with them as those of a
-related job, where the model takes over after so many own trials."""
+related job, where the model takes over after this many own trials."""
 
 PARENT_TRIALS, TRIALS, SLOTS = 30, 20, 2
 AT = (5, 10, 15, 20)

@@ -98,7 +98,7 @@ class VirtualJob:
         return (self.now - BEGINNING).total_seconds()
 
     def run(self, most_epochs: float = math.inf) -> None:
-        """Run the job to its end, or until so many epochs have been trained."""
+        """Run the job to its end, or until this many epochs have been trained."""
         while not self.job.phase.is_final and self.epochs < most_epochs:
             while self._pass():
                 pass
@@ -147,7 +147,7 @@ class VirtualJob:
         heapq.heappush(self._due, (self.clock + self._seconds[trial.name], trial.name))
 
     def _finish_epoch(self) -> None:
-        """Go on to the end of the next epoch of any Pod that still trains."""
+        """Advance to the end of the next epoch of any Pod that still trains."""
         due, name = heapq.heappop(self._due)
         pod = self._pods[name]
         if pod.ended:

@@ -85,7 +85,7 @@ def report(records: list[Record]) -> None:
             f"{variant:18} {100 * saved:5.1f}% {stopped:6.1f}   {ends:7.4f} ± {error:.4f}"
             f"                      {more:+7.4f} ± {more_error:.4f}"
         )
-    print("\nregret after so many full trainings' cost")
+    print("\nregret after the cost of this many full trainings")
     budgets = (2, 4, 6, 8, 10, 15, 20)
     print(f"{'variant':18} " + " ".join(f"{budget:>7}" for budget in budgets))
     for variant in dict.fromkeys(record["variant"] for record in records):
@@ -100,7 +100,7 @@ def _end(job: Record) -> float:
 
 
 def _after(job: Record, budget: float) -> float:
-    """The regret once so many full trainings' epochs were trained; before the first trial's end that of the first."""
+    """Return the regret after the cost of this many full trainings; before the first trial's end, the first trial's."""
     known = [regret for cost, regret in zip(job["cost"], job["regret"], strict=True) if cost <= budget]
     return float(known[-1] if known else job["regret"][0])
 
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--checkpoints", type=int, default=30, help="thin longer curves to so many epochs")
+    parser.add_argument("--checkpoints", type=int, default=30, help="thin longer curves to this many epochs")
     parser.add_argument("--json", type=Path, help="file of finished jobs, one JSON object a line")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Joins the control group named first, then becomes the rest.
 _JOIN = 'echo $$ > "$1"; shift; exec "$@"'
-# In a mount namespace from which nothing reaches the host's: puts folders of its own in place of those named (pairs, up
+# In a mount namespace from which nothing reaches the host's: puts its own folders in place of those named (pairs, up
 # to a dash), then becomes the rest.
 _ENCLOSE = 'mount --make-rshared /; while [ "$1" != - ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"'
 

@@ -16,7 +16,7 @@ from cluster import cgroups, firewall, paths
 from cluster.commands import run, succeeds
 from cluster.network import NETWORKS, Network, free
 
-# Names built into Kubernetes and containerd; in the cluster's mount namespace they are folders of its own.
+# Names built into Kubernetes and containerd; in the cluster's mount namespace they are its own folders.
 PRIVATE_FOLDERS = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods")
 # Set by kubelet, kube-proxy and the network plugin.
 _KERNEL_SETTINGS = (

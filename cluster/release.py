@@ -55,7 +55,7 @@ class Release:
             "--set", f"image.repository={OPERATOR_IMAGE}",
             "--set", "image.tag=dev",
             "--set", f"settings.sidecarImage={SIDECAR_IMAGE}",
-            # The tag stays the same when the image is built anew: this starts the operator anew then, and only then.
+            # The tag stays the same when the image is rebuilt: this restarts the operator then, and only then.
             "--set-string", f"podAnnotations.image={image_id(f'{OPERATOR_IMAGE}:dev')}",
             *(word for name, value in (values or {}).items() for word in ("--set", f"{name}={value}")),
         )  # fmt: skip

@@ -140,7 +140,7 @@ def _become_operator(order: Mapping[str, Any], run: Any) -> NoReturn:
         run()
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
-    except BaseException:  # noqa: BLE001 - whatever ends an operator belongs into its log
+    except BaseException:  # noqa: BLE001 - whatever ends an operator belongs in its log
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()

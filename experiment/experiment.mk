@@ -1,4 +1,4 @@
-# Early stopping measured; docs/experiment.md tells what, and is written anew. EXPERIMENT_ARGS=--resume goes on after
+# Early stopping measured; docs/experiment.md says what, and is rewritten. EXPERIMENT_ARGS=--resume continues after
 # the jobs that docs/experiment.json has; `python -m experiment --help` has more.
 .PHONY: experiment
 EXPERIMENT_ARGS ?=

@@ -23,7 +23,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "localhost/tuning-operator"
 LABEL = "dev.tuning-operator.image"
-# Where the build finds the certificates that the machine trusts, if it says that it has some of its own.
+# Where the build finds the certificates that the machine trusts, if it has its own.
 CERTIFICATES = "/run/build-ca.crt"
 # The layout of Debian's own slim images: no manual pages, no translations.
 BOOTSTRAP = (

@@ -1,4 +1,4 @@
-"""Runs one load against one state of the operator: a control plane, a Prometheus and played Pods of their own."""
+"""Runs one load against one state of the operator: with its own control plane, Prometheus and played Pods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training scripts on the real frameworks, in processes of their own."""
+"""Training scripts on the real frameworks, each in its own process."""
 
 from __future__ import annotations
 

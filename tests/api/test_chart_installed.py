@@ -49,7 +49,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Release:
-    """One release in a namespace of its own, which enforces the restricted Pod security level."""
+    """One release in its own namespace, which enforces the restricted Pod security level."""
 
     server: ControlPlane
     namespace: str

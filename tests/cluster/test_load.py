@@ -1,4 +1,4 @@
-"""Loads small images made here, under names of their own, into the running cluster."""
+"""Loads small images made here, under their own names, into the running cluster."""
 
 from __future__ import annotations
 

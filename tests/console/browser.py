@@ -60,7 +60,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """Somebody in front of a page of their own.
+    """Somebody in front of their own page.
 
     Attributes:
         page: the browser's.

@@ -1,4 +1,4 @@
-"""An evicted trial goes on from its checkpoint: examples/checkpoints.yaml, shortened, with a volume on the node."""
+"""An evicted trial continues from its checkpoint: examples/checkpoints.yaml, shortened, with a volume on the node."""
 
 from __future__ import annotations
 

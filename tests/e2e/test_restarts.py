@@ -58,7 +58,7 @@ def test_killing_the_operator_at_random_moments_costs_nothing(
 def test_an_upgrade_in_mid_job_costs_nothing(operator: Operator, namespace: Namespace, recorder: Recorder) -> None:
     before = {pod["metadata"]["uid"] for pod in operator.pods()}
     namespace.apply(long_job(8))  # longer than an upgrade on a busy node
-    wait_until(lambda: any(trial["status"].get("epochs") for trial in with_status(namespace)), "training goes on")
+    wait_until(lambda: any(trial["status"].get("epochs") for trial in with_status(namespace)), "training continues")
     operator.release.install({"settings.pollInterval": "1"})
     assert namespace.phase() == "Running"
     assert before.isdisjoint(pod["metadata"]["uid"] for pod in operator.pods()), "another operator took over"
@@ -67,7 +67,7 @@ def test_an_upgrade_in_mid_job_costs_nothing(operator: Operator, namespace: Name
 
 
 def ended_within(namespace: Namespace, seconds: float) -> bool:
-    """Let the job go on for that long, if it does not end before."""
+    """Let the job run for this long, unless it ends before."""
     moment = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > moment or namespace.phase() == "Completed", "the moment has come")
     return namespace.phase() == "Completed"

@@ -1,4 +1,4 @@
-"""The whole sweep, some runs at a time: progress while it goes on, and a report at its end.
+"""The whole sweep, some runs at a time: progress while it runs, and a report at its end.
 
 Ends with 1 when a promise was broken; the logs of such runs are kept in the folder that the report names.
 """

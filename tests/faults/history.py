@@ -1,6 +1,6 @@
 """The oracles: what must hold at every moment of a run, judged from the API server's own history of a namespace.
 
-A violated promise is noted in words; the run goes on, so that one run can show several.
+A violated promise is noted in words; the run continues, so that one run can show several.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Training:
 
     Attributes:
         values: The objective of each epoch, from epoch 1.
-        exit_code: Of the training container; None: it goes on until somebody ends it.
+        exit_code: Of the training container; None: it runs until somebody ends it.
         leaves_message: Whether the history is in the termination message; else it ends once Prometheus has it.
         is_evicted: Whether the cluster evicts the Pod after the last of these epochs.
         epoch_seconds: Duration of an epoch.

@@ -1,4 +1,4 @@
-"""One run: a script is played in a namespace of its own while something goes wrong, and judged.
+"""One run: a script is played in its own namespace while something goes wrong, and judged.
 
 Many runs share one control plane and one Prometheus; operator and proxies are each run's own.
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.faults.server import Body
 
 RECOVERY_SECONDS = 10.0
-"""Within this time after a fault every job goes on."""
+"""Within this time after a fault every job continues."""
 STANDSTILL_SECONDS = 90.0
 HEAVY_SECONDS = 120.0
 """What loading PyTorch may take on a busy machine, where many runs share two cores; alone it takes some."""

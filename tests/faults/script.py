@@ -1,7 +1,7 @@
 """The scripts that are played: jobs, what their Pods do, and which job is deleted in mid-flight.
 
 Where an outcome could depend on who is faster, a training waits for the operator: a bad one shows three epochs and
-goes on until it is stopped, which happens once three good ones have completed. So a run has one end state only.
+runs until it is stopped, which happens once three good ones have completed. So a run has one end state only.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def test_distributions_have_the_licence_and_the_sources(released: Released, name
 
 
 def test_wheels_install_and_run(released: Released, tmp_path: Path) -> None:
-    """In an environment of their own; what they depend on is seen from here."""
+    """In their own environment, which sees the dependencies of this one."""
     uv, python = Path(sys.executable).parent / "uv", tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", f"--python={sys.executable}", tmp_path / "venv"], check=True)
     subprocess.run(

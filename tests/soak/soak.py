@@ -43,7 +43,7 @@ FINAL = {"Completed", "Failed", "Stopped"}
 
 @dataclass(frozen=True)
 class Sample:
-    """What the operator holds: MiB of its own process and of its suggestion processes, and its open files."""
+    """What the operator holds: MiB of its process and of its suggestion processes, and its open files."""
 
     second: float
     operator: float

@@ -1,4 +1,4 @@
-"""The operator in a namespace of its own, with a played kubelet and a real Prometheus."""
+"""The operator in its own namespace, with a played kubelet and a real Prometheus."""
 
 from __future__ import annotations
 

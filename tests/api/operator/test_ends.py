@@ -1,4 +1,4 @@
-"""How jobs are suspended, ended and made to go on, against a real API server."""
+"""How jobs are suspended, ended and resumed, against a real API server."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_job_is_suspended_with_a_stop_and_goes_on_and_goes_on_after_its_end(st
     assert phases(lab) == ["Stopped", "Stopped", "Completed"]
 
     lab.cluster.patch_job({"spec": {"limits": {"maxTrials": 5}}})
-    wait_until(lambda: len(lab.cluster.trials()) == 5, "it goes on")
+    wait_until(lambda: len(lab.cluster.trials()) == 5, "it continues")
     again = lab.cluster.wait_for_phase("Completed")["status"]
     assert (again["completionReason"], again["progress"]) == ("MaxTrialsReached", "5/5")
     assert phases(lab)[2:] == ["Completed"] * 3

@@ -254,7 +254,9 @@ def test_a_template_that_cannot_work_costs_five_or_six_trials_until_a_user_allow
     assert job["message"].endswith("ValueError: no data")
     cluster.patch_job({"spec": {"limits": {"maxFailedTrials": 8}}}, "broken")
     limit = "MaxFailedTrialsReached"
-    wait_until(lambda: cluster.job("broken")["status"].get("completionReason") == limit, "it goes on to its own limit")
+    wait_until(
+        lambda: cluster.job("broken")["status"].get("completionReason") == limit, "it continues to its own limit"
+    )
     lab.end("broken")
     assert cluster.job("broken")["status"]["trialCounts"]["failed"] in {8, 9}
 
@@ -383,7 +385,7 @@ def test_a_quota_that_is_used_up_is_waited_for_without_a_storm(lab: Lab) -> None
 
 @pytest.fixture(scope="module")
 def used_again(lab: Lab) -> tuple[str, str]:
-    """Delete a job that trains and create it anew; returns the uids of the first trial of the one and of the other.
+    """Delete a job that trains and create it again; returns the uids of the first trial of the one and of the other.
 
     The schema is edited only afterwards. That interrupts the garbage collector's watch, and if the two happen
     meanwhile, it does not learn that the first job is gone.

@@ -41,7 +41,7 @@ def test_it_ends_in_time_and_starts_nothing_any_more(
     assert seconds_until_it_ends(lab.operator) < PROMISED_SECONDS
     assert lab.operator.exit_code == 0
     left = {pod["metadata"]["name"] for pod in lab.cluster.pods()}
-    wait_until(lambda: all(run.ended for run in lab.kubelet.runs.values()), "the trainings go on to their end")
+    wait_until(lambda: all(run.ended for run in lab.kubelet.runs.values()), "the trainings continue to their end")
     assert {pod["metadata"]["name"] for pod in lab.cluster.pods()} == left
 
     lab.operator.start()

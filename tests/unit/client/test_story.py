@@ -95,7 +95,7 @@ def test_every_trial_has_a_row_with_its_state_epoch_value_and_reason(story: Stor
     assert "0.1 is below 0.3" in row(text, "0003")
     assert "training" in row(text, "0004")
     assert "1/10" in row(text, "0004")
-    assert "10 s" in row(text, "0004"), "a running trial's time goes on"
+    assert "10 s" in row(text, "0004"), "a running trial's time grows"
     assert "Insufficient nvidia.com/gpu" in row(text, "0005")
     assert "the training container" in row(text, "0006")
 

@@ -177,7 +177,7 @@ class World:
         return round(draw * epoch / EPOCHS, 6)
 
     def curve(self, number: int, epochs: int) -> Curve:
-        """The true curve of a trial after so many epochs."""
+        """The true curve of a trial after this many epochs."""
         return Curve.of((epoch, self.value(number, epoch)) for epoch in range(1, epochs + 1))
 
     def touch(self, body: Body) -> None:
@@ -524,7 +524,7 @@ class Connection:
         self._patch(job, status, version)
         after, reason = job["status"], before.get("completionReason")
         if reason and "completionReason" not in after:
-            assert reason not in {"StoppedByUser", "InvalidTemplate"}, "what ended for good goes on"
+            assert reason not in {"StoppedByUser", "InvalidTemplate"}, "what ended for good was resumed"
             assert before["observedGeneration"] < job["metadata"]["generation"], "an end was taken back without an edit"
             assert after["phase"] in {"Running", "Suspended"}
             assert "completionTime" not in after
@@ -588,7 +588,7 @@ class Connection:
             spec = self._read_job["spec"]
             assert spec["suspend"], "a retry without a reason"
             assert spec["suspendPolicy"] == "Stop"
-            assert before.get("phase", "Pending") == "Pending", "a training was not stopped but begun anew"
+            assert before.get("phase", "Pending") == "Pending", "a training was restarted instead of stopped"
         else:
             assert retries == disruptions + failures
 

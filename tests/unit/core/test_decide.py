@@ -75,7 +75,7 @@ def reasons(decision: Decision) -> list[tuple[str | None, str]]:
         ([running_pod(1), running_pod(2)], 1, ()),
         ([running_pod(1), running_pod(2)], 3, (3,)),
         ([running_pod(1, deletion_requested=ago(5))], 2, (3,)),  # a Pod that is being deleted holds its GPU
-        ([ended_pod(1, ended=False)], 2, (3,)),  # as does one with a sidecar that goes on
+        ([ended_pod(1, ended=False)], 2, (3,)),  # as does one with a sidecar that keeps running
         ([ended_pod(1)], 2, (3, 4)),
     ],
 )
@@ -543,7 +543,7 @@ def test_a_job_that_never_began_can_be_stopped() -> None:
     )
 
 
-# Going on after the end
+# Resuming after the end
 
 
 @pytest.mark.parametrize(

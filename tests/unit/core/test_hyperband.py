@@ -45,7 +45,7 @@ def test_brackets_get_trials_for_about_equal_budgets_at_any_time(trials: int) ->
         ([0.8, 0.9], 0.95, False),
         ([0.8, 0.9, 0.7], 0.85, False),  # the best third of four is two
         ([0.8, 0.9, 0.7], 0.75, True),
-        ([0.9, 0.9], 0.9, False),  # ties go on
+        ([0.9, 0.9], 0.9, False),  # ties continue
         ([0.8, math.nan], 0.7, True),
         ([0.8, 0.9], math.nan, True),
         ([math.nan, math.nan], math.nan, False),

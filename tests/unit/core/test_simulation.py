@@ -113,7 +113,7 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(polled=st.booleans(), passes=st.integers(1, 3))
     def live_beside_another_operator(self, polled: bool, passes: int) -> None:
-        """As when a node is cut off: its operator goes on for a while, with memories of its own."""
+        """As when a node is cut off: its operator continues for a while, with its own memory."""
         if polled:
             self.rival.poll()
         for _ in range(passes):
@@ -141,7 +141,7 @@ class Simulation(RuleBasedStateMachine):
         rival=st.booleans(),
     )
     def hear(self, hearing: str, live: bool, rival: bool) -> None:
-        """Watches lag behind for ever so long, lose events, mix them up, or are cut off."""
+        """Watches lag for any time, lose events, reorder them, or are cut off."""
         operator = self.rival if rival else self.operator
         operator.hearing, operator.is_live = hearing, live
 

@@ -145,12 +145,12 @@ def test_a_dry_run_and_trials_that_run_or_have_nothing_are_replayed_as_they_are(
     assert not result.trials[1].open_end
     going_on = what_if(job(), [running], OFF)
     assert going_on.winner_lost is None
-    assert "how 1 of the trials go on, which have not ended" in going_on.unknown
+    assert "how 1 of the trials continue, which have not ended" in going_on.unknown
 
 
 def test_without_a_difference_nothing_is_said_about_one() -> None:
     result = what_if(job(), [ran(1, 0.5, 0.6)], OFF)
-    assert result.unknown == ("epochs have no times of their own: they are spread evenly over the time of each trial",)
+    assert result.unknown == ("epochs have no times: they are spread evenly over the time of each trial",)
     assert what_if(job(), [], AUTO).trials == ()
 
 

@@ -44,7 +44,7 @@ def test_a_young_pod_has_a_window_of_its_own() -> None:
 
 
 def test_the_question_is_about_the_epochs_that_are_taken_and_no_others() -> None:
-    """Else a trainer could fill the answer, which is one for all trials of a namespace, with texts of its own."""
+    """Else a trainer could fill the answer, which is one for all trials of a namespace, with its own texts."""
     assert [number for number in range(100_001) if re.fullmatch(EPOCHS, str(number))] == list(range(MAX_EPOCH + 1))
 
 

@@ -1,4 +1,4 @@
-"""Real training scripts in processes of their own."""
+"""Real training scripts, each in its own process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """Starts `python ARGS` (or `python -c SCRIPT`) with a metrics port and a termination log of its own."""
+    """Starts `python ARGS` (or `python -c SCRIPT`) with its own metrics port and termination log."""
     processes: list[subprocess.Popen[str]] = []
 
     def start_run(*arguments: str, script: str | None = None, **environment: str) -> Run:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 IMAGES = 60_000
-"""So many has the training part of Fashion-MNIST."""
+"""Images in the training part of Fashion-MNIST."""
 
 
 def manifests() -> Iterator[Any]:

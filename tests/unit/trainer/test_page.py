@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """The page, served on a port of its own."""
+    """The page, served on its own port."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.page = Page()

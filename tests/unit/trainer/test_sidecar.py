@@ -1,4 +1,4 @@
-"""The sidecar in a process of its own, beside a training that writes a log."""
+"""The sidecar in its own process, beside a training that writes a log."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ export function TrialPage({ namespace, name }: { namespace: string; name: string
   );
 }
 
-/** Why it is as it is, in the operator's sentence. */
+/** The reason for its current status, in the operator's sentence. */
 function Verdict({ trial }: { trial: Trial }): JSX.Element | null {
   const decision = trial.decision ?? trial.would;
   const words = decision?.message ?? trial.message;

@@ -91,7 +91,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
 
 def _to_tell_of_waiting(snapshot: Snapshot, decision: Decision) -> Decision:
-    """Look again when a pause has become long enough to be reported."""
+    """Return when to look again, to report a pause once it is long enough."""
     since = waiting_since(snapshot, decision)
     left = since + PATIENCE - snapshot.now if since else timedelta(0)
     if left <= timedelta(0):
@@ -176,7 +176,7 @@ def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
 
 
 def _suspended(trial: Trial, snapshot: Snapshot) -> Trial:
-    """Take the Pod of a trial away because its job is suspended: a trial that has not begun to train keeps its turn."""
+    """Take a trial's Pod away because its job is suspended; a trial that has not begun to train keeps its turn."""
     if trial.phase is TrialPhase.RUNNING:
         return with_stop(trial, StopDecision("JobSuspended", "the job is suspended with suspendPolicy Stop"))
     if trial.phase is TrialPhase.PENDING and snapshot.attempt(trial):
@@ -187,7 +187,7 @@ def _suspended(trial: Trial, snapshot: Snapshot) -> Trial:
 
 
 def _recorded_completion(job: Job) -> Completion | None:
-    """The end of a job, once recorded, stands unless it is resumed; only the user's stop can overtake it."""
+    """Return the recorded end of a job. It stands unless the job resumes; only the user's stop can overtake it."""
     if job.completion_reason is None or job.spec.stop:
         return None
     return Completion(job.completion_reason, job.message)
@@ -234,6 +234,6 @@ def _has_news(before: Trial, after: Trial) -> bool:
 
 
 def _has_only_grown(before: Trial, after: Trial) -> bool:
-    """Whether a curve alone has grown, and by so much that it is worth writing: from 2 % more epochs on."""
+    """Whether only a curve has grown, by at least 2 % more epochs, which is worth writing."""
     more = after.curve.count - before.curve.count
     return more >= max(1, before.curve.count // 50) and not _has_news(before, after)

@@ -60,7 +60,7 @@ class _Slots:
         Args:
             attempts: All of the job's that there are.
             now: When they were seen.
-            slots: As many wait for a training at most; what is longer ago is another's.
+            slots: At most this many wait for a training; earlier ends belong to other waits.
         """
         known, started = {attempt.uid: attempt for attempt in attempts}, self.started
         # Of a Pod that is gone only the last look is known, which was before the next one's start.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOAD_SECONDS = 120.0
 """That the first point of a fresh process may take longer: it imports PyTorch, on a machine that may be busy."""
 MOST_ANSWERS = 1000
-"""After which a process is replaced, against memory that its libraries do not give back."""
+"""How much use replaces a process, since its libraries do not release all memory."""
 
 
 _COMMAND = "from tuning_operator.runtime.model_worker import main; main()"

@@ -134,7 +134,7 @@ def _fields(data: bytes) -> Iterator[Field]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at a place, seven bits a byte, and the place behind it."""
+    """The number at a place, seven bits a byte, and the place after it."""
     value = 0
     for index in range(_MAX_VARINT):
         if at + index >= len(data):

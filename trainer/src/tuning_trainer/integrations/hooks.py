@@ -75,7 +75,7 @@ class Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """What the other finders find, with the hook behind it."""
+        """Find what the other finders find, and attach the hook."""
         hook = HOOKS.get(fullname)
         if hook is None:
             return None

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
 _FARTHEST = 86_400.0
-"""Seconds after which to look again at the latest: a large budget lasts for longer than there are dates."""
+"""Seconds after which to look again at the latest: a large budget may outlast the range of dates."""
 
 
 def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
-    """Return that a budget is spent, or None."""
+    """Return the budget that is spent, or None."""
     seconds = _seconds(trials, now)
     for reason, allowed, limit in _budgets(job):
         if seconds >= allowed:
@@ -32,7 +32,7 @@ def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None
 
 
 def spent_at(job: Job, trials: Sequence[Trial], now: datetime) -> datetime | None:
-    """Return when the trials that run will have spent a budget; None where there is none, or nothing runs."""
+    """Return when the running trials will have spent a budget; None without a budget or running trials."""
     running = sum(trial.phase in _TRAINING and trial.status.start_time is not None for trial in trials)
     left = min((allowed for _, allowed, _ in _budgets(job)), default=None)
     if left is None or not running:
@@ -45,7 +45,7 @@ _TRAINING = frozenset({TrialPhase.RUNNING, TrialPhase.STOPPING})
 
 
 def _budgets(job: Job) -> Iterator[tuple[CompletionReason, float, str]]:
-    """The reason of each budget, the seconds that all trials together may train, and the limit in words."""
+    """Yield each budget's reason, the seconds that all trials together may train, and the limit in words."""
     limits, nodes = job.spec.limits, job.spec.nodes
     if limits.max_training_time is not None:
         allowed = limits.max_training_time.total_seconds() / nodes

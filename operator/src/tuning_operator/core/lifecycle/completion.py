@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 LOW_GAINS = 3
-"""Number of trials in a row that are expected to gain too little before a job has converged."""
+"""Trials in a row that are expected to gain too little before a job has converged."""
 
 UNPROVEN = 5
 """Number of failures without a single epoch that put the template in doubt; SageMaker, too, ends a job after these."""
@@ -36,7 +36,7 @@ def completion(
 ) -> Completion | None:
     """Return why the job ends, or None while it continues. The first rule that holds is the reason.
 
-    The points of `known` trials, which other jobs made and which count as its own, are not tried again.
+    The points of `known` trials, made by other jobs and counted as this job's, are not tried again.
     """
     return (
         _stopped_by_user(job)
@@ -54,9 +54,9 @@ def completion(
 def final_phase(
     job: Job, trials: Sequence[Trial], reason: CompletionReason, known: Sequence[Observation] = ()
 ) -> JobPhase:
-    """The phase of a job that has ended: without any result it has nothing to show, and has not been completed.
+    """Return the phase of a job that has ended: without any result it has failed, whatever the reason.
 
-    A result among the `known` trials, which other jobs made and which count as its own, is one, too.
+    A result among the `known` trials, made by other jobs and counted as this job's, suffices.
     """
     if reason.phase is not JobPhase.COMPLETED or best_trial(job, trials):
         return reason.phase
@@ -65,9 +65,9 @@ def final_phase(
 
 
 def stall(job: Job, trials: Sequence[Trial]) -> str | None:
-    """Return why no trial is added for now, or None: the template is in doubt, and a trial may still clear it.
+    """Return why no trial is added for now, or None: the template is in doubt, and a running trial may clear it.
 
-    Without this, a node on which every training fails at once would use up all trials while healthy ones get going.
+    Without this, a node on which every training fails at once would use up all trials while healthy nodes get going.
     """
     left = sum(not trial.phase.is_final for trial in trials)
     if not left or not _is_in_doubt(job, trials):
@@ -83,7 +83,7 @@ def stall(job: Job, trials: Sequence[Trial]) -> str | None:
 def is_resumed(job: Job, trials: Sequence[Trial], now: datetime, known: Sequence[Observation] = ()) -> bool:
     """Whether an edit resumes a job whose end is recorded: no reason to end it holds any longer.
 
-    Without an edit the record stands, whatever becomes of the trials. The clock of an ended job stands still.
+    Without an edit the record stands, whatever happens to the trials. The clock of an ended job stands still.
     """
     reason = job.completion_reason
     if reason is None or reason.is_for_good or not job.is_edited:
@@ -92,7 +92,7 @@ def is_resumed(job: Job, trials: Sequence[Trial], now: datetime, known: Sequence
 
 
 def untried(job: Job, trials: Sequence[Trial], known: Sequence[Observation]) -> int | None:
-    """Return how many points of a finite space neither the job nor, as far as known, another one has tried."""
+    """Return how many points of a finite space neither the job nor any other known one has tried."""
     space = job.spec.space
     if space.size is None:
         return None
@@ -131,7 +131,7 @@ def _too_many_failed(job: Job, trials: Sequence[Trial]) -> Completion | None:
 
 
 def _none_succeeded(job: Job, trials: Sequence[Trial]) -> Completion | None:
-    """End a job whose template is in doubt when nothing is left that could clear it."""
+    """Return the end of a job whose template is in doubt once nothing is left that could clear it."""
     if not _is_in_doubt(job, trials) or any(not trial.phase.is_final for trial in trials):
         return None
     failed = _failures(job, trials)
@@ -146,8 +146,8 @@ def _none_succeeded(job: Job, trials: Sequence[Trial]) -> Completion | None:
 def _is_in_doubt(job: Job, trials: Sequence[Trial]) -> bool:
     """Whether the template, rather than a trial's hyperparameters, is to blame for the failures.
 
-    A user's `limits.maxFailedTrials` takes the place of this rule. A trial that was stopped before its first epoch
-    proves nothing, so that another one gets its chance.
+    `limits.maxFailedTrials` replaces this rule. A trial that was stopped before its first epoch proves nothing, so
+    another one gets its chance.
     """
     if job.spec.limits.max_failed_trials is not None or any(trial.curve for trial in trials):
         return False
@@ -156,7 +156,7 @@ def _is_in_doubt(job: Job, trials: Sequence[Trial]) -> bool:
 
 
 def _failures(job: Job, trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that have failed, or will have as soon as their last measurements are there: their slots are free."""
+    """Return the trials that have failed, or will have once their last measurements arrive: their slots are free."""
     return [
         trial
         for trial in trials
@@ -192,8 +192,8 @@ def _all_trials_ended(job: Job, trials: Sequence[Trial], known: Sequence[Observa
 def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
     """Count, in the order of their ends, the trials since the last improvement.
 
-    Failed trials say nothing about the objective, and one that a suspension cut short is not to blame for its own.
-    What has ended a job keeps doing so: not even a better result of the trials that ran then resumes it.
+    Failed trials say nothing about the objective, and neither do those that a suspension cut short. Once this has ended
+    a job, not even a better result of the trials that ran then resumes it.
     """
     ended_by_it = job.completion_reason is CompletionReason.NO_IMPROVEMENT
     limit = job.spec.completion.max_trials_without_improvement
@@ -218,7 +218,7 @@ def _without_improvement(job: Job, trials: Sequence[Trial], now: datetime) -> Co
 
 
 def _improves(job: Job, trial: Trial, best: Trial | None) -> bool:
-    """Whether a trial is better than the last improvement by a share of that one's distance from zero."""
+    """Whether a trial is better than the last improvement by a share of that one's absolute value."""
     orient = job.spec.objective.goal.orient
     value = orient(trial.objective) if trial.objective is not None else -math.inf
     if best is None or best.objective is None:
@@ -228,9 +228,9 @@ def _improves(job: Job, trial: Trial, best: Trial | None) -> bool:
 
 
 def _converged(job: Job, trials: Sequence[Trial]) -> Completion | None:
-    """Whether of the last trials that were suggested, in a row, the model expected too little, and enough have ended.
+    """Whether the model expected too little of the last suggested trials in a row, and enough of them have ended.
 
-    Its expectation of the next one includes their results: one hopeful suggestion restarts the row.
+    The next expectation includes their results: one hopeful suggestion restarts the count.
     """
     tolerance = job.spec.completion.tolerance
     if tolerance is None:

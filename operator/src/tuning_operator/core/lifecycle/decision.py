@@ -21,14 +21,14 @@ class Decision:
 
     Attributes:
         trials: All trials with their next status.
-        changed: Those of them whose status is to be written.
-        grown: Those whose curve alone has grown: it is to be shown soon, and nothing waits for it.
+        changed: Those whose status must be written.
+        grown: Those whose curve alone has grown: to be shown soon, and nothing waits for it.
         create_attempts: Trials whose current attempt gets its Pod now.
         delete_attempts: Pods to delete, each only if it still has this uid.
         suggest: What to ask the suggester for; None when no trial is to be added.
-        stalled: Why no trial is added before one of those that run has reported an epoch.
-        delete_job: The job has ended for so long that it is deleted, with all that belongs to it.
-        wake_after: Look again after this time even if nothing happens.
+        stalled: Why no trial is added until a running one has reported an epoch.
+        delete_job: Whether the ended job's time to live is over, so that it is deleted with all that it owns.
+        wake_after: When to look again even if nothing happens.
     """
 
     phase: JobPhase

@@ -1,7 +1,7 @@
-"""What several Pods, one on each node, and their batch Job tell together about the attempt that they run.
+"""What the Pods of an attempt on several nodes, and their batch Job, say together about the attempt.
 
-Nodes depend on each other: an attempt has succeeded when all of them have, and is over with the first that ends in any
-other way. The Job controller then ends the others, so what ended first must be distinguished from what followed.
+Nodes depend on each other: an attempt succeeds when all of them have, and is over when the first one ends in any other
+way. The Job controller then ends the others, so the first end must be distinguished from those that followed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAKING = timedelta(seconds=3)
-"""As long may the Job controller take to make its Pods, before it is asked why it has not."""
+"""How long the Job controller may take to create its Pods before it is asked why it has not."""
 _SUSPENDED = "Suspended"
 
 
@@ -27,12 +27,12 @@ class BatchJob:
     """The batch Job of an attempt, as it describes itself.
 
     Attributes:
-        nodes: How many Pods it makes; 0 where that is not known any more.
+        nodes: How many Pods it makes; 0 if unknown.
         deletion_requested: When somebody asked for its deletion.
-        disruption: Why the cluster, not the training, ended it; None when it did not.
-        suspended: It makes no Pods for now, as a queueing controller wants it.
-        succeeded: All its Pods have, also those that are not there any more.
-        failed: It is ending its Pods, or has, and makes no more.
+        disruption: Why the cluster, not the training, ended it; None if it did not.
+        suspended: Whether it makes no Pods for now, as a queueing controller wants it.
+        succeeded: Whether all its Pods have, those included that are gone.
+        failed: Whether it is ending or has ended its Pods, and makes no more.
     """
 
     name: str
@@ -49,7 +49,7 @@ class BatchJob:
 
     @property
     def is_over(self) -> bool:
-        """Whether no Pods will follow those that there are."""
+        """Whether no further Pods will follow."""
         return self.succeeded or self.failed or self.deletion_requested is not None
 
 
@@ -95,13 +95,13 @@ def together(job: BatchJob, pods: Mapping[int, Attempt]) -> Attempt:
 
 
 def lacks_pods(pod: Attempt, now: datetime) -> bool:
-    """Whether the Job controller ought to have made Pods that are not there."""
+    """Whether Pods are missing that the Job controller should have made."""
     queued = pod.waiting is not None and pod.waiting.reason == _SUSPENDED
     return pod.missing > 0 and not queued and now - pod.created >= MAKING
 
 
 def _failed(pods: Mapping[int, Attempt]) -> tuple[int, Attempt, Exit] | None:
-    """The node that failed first, of those that did so by themselves."""
+    """Return the node that failed first, of those that failed by themselves."""
     failures = [
         (pod.finished is None, pod.finished or pod.created, node, pod, pod.exit)
         for node, pod in sorted(pods.items())
@@ -122,7 +122,7 @@ def _latest(pods: Sequence[Attempt]) -> datetime | None:
 
 
 def _waiting(job: BatchJob, pods: Mapping[int, Attempt]) -> Waiting | None:
-    """Why not all nodes run: what may end the trial comes first, what is under way last."""
+    """Return why not all nodes run: what may end the trial comes first, what is under way last."""
     waiting = [
         replace(pod.waiting, message=_told(node, pod, pod.waiting.message))
         for node, pod in sorted(pods.items())

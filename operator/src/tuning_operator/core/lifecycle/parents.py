@@ -1,6 +1,6 @@
-"""What a job takes over from the jobs that it starts from: which of their trials count, and what stands in the way.
+"""What a job learns from its parents: which of their trials count, and what stands in the way.
 
-Only a parent's own trials count, not those that it has taken over itself.
+Only a parent's own trials count, not those that it took over from its parents.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
     from tuning_operator.core.space import Value
 
 MOST_TRIALS, MOST_RELATED = 1000, 150
-"""As many trials of a parent are learned from, the best third of them and a sample of the others; the second of another
-task's."""
+"""How many trials of a parent are learned from: the best third and a sample of the others. The second is for another
+task.
+"""
 
 Found = TypeVar("Found", bound=Observation | RelatedTrial)
 
 
 def missing(name: str) -> Obstacle:
-    """The obstacle of a parent that does not exist."""
+    """Return the obstacle of a parent that does not exist."""
     return Obstacle(
         "ParentMissing", f"parent {name} does not exist", "the job starts once that job exists and has ended"
     )
 
 
 def obstacle(job: Job, parent: Job) -> Obstacle | None:
-    """Return why a job cannot start from a parent, as far as their specifications and the parent's phase tell."""
+    """Return why a job cannot start from a parent, judging by their specifications and the parent's phase."""
     if not parent.phase.is_final:
         cause = f"parent {parent.name} has not ended (it is {parent.phase})"
         return Obstacle("ParentNotFinished", cause, "the job starts when the parent ends; spec.stop ends it now")
@@ -58,9 +59,9 @@ def obstacle(job: Job, parent: Job) -> Obstacle | None:
 
 
 def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
-    """Place the trials of a parent that has ended in the space of a job that starts from it.
+    """Place the trials of a parent that has ended in the space of its child.
 
-    Of their curves counts what counts for that job, whatever did for the parent.
+    The child's objective decides which value of a curve counts.
     """
     best_for = job.spec.objective.best_for
     ended = [replace(trial, best_for=best_for) for trial in trials if trial.phase.is_final]
@@ -96,7 +97,7 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
 
 
 def readiness(parents: Sequence[Parent], *, started: bool) -> Condition:
-    """Say whether all parents are there; a job that has started continues with what is known of them."""
+    """Say whether all parents are ready; a job that has started continues with what is known of them."""
     used, total = sum(parent.learned for parent in parents), sum(parent.total for parent in parents)
     obstacles = [parent.obstacle for parent in parents if parent.obstacle]
     if not obstacles:
@@ -117,7 +118,7 @@ def inherited(parents: Sequence[Parent]) -> tuple[Observation, ...]:
 
 
 def related(parents: Sequence[Parent]) -> tuple[tuple[RelatedTrial, ...], ...]:
-    """Return the trials of each parent that is about another task."""
+    """Return the trials of each parent that tuned another task."""
     return tuple(parent.related for parent in parents if parent.related)
 
 
@@ -141,7 +142,7 @@ def _tuned(spec: JobSpec) -> set[str]:
 
 
 def _placed(spec: JobSpec, texts: Mapping[str, str]) -> dict[str, Value]:
-    """Return a trial's point in a job's space; raises ValueError when the job would not have tried it."""
+    """Return a trial's point in a job's space; raises ValueError if the job would not have tried it."""
     for name, text in spec.static_parameters.items():
         if not _is_same(text, texts[name]):
             raise ValueError(f"static parameter {name}: {texts[name]} is not {text}")
@@ -151,8 +152,8 @@ def _placed(spec: JobSpec, texts: Mapping[str, str]) -> dict[str, Value]:
 def _located(spec: JobSpec, fixed: Mapping[str, str], tuned: Mapping[str, str]) -> tuple[float, ...]:
     """Return where a trial of another task lies in a job's space.
 
-    Raises ValueError where a value has no place there, and where a parameter that is fixed here varied there and was
-    another: what it did would be taken for what the others do.
+    Raises ValueError where a value has no place there, and where a parameter that is fixed here varied there and had
+    another value: its effect would be attributed to the others.
     """
     for name, text in tuned.items():
         if name in spec.static_parameters and not _is_same(text, spec.static_parameters[name]):

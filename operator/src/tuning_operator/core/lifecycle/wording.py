@@ -1,4 +1,4 @@
-"""What a trial's message says of a log, of metrics that are missing, and of a Pod that is not scraped."""
+"""What a trial's message says about a log, missing metrics, and a Pod that is not scraped."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SCRAPING_TROUBLES = frozenset(reason for reason, _ in _SCRAPING.values())
 
 
 def scraping_trouble(reading: Reading | None) -> tuple[str, str] | tuple[None, None]:
-    """Reason and message for a running training of which Prometheus sees nothing; nothing while all may be well."""
+    """Return reason and message for a running training of which Prometheus sees nothing; None while all may be well."""
     if reading is None or reading.curve:
         return None, None
     return _SCRAPING.get(reading.scraping, (None, None))
 
 
 def without_objective(history: History | None, reading: Reading | None, source: Gauges | LogFile | None) -> str:
-    """Why a training that has ended is without an objective, by what is known of its log, its scrapes, its message."""
+    """Return why an ended training has no objective, from what is known of its log, scrapes and message."""
     if isinstance(source, LogFile) and history and history.log:
         return fitting("the training ended, and its log has no objective: ", _of_log(history.log))
     _, trouble = scraping_trouble(reading)
@@ -54,7 +54,7 @@ def without_objective(history: History | None, reading: Reading | None, source: 
 
 
 def log_trouble(history: History | None) -> str | None:
-    """What to tell of a log beside a success: that not all of it could be used."""
+    """Return what to say about a log whose training succeeded: that not all of it could be used."""
     log = history.log if history else None
     return _of_log(log) if log and (log.refused or log.problem) else None
 

@@ -1,4 +1,4 @@
-"""What the Pods of an attempt tell about it: one, or one for each node."""
+"""What the Pods of an attempt say about it: one Pod, or one for each node."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Log:
     """What the sidecar made of a training's log.
 
     Attributes:
-        lines: How many it has read.
+        lines: How many lines it has read.
         used: In how many of them it found a metric.
         refused: How many values or epochs it could not use.
-        problem: What is wrong, in a sentence; empty when nothing is.
-        sample: The first line that is meant by it.
+        problem: What is wrong, in a sentence; empty if nothing is.
+        sample: The first line with the problem.
     """
 
     lines: int
@@ -75,8 +75,8 @@ class Waiting:
     """Why the training container does not run yet.
 
     Attributes:
-        is_image_problem: The container cannot be made, of which a trial fails in the end.
-        is_under_way: It is being made; nothing is known to be wrong.
+        is_image_problem: Whether the container cannot be made, which fails the trial in the end.
+        is_under_way: Whether it is being made and nothing is known to be wrong.
     """
 
     reason: str
@@ -126,7 +126,7 @@ class Attempt:
 
     @property
     def making_since(self) -> datetime:
-        """From when on a node tries to make the container: what it had to wait for before does not count."""
+        """Since when a node has tried to make the container; what it had to wait for before does not count."""
         return self.due or self.created
 
     @property
@@ -161,7 +161,7 @@ _KILLED = frozenset({"ExitCode137", "ExitCode143"})
 
 
 class Scraping(StrEnum):
-    """What Prometheus knows of a Pod of which it has no epoch."""
+    """What Prometheus knows of a Pod without an epoch."""
 
     UNKNOWN = "Unknown"  # it was not asked, or not for long enough
     NO_TARGET = "NoTarget"  # it does not scrape the Pod at all

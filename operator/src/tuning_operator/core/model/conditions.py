@@ -28,14 +28,14 @@ MAX_MESSAGE = 1024
 
 
 def fitting(head: str, words: str, limit: int = MAX_MESSAGE) -> str:
-    """Both, one after the other, and of a program's last words the end, where its error is, if not all of them fit."""
+    """Join the two; if they do not fit, keep the end of a program's last words, where its error is."""
     room = max(0, limit - len(head))
     return head + (words if len(words) <= room else words[len(words) - room :])
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A `metav1.Condition`; when it last changed is kept by whoever writes it."""
+    """A `metav1.Condition`; whoever writes it keeps the time of its last change."""
 
     type: str
     status: str  # "True", "False" or "Unknown"

@@ -1,4 +1,4 @@
-"""What a user can ask of early stopping: the rule and the knobs of the documented one."""
+"""What a user can set for early stopping: the rule, and the settings of the documented one."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Hyperband:
 
     Attributes:
         min_resource: The first bracket's first rung.
-        max_resource: What a trial spends at most; one that trains longer is stopped.
-        reduction_factor: One of so many goes on from a rung; also the factor between rungs.
+        max_resource: The most that a trial trains; one that trains longer is stopped.
+        reduction_factor: One in this many continues from a rung; also the factor between rungs.
     """
 
     min_resource: int

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JobPhase(StrEnum):
-    """Where a job is in its life; the last three are final, until an edit lets the job go on."""
+    """Where a job is in its life; the last three are final, until an edit resumes the job."""
 
     PENDING = "Pending"  # its Pod template has not been accepted yet
     RUNNING = "Running"
@@ -68,7 +68,7 @@ class CompletionReason(StrEnum):
 
     @property
     def is_for_good(self) -> bool:
-        """Whether no edit lets the job go on."""
+        """Whether no edit resumes the job."""
         return self in {CompletionReason.STOPPED_BY_USER, CompletionReason.INVALID_TEMPLATE}
 
 

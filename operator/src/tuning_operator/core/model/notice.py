@@ -1,4 +1,4 @@
-"""What people are to hear about."""
+"""What users should hear about."""
 
 from __future__ import annotations
 

@@ -20,8 +20,7 @@ class Observation:
 
     Attributes:
         objective: None when the trial failed; NaN or an infinity when it diverged.
-        informs: Whether its end says anything about its parameters. When it does not, all that is known of them is that
-            they have been tried.
+        informs: Whether its end says anything about its parameters. If not, they only count as tried.
     """
 
     parameters: Mapping[str, Value]
@@ -30,9 +29,10 @@ class Observation:
 
     @classmethod
     def of(cls, trial: Trial) -> Observation:
-        """Return what is observed of a trial that has ended.
+        """Return the observation of a trial that has ended.
 
-        One that was stopped before its first result, for example because its job was, is not to blame for that.
+        One that was stopped before its first result, for example because its job was, says nothing about its
+        parameters.
         """
         stopped = trial.phase is TrialPhase.STOPPED and trial.objective is None
         return cls(trial.parameters, trial.objective, informs=not stopped)

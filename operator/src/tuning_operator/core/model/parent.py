@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a parent is not to be had, and what to do about it.
+    """Why a parent is not ready, and what to do about it.
 
     Attributes:
-        cause: What is the matter, without a remedy.
+        cause: What is wrong, without a remedy.
         remedy: What lets a job start that has not started yet.
     """
 
@@ -39,15 +39,15 @@ class BestTrial:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A job that another one starts from, as far as it is known.
+    """A parent of a job, and what is known of it.
 
     Attributes:
-        uid: Of the job whose trials these are; empty when none were ever read.
+        uid: Of the job whose trials these are; empty if none were ever read.
         ended: When that job ended.
-        observations: Its trials that count like those of the job that starts from it, also those that do not inform.
-        related: Its trials that are about another task, and inform that job.
+        observations: Its trials that count like the child's own, those included that do not inform.
+        related: Its trials of another task that inform the child.
         total: How many of its trials have ended.
-        obstacle: Set when the parent is not as it should be now; what is known of it is kept.
+        obstacle: Set while the parent is not ready; what is known of it is kept.
     """
 
     name: str
@@ -61,5 +61,5 @@ class Parent:
 
     @property
     def learned(self) -> int:
-        """How many of its trials are learned from."""
+        """How many of its trials count."""
         return sum(observation.informs for observation in self.observations) + len(self.related)

@@ -25,21 +25,21 @@ class Strategy(StrEnum):
 
 
 class SuspendPolicy(StrEnum):
-    """What a suspension means for the trials that run."""
+    """What a suspension does to the running trials."""
 
     DRAIN = "Drain"  # they run to their end
     STOP = "Stop"
 
 
 class RunningTrials(StrEnum):
-    """What becomes of the trials that run when their job ends."""
+    """What happens to the running trials when their job ends."""
 
     FINISH = "Finish"
     STOP = "Stop"
 
 
 class PodCleanup(StrEnum):
-    """What becomes of Pods that have ended."""
+    """What happens to Pods that have ended."""
 
     KEEP = "Keep"
     DELETE = "Delete"
@@ -47,10 +47,10 @@ class PodCleanup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """When a job ends because no more is to be gained, and what becomes of the trials that run at its end.
+    """When a job ends because further trials are not worth it, and what happens to the running ones.
 
     Attributes:
-        max_trials_without_improvement: Number of trials in a row that may end without an improvement.
+        max_trials_without_improvement: Trials in a row that may end without an improvement.
         improvement_threshold: The least improvement that counts, as a share of the best objective before.
         tolerance: The least expected gain that is worth a trial, as a share of the observed range.
     """

@@ -1,8 +1,8 @@
-"""Bounds what the curves of one job cost: each pass reads all of them, and every other job waits meanwhile.
+"""Bounds what the curves of a job cost: each pass reads all of them while every other job waits.
 
 Eighty curves of 39,999 epochs took ten seconds a pass and half a gigabyte. A thinned curve keeps its first, last, best
-and judged epochs, and of the rest the first one in each of evenly wide cells. Cells are powers of two wide and begin at
-epoch 0, so that those of the next width hold two each: as a curve grows, what is left out stays left out.
+and judged epochs, and the first one in each of evenly wide cells of the rest. Cells are powers of two wide and begin at
+epoch 0, so each cell of the next width holds two: as a curve grows, what was left out stays left out.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _PINNED = 4  # the last and the best epoch, and those that a decision and one of
 
 
 def points_per_trial(max_trials: int) -> int:
-    """Return how many measurements a curve of a job with so many trials keeps at most."""
+    """Return how many measurements a curve keeps at most in a job with this many trials."""
     return max(2 * _PINNED, min(MOST_POINTS, MOST_POINTS_OF_JOB // max_trials))
 
 
 def with_thinned_curve(trial: Trial, job: Job) -> Trial:
-    """Return the trial with as much of its curve as is kept."""
+    """Return the trial with its curve thinned."""
     decisions = (trial.status.stop, trial.status.would_stop)
     judged = [decision.epoch for decision in decisions if decision and decision.epoch is not None]
     most = points_per_trial(job.spec.limits.max_trials)
@@ -44,11 +44,11 @@ def with_thinned_curve(trial: Trial, job: Job) -> Trial:
 
 
 def thinned(curve: Curve, most: int, goal: Goal, judged: Iterable[float] = ()) -> Curve:
-    """Return as many measurements of a curve as are kept, spread over all of it.
+    """Return a curve thinned to a number of measurements, spread over all of it.
 
     Args:
-        curve: The curve; it is returned itself if it is short enough.
-        most: How many are kept at most.
+        curve: The curve; returned itself if it is short enough.
+        most: How many measurements to keep at most.
         goal: Which measurement is the best.
         judged: Epochs that a decision was about.
     """
@@ -61,7 +61,7 @@ def thinned(curve: Curve, most: int, goal: Goal, judged: Iterable[float] = ()) -
 
 
 def _first_of_cells(curve: Curve, most: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which measurements are the first of their cell; cells are as narrow as so many allow."""
+    """Return which measurements are the first of their cell; cells are as narrow as the number allows."""
     extent = float(curve.epochs[-1] - curve.epochs[0])
     width = 2.0 ** math.floor(math.log2(extent / most) - 1)
     while True:

@@ -1,1 +1,1 @@
-"""What people are shown: Events, counts and conditions."""
+"""What users see: Events, counts and conditions."""

@@ -43,7 +43,7 @@ def cost_so_far(job: Job, trials: Sequence[Trial]) -> CostSoFar | None:
 
 
 def _rounded(value: float, error: float) -> str:
-    """A number to the last decimal that is larger than the error."""
+    """Round to the last decimal that is larger than the error."""
     decimals = math.floor(-math.log10(error)) if error else _MOST_DECIMALS
     decimals = min(decimals, _MOST_DECIMALS)
     return f"{round(value, decimals):.{max(0, decimals)}f}"

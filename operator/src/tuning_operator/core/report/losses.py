@@ -1,8 +1,8 @@
-"""Find the epochs of a trial's curve that were lost on the way, to report them to users.
+"""Finds the epochs of a trial's curve that were lost on the way, to report them to users.
 
-A log decides by what it says: its epochs may come in strides, in fractions or from any beginning, and only what its
-own regular steps leave out is lost. By the metrics contract epochs count from 1 or 0 one by one, or at a step from that
-step on, and a gauge counts them one by one.
+For a log, what it says decides: its epochs may come in strides, in fractions or from any beginning, and only gaps in
+its own regular steps are losses. By the metrics contract epochs count one by one from 0 or 1, or in steps from that
+step on; a gauge counts them one by one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def losses(curve: Curve, source: Gauges | LogFile | None) -> Losses | None:
 
 
 def _step(curve: Curve, source: Gauges | LogFile | None) -> float | None:
-    """The distance of the epochs that the training meant to report; None where it kept to none."""
+    """Return the distance of the epochs that the training meant to report; None if it kept to none."""
     gaps = np.diff(curve.epochs)
     if isinstance(source, Gauges) or not gaps.size:
         return None if isinstance(source, LogFile) else 1.0
@@ -50,7 +50,7 @@ def _step(curve: Curve, source: Gauges | LogFile | None) -> float | None:
         step = float(np.gcd.reduce(gaps.astype(np.int64)))
     else:
         step = float(np.min(gaps))
-    if source is None:  # epochs that begin at 0 or 1 go on one by one
+    if source is None:  # epochs that begin at 0 or 1 count one by one
         return step if curve.epochs[0] >= step else 1.0
     regular = np.count_nonzero(gaps <= REGULAR * step) * 2 >= gaps.size
     return step if regular else None

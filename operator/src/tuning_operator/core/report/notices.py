@@ -42,7 +42,7 @@ def notices(
 
 
 def _metrics_notices(snapshot: Snapshot) -> Iterator[Notice]:
-    """Events when Prometheus stops to answer, and when it answers again."""
+    """Yield Events when Prometheus stops answering, and when it answers again."""
     kind = ConditionType.METRICS_AVAILABLE
     known, found = snapshot.job.conditions.get(kind), snapshot.conditions.get(kind)
     before = known.status if known else "True"
@@ -95,7 +95,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
 
 
 def of_pods_not_kept(snapshot: Snapshot, trials: tuple[Trial, ...], leftover: Collection[Attempt]) -> Iterator[Notice]:
-    """Events for Pods that are deleted although the job wants to keep them: something in them does not end."""
+    """Yield Events for Pods that are deleted although the job wants to keep them: something in them does not end."""
     for trial in trials:
         for attempt in snapshot.attempts.get(trial.name, ()):
             if attempt in leftover and has_company(snapshot.job, trial, attempt):
@@ -110,7 +110,7 @@ _NOT_KEPT = (
 
 
 def _of_its_attempt(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
-    """Events for what its Pod, its log and its scrapes show."""
+    """Yield Events for what its Pod, its log and its scrapes show."""
     if before.status.stop and not after.status.stop:
         yield Notice("StopDropped", after.status.message or "", after)
     if after.status.reason == NOT_SCRAPED != before.status.reason:

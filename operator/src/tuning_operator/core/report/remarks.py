@@ -24,13 +24,13 @@ def remarks(
     foreign: Sequence[str],
     unlabelled: Sequence[tuple[str, str]],
 ) -> Condition | None:
-    """Return the condition that says what is in the way, the worst first; None where nothing is.
+    """Return the condition that says what is in the way, the worst first; None if nothing is.
 
     Args:
         trials: The job's trials.
         attempts: Its attempts, by their trial's name; by another key where the trial is not the job's.
         foreign: Names of Pods that have the job's label and are not its own.
-        unlabelled: Kind and name of what is the job's own and has lost its label.
+        unlabelled: Kind and name of the job's own objects that have lost its label.
     """
     return _names_taken(trials) or _held_by_others(trials, attempts) or _unlabelled(unlabelled) or _foreign(foreign)
 
@@ -48,11 +48,11 @@ def _names_taken(trials: Sequence[Trial]) -> Condition | None:
 
 
 def _held_by_others(trials: Sequence[Trial], attempts: Mapping[str, Sequence[Attempt]]) -> Condition | None:
-    """Say which Pods of trials that are not the job's hold slots, and nobody has asked for their deletion.
+    """Name the Pods that hold slots, belong to trials of no job here, and are not being deleted.
 
-    Of a trial that was deleted, and of an earlier job of this name, the garbage collector deletes the Pods. But if a
-    job is deleted and created anew while the collector's watch is interrupted, as an edit of the CRD does it, the
-    collector does not learn that the first one is gone.
+    The garbage collector deletes the Pods of deleted trials and of an earlier job of this name. But if a job is deleted
+    and created again while the collector's watch is interrupted, as an edit of the CRD does, the collector does not
+    learn that the first one is gone.
     """
     own = {trial.name for trial in trials}
     others = (attempt for owner, those in attempts.items() if owner not in own for attempt in those)

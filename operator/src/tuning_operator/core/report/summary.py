@@ -33,10 +33,10 @@ class JobStatus:
     """What the status of a HyperparameterTuningJob says.
 
     Attributes:
-        overall_best: The best of its own and its parents' trials, where these are worth as much as its own.
+        overall_best: The best of its own and its parents' trials, where these count as its own.
         newest: The trial that was suggested last.
         total_training_seconds: The bill: run time of the training containers of all trials.
-        idle: How long the job had ended before it was resumed.
+        idle: How long the job had ended before it resumed.
     """
 
     now: datetime
@@ -93,7 +93,7 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
 
 
 def _rest(snapshot: Snapshot, decision: Decision) -> timedelta:
-    """How long the job had ended, if it is resumed now."""
+    """Return how long the job had ended, if it resumes now."""
     ended = snapshot.job.completion_time
     return snapshot.now - ended if ended and not decision.phase.is_final else timedelta()
 

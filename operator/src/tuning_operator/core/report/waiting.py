@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.snapshot import Snapshot
 
 PATIENCE = timedelta(seconds=15)
-"""A pause between two trials is no news before it has lasted this long."""
+"""A pause between two trials is reported once it has lasted this long."""
 
 
 def waiting(snapshot: Snapshot, decision: Decision) -> Condition | None:
-    """Return the condition that says what the job waits for, or None while a trial trains or nothing is to start."""
+    """Return the condition that says what the job waits for; None while a trial trains or nothing is to start."""
     since = waiting_since(snapshot, decision)
     if since is None or snapshot.now - since < PATIENCE:
         return None
@@ -42,7 +42,7 @@ def waiting(snapshot: Snapshot, decision: Decision) -> Condition | None:
 
 
 def waiting_since(snapshot: Snapshot, decision: Decision) -> datetime | None:
-    """Return from when on no trial has trained although one is wanted; None while one trains or none is wanted."""
+    """Return since when no trial has trained although one is wanted; None while one trains or none is wanted."""
     trials = decision.trials
     trains = any(not trial.phase.is_final and trial.phase is not TrialPhase.PENDING for trial in trials)
     wanted = decision.suggest is not None or any(trial.phase is TrialPhase.PENDING for trial in trials)

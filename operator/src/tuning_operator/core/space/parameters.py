@@ -86,7 +86,7 @@ class Continuous:
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number between two bounds, both included, or every `step`-th of them from the minimum on."""
+    """A whole number between two bounds, both included, or every `step`-th of them from the minimum."""
 
     name: str
     minimum: int

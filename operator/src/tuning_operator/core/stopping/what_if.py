@@ -210,7 +210,7 @@ def _is_lost(job: Job, best: Trial, after: Trial | None) -> bool:
 
 
 def _unknown(trials: Sequence[TrialWhatIf], epochs: int, width: int) -> Iterable[str]:
-    yield "epochs have no times of their own: they are spread evenly over the time of each trial"
+    yield "epochs have no times: they are spread evenly over the time of each trial"
     if width > 1:
         yield f"the rule judged once for {width} of {epochs} epochs"
     if any(
@@ -222,7 +222,7 @@ def _unknown(trials: Sequence[TrialWhatIf], epochs: int, width: int) -> Iterable
         )
     cut = sum(trial.open_end and trial.phase.is_final for trial in trials)
     if cut:
-        yield f"what became of {cut} of the trials that were stopped, if they had gone on"
+        yield f"what became of {cut} of the trials that were stopped, if they had continued"
     running = sum(trial.open_end and not trial.phase.is_final for trial in trials)
     if running:
-        yield f"how {running} of the trials go on, which have not ended"
+        yield f"how {running} of the trials continue, which have not ended"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Draw at random: the seed and the number of a trial, less the initial ones, alone determine its point."""
+    """Draw at random: the seed and the number of a trial, initial ones not counted, alone determine its point."""
     space, initial = request.space, request.initial
     places = [number - len(initial) for number in request.numbers]
     points = of_stream(space, request.seed, places, {space.key(point.parameters) for point in initial})
@@ -39,7 +39,7 @@ def walk(request: SuggestRequest) -> tuple[Suggestion, ...]:
 
 
 def fallback(request: SuggestRequest, why: str) -> tuple[Suggestion, ...]:
-    """Propose random unseen points at once, because the model could not; `why` goes into the message."""
+    """Propose random unseen points because the model failed; `why` goes into the message."""
     space, seen = request.space, request.seen()
     suggestions = []
     for number in request.numbers:

@@ -1,7 +1,7 @@
-"""The settings that a user wants tried first, as points of the space; what a setting leaves out is drawn.
+"""The settings that a user wants tried first, as points of the space; missing values are drawn.
 
-They follow from the specification and the seed alone. So nothing is remembered of them: those that nobody has tried yet
-come next.
+They follow from the specification and the seed alone, so nothing is remembered: those that have not been tried come
+next.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Initial:
 
 
 def initial_points(space: Space, settings: tuple[Mapping[str, Value], ...], seed: int) -> tuple[Initial, ...]:
-    """Return the points of settings, in their order; one that repeats another is left out.
+    """Return the points of settings, in their order, without repetitions.
 
     Args:
         space: Where the points lie.
-        settings: Values by parameter; those of some parameters may be missing.
-        seed: What is drawn in their place follows from it and from the setting's place in the list.
+        settings: Values by parameter; some parameters may be missing.
+        seed: Determines, with the setting's place in the list, the values that are drawn.
     """
     return _points(space, tuple(tuple(sorted(setting.items())) for setting in settings), seed)
 
 
 def take(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Propose the initial points that have not been tried, for as many of the numbers as there are points."""
+    """Propose the initial points that have not been tried, one per number while there are any."""
     return tuple(
         Suggestion(number, point.parameters, Source.INITIAL, point.message)
         for number, point in zip(request.numbers, request.untried(), strict=False)
@@ -54,7 +54,7 @@ def take(request: SuggestRequest) -> tuple[Suggestion, ...]:
 
 @lru_cache(maxsize=256)
 def _points(space: Space, settings: tuple[tuple[tuple[str, Value], ...], ...], seed: int) -> tuple[Initial, ...]:
-    """Kept, since each pass asks for them."""
+    """Return the points; cached, since each pass asks for them."""
     points: dict[tuple[Value, ...], Initial] = {}
     for place, items in enumerate(settings):
         setting = dict(items)
@@ -70,7 +70,7 @@ def _points(space: Space, settings: tuple[tuple[tuple[str, Value], ...], ...], s
 
 
 def _fixed(parameter: Parameter, setting: Mapping[str, Value]) -> Parameter:
-    """The parameter with the setting's value as its only one, if the setting has one."""
+    """Return the parameter with the setting's value as its only one, if the setting has one."""
     if parameter.name not in setting:
         return parameter
     value = setting[parameter.name]

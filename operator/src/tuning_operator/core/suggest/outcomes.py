@@ -1,6 +1,6 @@
 """Turns objectives into what a Gaussian process models well: higher is better, about normal, without outliers.
 
-Losses and accuracies come on scales of their own: some span decades, some crowd below a ceiling, some explode.
+Losses and accuracies come on different scales: some span decades, some crowd below a ceiling, some explode.
 """
 
 from __future__ import annotations

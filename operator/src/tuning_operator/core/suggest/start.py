@@ -25,7 +25,7 @@ RELATED_START = 2
 
 
 def needs_model(request: SuggestRequest) -> bool:
-    """Whether an answer takes the model, and so a process that has loaded it.
+    """Whether an answer needs the model, and so a process that has loaded it.
 
     The model needs trials with an objective; where many fail, twice as many trials.
     """

@@ -200,7 +200,7 @@ class Cluster:
         return await self._request("PATCH", f"{path}/status", body=patch, content_type=_MERGE_PATCH)
 
     async def _list(self, path: str, query: Mapping[str, str], reduce: Callable[[Body], Body]) -> Listed:
-        """List page by page, of a few objects at first, then of as many as may be read at once."""
+        """List page by page, starting with small pages, then as large as can be read in one go."""
         items: list[Body] = []
         limit, token = FIRST_PAGE, ""
         while True:
