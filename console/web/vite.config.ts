@@ -10,5 +10,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Inlined files would be data: addresses, which the Content-Security-Policy takes for images alone.
     assetsInlineLimit: 0,
+    // The licences of what is bundled ask for their texts beside it.
+    license: { fileName: "THIRD-PARTY-NOTICES.md" },
   },
 });

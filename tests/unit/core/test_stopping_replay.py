@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.early_stopping_replay import Pauses, Study, replay, studies
 from benchmarks.early_stopping_rules import LITERAL, auto, median, never, product
-from benchmarks.early_stopping_tasks import Task, read_tasks
+from benchmarks.early_stopping_tasks import read_tasks
+from tests.unit.core.noisy import noisy_task
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs
 
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.early_stopping_replay import Rule
-
-
-def noisy_task(goal: Goal) -> Task:
-    """Saturating curves of different heights and speeds, a tenth of them diverging."""
-    rng = np.random.default_rng(3)
-    epochs = np.arange(1, 25)
-    heights, speeds = rng.beta(2, 2, size=(2, 120, 1))
-    curves = heights * (1 - np.exp(-epochs * (0.02 + speeds / 3))) + rng.normal(0, 0.01, size=(120, 24))
-    for run in range(0, 120, 10):
-        curves[run, rng.integers(1, 24) :] = np.nan
-    original = curves if goal is Goal.MAXIMIZE else -curves
-    oriented = np.where(np.isnan(curves), -np.inf, curves)
-    return Task("noisy", oriented, rng.uniform(size=(120, 2)), ("a", "b"), goal, original)
 
 
 def median_config(knobs: MedianKnobs) -> EarlyStopping:

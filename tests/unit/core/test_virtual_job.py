@@ -10,7 +10,7 @@ import pytest
 from benchmarks.stopped_trials import VIEWS
 from benchmarks.virtual_job import VirtualJob
 from tests.unit.builders import SPACE, ended
-from tests.unit.core.test_stopping_replay import noisy_task
+from tests.unit.core.noisy import noisy_task
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.observation import Observation

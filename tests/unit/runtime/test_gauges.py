@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import ago
-from tests.unit.runtime.test_poller import JOB, POD, bench
+from tests.unit.runtime.bench import JOB, POD, bench
 from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.model.attempt import Reading
 from tuning_operator.core.model.curves import Curve

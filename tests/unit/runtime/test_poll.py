@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import NOW, ago
+from tests.unit.runtime.bench import JOB, METRIC, POD, Bench, bench
 from tests.unit.runtime.fakes import answer, prometheus_server, series
-from tests.unit.runtime.test_poller import JOB, METRIC, POD, Bench, bench
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.runtime.prometheus import interest
 from tuning_operator.runtime.prometheus.answers import decoded, either

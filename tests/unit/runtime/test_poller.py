@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,53 +8,24 @@ import pytest
 from aiohttp import web
 
 from tests.unit.builders import NOW, ago
-from tests.unit.runtime.fakes import PrometheusServer, answer, prometheus_server, series
+from tests.unit.runtime.bench import JOB, METRIC, POD, Bench, bench
+from tests.unit.runtime.fakes import answer, series
 from tuning_operator.core.model.attempt import Reading, Scraping
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.sources import Gauges, Selector
 from tuning_operator.runtime.prometheus.interest import Interest
-from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
-METRIC = "validation:accuracy"
-JOB, OTHER = JobKey("ns", "job"), JobKey("ns", "other")
-POD = "job-0001-1"
+OTHER = JobKey("ns", "other")
 RUNNING = {POD: Interest(POD, METRIC)}
 
 
 def ended(seconds: float) -> dict[str, Interest]:
     return {POD: Interest(POD, METRIC, ended=ago(seconds))}
-
-
-class Bench:
-    """A poller, the Prometheus that it asks, and the jobs that it called for."""
-
-    def __init__(self, server: PrometheusServer, poller: MetricsPoller, called: list[JobKey]) -> None:
-        self.server, self.poller, self.called = server, poller, called
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 - what is waited for is state of the code under test
-                await asyncio.sleep(0.002)
-
-
-@contextlib.asynccontextmanager
-async def bench(interval: float = 0.01, *, running: bool = True) -> AsyncIterator[Bench]:
-    called: list[JobKey] = []
-    async with prometheus_server() as (server, client):
-        poller = MetricsPoller(client, interval, 300.0, called.append, lambda: NOW)
-        task = asyncio.create_task(poller.run()) if running else None
-        try:
-            yield Bench(server, poller, called)
-        finally:
-            if task:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_job_hears_of_what_is_new() -> None:

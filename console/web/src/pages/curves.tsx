@@ -9,7 +9,7 @@ import { phaseOf } from "../data/words";
 import { Curves } from "../charts/curves";
 import { Card, Check, Choice } from "../parts/basics";
 import { State } from "../parts/states";
-import type { TabProps } from "./job";
+import type { TabProps } from "./tab";
 
 const STATES: [tone: string, label: string][] = [["running", "Running"], ["good", "Completed"], ["stopped", "Early stopped"], ["bad", "Failed"], ["quiet", "Other"]];
 

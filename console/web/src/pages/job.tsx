@@ -14,12 +14,10 @@ import { LinkState, Loading, Problem, useAnswer, useLive } from "../parts/states
 import { CurvesTab } from "./curves";
 import { Overview } from "./overview";
 import { ParametersTab } from "./parameters";
+import type { TabProps } from "./tab";
 import { TimelineTab } from "./timeline";
 import { TrialsTab } from "./trials";
 import { WhatIfTab } from "./what-if";
-
-/** `whole`: all trials are there; until then nothing is said of what is missing. */
-export interface TabProps { job: Job; trials: Trial[]; now: number; whole: boolean }
 
 const TABS: [key: string, title: string][] = [["overview", "Overview"], ["curves", "Curves"], ["parameters", "Parameters"], ["trials", "Trials"], ["timeline", "Timeline"], ["what-if", "What if"], ["manifest", "Manifest"]];
 

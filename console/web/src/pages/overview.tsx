@@ -11,7 +11,7 @@ import { ProgressChart } from "../charts/progress";
 import { Card, Choice } from "../parts/basics";
 import { Shape } from "../parts/icons";
 import { Loading, State } from "../parts/states";
-import type { TabProps } from "./job";
+import type { TabProps } from "./tab";
 import { CurveLegend } from "./curves";
 
 export function Overview({ job, trials, now, whole }: TabProps): JSX.Element {

@@ -11,7 +11,7 @@ import { Ramp } from "../charts/ramp";
 import { axisOf, Scatter, type ScatterAxis } from "../charts/scatter";
 import { Card } from "../parts/basics";
 import { State } from "../parts/states";
-import type { TabProps } from "./job";
+import type { TabProps } from "./tab";
 
 const MOST_AXES = 12;
 

@@ -8,7 +8,7 @@ import type { Job, KubeEvent, Trial } from "../data/types";
 import { phaseOf } from "../data/words";
 import { Card, Choice, useWidth } from "../parts/basics";
 import { Loading, Problem, State, useAnswer } from "../parts/states";
-import type { TabProps } from "./job";
+import type { TabProps } from "./tab";
 
 const LANE = 22;
 const LEFT = 132;

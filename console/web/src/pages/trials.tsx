@@ -10,7 +10,7 @@ import { phaseOf } from "../data/words";
 import { Card, Phase } from "../parts/basics";
 import { State } from "../parts/states";
 import { type Column, parseSorting, VirtualTable } from "../parts/table";
-import type { TabProps } from "./job";
+import type { TabProps } from "./tab";
 
 const HIDDEN_AT_FIRST = new Set(["attempt", "source", "gain", "started", "disruptions", "seed"]);
 

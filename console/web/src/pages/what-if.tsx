@@ -10,7 +10,7 @@ import type { Job, Trial } from "../data/types";
 import { Card, Choice, Phase, Stats } from "../parts/basics";
 import { Loading, Problem, State, useAnswer } from "../parts/states";
 import { type Column, parseSorting, VirtualTable } from "../parts/table";
-import type { TabProps } from "./job";
+import type { TabProps } from "./tab";
 
 export function WhatIfTab({ job, trials, now }: TabProps): JSX.Element {
   const rule = parseRule(useRoute().query);

@@ -6,12 +6,11 @@ next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Space
-from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion
+from tuning_operator.core.suggest.request import Initial, Source, SpaceExhausted, Suggestion
 from tuning_operator.core.suggest.streams import first_unseen, stream
 
 if TYPE_CHECKING:
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.space import Parameter, Value
     from tuning_operator.core.suggest.request import SuggestRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Initial:
-    """A point to try first.
-
-    Attributes:
-        message: Where it comes from, for the user.
-    """
-
-    parameters: Mapping[str, Value]
-    message: str
 
 
 def initial_points(space: Space, settings: tuple[Mapping[str, Value], ...], seed: int) -> tuple[Initial, ...]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.observation import Observation, RelatedTrial
     from tuning_operator.core.model.spec import Strategy
     from tuning_operator.core.space import Space, Value
-    from tuning_operator.core.suggest.initial import Initial
 
 
 class Source(StrEnum):
@@ -30,6 +29,18 @@ class Source(StrEnum):
 
 class SpaceExhausted(Exception):  # noqa: N818 - an outcome that callers expect, not an error
     """Every point of a finite space has been tried or is being tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """A point to try first.
+
+    Attributes:
+        message: Where it comes from, for the user.
+    """
+
+    parameters: Mapping[str, Value]
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
