@@ -148,6 +148,8 @@ def test_wheels_install_and_run(released: Released, tmp_path: Path) -> None:
         "import tuning_operator, tuning_trainer, tuning_client.__main__, tuning_console.files\n"
         f"assert '{tmp_path}' in tuning_operator.__file__\n"
         "assert (tuning_console.files.FOLDER / 'index.html').is_file()\n"
+        "notices = (tuning_console.files.FOLDER / 'THIRD-PARTY-NOTICES.md').read_text()\n"
+        "assert all(f'## {name} - ' in notices for name in ('preact', 'uplot', 'yaml'))\n"
         f"assert all(m.version(f'tuning-{{name}}') == '{VERSION}' for name in {DISTRIBUTIONS})\n"
     )
     subprocess.run([python, "-c", f"import sys; sys.path.append('{site}')\n{script}"], check=True, cwd=tmp_path)
