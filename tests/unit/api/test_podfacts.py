@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -458,10 +459,22 @@ def test_a_pod_that_failed_as_a_whole_says_why() -> None:
     assert read({"phase": "Failed"}).exit == Exit(None, "PodFailed", "the Pod failed")
 
 
-@pytest.mark.parametrize(("grace", "requested"), [(30, at(4, 30)), (0, at(5, 0)), (None, at(5, 0))])
+@pytest.mark.parametrize(
+    ("grace", "requested"), [(30, at(4, 30)), (0, at(5, 0)), (None, at(5, 0)), (2**63 - 1, at(0, 0))]
+)
 def test_when_a_deletion_was_asked_for(grace: int | None, requested: datetime) -> None:
     found = read({}, deletionTimestamp="2026-05-04T12:05:00Z", deletionGracePeriodSeconds=grace)
     assert (found.deletion_requested, found.deleting) == (requested, True)
+
+
+@pytest.mark.parametrize("words", ["\x01" * 1_400_000, "x\n" * 700_000, '{"epochs": [' + "1, " * 400_000])
+def test_words_that_no_kubelet_kept_cost_nothing(words: str) -> None:
+    begin = time.process_time()
+    found = read({"message": words, "containerStatuses": containers(terminated(1, "Error", words))})
+    assert time.process_time() - begin < 0.02
+    assert found.history is None
+    assert found.exit is not None
+    assert len(found.exit.message) <= 1024
 
 
 def test_a_message_is_cut_to_what_a_status_holds() -> None:

@@ -100,6 +100,24 @@ def test_a_label_taken_off_the_newest_trial_before_it_was_counted_has_no_trial_p
     assert sum(it.status["trialCounts"].values()) == 3
 
 
+@pytest.mark.parametrize(("name", "number"), [("job-2000000000", 2_000_000_000), ("job-0005", 999), ("mine", 3)])
+def test_a_trial_whose_number_is_not_its_own_costs_nothing_and_is_named(
+    runner: asyncio.Runner, name: str, number: int
+) -> None:
+    it = Bench(runner, maxTrials=6, maxParallelTrials=1)
+    it.reconcile(4)
+    forged = copy.deepcopy(it.world.trials["job-0001"])
+    forged["metadata"] |= {"name": name, "uid": "forged"}
+    forged["spec"]["number"] = number
+    it.world.trials[name] = forged
+    it.world.job["status"]["trialCounts"] = {"running": 2**31 - 1}
+    it.operator = SimulatedOperator(it.world, runner)
+    it.reconcile(4)
+    assert list(it.world.pods) == ["job-0001-1"]
+    assert it.status["trialCounts"]["running"] + it.status["trialCounts"]["pending"] == 1
+    assert f"it ignored {name}: they have this job's label or owner" in it.condition("Reconciled")["message"]
+
+
 def test_a_deleted_trial_is_asked_for_once(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(runner, maxTrials=6)
     it.reconcile(4)

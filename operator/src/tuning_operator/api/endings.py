@@ -99,10 +99,10 @@ def _last_words(terminated: Mapping[str, Any], metric: str, *, last_words: bool)
 
 
 def _told(head: str, words: str, status: Mapping[str, Any]) -> str:
-    parts = words.strip().splitlines()[-8:]
+    parts = words[-2 * MAX_MESSAGE :].strip().splitlines()[-8:]
     if status.get("message"):
-        parts.append(status["message"])  # such as: the Pod was evicted, or active for too long
-    shown = printable(" | ".join(parts), sum(map(len, parts)) + 3 * len(parts))
+        parts.append(status["message"][:MAX_MESSAGE])  # such as: the Pod was evicted, or active for too long
+    shown = printable(" | ".join(parts), 4 * MAX_MESSAGE)
     return fitting(f"{head}: ", shown) if parts else head
 
 

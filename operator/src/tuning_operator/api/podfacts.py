@@ -145,7 +145,8 @@ def _deletion_requested(metadata: Mapping[str, Any], created: datetime) -> datet
     due = metadata.get("deletionTimestamp")
     if not due:
         return None
-    return max(created, parse_time(due) - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0))
+    grace = timedelta(seconds=min(metadata.get("deletionGracePeriodSeconds") or 0, _LONGEST.total_seconds()))
+    return max(created, max(created, parse_time(due)) - grace)
 
 
 def _disruption(status: Mapping[str, Any]) -> str | None:

@@ -26,6 +26,8 @@ MAX_METRICS, MAX_NAME = 40, 128
 """Number of metrics, and characters of each name, that users are shown."""
 MAX_BYTES, MAX_POD_BYTES = 4096, 12 * 1024
 """What the kubelet reads of one container's message, and what it keeps of all those of a Pod."""
+_LONGEST = 64 * 1024
+"""Characters of a message that are read: no kubelet keeps that many, but whoever may write a Pod's status may."""
 MAX_PROBLEM, MAX_SAMPLE = 300, 200
 """Characters of the sidecar's note about a log, and of the line that it quotes."""
 _Number = float | Literal["NaN", "Infinity", "-Infinity"]
@@ -68,6 +70,8 @@ def parse_history(text: str, metric: str) -> History | None:
         text: The message, at most 4 KiB by Kubernetes' own limit.
         metric: The objective.
     """
+    if len(text) > _LONGEST:
+        return None
     try:
         message = _Message.model_validate_json(text)
     except ValidationError as error:

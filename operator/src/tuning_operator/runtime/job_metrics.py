@@ -73,7 +73,7 @@ class _Slots:
         self.looked = now
         self.started = {attempt.uid for attempt in attempts if attempt.started}
         self.running = {attempt.uid for attempt in attempts if attempt.started and not attempt.ended}
-        for when, kind in sorted(events):
+        for when, kind in sorted((min(when, now), kind) for when, kind in events):  # a node's clock may be ahead
             if kind == _END:
                 self.freed.append(when)
             elif self.freed:

@@ -29,7 +29,7 @@ def remarks(
     Args:
         trials: The job's trials.
         attempts: Its attempts, by their trial's name; by another key where the trial is not the job's.
-        foreign: Names of Pods that have the job's label and are not its own.
+        foreign: Names of trials, Pods and batch Jobs that say that they are the job's, and are not.
         unlabelled: Kind and name of the job's own objects that have lost its label.
     """
     return _names_taken(trials) or _held_by_others(trials, attempts) or _unlabelled(unlabelled) or _foreign(foreign)
@@ -79,8 +79,8 @@ def _foreign(names: Sequence[str]) -> Condition | None:
     if not names:
         return None
     message = (
-        f"the last pass succeeded; it ignored {_few(names)}: they have this job's label, but the operator did not"
-        " create them"
+        f"the last pass succeeded; it ignored {_few(names)}: they have this job's label or owner, but the operator"
+        " did not create them"
     )
     return Condition(ConditionType.RECONCILED, "True", "Reconciled", message)
 

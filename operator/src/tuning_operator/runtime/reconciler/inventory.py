@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.reconciler.identity import Identity, Known
 
 
+MAX_NUMBER = 100_000
+"""The highest number of a trial, ten times `limits.maxTrials`: a higher one is not the operator's."""
+MAX_MISSING = 1000
+"""Number of missing trials that one pass asks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """What there is of a job.
 
     Attributes:
-        foreign: Names of Pods and batch Jobs that have the job's label and are not its own.
+        foreign: Names of trials, Pods and batch Jobs that say that they are the job's, and are not.
         unlabelled: Kinds and names of objects that are its own and do not have its label any more.
     """
 
@@ -59,14 +65,16 @@ async def take_inventory(store: Store, key: JobKey, tuning_job: TuningJob, ident
         store.forget(key)
         identity.forget(key)
         return Inventory((), {})
-    bodies = await _trials(store, key, tuning_job, known)
+    bodies, foreign = await _trials(store, key, tuning_job, known)
     known.trials.keep({body["metadata"]["uid"] for body in bodies})
     read = (known.trials.of(body, partial(parse_trial, body, tuning_job.job.spec)) for body in bodies)
     trials = tuple(sorted(read, key=lambda trial: trial.number))
     work = _Search(store, key, tuning_job, identity, {trial.uid: trial for trial in trials})
     attempts = await work.attempts()
     unlabelled = [(names.TRIAL_KIND, body["metadata"]["name"]) for body in bodies if not _is_labelled(body, key.name)]
-    return Inventory(trials, attempts, tuple(sorted(work.foreign)), (*sorted(unlabelled), *sorted(work.unlabelled)))
+    return Inventory(
+        trials, attempts, tuple(sorted(work.foreign | foreign)), (*sorted(unlabelled), *sorted(work.unlabelled))
+    )
 
 
 async def _is_over(store: Store, key: JobKey, job: Job, known: Known) -> bool:
@@ -83,25 +91,35 @@ async def _is_over(store: Store, key: JobKey, job: Job, known: Known) -> bool:
     return all("deletionTimestamp" in body["metadata"] or (keeps and is_over(body)) for body in left)
 
 
-async def _trials(store: Store, key: JobKey, tuning_job: TuningJob, known: Known) -> list[Body]:
+async def _trials(store: Store, key: JobKey, tuning_job: TuningJob, known: Known) -> tuple[list[Body], set[str]]:
     """List a job's trials; those that are missing among the numbers that have been given out are asked for by name.
 
     One that somebody deleted is asked for once.
+
+    Returns:
+        The trials, and the names of those that have the job for their owner and a number that is not theirs.
     """
     job = tuning_job.job
-    listed = await store.trials(key)
-    own = [body for body in listed if names.is_controlled_by(body, names.JOB_KIND, job.uid)]
+    claimed = [body for body in await store.trials(key) if names.is_controlled_by(body, names.JOB_KIND, job.uid)]
+    own = [body for body in claimed if _is_numbered(body, job.name)]
+    foreign = {body["metadata"]["name"] for body in claimed if not _is_numbered(body, job.name)}
     numbers = {body["spec"]["number"] for body in own}
     recorded = sum((tuning_job.status.get("trialCounts") or {}).values())
-    known.highest = max(known.highest, recorded, *numbers, 0)
+    known.highest = max(known.highest, min(recorded, MAX_NUMBER), *numbers, 0)
     known.absent -= numbers
-    for number in sorted(set(range(1, known.highest + 1)) - numbers - known.absent):
+    for number in sorted(set(range(1, known.highest + 1)) - numbers - known.absent)[:MAX_MISSING]:
         body = await _found(store.get_trial(key.namespace, names.trial_name(job.name, number)))
-        if body is not None and names.is_controlled_by(body, names.JOB_KIND, job.uid):
+        if body is not None and names.is_controlled_by(body, names.JOB_KIND, job.uid) and _is_numbered(body, job.name):
             own.append(body)
         else:
             known.absent.add(number)
-    return own
+    return own, foreign
+
+
+def _is_numbered(body: Body, job: str) -> bool:
+    """Whether a trial has a number that a job may give, and the name that belongs to it."""
+    number: int = body["spec"]["number"]
+    return number <= MAX_NUMBER and bool(body["metadata"]["name"] == names.trial_name(job, number))
 
 
 class _Search:
