@@ -116,6 +116,10 @@ def test_the_port_of_the_metrics(ports: object, expected: object, number: str) -
         ("ports", [{"name": "metrics", "containerPort": "http"}], r"ports\[0\].containerPort: "),
         ("env", {"A": "b"}, r"containers\[0\].env: "),
         ("env", [None], r"containers\[0\].env\[0\]: "),
+        ("env", [{"value": "a"}], r"containers\[0\].env\[0\].name: field required"),
+        ("livenessProbe", {"exec": {"command": "x"}}, r"containers\[0\].livenessProbe.exec.command: "),
+        ("lifecycle", {"preStop": ["x"]}, r"containers\[0\].lifecycle.preStop: "),
+        ("name", "tuning-metrics", r"containers\[0\].name: tuning-metrics is the name of the operator's own container"),
         ("env", [{"name": ["a"]}], r"env\[0\].name: should be a valid string, as in a Pod \(`kubectl explain pod.spec"),
         ("args", "--lr", r"containers\[0\].args: "),
         ("command", [7], r"containers\[0\].command\[0\]: "),
@@ -129,6 +133,7 @@ def test_a_template_that_is_no_pod_is_refused_in_words(field: str, value: object
 
 
 FIELDS = ["image", "args", "command", "env", "envFrom", "ports", "volumeMounts", "securityContext"]
+FIELDS += ["livenessProbe", "lifecycle", "resources"]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (

@@ -38,6 +38,18 @@ def check(container: dict[str, Any], **spec: Any) -> dict[str, Any]:
         ({"command": ["sh", "-ec", "train --lr=$(HP_rate)"]}, r"\$\(HP_rate\)"),
         ({"command": ["sh", "-ec", "train --lr=$(RATE)"]}, r"\$\(RATE\)"),
         ({"envFrom": [{"configMapRef": {"name": "x"}}], "args": ["$(TUNING_TRAIL)"]}, r"\$\(TUNING_TRAIL\)"),
+        (
+            {"livenessProbe": {"exec": {"command": ["test", "$(HP_lrr)"]}}},
+            r"livenessProbe.exec.command\[1\]: \$\(HP_lrr",
+        ),
+        (
+            {"lifecycle": {"preStop": {"exec": {"command": ["$(HP_lr)"]}}}},
+            r"preStop.exec.command\[0\]: .*stays as it is",
+        ),
+        (
+            {"lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "$(TUNING_X)"]}}}},
+            "fills in no variables there",
+        ),
         ({"volumeMounts": [{"name": "x", "subPathExpr": "$(TUNING_TRAIL)"}]}, r"volumeMounts\[0\].subPathExpr"),
     ],
 )
@@ -67,6 +79,8 @@ def test_the_operators_variables_are_the_training_containers_alone() -> None:
         {"args": ["$(KUBERNETES_SERVICE_HOST)", "$(DB_SERVICE_PORT_HTTP)", "$(DB_PORT_80_TCP_ADDR)"]},
         {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}], "args": ["$(A)"]},
         {"volumeMounts": [{"name": "x", "subPathExpr": "$(TUNING_TRIAL)-$(TUNING_SEED)"}]},
+        {"startupProbe": {"exec": {"command": ["test", "-e", "/tmp/$(TUNING_TRIAL)"]}}},
+        {"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "kill $(pidof python)"]}}}},
     ],
 )
 def test_what_is_defined_or_a_shells_passes(container: dict[str, Any]) -> None:

@@ -12,10 +12,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.api import names
+from tuning_operator.api import names, sidecar
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.references import check_references
-from tuning_operator.api.sidecar import add_sidecar
 from tuning_operator.api.template import check_template
 from tuning_operator.api.termination import MAX_BYTES, MAX_POD_BYTES
 from tuning_operator.api.values import literal
@@ -49,6 +48,7 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, options: PodO
         ValueError: The template contradicts what is added to it; the message names the field.
     """
     check_template(template)
+    _check_names(template["spec"])
     parameters = job.spec.space.render(trial.parameters)
     spec = _copy(template["spec"])
     container = _training_container(spec, training_container_name(template))
@@ -59,7 +59,7 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, options: PodO
     if job.spec.nodes > 1:
         _add_rendezvous(spec, container, job, trial)
     if isinstance(source, LogFile):
-        add_sidecar(spec, container, source, options, port, environment)
+        sidecar.add_sidecar(spec, container, source, options, port, environment)
     for each in (container, *(spec.get("initContainers") or ())):
         if each.get("terminationMessagePolicy") is None:
             each["terminationMessagePolicy"] = "FallbackToLogsOnError"
@@ -96,6 +96,17 @@ def model_folder(template: Mapping[str, Any], trial: Trial) -> str | None:
     if not given or "$" in given or len(given) > _LONGEST_MODEL_DIR:
         return None
     return f"{given.rstrip('/')}/{trial.name}-{trial.seed}"
+
+
+def _check_names(spec: Mapping[str, Any]) -> None:
+    """Keep the sidecar's name free: what a container of that name leaves would be taken for the sidecar's."""
+    for field in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(field) or ()):
+            if container["name"] == sidecar.NAME:
+                raise ValueError(
+                    f"spec.template.spec.{field}[{index}].name: {sidecar.NAME} is the name of the operator's own"
+                    " container: choose another"
+                )
 
 
 def _copy(spec: Mapping[str, Any]) -> dict[str, Any]:

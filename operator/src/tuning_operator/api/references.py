@@ -48,11 +48,18 @@ def _check(
     unknown = bool(container.get("envFrom"))
     below = {str(entry.get("name")) for entry in own}
     defined = set(given)
-    for path, text, script in chain(_of_variables(own, defined), _of_commands(container)):
+    for path, text, script in chain(_of_variables(own, defined), _of_commands(container), _of_probes(container)):
         for name in _references(text):
             if name not in defined and _is_judged(name, script=script, unknown=unknown):
                 reason = _why(name, defined, below, training, ours)
                 raise ValueError(f"{where}.{path}: $({name}) {reason}; for the literal text write $$({name})")
+    for path, text, _ in _of_hooks(container):
+        for name in _references(text):
+            if name in defined or name.startswith(_OURS):
+                raise ValueError(
+                    f"{where}.{path}: $({name}) stays as it is, since Kubernetes fills in no variables there: let a"
+                    f" shell do it, as in [sh, -c, echo ${name}]"
+                )
 
 
 def _of_variables(own: Sequence[Mapping[str, Any]], defined: set[str]) -> Iterator[tuple[str, str, bool]]:
@@ -63,13 +70,32 @@ def _of_variables(own: Sequence[Mapping[str, Any]], defined: set[str]) -> Iterat
 
 
 def _of_commands(container: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    script = False
-    for field in ("command", "args"):
-        for index, text in enumerate(container.get(field) or ()):
-            yield f"{field}[{index}]", text, script or "\n" in text
-            script = script or _SCRIPT_FOLLOWS.fullmatch(text) is not None
+    yield from _of_words(container, "command", "args")
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         yield f"volumeMounts[{index}].subPathExpr", mount.get("subPathExpr") or "", False
+
+
+def _of_words(holder: Mapping[str, Any], *fields: str) -> Iterator[tuple[str, str, bool]]:
+    script = False
+    for field in fields:
+        for index, text in enumerate(holder.get(field) or ()):
+            yield f"{field}[{index}]", text, script or "\n" in text
+            script = script or _SCRIPT_FOLLOWS.fullmatch(text) is not None
+
+
+def _of_probes(container: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        yield from _of_action(container.get(probe), probe)
+
+
+def _of_hooks(container: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    for hook in ("postStart", "preStop"):
+        yield from _of_action((container.get("lifecycle") or {}).get(hook), f"lifecycle.{hook}")
+
+
+def _of_action(action: Mapping[str, Any] | None, name: str) -> Iterator[tuple[str, str, bool]]:
+    for path, text, script in _of_words((action or {}).get("exec") or {}, "command"):
+        yield f"{name}.exec.{path}", text, script
 
 
 def _references(text: str) -> Iterator[str]:

@@ -23,7 +23,8 @@ class _Named(_Shape):
     name: str | None = None
 
 
-class _Variable(_Named):
+class _Variable(_Shape):
+    name: str
     value: str | None = None
 
 
@@ -41,6 +42,19 @@ class _SecurityContext(_Shape):
     run_as_group: int | None = None
 
 
+class _Exec(_Shape):
+    command: list[str] | None = None
+
+
+class _Action(_Shape):
+    exec: _Exec | None = None
+
+
+class _Lifecycle(_Shape):
+    post_start: _Action | None = None
+    pre_stop: _Action | None = None
+
+
 class _Container(_Shape):
     name: str
     args: list[str] | None = None
@@ -50,6 +64,10 @@ class _Container(_Shape):
     ports: list[_Port] | None = None
     volume_mounts: list[_Mount] | None = None
     security_context: _SecurityContext | None = None
+    liveness_probe: _Action | None = None
+    readiness_probe: _Action | None = None
+    startup_probe: _Action | None = None
+    lifecycle: _Lifecycle | None = None
     termination_message_policy: str | None = None
 
 
