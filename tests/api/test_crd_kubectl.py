@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from tuning_operator.api import names
 from tuning_operator.api.job import parse_job, render_status
 from tuning_operator.api.trial import new_trial, parse_trial
 from tuning_operator.api.trial import render_status as render_trial_status
+from tuning_operator.core.lifecycle.confirm import Setting
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.job import CompletionReason, JobPhase
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
-from tuning_operator.core.report.summary import JobStatus
+from tuning_operator.core.report.summary import ConfirmationStatus, JobStatus
 from tuning_operator.core.stopping.savings import DryRun, Saving, Savings
 from tuning_operator.core.suggest import Source, Suggestion
 
@@ -64,6 +66,11 @@ def test_explain_reads_like_documentation(control_plane: ControlPlane, field: st
     assert words in said
 
 
+def status_of(value: float) -> TrialStatus:
+    """Of a trial that has completed with this value."""
+    return TrialStatus(phase=TrialPhase.COMPLETED, curve=builders.curve(value))
+
+
 def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPlane, namespace: str) -> None:
     body = _create(control_plane, namespace, good_job())
     parsed = parse_job(body)
@@ -80,6 +87,10 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
     assert status["curve"].pop("thinned") is None
     assert recorded == {field: value for field, value in status.items() if value is not None}
 
+    again = [
+        replace(stopped, number=8 + seed, confirms=7, seed=seed, status=status_of(0.11 + seed / 100)) for seed in (0, 1)
+    ]
+    confirmed = Setting(stopped, tuple(again), (0, 1))
     summary = JobStatus(
         now=builders.NOW,
         observed_generation=1,
@@ -91,6 +102,8 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         completion_reason=CompletionReason.TARGET,
         message="trial fashion-0007 reached 0.123457; the target was 0.1",
         max_trials=20,
+        tried=9,
+        searched=12,
         phases={TrialPhase.COMPLETED: 6, TrialPhase.EARLY_STOPPED: 1, TrialPhase.FAILED: 2, TrialPhase.RUNNING: 3},
         without_objective=2,
         best=stopped,
@@ -100,6 +113,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         early_stopping=Savings(
             Saving(1, 6, 4321), DryRun(Saving(2, 11, 90), would_miss_best=False, message="dry run: some words")
         ),
+        confirmation=ConfirmationStatus((confirmed,), confirmed, "some words"),
     )
     job_status = render_status(summary, {}, parsed.job.spec.space.render(stopped.parameters))
     recorded = _patch_status(control_plane, namespace, names.JOB_PLURAL, "fashion", job_status)
@@ -113,7 +127,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         "RUNNING": "3",
         "EARLY-STOPPED": "1",
         "FAILED": "2",
-        "BEST": "0.123457",
+        "BEST": "0.115 ± 0.0071",
         "METRIC": "validation:accuracy",
     }
     assert _table(control_plane, namespace, "tuningtrials") == {
@@ -125,7 +139,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         "REASON": "BelowMedian",
     }
     wide = control_plane.kubectl("get", "htj", "-n", namespace, "-o=wide")
-    assert all(words in wide for words in ("fashion-0007", "1234", "4321", "TargetReached"))
+    assert all(words in wide for words in ("fashion-0007", "1234", "4321", "TargetReached", "2/2"))
     everything = control_plane.kubectl("get", "tuning", "-n", namespace, "-o=name")
     assert everything.split() == [
         "hyperparametertuningjob.tuning-operator.dev/fashion",

@@ -12,7 +12,16 @@ from tuning_operator.core.model.curves import Curve, Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping
 from tuning_operator.core.model.job import Job, JobPhase
 from tuning_operator.core.model.snapshot import Snapshot
-from tuning_operator.core.model.spec import Criteria, JobSpec, Limits, Objective, PodCleanup, Strategy, SuspendPolicy
+from tuning_operator.core.model.spec import (
+    Confirm,
+    Criteria,
+    JobSpec,
+    Limits,
+    Objective,
+    PodCleanup,
+    Strategy,
+    SuspendPolicy,
+)
 from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
 from tuning_operator.core.space import Continuous, Space
 
@@ -98,6 +107,7 @@ def job(
     static: Mapping[str, str] | None = None,
     parents: tuple[str, ...] = (),
     transfer: bool = False,
+    confirm: Confirm | None = None,
     conditions: Iterable[Condition] = (ACCEPTED,),
     phase: JobPhase = JobPhase.RUNNING,
     **recorded: Any,
@@ -122,6 +132,7 @@ def job(
         parents=parents,
         transfer=transfer,
         nodes=nodes,
+        confirm=confirm,
     )
     generation = recorded.get("generation", 1)
     known: dict[str, Any] = {"start_time": ago(1000), "generation": 1, "observed_generation": generation}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tuning_client.describe import describe_job, summarize_trial
 from tuning_client.elsewhere import ANALYTICS, refuse
+from tuning_client.names import repeated_trial
 from tuning_client.session import Session
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ SUMMARY_COLUMNS = (
     "TrainingEndTime",
     "TrainingElapsedTimeSeconds",
 )
+CONFIRMS = "ConfirmsTrainingJob"
 CURVE_COLUMNS = ("TrainingJobName", "TrainingJobStatus", "Epoch", "ObjectiveValue")
 
 
@@ -55,12 +57,14 @@ class HyperparameterTuningJobAnalytics:
         `FinalObjectiveValue` is the metric's value at the trial's last epoch; NaN while it runs, after a failure, and
         where it is one. `TrainingJobStatus` is InProgress, Completed, Stopped (early, or with the job) or Failed.
         `TrainingElapsedTimeSeconds` is the time of training, all attempts of the trial together, once it has ended.
-        Times are of UTC.
+        Times are of UTC. A job with `spec.confirm` has a column more, `ConfirmsTrainingJob`: the trial that one trains
+        again with another seed, or none.
         """
         job, trials = self._fetch(force_refresh)
         parameters = job["spec"]["parameters"]
+        own = [*SUMMARY_COLUMNS, *((CONFIRMS,) if any("confirms" in trial["spec"] for trial in trials) else ())]
         frame = pd.DataFrame(
-            [_row(trial, job) for trial in trials], columns=[*(item["name"] for item in parameters), *SUMMARY_COLUMNS]
+            [_row(trial, job) for trial in trials], columns=[*(item["name"] for item in parameters), *own]
         )
         types = {item["name"]: _dtype(item) for item in parameters}
         numbers = {"FinalObjectiveValue": "float64", "TrainingElapsedTimeSeconds": "float64"}
@@ -116,6 +120,7 @@ def _row(trial: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
         **{column: summary.get(column) for column in SUMMARY_COLUMNS},
         "FinalObjectiveValue": summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value"),
         "TrainingElapsedTimeSeconds": (trial.get("status") or {}).get("trainingSeconds") if ended else None,
+        CONFIRMS: repeated_trial(trial, job),
     }
 
 

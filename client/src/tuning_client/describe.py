@@ -16,6 +16,7 @@ JOB_STATUS = {
     "Pending": "InProgress",
     "Running": "InProgress",
     "Suspended": "InProgress",
+    "Confirming": "InProgress",
     "Stopping": "Stopping",
     "Stopped": "Stopped",
     "Completed": "Completed",

@@ -30,6 +30,8 @@ class BestTrial:
         parameters: what was searched: numbers, and categories as texts.
         model_folder: where the training was let to leave its models, as it sees that itself; None where that is not
             known.
+        mean: the mean of the objectives with other seeds, once the job has confirmed it; see `spec.confirm`.
+        standard_deviation: that of these objectives.
     """
 
     trial: str
@@ -37,6 +39,8 @@ class BestTrial:
     epoch: float
     parameters: dict[str, Any]
     model_folder: str | None = None
+    mean: float | None = None
+    standard_deviation: float | None = None
 
 
 class TuningJob:
@@ -80,6 +84,7 @@ class TuningJob:
         """
         job = self.resource()
         best = self._best(job)
+        known = best.get("confirmation") or {}
         ranges = {parameter["name"]: parameter for parameter in job["spec"]["parameters"]}
         return BestTrial(
             best["name"],
@@ -87,6 +92,7 @@ class TuningJob:
             best["epoch"],
             {name: typed(ranges.get(name, {}), text) for name, text in best["parameters"].items()},
             best.get("modelFolder"),
+            *(float(known[field]) if field in known else None for field in ("mean", "standardDeviation")),
         )
 
     def _best(self, job: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -67,3 +67,9 @@ def labels(tags: Any) -> dict[str, str]:
                 "hyphens, underscores and dots"
             )
     return result
+
+
+def repeated_trial(trial: Mapping[str, Any], job: Mapping[str, Any]) -> str | None:
+    """Name of the trial that a trial trains again with another seed; None for a trial of the search."""
+    number = trial["spec"].get("confirms")
+    return None if number is None else f"{job['metadata']['name']}-{number:04d}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tuning_client.analytics import CONFIRMS
 from tuning_client.parameters import bounds_of, is_logarithmic
 
 try:
@@ -56,6 +57,8 @@ def best_so_far(*analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = 
     ax = ax or _new_axes()
     for job in analytics:
         ended = job.dataframe().dropna(subset=["TrainingEndTime"]).sort_values("TrainingEndTime")
+        if CONFIRMS in ended:
+            ended = ended[ended[CONFIRMS].isna()]
         objective = ended["FinalObjectiveValue"]
         best = objective.cummax() if _maximizes(job) else objective.cummin()
         minutes = ended["TrainingElapsedTimeSeconds"].cumsum() / 60

@@ -25,6 +25,7 @@ class Trial:
     Attributes:
         steps: the epochs of its curve.
         values: one value for each epoch.
+        confirms: number of the trial that it trains again with another seed.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Trial:
     message: str = ""
     steps: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
+    confirms: int | None = None
 
     @property
     def is_final(self) -> bool:
@@ -59,6 +61,7 @@ class Story:
     Attributes:
         epochs: how many a trial is to train, if the job's static parameters say so.
         problems: message of each condition that is bad news, by type.
+        confirmation: how the best settings do with other seeds.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Story:
     message: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
     best: str | None = None
+    confirmation: str = ""
     total_seconds: int = 0
     trials: tuple[Trial, ...] = ()
 
@@ -83,8 +87,8 @@ class Story:
 
     @property
     def ended(self) -> int:
-        """How many trials have ended."""
-        return sum(trial.is_final for trial in self.trials)
+        """How many trials of the search have ended."""
+        return sum(trial.is_final and trial.confirms is None for trial in self.trials)
 
     @property
     def best_trial(self) -> Trial | None:
@@ -106,11 +110,15 @@ class Story:
         return ((self.completed or now) - self.started).total_seconds() if self.started else 0.0
 
     def ranking(self) -> list[Trial]:
-        """Ended trials that have an objective, best first, ties by age; diverged trials are left out."""
+        """Ended trials of the search that have an objective, best first, ties by age; without diverged ones."""
         ranked = [
             (trial.value if self.maximize else -trial.value, -trial.number, trial)
             for trial in self.trials
-            if trial.is_final and trial.phase != "Failed" and trial.value is not None and trial.value == trial.value
+            if trial.confirms is None
+            and trial.is_final
+            and trial.phase != "Failed"
+            and trial.value is not None
+            and trial.value == trial.value
         ]
         return [trial for _, _, trial in sorted(ranked, key=lambda entry: entry[:2], reverse=True)]
 
@@ -133,6 +141,7 @@ def read_story(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> S
         message=plain(status.get("message", "")),
         problems={item["type"]: plain(item["message"]) for item in status.get("conditions") or () if _is_problem(item)},
         best=(status.get("bestTrial") or {}).get("name"),
+        confirmation=plain((status.get("confirmation") or {}).get("message", "")),
         total_seconds=status.get("totalTrainingSeconds", 0),
         trials=tuple(sorted(read, key=lambda trial: trial.number)),
     )
@@ -162,6 +171,7 @@ def _read_trial(body: Mapping[str, Any]) -> Trial:
         message=plain(status.get("message", "").partition("\n")[0]),
         steps=tuple(epochs),
         values=tuple(map(float, values)),
+        confirms=body["spec"].get("confirms"),
     )
 
 
@@ -185,11 +195,14 @@ def changes(before: Story | None, after: Story) -> Iterator[str]:
     best = after.best_trial
     if best and best.value is not None and (before is None or before.best != after.best):
         yield f"best so far: {best.name} with {number(best.value)}"
+    if after.confirmation and (before is None or before.confirmation != after.confirmation):
+        yield f"confirmation: {after.confirmation}"
 
 
 def _trial_changes(before: Trial | None, after: Trial, story: Story) -> Iterator[str]:
     if before is None:
-        yield f"{after.name} created: {parameters_text(after)}"
+        again = f", trains trial {after.confirms} again" if after.confirms is not None else ""
+        yield f"{after.name} created{again}: {parameters_text(after)}"
     if before and (before.phase, before.reason) == (after.phase, after.reason):
         return
     if after.phase == "Pending" and after.reason:

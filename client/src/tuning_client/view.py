@@ -122,7 +122,8 @@ def _summary(story: Story) -> RenderableType:
     best = story.best_trial
     headline = f"best so far {number(best.value)} ({best.name})" if best and best.value is not None else "no result yet"
     spared = f", {story.epochs_not_trained} epochs not trained" if story.epochs else ""
-    return Group(grid, Text(f"{headline} · {len(story.stopped_early)} stopped early{spared}"))
+    said = [Text(f"{headline} · {len(story.stopped_early)} stopped early{spared}")]
+    return Group(grid, *said, *([Text(f"confirmation: {story.confirmation}")] if story.confirmation else []))
 
 
 def top_trials(story: Story) -> RenderableType:
@@ -148,6 +149,8 @@ def closing_lines(story: Story, now: datetime) -> list[str]:
         f"Training: {story.total_seconds} s in all, {story.seconds(now):.0f} s on the clock",
         f"Stopped early: {len(story.stopped_early)} of {len(story.trials)} trials",
     ]
+    if story.confirmation:
+        lines.append(f"Confirmation: {story.confirmation}")
     if story.epochs:
         planned = story.epochs * len(story.trials)
         share = story.epochs_not_trained / planned if planned else 0.0

@@ -41,7 +41,7 @@ def job_body(job: Body, *, brief: bool = False) -> Body:
     return body
 
 
-_NOT_IN_ROWS = ("overallBestTrial", "suggestion", "observedGeneration", "objectiveCounts", "seed")
+_NOT_IN_ROWS = ("overallBestTrial", "confirmation", "suggestion", "observedGeneration", "objectiveCounts", "seed")
 
 
 def trial_row(trial: Body) -> Body:
@@ -73,6 +73,7 @@ def trial_row(trial: Body) -> Body:
         "source": annotations.get(_SOURCE),
         "sourceMessage": annotations.get(_SOURCE_MESSAGE),
         "gain": _optional(annotations.get(_GAIN)),
+        "confirms": spec.get("confirms"),
     }
     return {name: value for name, value in row.items() if value not in (None, "", {})}
 

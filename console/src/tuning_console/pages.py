@@ -149,13 +149,16 @@ class JobPage:
 
 
 async def best_so_far(upstream: Upstream, caller: Caller, namespace: str, job: str) -> list[float | str | None]:
-    """A job's objectives in the order of its trials, by the columns that kubectl prints: curves are not read."""
+    """The objectives of a job's search in the order of its trials, by the columns that kubectl prints."""
     found: list[tuple[str, float | str | None]] = []
     async for page in upstream.pages(questions.trial_columns(namespace, job), caller):
         names = [column["name"] for column in page["columnDefinitions"]]
         name, status, objective = (names.index(wanted) for wanted in ("Name", "Status", "Objective"))
+        confirms = names.index("Confirms") if "Confirms" in names else None  # not of an older CRD
         for row in page.get("rows") or ():
             cells = row["cells"]
+            if confirms is not None and cells[confirms]:
+                continue
             ended = cells[status] in _WITH_OBJECTIVE and cells[objective] not in (None, "")
             found.append((cells[name], as_json(number(cells[objective])) if ended else None))
     return [value for _, value in sorted(found, key=lambda item: item[0])]

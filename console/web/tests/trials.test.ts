@@ -22,6 +22,11 @@ describe("the best so far", () => {
     expect(outcomes(JOB, trials, "clock").map((step) => step.at)).toEqual([600, 1800, 3000]);
   });
 
+  test("is that of the search: repetitions with other seeds have no part in it", () => {
+    const again = trial(6, 0.1, "10:55", { confirms: 5 });
+    expect(outcomes(JOB, [...trials, again], "trials")).toEqual(outcomes(JOB, trials, "trials"));
+  });
+
   test("is a staircase that reaches to the end", () => {
     expect(staircase(outcomes(JOB, trials, "trials"), 9)).toEqual({ x: [1, 3, 5, 9], y: [0.5, 0.3, 0.2, 0.2] });
     expect(staircase([], 9)).toEqual({ x: [], y: [] });

@@ -454,15 +454,30 @@ class Connection:
             raise ApiError(ErrorKind.ALREADY_EXISTS, f"{name} already exists")
         assert name == f"job-{number:04d}"
         assert names.is_controlled_by(body, names.JOB_KIND, self._world.job["metadata"]["uid"])
-        assert len(self._world.trials) < self._read_job["spec"]["limits"]["maxTrials"], "more trials than allowed"
-        self._check_may_start()
-        (point,) = of_stream(SPACE, self._read_job["spec"]["seed"], (number,))
-        expected = SPACE.render(point)
-        assert body["spec"]["parameters"] == expected, "parameters that do not follow from seed and number"
+        self._check_may_start(body)
+        if "confirms" in body["spec"]:
+            self._judge_repetition(body["spec"])
+        else:
+            most = self._read_job["spec"]["limits"]["maxTrials"]
+            assert len(searched(self._world.trials)) < most, "more trials than allowed"
+            (point,) = of_stream(SPACE, self._read_job["spec"]["seed"], (number,))
+            expected = SPACE.render(point)
+            assert body["spec"]["parameters"] == expected, "parameters that do not follow from seed and number"
         body["metadata"]["uid"] = f"uid-{name}-{self._world.versions}"
         self._world.touch(body)
         self._world.trials[name] = body
         return body
+
+    def _judge_repetition(self, spec: Body) -> None:
+        """It repeats one of the best trials of an ended search, with a seed that this one has not had."""
+        tried = searched(self._world.trials)
+        assert set(phases(tried)) <= FINAL, "repeated while the search went on"
+        best = sorted(map(_worth, tried), reverse=True)[: self._read_job["spec"]["confirm"]["top"]]
+        repeated = next(trial for trial in tried if trial["spec"]["number"] == spec["confirms"])
+        assert _worth(repeated) in best, "not one of the best"
+        assert spec["parameters"] == repeated["spec"]["parameters"], "another setting"
+        before = repetitions_of(self._world.trials, spec["confirms"])
+        assert spec["seed"] not in {repeated["spec"]["seed"], *(each["spec"]["seed"] for each in before)}, "a used seed"
 
     def _create_pod(self, body: Body) -> Body:
         name, owner = body["metadata"]["name"], body["metadata"]["ownerReferences"][0]
@@ -476,7 +491,7 @@ class Connection:
         assert status.get("podUID") is None, "an attempt that was run before"
         holding = sum(not pod.ended and not pod.foreign for pod in self._world.pods.values())
         assert holding < self._read_job["spec"]["limits"]["maxParallelTrials"], "too many Pods"
-        self._check_may_start()
+        self._check_may_start(trial)
         variables = {entry["name"]: entry["value"] for entry in body["spec"]["containers"][0]["env"]}
         assert variables["HP_lr"] == trial["spec"]["parameters"]["lr"]
         self._world.versions += 1
@@ -485,11 +500,14 @@ class Connection:
         pod = self._world.pods[name] = SimulatedPod(body, self._world.now)
         return pod.render()
 
-    def _check_may_start(self) -> None:
+    def _check_may_start(self, trial: Body) -> None:
         spec, status = self._read_job["spec"], self._read_job.get("status") or {}
         assert not spec["suspend"], "a suspended job starts nothing"
         assert not spec["stop"], "a stopped job starts nothing"
-        assert "completionReason" not in status, "a job whose end is recorded starts nothing"
+        if "completionReason" in status:
+            assert "confirms" in trial["spec"], "a search whose end is recorded starts nothing"
+            assert spec.get("confirm"), "nothing is to be confirmed"
+            assert status["phase"] not in FINAL_JOB, "an ended job starts nothing"
 
     def _delete_pod(self, name: str, uid: str, version: str) -> None:
         pod = self._world.pods.get(name)
@@ -580,6 +598,10 @@ class Connection:
             overtaken = "stopDecision" in after  # by the job's end, which takes the place of the reason
             assert pod in self._world.failed or silent or overtaken, "the training had not failed"
             assert (pod in self._world.failed and not silent) or self._was_silent(pod), "it had reported in time"
+        confirms = "confirms" in self._world.trials[pod.rpartition("-")[0]]["spec"]
+        assert not confirms or ("wouldStop" not in after and after["phase"] != "EarlyStopped"), (
+            "a repetition was judged"
+        )
         if after["phase"] == "Failed":
             allowed = self._read_job["spec"]["retry"]["maxAttempts"]
             assert not failures or after["failures"] >= allowed, "given up with attempts left"
@@ -712,6 +734,25 @@ def _record(status: Body) -> Body:
     """What stays as it is once a job has ended: not whether an edit was seen and understood."""
     conditions = [item for item in status["conditions"] if item["type"] != "Reconciled"]
     return status | {"observedGeneration": 0, "conditions": conditions}
+
+
+def searched(trials: Mapping[str, Body]) -> list[Body]:
+    """The trials of the search."""
+    return [trial for trial in trials.values() if "confirms" not in trial["spec"]]
+
+
+def repetitions_of(trials: Mapping[str, Body], number: int) -> list[Body]:
+    """The trials that repeat one, less those that were stopped."""
+    found = [trial for trial in trials.values() if trial["spec"].get("confirms") == number]
+    return [trial for trial, phase in zip(found, phases(found), strict=True) if phase != "Stopped"]
+
+
+def _worth(trial: Body) -> tuple[float, int]:
+    """By what a trial of the search is ranked: the more, the better."""
+    status = trial.get("status") or {}
+    value = float(status.get("objective", "NaN"))
+    known = status.get("objectiveStatus") == "Succeeded" and value == value  # noqa: PLR0124 - NaN
+    return value if known else float("-inf"), -trial["spec"]["number"]
 
 
 def merge_patch(old: Body, patch: Body) -> Body:

@@ -22,7 +22,7 @@ from tuning_operator.core.model.early_stopping import (
 )
 from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.model.observation import Observation
-from tuning_operator.core.model.ranking import best_of, best_trial
+from tuning_operator.core.model.ranking import best_trial, shown
 from tuning_operator.core.model.spec import ObjectiveValue
 from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.report.summary import summarize
@@ -79,9 +79,9 @@ def test_a_model_learns_from_it_and_the_best_trial_is_found_by_it() -> None:
     a_job = by_best(job())
     assert Observation.of(trials[1]).objective == 0.9
     assert best_trial(a_job, trials) is trials[1]
-    shown = best_of(a_job, trials)
-    assert shown is not None
-    assert (shown.name, shown.objective, shown.epoch) == ("job-0002", 0.9, 2)
+    found = shown(a_job, best_trial(a_job, trials))
+    assert found is not None
+    assert (found.name, found.objective, found.epoch) == ("job-0002", 0.9, 2)
 
 
 def test_a_target_is_reached_and_improvements_are_counted_by_it() -> None:

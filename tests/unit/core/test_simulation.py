@@ -19,7 +19,17 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.unit.core.simulation import FINAL, FINAL_JOB, Fault, SimulatedOperator, World, new_job, phases
+from tests.unit.core.simulation import (
+    FINAL,
+    FINAL_JOB,
+    Fault,
+    SimulatedOperator,
+    World,
+    new_job,
+    phases,
+    repetitions_of,
+    searched,
+)
 
 EVERYDAY = ("start all", "report all", "report all", "report all", "report", "succeed", "succeed unscraped")
 TROUBLE = ("fail", "delete", "disrupt", "lose node", "vanish", "reap", "unlabel")
@@ -45,12 +55,14 @@ patience = st.fixed_dictionaries(
 criteria = st.fixed_dictionaries(
     {"runningTrials": st.sampled_from(("Finish", "Stop"))}, optional={"maxTrialsWithoutImprovement": st.just(3)}
 )
+CONFIRM = st.sampled_from((None, {"top": 1, "seeds": 3}, {"top": 2, "seeds": 2}))
 edits = st.one_of(
     st.fixed_dictionaries({"limits": limits}),
     st.fixed_dictionaries({"suspend": st.booleans(), "suspendPolicy": st.sampled_from(("Drain", "Stop"))}),
     st.fixed_dictionaries({"target": st.sampled_from((None, 0.5, 0.9))}),
     patience,
     st.fixed_dictionaries({"completion": criteria, "podCleanup": st.sampled_from(("Keep", "Delete"))}),
+    st.fixed_dictionaries({"confirm": CONFIRM}),
     st.fixed_dictionaries({"ttlSecondsAfterFinished": st.sampled_from((None, 0, 60))}),
 )
 
@@ -76,6 +88,7 @@ class Simulation(RuleBasedStateMachine):
         goal=st.sampled_from((None, None, 0.5, 0.9)),
         stopping=st.sampled_from(("Median", "Auto", "Off")),
         fields=patience,
+        confirm=CONFIRM,
         dry_run=st.booleans(),
     )
     def apply(
@@ -85,11 +98,12 @@ class Simulation(RuleBasedStateMachine):
         goal: float | None,
         stopping: str,
         fields: dict[str, Any],
+        confirm: dict[str, int] | None,
         *,
         dry_run: bool,
     ) -> None:
         self._begin(World(new_job(seed, bounds, goal, stopping, dry_run=dry_run), seed))
-        self.world.edit(**fields)
+        self.world.edit(**fields, confirm=confirm)
 
     @rule(rounds=st.lists(ROUND, min_size=2, max_size=6))
     def live(self, rounds: list[tuple[list[tuple[str, int]], bool, bool]]) -> None:
@@ -212,7 +226,8 @@ class Simulation(RuleBasedStateMachine):
         assert (counts["pending"], counts["running"]) == (0, 0)
         spec = self.world.job["spec"]
         if not (spec["stop"] or self._has_reached_target() or self._has_failed() or self._may_have_stalled()):
-            assert len(trials) >= spec["limits"]["maxTrials"]
+            assert len(searched(self.world.trials)) >= spec["limits"]["maxTrials"]
+        self._check_confirmation(spec, status)
         if spec.get("podCleanup") == "Delete":
             own = (pod for pod in self.world.pods.values() if pod.labelled and not pod.foreign)
             assert all(pod.deleted for pod in own)
@@ -225,20 +240,37 @@ class Simulation(RuleBasedStateMachine):
             self.operator.poll()
         assert self.world.writes == before, "an ended job was written to"
 
+    def _check_confirmation(self, spec: dict[str, Any], status: dict[str, Any]) -> None:
+        """Nothing cuts it short here: each of the best settings has been trained with each seed."""
+        if not spec.get("confirm") or status["phase"] != "Completed":
+            return
+        for setting in status["confirmation"]["settings"]:
+            number = int(setting["trial"].rpartition("-")[2])
+            repeated = repetitions_of(self.world.trials, number)
+            assert len(repeated) >= spec["confirm"]["seeds"], "a setting was not confirmed"
+            known = [
+                each["status"].get("objective", "NaN") for each in repeated if each["status"]["phase"] == "Completed"
+            ]
+            assert setting["repetitions"] <= len([value for value in known if value != "NaN"])
+        confirmed = [each for each in status["confirmation"]["settings"] if each["confirmed"]]
+        if confirmed:
+            best = max(confirmed, key=lambda each: float(each["mean"]))
+            assert status["bestTrial"]["confirmation"]["mean"] == best["mean"]
+
     def _has_reached_target(self) -> bool:
         """Some trial's objective is as good as the target, or better."""
-        trials = [trial["status"] for trial in self.world.trials.values()]
+        trials = [trial["status"] for trial in searched(self.world.trials)]
         objectives = [float(status["objective"]) for status in trials if status["objectiveStatus"] == "Succeeded"]
         target = self.world.job["spec"]["objective"].get("target", math.inf)
         return any(objective >= target for objective in objectives)
 
     def _has_failed(self) -> bool:
-        failed = phases(self.world.trials.values()).count("Failed")
+        failed = phases(searched(self.world.trials)).count("Failed")
         return failed >= self.world.job["spec"]["limits"].get("maxFailedTrials", math.inf)
 
     def _may_have_stalled(self) -> bool:
         limit = self.world.job["spec"].get("completion", {}).get("maxTrialsWithoutImprovement", math.inf)
-        found = phases(self.world.trials.values())
+        found = phases(searched(self.world.trials))
         return found.count("Completed") + found.count("EarlyStopped") >= limit
 
     def _check_trial(self, name: str, status: dict[str, Any]) -> None:

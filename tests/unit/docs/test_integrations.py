@@ -35,6 +35,7 @@ JOB_HEALTH = {
     JobPhase.PENDING: "Progressing",
     JobPhase.RUNNING: "Progressing",
     JobPhase.STOPPING: "Progressing",
+    JobPhase.CONFIRMING: "Progressing",
     JobPhase.SUSPENDED: "Suspended",
     JobPhase.COMPLETED: "Healthy",
     JobPhase.STOPPED: "Healthy",

@@ -63,7 +63,7 @@ def _cells(job: Mapping[str, Any], now: datetime) -> list[str]:
     return [
         name,
         phase(job),
-        number(best["objective"]) if "objective" in best else "-",
+        _best(best),
         best.get("name", "-").removeprefix(f"{name}-"),
         status.get("progress", "-"),
         str(counts.get("running", 0)),
@@ -73,3 +73,10 @@ def _cells(job: Mapping[str, Any], now: datetime) -> list[str]:
         duration(saved) if saved else "-",
         age(time_in(job["metadata"].get("creationTimestamp")), now),
     ]
+
+
+def _best(best: Mapping[str, Any]) -> str:
+    """The objective or, once it is confirmed, the mean and the deviation of the repetitions."""
+    if "confirmation" in best:
+        return str(best["display"])
+    return number(best["objective"]) if "objective" in best else "-"

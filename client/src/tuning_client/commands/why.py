@@ -71,6 +71,7 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
     best = status.get("bestTrial")
     if best:
         yield f"best so far: {best['name']} with {number(best['objective'])} at epoch {best['epoch']}"
+    yield from _confirmation(status.get("confirmation") or {})
     if status.get("cost"):
         cost = status["cost"]
         price = f", {cost['spent']} {cost.get('currency', '')}".rstrip() if "spent" in cost else ""
@@ -91,6 +92,16 @@ def about_job(job: Body, trials: Sequence[Body]) -> Iterator[str]:
         yield "trials that run, wait or did not complete:"
     for trial in others:
         yield f"  {_in_a_line(trial)}"
+
+
+def _confirmation(confirmation: Body) -> Iterator[str]:
+    if confirmation:
+        yield f"confirmation: {confirmation['message']}"
+    for setting in confirmation.get("settings") or ():
+        mean = f"mean {number(setting['mean'])}" if "mean" in setting else "no value yet"
+        spread = f" ± {number(setting['standardDeviation'])}" if "standardDeviation" in setting else ""
+        with_seeds = f"{mean}{spread} with {setting['repetitions']} other seeds"
+        yield f"  {setting['trial']}: {number(setting['objective'])} in the search, {with_seeds}"
 
 
 def _conditions(conditions: Sequence[Body]) -> Iterator[str]:
@@ -119,6 +130,8 @@ def about_trial(job: Body, trial: Body) -> Iterator[str]:
     for kind, field in (("stopped", "stopDecision"), ("would have been stopped (dry run)", "wouldStop")):
         if field in status:
             yield f"{kind}: {_decision(status[field])}"
+    if "confirms" in trial["spec"]:
+        yield f"trains trial {trial['spec']['confirms']} again, with seed {trial['spec']['seed']}"
     yield "parameters: " + ", ".join(f"{name}={value}" for name, value in trial["spec"]["parameters"].items())
     if _SOURCE in annotations:
         said = annotations.get(_SOURCE_MESSAGE, "")

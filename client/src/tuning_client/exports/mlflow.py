@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_client.describe import phase, time_in
 from tuning_client.errors import TuningError
 from tuning_client.exports.trials import ended, measurements
+from tuning_client.names import repeated_trial
 
 try:
     from mlflow import MlflowClient
@@ -50,6 +51,7 @@ def _add(client: MlflowClient, experiment: str, job: Mapping[str, Any], trial: M
         "tuning.reason": status.get("reason"),
         "tuning.message": decision.get("message") or status.get("message"),
         "tuning.objective": status.get("objective"),
+        "tuning.confirms": repeated_trial(trial, job),
         "tuning.objectiveEpoch": str(status["objectiveEpoch"]) if "objectiveEpoch" in status else None,
     }
     run = client.create_run(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_client.describe import phase, time_in
 from tuning_client.errors import TuningError
 from tuning_client.exports.trials import ended, measurements, typed
+from tuning_client.names import repeated_trial
 from tuning_client.parameters import is_logarithmic
 
 try:
@@ -50,13 +51,13 @@ def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: 
     except optuna.exceptions.DuplicatedStudyError:
         raise TuningError(f"{target} already has a study {name}: choose another file") from None
     study.set_user_attr("metric", objective["metric"])
-    found = [frozen(trial, job["spec"]["parameters"]) for trial in ended(trials)]
+    found = [frozen(trial, job["spec"]["parameters"], repeated_trial(trial, job)) for trial in ended(trials)]
     study.add_trials(found)
     return len(found)
 
 
-def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]]) -> FrozenTrial:
-    """A trial that has ended as Optuna keeps it."""
+def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]], confirms: str | None = None) -> FrozenTrial:
+    """A trial that has ended as Optuna keeps it; `confirms` names the one that it trains again with another seed."""
     status, number = trial["status"], trial["spec"]["number"]
     state, curve = _STATES[phase(trial)], measurements(trial)
     value = float(status.get("objective", math.nan))
@@ -71,6 +72,7 @@ def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]]) -> Froz
         "reason": status.get("reason"),
         "message": decision.get("message") or status.get("message"),
         "training_seconds": status.get("trainingSeconds"),
+        "confirms": confirms,
     }
     ended_at = time_in(status.get("completionTime"))
     return FrozenTrial(

@@ -8,6 +8,8 @@ export interface Step { at: number; value: number; trial: Trial; best: boolean }
 const ENDED = new Set(["Completed", "EarlyStopped", "Stopped", "Failed"]);
 export const hasEnded = (trial: Trial): boolean => ENDED.has(trial.phase);
 export const isRunning = (trial: Trial): boolean => ["Running", "Collecting", "Stopping"].includes(trial.phase);
+/** Whether a trial is part of the search, and does not train another one's setting again. */
+export const isSearched = (trial: Trial): boolean => trial.confirms === undefined;
 export const maximizes = (job: Job): boolean => job.spec.objective?.goal !== "Minimize";
 
 /** Whether a is better than b; what is no number is worse than all. */
@@ -33,11 +35,11 @@ export function outcome(trial: Trial): number {
   return hasEnded(trial) && trial.phase !== "Failed" ? num(trial.objective) : NaN;
 }
 
-/** Every outcome in the order in which it was known, against trials, the clock or the training paid for. */
+/** Every outcome of the search in the order in which it was known, against trials, the clock or the training paid for. */
 export function outcomes(job: Job, trials: Iterable<Trial>, axis: Axis): Step[] {
   const maximize = maximizes(job);
   const start = job.status.startTime ?? job.created;
-  const ended = [...trials].filter((trial) => hasEnded(trial) && trial.end).sort(byEnd);
+  const ended = [...trials].filter((trial) => isSearched(trial) && hasEnded(trial) && trial.end).sort(byEnd);
   let cost = 0;
   let best = NaN;
   return ended.flatMap((trial, index) => {

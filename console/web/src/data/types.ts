@@ -3,7 +3,10 @@ export type Num = number | string;
 
 export interface Condition { type: string; status: string; reason: string; message: string; lastTransitionTime: string }
 export interface Counts { pending?: number; running?: number; completed?: number; earlyStopped?: number; stopped?: number; failed?: number }
-export interface BestTrial { name: string; objective?: Num; epoch?: number; parameters?: Record<string, string>; job?: string }
+/** How a setting does with other seeds. */
+export interface Spread { mean?: Num; standardDeviation?: Num; repetitions?: number }
+export interface Setting extends Spread { trial: string; objective?: Num; confirmed?: boolean }
+export interface BestTrial { name: string; objective?: Num; epoch?: number; parameters?: Record<string, string>; job?: string; confirmation?: Spread }
 export interface Range { min: number; max: number; scale?: string; step?: number }
 export interface Parameter { name: string; continuous?: Range; integer?: Range; discrete?: { values: number[]; scale?: Range["scale"] }; categorical?: { values: string[] } }
 
@@ -29,6 +32,7 @@ export interface JobStatus {
   trialCounts?: Counts;
   bestTrial?: BestTrial;
   overallBestTrial?: BestTrial;
+  confirmation?: { progress?: string; message?: string; settings?: Setting[] };
   totalTrainingSeconds?: number;
   cost?: { gpuHours?: string; spent?: string; currency?: string };
   idleSeconds?: number;
@@ -52,6 +56,7 @@ export interface TrialRow {
   objective?: Num; objectiveEpoch?: number; epochs?: number; seconds?: number; start?: string; end?: string; attempt?: number; attemptTime?: string;
   disruptions?: number; failures?: number; reason?: string; message?: string; decision?: Decision; would?: Decision;
   metrics?: Record<string, Num>; source?: string; sourceMessage?: string; gain?: Num;
+  confirms?: number;
   curve?: Wire; tail?: Wire;
 }
 

@@ -8,6 +8,7 @@ export const PHASES: Record<string, { tone: Tone; label: string }> = {
   Running: { tone: "running", label: "Running" },
   Collecting: { tone: "running", label: "Collecting" },
   Stopping: { tone: "running", label: "Stopping" },
+  Confirming: { tone: "running", label: "Confirming" },
   Paused: { tone: "quiet", label: "Paused" },
   Suspended: { tone: "quiet", label: "Suspended" },
   Completed: { tone: "good", label: "Completed" },

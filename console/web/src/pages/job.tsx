@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { getJson } from "../data/api";
-import { byNumber, hasEnded, isRunning, totalSeconds } from "../data/derive";
+import { byNumber, hasEnded, isRunning, isSearched, totalSeconds } from "../data/derive";
 import { LiveJob } from "../data/live";
 import { ago, duration, moment, percent, seconds, show } from "../data/numbers";
 import { jobLink, trialLink } from "../data/route";
@@ -97,14 +97,14 @@ function Attention({ job }: { job: Job }): JSX.Element | null {
 function headline(job: Job, trials: Trial[] | null, now: number): StatLine[] {
   const { status, spec } = job;
   const counts = status.trialCounts ?? {};
-  const done = trials ? trials.filter(hasEnded).length : (counts.completed ?? 0) + (counts.earlyStopped ?? 0) + (counts.stopped ?? 0) + (counts.failed ?? 0);
+  const done = trials ? trials.filter((trial) => isSearched(trial) && hasEnded(trial)).length : (counts.completed ?? 0) + (counts.earlyStopped ?? 0) + (counts.stopped ?? 0) + (counts.failed ?? 0);
   const training = trials ? totalSeconds(trials, now) : (status.totalTrainingSeconds ?? 0);
   const saving = status.earlyStopping?.secondsSaved ?? 0;
   const clock = seconds(status.startTime, status.completionTime ?? now);
   const best = status.bestTrial;
   const dry = spec.earlyStopping?.dryRun;
   return [
-    { label: "Best", lead: true, value: show(best?.objective), title: best?.epoch === undefined ? undefined : `The value of epoch ${show(best.epoch)}`, note: best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : "none yet" },
+    { label: "Best", lead: true, value: show(best?.confirmation?.mean ?? best?.objective), title: best?.confirmation ? `Mean of ${best.confirmation.repetitions} trainings with other seeds, ± ${show(best.confirmation.standardDeviation)}` : best?.epoch === undefined ? undefined : `The value of epoch ${show(best.epoch)}`, note: best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : "none yet" },
     { label: "Trials", value: <>{done}<span class="faint"> / {spec.limits?.maxTrials ?? "all"}</span></>, note: `${counts.completed ?? 0} completed` },
     { label: "Running", value: trials ? trials.filter(isRunning).length : (counts.running ?? 0), note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
     { label: "Early stopped", value: counts.earlyStopped ?? 0, note: done ? `${percent((counts.earlyStopped ?? 0) / done)} of ${done} ended` : undefined },

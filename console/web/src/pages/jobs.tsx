@@ -93,7 +93,7 @@ function Best({ job }: { job: Job }): JSX.Element {
   const best = job.status.bestTrial;
   return (
     <>
-      <strong>{show(best?.objective)}</strong>
+      <strong>{show(best?.confirmation?.mean ?? best?.objective)}</strong>
       <div class="small">{best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : <span class="faint">{job.spec.objective?.metric}</span>}</div>
     </>
   );
@@ -101,7 +101,8 @@ function Best({ job }: { job: Job }): JSX.Element {
 
 function Trials({ job }: { job: Job }): JSX.Element {
   const counts = job.status.trialCounts ?? {};
-  const most = job.spec.limits?.maxTrials ?? Object.values(counts).reduce((sum: number, count) => sum + (count ?? 0), 0);
+  const made = Object.values(counts).reduce((sum: number, count) => sum + (count ?? 0), 0);
+  const most = Math.max(job.spec.limits?.maxTrials ?? 0, made);
   const parts: [string, string, number][] = [
     ["good", "completed", counts.completed ?? 0], ["stopped", "early stopped", counts.earlyStopped ?? 0],
     ["quiet", "stopped", counts.stopped ?? 0], ["bad", "failed", counts.failed ?? 0], ["running", "running", counts.running ?? 0],

@@ -33,6 +33,7 @@ export function Overview({ job, trials, now, whole }: TabProps): JSX.Element {
       <div class="span-4 stack">
         <Slots job={job} trials={trials} now={now} whole={whole} />
         <BestParameters job={job} />
+        <Confirmation job={job} />
         <Card title="Conditions">
           <ul class="said">
             {conditions(job).map((said) => (
@@ -109,6 +110,25 @@ function whyFree(job: Job): string {
   const counts = job.status.trialCounts ?? {};
   const made = Object.values(counts).reduce((sum: number, each) => sum + (each ?? 0), 0);
   return made >= (job.spec.limits?.maxTrials ?? Infinity) ? "no trials are left to start" : "the next trial is being proposed";
+}
+
+/** The best settings of the search, and how they do with other seeds. */
+function Confirmation({ job }: { job: Job }): JSX.Element | null {
+  const found = job.status.confirmation;
+  if (!found) return null;
+  return (
+    <Card title="Confirmation" actions={<span class="small muted">{found.progress} trainings</span>}>
+      <dl class="facts">
+        {(found.settings ?? []).map((setting) => [
+          <dt key={setting.trial}><a href={trialLink(job.namespace, setting.trial)}>{setting.trial}</a></dt>,
+          <dd key={`${setting.trial}=`} title={`${show(setting.objective)} in the search; ${setting.repetitions ?? 0} other seeds`}>
+            {setting.mean === undefined ? "–" : show(setting.mean)}{setting.standardDeviation !== undefined && <span class="muted"> ± {show(setting.standardDeviation)}</span>}
+          </dd>,
+        ])}
+      </dl>
+      <p class="small muted">{found.message}</p>
+    </Card>
+  );
 }
 
 function BestParameters({ job }: { job: Job }): JSX.Element | null {

@@ -32,7 +32,7 @@ export function TrialPage({ namespace, name }: { namespace: string; name: string
     <>
       <div class="page-head">
         <div>
-          <div class="title-row"><h1>{trial.name}</h1><Phase phase={trial.phase} pill />{job.status.bestTrial?.name === trial.name && <span class="phase pill running">best of the job</span>}</div>
+          <div class="title-row"><h1>{trial.name}</h1><Phase phase={trial.phase} pill />{job.status.bestTrial?.name === trial.name && <span class="phase pill running">best of the job</span>}{trial.confirms !== undefined && <a class="phase pill" href={trialLink(job.namespace, `${job.name}-${String(trial.confirms).padStart(4, "0")}`)}>trains trial {trial.confirms} again, with another seed</a>}</div>
           <p class="muted">trial {trial.number} of <a href={jobLink(namespace, job.name)}>{job.name}</a>{trial.start && <> · <span title={moment(trial.start)}>started {ago(trial.start, now)}</span></>}{trial.source && ` · proposed by ${trial.source}`}</p>
         </div>
         <span class="spacer" />

@@ -1,7 +1,7 @@
 // All trials in a table: any column, a filter expression, and some to compare.
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { trainingSeconds, valueOf } from "../data/derive";
+import { isSearched, trainingSeconds, valueOf } from "../data/derive";
 import { parseFilter } from "../data/filter";
 import { ago, duration, moment, num, show, showSetting } from "../data/numbers";
 import { jobLink, trialLink, useQuery } from "../data/route";
@@ -84,6 +84,7 @@ function fieldsOf(job: Job, trials: Trial[], now: number): Field[] {
     { key: "epochs", title: "Epochs", number: true, value: (trial) => trial.x.at(-1) ?? 0, cell: (trial) => show(trial.x.at(-1) ?? 0) },
     { key: "seconds", title: "Training", number: true, value: (trial) => trainingSeconds(trial, now), cell: (trial) => duration(trainingSeconds(trial, now)) },
     { key: "reason", title: "Reason", value: (trial) => trial.reason ?? "", cell: (trial) => <span class="muted" title={trial.decision?.message ?? trial.message}>{trial.decision?.reason ?? trial.reason ?? ""}</span> },
+    { key: "confirms", title: "Confirms", number: true, more: trials.every(isSearched), value: (trial) => trial.confirms ?? "", cell: (trial) => trial.confirms ?? "" },
     { key: "attempt", title: "Attempt", number: true, value: (trial) => trial.attempt ?? 1, cell: (trial) => trial.attempt ?? 1 },
     { key: "disruptions", title: "Disruptions", number: true, value: (trial) => trial.disruptions ?? 0, cell: (trial) => trial.disruptions ?? 0 },
     { key: "source", title: "Proposed by", value: (trial) => trial.source ?? "", cell: (trial) => <span title={trial.sourceMessage}>{trial.source ?? "–"}</span> },

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tuning_operator.api import names
+from tuning_operator.api.best import render_best
 from tuning_operator.api.jobspec import InvalidJobError, Spec
-from tuning_operator.api.values import display_number, parse_duration, render_number, render_time, time_in
+from tuning_operator.api.values import parse_duration, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import CompletionReason, Job, JobPhase
 from tuning_operator.core.model.trial import TrialPhase
@@ -141,7 +142,7 @@ def render_status(
         "observedGeneration": summary.observed_generation,
         "seed": summary.seed,
         "phase": summary.phase,
-        "progress": f"{summary.ended}/{max(summary.max_trials, sum(summary.phases.values()))}",
+        "progress": f"{summary.tried}/{max(summary.max_trials, summary.searched)}",
         "trialCounts": _trial_counts(summary),
         "objectiveCounts": {
             "succeeded": summary.ended - summary.without_objective,
@@ -159,25 +160,7 @@ def render_status(
         status["idleSeconds"] = round(summary.idle.total_seconds())
     if summary.completion_reason:
         status |= {"completionReason": summary.completion_reason, "message": summary.message[:MAX_MESSAGE]}
-    measured = summary.best.measured if summary.best else None
-    if summary.best and measured:
-        status["bestTrial"] = {
-            "name": summary.best.name,
-            "objective": render_number(measured.value),
-            "display": display_number(measured.value),
-            "epoch": measured.epoch,
-            "parameters": dict(trial_texts),
-            **({"modelFolder": model_folder} if model_folder else {}),
-        }
-    if summary.overall_best:
-        best = summary.overall_best
-        status["overallBestTrial"] = {
-            "job": best.job,
-            "name": best.name,
-            "objective": render_number(best.objective),
-            "epoch": best.epoch,
-            "parameters": dict(best.parameters),
-        }
+    status |= render_best(summary, trial_texts, model_folder)
     if summary.early_stopping:
         status["earlyStopping"] = _early_stopping(summary.early_stopping)
     if summary.cost:

@@ -20,6 +20,7 @@ from tuning_operator.core.model.early_stopping import (
 )
 from tuning_operator.core.model.sources import Gauges, LogFile, MetricDefinition, Selector
 from tuning_operator.core.model.spec import (
+    Confirm,
     Cost,
     Criteria,
     JobSpec,
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tuning_operator.core.space import Value
+
+
+SEED = "TUNING_SEED"
+"""The variable with a training's seed."""
 
 
 class InvalidJobError(ValueError):
@@ -143,6 +148,23 @@ class _Cost(_Model):
             remedy += "set spec.cost.gpusPerPod" + (" or use limits.maxTrainingTime" if "limits" in field else "")
             raise InvalidJobError(f"spec.{field} needs the number of GPUs, and spec.template {why}: {remedy}")
         return Cost(gpus or 0.0, self.price_per_gpu_hour, self.currency or "")
+
+
+class _Confirm(_Model):
+    top: int = 3
+    seeds: int = 3
+
+    def to_core(self, template: Mapping[str, Any]) -> Confirm:
+        return Confirm(self.top, self.seeds, names_seed=_is_mentioned(SEED, template))
+
+
+def _is_mentioned(name: str, part: object) -> bool:
+    """Whether a text in some part of a template has a name in it."""
+    if isinstance(part, dict):
+        return any(_is_mentioned(name, each) for each in part.values())
+    if isinstance(part, list):
+        return any(_is_mentioned(name, each) for each in part)
+    return isinstance(part, str) and name in part
 
 
 class _Median(_Model):
@@ -280,6 +302,7 @@ class Spec(_Model):
     warm_start: _WarmStart | None = None
     nodes: int = 1
     cost: _Cost = _Cost()
+    confirm: _Confirm | None = None
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -312,6 +335,7 @@ class Spec(_Model):
             nodes=self.nodes,
             initial_trials=tuple(self._initial(space)),
             cost=self.cost.to_core(self.template, limits),
+            confirm=self.confirm.to_core(self.template) if self.confirm else None,
         )
 
     def _initial(self, space: Space) -> Iterator[dict[str, Value]]:

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names, sidecar
+from tuning_operator.api.jobspec import SEED
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.references import check_references
 from tuning_operator.api.template import check_template
@@ -161,7 +162,7 @@ def _environment(
         "HYPERPARAMETERS": _as_json(job.spec.static_parameters, trial.parameters),
         "TUNING_JOB": job.name,
         "TUNING_TRIAL": trial.name,
-        "TUNING_SEED": str(trial.seed),
+        SEED: str(trial.seed),
         "TUNING_OBJECTIVE_METRIC": job.spec.objective.metric,
         "TUNING_OBJECTIVE_GOAL": job.spec.objective.goal,
         "TUNING_METRICS_PORT": str(port),

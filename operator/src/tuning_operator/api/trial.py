@@ -51,6 +51,7 @@ def _parse(body: Mapping[str, Any], job: JobSpec) -> Trial:
         source_message=annotations.get(names.ANNOTATION_SOURCE_MESSAGE, ""),
         expected_gain=parse_number(annotations.get(names.ANNOTATION_EXPECTED_GAIN, "+Inf")),
         best_for=job.objective.best_for,
+        confirms=spec.get("confirms"),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         deleting="deletionTimestamp" in metadata,
@@ -140,7 +141,8 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
         "spec": {
             "number": suggestion.number,
             "parameters": parameters,
-            "seed": stable_hash(job.seed, suggestion.number),
+            "seed": stable_hash(job.seed, suggestion.number) if suggestion.seed is None else suggestion.seed,
+            **({} if suggestion.confirms is None else {"confirms": suggestion.confirms}),
         },
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.lifecycle.advance import TrialFacts, advance, next_attempt
 from tuning_operator.core.lifecycle.completion import completion, final_phase, is_resumed, stall, untried
+from tuning_operator.core.lifecycle.confirm import confirmation, cut_short, is_reopened
 from tuning_operator.core.lifecycle.decision import Decision
 from tuning_operator.core.lifecycle.parents import inherited, related
 from tuning_operator.core.lifecycle.slots import (
@@ -30,13 +31,15 @@ from tuning_operator.core.model.notice import Notice
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import RunningTrials, SuspendPolicy
 from tuning_operator.core.model.thinning import with_thinned_curve
-from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, searched
+from tuning_operator.core.report.confirming import of_confirmation
 from tuning_operator.core.report.notices import notices, of_pods_not_kept
 from tuning_operator.core.report.waiting import PATIENCE, waiting_since
 from tuning_operator.core.stopping.judging import judged, with_stop
 from tuning_operator.core.suggest import SuggestRequest, initial_points
 
 if TYPE_CHECKING:
+    from tuning_operator.core.lifecycle.confirm import Confirmation
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
 
@@ -47,6 +50,8 @@ def decide(snapshot: Snapshot) -> Decision:
     known = inherited(snapshot.parents)
     if is_resumed(job, snapshot.trials, snapshot.now, known):
         return _resumed(snapshot)
+    if is_reopened(job, snapshot.trials, snapshot.now):
+        return _reopened(snapshot)
     if job.phase.is_final:
         return _over(snapshot)
     if not snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not job.spec.stop:
@@ -57,20 +62,21 @@ def decide(snapshot: Snapshot) -> Decision:
     trials = tuple(_advanced(trial, snapshot, longest) for trial in snapshot.trials)
     trials = judged(trials, job)
     ending = _recorded_completion(job) or completion(job, trials, snapshot.now, known)
-    if ending:
-        trials = tuple(_stopped(trial, ending, snapshot) for trial in trials)
+    cut = cut_short(job, trials, ending, snapshot.now) if ending else None
+    trials = tuple(_stopped(trial, cut if trial.is_repetition else ending, snapshot) for trial in trials)
     if job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
         trials = tuple(_suspended(trial, snapshot) for trial in trials)
     moved = [(before, after) for before, after in zip(snapshot.trials, trials, strict=True) if before is not after]
-    phase = _phase(snapshot, trials, ending)
+    confirming = confirmation(job, trials, cut) if ending else None
+    phase = _phase(snapshot, trials, ending, confirming)
     if ending and phase is JobPhase.FAILED and not ending.reason.is_failure:
         ending = replace(ending, message=f"{ending.message}; no trial has a finite objective")
     stalled = None if ending else stall(job, trials)
-    may_start = ending is None and not job.spec.suspend and not snapshot.awaits_parents
+    may_start = not job.spec.suspend and not snapshot.awaits_parents and cut is None
     waiting = trials_without_attempt(trials, snapshot) if may_start else ()
     slots = free_slots(snapshot)
     leftover = leftover_attempts(snapshot, trials)
-    taken = len(waiting) + retries_to_come(trials, job.spec.max_attempts)
+    left = max(0, slots - len(waiting) - retries_to_come(trials, job.spec.max_attempts))
     decision = Decision(
         phase=phase,
         trials=trials,
@@ -78,16 +84,25 @@ def decide(snapshot: Snapshot) -> Decision:
         grown=tuple(after for before, after in moved if _has_only_grown(before, after)),
         create_attempts=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_attempts=leftover,
-        suggest=_suggest_request(snapshot, trials, slots - taken) if may_start and not stalled else None,
+        suggest=_suggest_request(snapshot, trials, left) if may_start and not ending and not stalled else None,
+        repeat=confirming.to_come[:left] if may_start and confirming and job.completion_reason else (),
+        confirmation=confirming,
         completion=ending,
         stalled=stalled,
         notices=(
             *notices(snapshot, trials, ending, failed=phase is JobPhase.FAILED, stalled=stalled),
+            *of_confirmation(job, phase, confirming),
             *of_pods_not_kept(snapshot, trials, leftover),
         ),
-        wake_after=LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials),
+        wake_after=_wake_after(snapshot, trials, phase),
     )
     return _to_tell_of_waiting(snapshot, decision)
+
+
+def _wake_after(snapshot: Snapshot, trials: tuple[Trial, ...], phase: JobPhase) -> timedelta | None:
+    if phase is JobPhase.CONFIRMING and snapshot.job.completion_reason is None:
+        return timedelta(0)  # the end of the search is recorded before anything is repeated
+    return LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials)
 
 
 def _to_tell_of_waiting(snapshot: Snapshot, decision: Decision) -> Decision:
@@ -103,8 +118,21 @@ def _resumed(snapshot: Snapshot) -> Decision:
     """Record that the job resumes, and nothing else: what follows is for the next pass."""
     job = snapshot.job
     notice = Notice("Resumed", f"the job resumes after {job.completion_reason}: its specification was edited")
-    phase = _phase(snapshot, snapshot.trials, None)
+    phase = _phase(snapshot, snapshot.trials, None, None)
     return Decision(phase, snapshot.trials, notices=(notice,), wake_after=timedelta(0))
+
+
+def _reopened(snapshot: Snapshot) -> Decision:
+    """Record that a job whose search has ended goes on confirming, and nothing else."""
+    ending, confirming = _recorded_completion(snapshot.job), confirmation(snapshot.job, snapshot.trials, None)
+    return Decision(
+        _phase(snapshot, snapshot.trials, ending, confirming),
+        snapshot.trials,
+        confirmation=confirming,
+        completion=ending,
+        notices=(Notice("Resumed", "the job confirms its best settings: its specification was edited"),),
+        wake_after=timedelta(0),
+    )
 
 
 def _over(snapshot: Snapshot) -> Decision:
@@ -161,9 +189,9 @@ def _is_prometheus_silent(snapshot: Snapshot) -> bool:
     return about is not None and about.status == "False" and about.reason != NOT_SCRAPED
 
 
-def _stopped(trial: Trial, ending: Completion, snapshot: Snapshot) -> Trial:
-    """Stop a trial because its job ends; what is already stopping or collecting ends by itself."""
-    if trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING}:
+def _stopped(trial: Trial, ending: Completion | None, snapshot: Snapshot) -> Trial:
+    """Stop a trial because its job ends, if it does; what is already stopping or collecting ends by itself."""
+    if ending is None or trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING}:
         return trial
     finish = snapshot.job.spec.completion.running_trials is RunningTrials.FINISH
     if finish and trial.phase is TrialPhase.RUNNING and ending.reason is not CompletionReason.STOPPED_BY_USER:
@@ -193,7 +221,11 @@ def _recorded_completion(job: Job) -> Completion | None:
     return Completion(job.completion_reason, job.message)
 
 
-def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None) -> JobPhase:
+def _phase(
+    snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | None, confirming: Confirmation | None
+) -> JobPhase:
+    if confirming and confirming.goes_on and all(trial.phase.is_final for trial in searched(trials)):
+        return JobPhase.SUSPENDED if snapshot.job.spec.suspend else JobPhase.CONFIRMING
     if ending and any(not trial.phase.is_final for trial in trials):
         return JobPhase.STOPPING
     if ending:
@@ -205,7 +237,7 @@ def _phase(snapshot: Snapshot, trials: tuple[Trial, ...], ending: Completion | N
 
 def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -> SuggestRequest | None:
     job, known = snapshot.job, inherited(snapshot.parents)
-    count = min(free, job.spec.limits.max_trials - len(trials))
+    count = min(free, job.spec.limits.max_trials - len(searched(trials)))
     left = untried(job, trials, known)
     if left is not None:
         count = min(count, left)

@@ -261,7 +261,7 @@ def _draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
     try:
         return suggest(request)
     except SpaceExhausted:
-        return fallback(request, "trials were deleted: their numbers are not used again")
+        return fallback(request, "trials were deleted or repeated: their numbers are not used again")
 
 
 _REHEARSAL = SuggestRequest(

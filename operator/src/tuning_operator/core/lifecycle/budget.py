@@ -1,4 +1,4 @@
-"""Decides whether a job has spent its training time or its GPU hours, and when that is due.
+"""Decides whether a job has spent its time, its training time or its GPU hours, and when that is due.
 
 All attempts count, also those that failed or were disrupted; one that still runs counts up to now.
 """
@@ -24,10 +24,13 @@ _FARTHEST = 86_400.0
 
 def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:
     """Return the budget that is spent, or None."""
+    limit = job.spec.limits.max_duration
+    if limit is not None and job.start_time is not None and now - job.start_time - job.idle >= limit:
+        return Completion(CompletionReason.MAX_DURATION, f"limits.maxDuration ({limit}) has passed")
     seconds = _seconds(trials, now)
-    for reason, allowed, limit in _budgets(job):
+    for reason, allowed, budget in _budgets(job):
         if seconds >= allowed:
-            return Completion(reason, f"{limit} is used up: {_used(job, seconds)}")
+            return Completion(reason, f"{budget} is used up: {_used(job, seconds)}")
     return None
 
 

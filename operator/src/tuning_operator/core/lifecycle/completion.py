@@ -10,7 +10,7 @@ from tuning_operator.core.lifecycle.budget import spent
 from tuning_operator.core.model.conditions import fitting
 from tuning_operator.core.model.job import Completion, CompletionReason, JobPhase
 from tuning_operator.core.model.ranking import best_trial
-from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.model.trial import TrialPhase, searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,17 +34,19 @@ _NAMED = 10
 def completion(
     job: Job, trials: Sequence[Trial], now: datetime, known: Sequence[Observation] = ()
 ) -> Completion | None:
-    """Return why the job ends, or None while it continues. The first rule that holds is the reason.
+    """Return why the search ends, or None while it continues. The first rule that holds is the reason.
 
-    The points of `known` trials, made by other jobs and counted as this job's, are not tried again.
+    Trials that repeat another one with another seed cost time, and are no part of the search. The points of `known`
+    trials, made by other jobs and counted as this job's, are not tried again.
     """
+    budget = spent(job, trials, now)
+    trials = searched(trials)
     return (
         _stopped_by_user(job)
         or _target_reached(job, trials)
         or _too_many_failed(job, trials)
         or _none_succeeded(job, trials)
-        or _out_of_time(job, now)
-        or spent(job, trials, now)
+        or budget
         or _all_trials_ended(job, trials, known)
         or _without_improvement(job, trials, now)
         or _converged(job, trials)
@@ -69,6 +71,7 @@ def stall(job: Job, trials: Sequence[Trial]) -> str | None:
 
     Without this, a node on which every training fails at once would use up all trials while healthy nodes get going.
     """
+    trials = searched(trials)
     left = sum(not trial.phase.is_final for trial in trials)
     if not left or not _is_in_doubt(job, trials):
         return None
@@ -93,7 +96,7 @@ def is_resumed(job: Job, trials: Sequence[Trial], now: datetime, known: Sequence
 
 def untried(job: Job, trials: Sequence[Trial], known: Sequence[Observation]) -> int | None:
     """Return how many points of a finite space neither the job nor any other known one has tried."""
-    space = job.spec.space
+    space, trials = job.spec.space, searched(trials)
     if space.size is None:
         return None
     others = {space.key(observation.parameters) for observation in known}
@@ -168,13 +171,6 @@ def _failures(job: Job, trials: Sequence[Trial]) -> list[Trial]:
 def _named(failed: Sequence[Trial]) -> str:
     named = ", ".join(f"{trial.name} ({trial.status.reason})" for trial in failed[:_NAMED])
     return f"{named} and {len(failed) - _NAMED} more" if len(failed) > _NAMED else named
-
-
-def _out_of_time(job: Job, now: datetime) -> Completion | None:
-    limit = job.spec.limits.max_duration
-    if limit is None or job.start_time is None or now - job.start_time - job.idle < limit:
-        return None
-    return Completion(CompletionReason.MAX_DURATION, f"limits.maxDuration ({limit}) has passed")
 
 
 def _all_trials_ended(job: Job, trials: Sequence[Trial], known: Sequence[Observation]) -> Completion | None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from tuning_operator.core.lifecycle.confirm import Confirmation
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Completion, JobPhase
     from tuning_operator.core.model.notice import Notice
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.suggest import SuggestRequest
+    from tuning_operator.core.suggest import Suggestion, SuggestRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Decision:
         create_attempts: Trials whose current attempt gets its Pod now.
         delete_attempts: Pods to delete, each only if it still has this uid.
         suggest: What to ask the suggester for; None when no trial is to be added.
+        repeat: Trials to commit that repeat another one with another seed.
+        confirmation: What is known of the best settings' repetitions, once the search has ended.
         stalled: Why no trial is added until a running one has reported an epoch.
         delete_job: Whether the ended job's time to live is over, so that it is deleted with all that it owns.
         wake_after: When to look again even if nothing happens.
@@ -38,6 +41,8 @@ class Decision:
     create_attempts: tuple[Trial, ...] = ()
     delete_attempts: tuple[Attempt, ...] = ()
     suggest: SuggestRequest | None = None
+    repeat: tuple[Suggestion, ...] = ()
+    confirmation: Confirmation | None = None
     delete_job: bool = False
     completion: Completion | None = None
     stalled: str | None = None

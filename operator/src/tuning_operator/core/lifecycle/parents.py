@@ -9,10 +9,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from tuning_operator.core.lifecycle.confirm import winner
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.observation import Observation, RelatedTrial
 from tuning_operator.core.model.parent import Obstacle, Parent
-from tuning_operator.core.model.ranking import best_of, best_trial
+from tuning_operator.core.model.ranking import best_trial, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +88,7 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
         observations=_telling(job, observations, MOST_TRIALS),
         related=_telling(job, related, MOST_RELATED),
         total=len(ended),
-        best=None if job.spec.transfer else best_of(parent, ended),
+        best=None if job.spec.transfer else shown(parent, winner(parent, ended)),
     )
     if found.learned:
         return found

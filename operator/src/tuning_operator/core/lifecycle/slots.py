@@ -10,7 +10,7 @@ from tuning_operator.core.lifecycle.advance import next_attempt, report_due, ret
 from tuning_operator.core.lifecycle.budget import spent_at
 from tuning_operator.core.lifecycle.nodes import MAKING
 from tuning_operator.core.model.spec import PodCleanup
-from tuning_operator.core.model.trial import Trial, TrialPhase
+from tuning_operator.core.model.trial import Trial, TrialPhase, searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,6 +156,6 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
 
 def may_add(job: Job, trials: Sequence[Trial]) -> bool:
     """Whether a trial may be added as far as the job's limits tell."""
-    limits = job.spec.limits
+    limits, tried = job.spec.limits, len(searched(trials))
     unfinished = sum(not trial.phase.is_final for trial in trials)
-    return not job.spec.suspend and unfinished < limits.max_parallel_trials and len(trials) < limits.max_trials
+    return not job.spec.suspend and unfinished < limits.max_parallel_trials and tried < limits.max_trials

@@ -23,6 +23,7 @@ class JobPhase(StrEnum):
     RUNNING = "Running"
     SUSPENDED = "Suspended"
     STOPPING = "Stopping"  # its end is decided; the remaining trials are ending
+    CONFIRMING = "Confirming"  # its search has ended; the best settings train again with other seeds
     COMPLETED = "Completed"
     STOPPED = "Stopped"
     FAILED = "Failed"

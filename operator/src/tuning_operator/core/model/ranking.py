@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.parent import BestTrial
+from tuning_operator.core.model.trial import searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,26 +15,32 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
 
-def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
-    """Return the ended trial with the best finite objective; the earlier one of equals."""
+def ranking(job: Job, trials: Sequence[Trial]) -> list[Trial]:
+    """Return the ended trials of the search that have a finite objective: the best first, the earlier one of equals."""
     orient = job.spec.objective.goal.orient
-    ranked = [(orient(trial.objective), -trial.number, trial) for trial in trials if trial.objective is not None]
-    best = max(ranked, default=None, key=lambda entry: entry[:2])
-    return best[2] if best and best[0] > float("-inf") else None
+    worth = [
+        (orient(trial.objective), -trial.number, trial) for trial in searched(trials) if trial.objective is not None
+    ]
+    ranked = sorted(worth, key=lambda entry: entry[:2], reverse=True)
+    return [trial for value, _, trial in ranked if value > float("-inf")]
 
 
-def overall_best(job: Job, trials: Sequence[Trial], parents: Sequence[Parent]) -> BestTrial | None:
+def best_trial(job: Job, trials: Sequence[Trial]) -> Trial | None:
+    """Return the ended trial of the search with the best finite objective; the earlier one of equals."""
+    return next(iter(ranking(job, trials)), None)
+
+
+def overall_best(job: Job, best: Trial | None, parents: Sequence[Parent]) -> BestTrial | None:
     """Return the best trial of a job and its parents, the earliest of equals; None where there are none to compare."""
     if not parents or job.spec.transfer:
         return None
     orient = job.spec.objective.goal.orient
-    candidates = [best for best in (*(parent.best for parent in parents), best_of(job, trials)) if best]
+    candidates = [known for known in (*(parent.best for parent in parents), shown(job, best)) if known]
     return max(candidates, default=None, key=lambda best: orient(best.objective))
 
 
-def best_of(job: Job, trials: Sequence[Trial]) -> BestTrial | None:
+def shown(job: Job, best: Trial | None) -> BestTrial | None:
     """Return the best trial of a job in the form that is shown to users."""
-    best = best_trial(job, trials)
     measured = best.measured if best else None
     if best is None or measured is None:
         return None

@@ -111,6 +111,21 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """How a winner is confirmed.
+
+    Attributes:
+        top: Number of settings that are trained again.
+        seeds: Number of other seeds that each of them is trained with.
+        names_seed: Whether the Pod template refers to the variable with the seed.
+    """
+
+    top: int
+    seeds: int
+    names_seed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """The specification as the user wrote it, with the API server's defaults filled in.
 
@@ -124,6 +139,7 @@ class JobSpec:
         transfer: Whether these are about another task, so that their trials do not count like the job's own.
         nodes: How many Pods run an attempt together; the only one, or those of a batch Job.
         initial_trials: Settings to try first, maybe of some parameters only.
+        confirm: How the best settings are trained again before one of them wins; None when they are not.
     """
 
     strategy: Strategy
@@ -148,3 +164,9 @@ class JobSpec:
     nodes: int = 1
     initial_trials: tuple[Mapping[str, Value], ...] = ()
     cost: Cost = field(default_factory=Cost)
+    confirm: Confirm | None = None
+
+    @property
+    def most_trials(self) -> int:
+        """How many trials there may be, those that confirm others included."""
+        return self.limits.max_trials + (self.confirm.top * self.confirm.seeds if self.confirm else 0)

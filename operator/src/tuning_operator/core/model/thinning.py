@@ -38,7 +38,7 @@ def with_thinned_curve(trial: Trial, job: Job) -> Trial:
     """Return the trial with its curve thinned."""
     decisions = (trial.status.stop, trial.status.would_stop)
     judged = [decision.epoch for decision in decisions if decision and decision.epoch is not None]
-    most = points_per_trial(job.spec.limits.max_trials)
+    most = points_per_trial(job.spec.most_trials)
     curve = thinned(trial.curve, most, job.spec.objective.goal, judged)
     return trial if curve is trial.curve else replace(trial, status=replace(trial.status, curve=curve))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tuning_operator.core.model.curves import Curve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from tuning_operator.core.model.curves import Goal, Measurement
@@ -128,6 +128,7 @@ class Trial:
         expected_gain: By how much the model expected them to raise the best objective, as a share of the observed
             range; infinite when no model was asked.
         best_for: The goal whose best epoch is its objective; None where the last epoch is.
+        confirms: Number of the trial that it trains again with another seed; None for a trial of the search.
         deleting: Whether the TuningTrial's deletion has been asked for.
     """
 
@@ -139,6 +140,7 @@ class Trial:
     source_message: str = ""
     expected_gain: float = math.inf
     best_for: Goal | None = None
+    confirms: int | None = None
     uid: str = ""
     resource_version: str = ""
     deleting: bool = False
@@ -153,6 +155,11 @@ class Trial:
     def reporter(self) -> str:
         """The name of the current attempt's Pod that reports."""
         return self.status.reporter or self.attempt_name
+
+    @property
+    def is_repetition(self) -> bool:
+        """Whether it trains the setting of another trial again, and is no part of the search."""
+        return self.confirms is not None
 
     @property
     def phase(self) -> TrialPhase:
@@ -181,3 +188,8 @@ class Trial:
             return None
         measured = self.measured
         return measured.value if measured else None
+
+
+def searched(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """Return the trials of the search, without those that repeat one with another seed."""
+    return tuple(trial for trial in trials if not trial.is_repetition)

@@ -71,7 +71,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
             message = f"{lost.epochs} of {lost.epochs + len(after.curve)} epochs are unknown, the first is {lost.first}"
             yield Notice("EpochsMissing", message, after, warning=True)
     if after.curve.thinned and not before.curve.thinned:
-        most = points_per_trial(snapshot.job.spec.limits.max_trials)
+        most = points_per_trial(snapshot.job.spec.most_trials)
         kept = (
             f"status.curve keeps {len(after.curve)} of {after.curve.count} epochs, the limit is {most} for each trial"
         )

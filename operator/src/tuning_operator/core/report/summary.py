@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tuning_operator.core.lifecycle.confirm import confirmed_best, winner
 from tuning_operator.core.lifecycle.wording import NOT_SCRAPED
 from tuning_operator.core.model.conditions import Condition, ConditionType
 from tuning_operator.core.model.job import JobPhase
 from tuning_operator.core.model.ranking import best_trial, overall_best
+from tuning_operator.core.model.trial import searched
+from tuning_operator.core.report.confirming import outcome
 from tuning_operator.core.report.cost import cost_so_far
 from tuning_operator.core.report.waiting import waiting
 from tuning_operator.core.stopping.savings import savings
@@ -19,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from tuning_operator.core.lifecycle.confirm import Setting
     from tuning_operator.core.lifecycle.decision import Decision
-    from tuning_operator.core.model.job import CompletionReason
+    from tuning_operator.core.model.job import CompletionReason, Job
     from tuning_operator.core.model.parent import BestTrial
     from tuning_operator.core.model.snapshot import Snapshot
     from tuning_operator.core.model.trial import Trial, TrialPhase
@@ -34,7 +38,9 @@ class JobStatus:
 
     Attributes:
         overall_best: The best of its own and its parents' trials, where these count as its own.
-        newest: The trial that was suggested last.
+        tried: Number of trials of the search that have ended.
+        searched: Number of all trials of the search.
+        newest: The trial that was added last.
         total_training_seconds: The bill: run time of the training containers of all trials.
         idle: How long the job had ended before it resumed.
     """
@@ -49,6 +55,8 @@ class JobStatus:
     completion_reason: CompletionReason | None
     message: str
     max_trials: int
+    tried: int
+    searched: int
     phases: Mapping[TrialPhase, int]
     without_objective: int
     best: Trial | None
@@ -57,6 +65,7 @@ class JobStatus:
     idle: timedelta
     early_stopping: Savings | None
     overall_best: BestTrial | None = None
+    confirmation: ConfirmationStatus | None = None
     cost: CostSoFar | None = None
 
     @property
@@ -65,10 +74,25 @@ class JobStatus:
         return sum(count for phase, count in self.phases.items() if phase.is_final)
 
 
+@dataclass(frozen=True, slots=True)
+class ConfirmationStatus:
+    """How the best settings do with other seeds.
+
+    Attributes:
+        settings: The best ones of the search, the best first.
+        best: The winner; None before the end, and where none is confirmed.
+    """
+
+    settings: tuple[Setting, ...]
+    best: Setting | None
+    message: str
+
+
 def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
     """Return the job's status after a decision."""
     job, trials = snapshot.job, decision.trials
     may_start = snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not snapshot.awaits_parents
+    best = (winner if decision.phase.is_final else best_trial)(job, trials)
     return JobStatus(
         now=snapshot.now,
         observed_generation=job.generation,
@@ -80,16 +104,27 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         completion_reason=decision.completion.reason if decision.completion else None,
         message=decision.completion.message if decision.completion else "",
         max_trials=job.spec.limits.max_trials,
+        tried=sum(trial.phase.is_final for trial in searched(trials)),
+        searched=len(searched(trials)),
         phases=Counter(trial.phase for trial in trials),
         without_objective=sum(trial.phase.is_final and trial.objective is None for trial in trials),
-        best=best_trial(job, trials),
+        best=best,
         newest=max(trials, default=None, key=lambda trial: trial.number),
         total_training_seconds=sum(trial.status.training_seconds for trial in trials),
         idle=job.idle + _rest(snapshot, decision),
-        early_stopping=savings(job, trials),
-        overall_best=overall_best(job, trials, snapshot.parents),
+        early_stopping=savings(job, searched(trials)),
+        overall_best=overall_best(job, best, snapshot.parents),
+        confirmation=_confirmation(job, decision),
         cost=cost_so_far(job, trials),
     )
+
+
+def _confirmation(job: Job, decision: Decision) -> ConfirmationStatus | None:
+    found = decision.confirmation
+    if found is None or not found.settings:
+        return None
+    best = confirmed_best(job, found.settings) if decision.phase.is_final else None
+    return ConfirmationStatus(found.settings, best, outcome(job, decision.phase, found))
 
 
 def _rest(snapshot: Snapshot, decision: Decision) -> timedelta:

@@ -46,7 +46,7 @@ def waiting_since(snapshot: Snapshot, decision: Decision) -> datetime | None:
     trials = decision.trials
     trains = any(not trial.phase.is_final and trial.phase is not TrialPhase.PENDING for trial in trials)
     wanted = decision.suggest is not None or any(trial.phase is TrialPhase.PENDING for trial in trials)
-    if decision.phase is not JobPhase.RUNNING or trains or not wanted:
+    if decision.phase not in {JobPhase.RUNNING, JobPhase.CONFIRMING} or trains or not wanted:
         return None
     ends = (trial.status.attempt_time or trial.status.completion_time for trial in trials)
     return max((end for end in (*ends, snapshot.job.start_time) if end), default=snapshot.now)

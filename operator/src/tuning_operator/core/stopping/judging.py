@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.model.trial import TrialPhase, searched
 from tuning_operator.core.stopping import rule_for
 from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.series import Grid
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
-    """Return the trials with the rule's decisions; the first decision about a trial stands."""
+    """Return the trials with the rule's decisions; the first decision about a trial stands.
+
+    Trials that repeat another one with another seed are neither judged nor compared with.
+    """
     config = job.spec.hyperband or job.spec.early_stopping
     dry_run = job.spec.early_stopping.dry_run
-    if all(trial.phase is not TrialPhase.RUNNING for trial in trials):
+    tried = searched(trials)
+    if all(trial.phase is not TrialPhase.RUNNING for trial in tried):
         return trials
-    known = tuple(map(_as_if_stopped, trials)) if dry_run else trials
+    known = tuple(map(_as_if_stopped, tried)) if dry_run else tried
     rule = rule_for(config, job.spec.objective.goal, known)
     ends = [latest.epoch for trial in known if trial.phase is TrialPhase.COMPLETED and (latest := trial.curve.latest)]
     grid = Grid(job.spec.objective.goal, known)
@@ -37,7 +41,12 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
 
     def verdict(trial: Trial) -> Trial:
         latest = trial.curve.latest
-        if trial.phase is not TrialPhase.RUNNING or latest is None or (dry_run and trial.status.would_stop):
+        if (
+            trial.is_repetition
+            or trial.phase is not TrialPhase.RUNNING
+            or latest is None
+            or (dry_run and trial.status.would_stop)
+        ):
             return trial
         if is_at_its_end(trial, latest.epoch):
             return trial

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuning_operator.core.model.early_stopping import EarlyStopping, Hyperband
 from tuning_operator.core.model.ranking import best_trial
-from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
+from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus, searched
 from tuning_operator.core.stopping.judging import judged
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class WhatIf:
 
 def what_if(job: Job, trials: Sequence[Trial], rule: EarlyStopping | Hyperband) -> WhatIf:
     """Replay a job's curves, in the order in which they grew, under another rule."""
-    known = tuple(trial for trial in trials if len(trial.curve))
+    known = tuple(trial for trial in searched(trials) if len(trial.curve))
     epochs = sum(len(trial.curve) for trial in known)
     width = math.ceil(epochs / MOST_MOMENTS)
     replayed = _replayed(job, known, rule, width)
@@ -100,7 +100,7 @@ def what_if(job: Job, trials: Sequence[Trial], rule: EarlyStopping | Hyperband) 
         trials=replays,
         epochs_saved=sum(trial.epochs_saved for trial in replays),
         seconds_saved=sum(trial.seconds_saved for trial in replays),
-        training_seconds=sum(trial.status.training_seconds for trial in trials),
+        training_seconds=sum(trial.status.training_seconds for trial in searched(trials)),
         best=_best(best),
         best_after=_best(best_after),
         winner_lost=_is_lost(job, best, best_after) if best else None,

@@ -24,6 +24,7 @@ class Source(StrEnum):
     MODEL = "Model"
     RANDOM = "Random"  # asked for by the strategy
     GRID = "Grid"
+    CONFIRMATION = "Confirmation"  # one of the best settings again, with another seed
     FALLBACK = "Fallback"  # random because the model failed; the message says how
 
 
@@ -105,6 +106,8 @@ class Suggestion:
         message: One sentence for the user.
         expected_gain: By how much the model expects the parameters to raise the best objective, as a share of the range
             of those observed, both on the model's scale; infinite when no model was asked.
+        seed: The training's seed; None for the one that follows from the number.
+        confirms: Number of the trial that is trained again; None for a new one.
     """
 
     number: int
@@ -112,3 +115,5 @@ class Suggestion:
     source: Source
     message: str
     expected_gain: float = math.inf
+    seed: int | None = None
+    confirms: int | None = None

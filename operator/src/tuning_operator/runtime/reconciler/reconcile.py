@@ -235,12 +235,14 @@ class Reconciler:
         return made
 
     async def _add_trials(self, key: JobKey, tuning_job: TuningJob, decision: Decision) -> list[Added]:
-        """Commit the next suggestions, if they are computed."""
+        """Commit the next suggestions, if they are computed, or the next repetitions."""
         if decision.suggest is None:
             self._suggester.drop(key)
-            return []
-        suggestions = self._while_open(self._suggester.take(key, decision.suggest))
-        return [await create_trial(self._store, key, tuning_job.job, item, self._identity) for item in suggestions]
+            found = decision.repeat
+        else:
+            found = self._suggester.take(key, decision.suggest)
+        job, suggestions = tuning_job.job, self._while_open(found)
+        return [await create_trial(self._store, key, job, item, self._identity) for item in suggestions]
 
     def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, each when it is asked for, and none any more once the operator is to end."""
