@@ -73,7 +73,8 @@ from tuning_trainer.integrations.lightgbm import TuningCallback
 callback = TuningCallback()
 for iteration in range(2):
     results = [("valid_0", "l2", 0.5, False), ("cv_agg", "valid l1", 0.25, False, 0.125)]
-    callback(SimpleNamespace(iteration=iteration, begin_iteration=0, end_iteration=2, evaluation_result_list=results))
+    there = {"iteration": iteration, "begin_iteration": 0, "end_iteration": 2, "model": None}
+    callback(SimpleNamespace(**there, evaluation_result_list=results))
 """,
         "valid_0-l2",
     )

@@ -101,7 +101,8 @@ def test_another_rank_reports_nothing(train: Callable[..., Outcome]) -> None:
 from types import SimpleNamespace
 from tuning_trainer.integrations.entry_points import lightning
 (callback,) = lightning()
-trainer = SimpleNamespace(is_global_zero=os.environ["FIRST"] == "yes", current_epoch=0, callback_metrics={"loss": 0.5})
+there = {"current_epoch": 0, "callback_metrics": {"loss": 0.5}, "world_size": 2}
+trainer = SimpleNamespace(is_global_zero=os.environ["FIRST"] == "yes", **there)
 callback.on_train_start(trainer, None)
 callback.on_train_epoch_end(trainer, None)
 """

@@ -85,12 +85,13 @@ def test_another_rank_reports_nothing(train: Callable[..., Outcome]) -> None:
     script = (
         DATA
         + """
+from types import SimpleNamespace
 from transformers import TrainerState
 from tuning_trainer.integrations.transformers import TuningCallback
 callback = TuningCallback()
 state = TrainerState(is_world_process_zero=os.environ["FIRST"] == "yes", log_history=[{"eval_loss": 0.5, "step": 1}])
 callback.on_train_begin(None, state, None)
-callback.on_log(None, state, None, logs={"eval_loss": 0.25})
+callback.on_log(SimpleNamespace(world_size=2), state, None, logs={"eval_loss": 0.25})
 """
     )
     assert train(script, "eval_loss", FIRST="no").curves == {}
