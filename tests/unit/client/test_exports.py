@@ -85,7 +85,7 @@ def test_runs_have_parameters_metrics_and_how_they_ended(tmp_path: Path) -> None
 
     from tuning_client.exports import mlflow  # noqa: PLC0415
 
-    assert mlflow.export(job(), trials(), tmp_path) == 4
+    assert mlflow.export(job(), trials(), str(tmp_path)) == 4
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("resnet")
     runs = sorted(client.search_runs([experiment.experiment_id]), key=lambda run: run.info.run_name)
@@ -102,4 +102,26 @@ def test_runs_have_parameters_metrics_and_how_they_ended(tmp_path: Path) -> None
     assert math.isnan(runs[3].data.metrics["validation:accuracy"])
     assert runs[1].data.tags["tuning.message"] == "0.2 is below 0.3"
     with pytest.raises(TuningError, match="already has an experiment resnet"):
-        mlflow.export(job(), trials(), tmp_path)
+        mlflow.export(job(), trials(), str(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow's own, about the libraries that it uses
+def test_runs_go_into_a_file_store_that_mlflow_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds to import
+
+    from tuning_client.exports import mlflow  # noqa: PLC0415
+
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    uri = (tmp_path / "mlruns").as_uri()
+    assert mlflow.export(job(), trials(), uri) == 4
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("resnet")
+    assert (tmp_path / "mlruns" / experiment.experiment_id / "meta.yaml").is_file()
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["resnet-0001", "resnet-0002", "resnet-0003", "resnet-0004"]
+    history = client.get_metric_history(runs["resnet-0001"].info.run_id, "validation:accuracy")
+    assert [(item.step, item.value) for item in history] == [(1, 0.1), (2, 0.2), (3, 0.4)]
+    with pytest.raises(TuningError, match="already has an experiment resnet"):
+        mlflow.export(job(), trials(), uri)

@@ -13,7 +13,7 @@ from tuning_client.errors import TuningError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tuning_client.session import Session
 
@@ -33,7 +33,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], flags:
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--csv", metavar="FILE", help="a row for each trial, in the columns of SageMaker's analytics")
     target.add_argument("--optuna", metavar="FILE", help="SQLite file; the study has the job's name")
-    target.add_argument("--mlflow", metavar="DIR", help="folder for mlflow.db; the experiment has the job's name")
+    target.add_argument(
+        "--mlflow",
+        metavar="DIR|URI",
+        help="folder for mlflow.db, or a tracking URI such as file:///data/mlruns or http://mlflow.example.com:5000; "
+        "the experiment has the job's name",
+    )
     parser.set_defaults(run=partial(run, _export))
 
 
@@ -44,7 +49,7 @@ def _export(session: Session, parsed: argparse.Namespace) -> int:
             return 0
         job = session.job(parsed.job)
         trials = session.trials(job)
-        written = _exporter(to_optuna=bool(parsed.optuna))(job, trials, Path(parsed.optuna or parsed.mlflow))
+        written = _export_to(job, trials, optuna=parsed.optuna, mlflow=parsed.mlflow)
     except ImportError as error:
         raise TuningError(str(error)) from error
     except OSError as error:
@@ -55,10 +60,12 @@ def _export(session: Session, parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _exporter(*, to_optuna: bool) -> Callable[[Body, Sequence[Body], Path], int]:
-    """Return the function that writes the trials; both libraries are optional."""
-    if to_optuna:
-        from tuning_client.exports.optuna import export  # noqa: PLC0415
-    else:
-        from tuning_client.exports.mlflow import export  # noqa: PLC0415
-    return export
+def _export_to(job: Body, trials: Sequence[Body], *, optuna: str | None, mlflow: str | None) -> int:
+    """Write the trials for one of the two libraries, both of which are optional; returns how many there were."""
+    if optuna:
+        from tuning_client.exports.optuna import export as export_to_optuna  # noqa: PLC0415
+
+        return export_to_optuna(job, trials, Path(optuna))
+    from tuning_client.exports.mlflow import export as export_to_mlflow  # noqa: PLC0415
+
+    return export_to_mlflow(job, trials, mlflow or "")
