@@ -64,7 +64,7 @@ def test_the_setting_with_the_best_mean_wins_and_a_completed_job_confirms_more(s
     wait_until(
         lambda: {"Confirming", "Confirmed"} <= {event["reason"] for event in lab.cluster.events()}, "both are told"
     )
-    assert any("does not refer to TUNING_SEED" in event["message"] for event in lab.cluster.events())
+    assert any("does not refer to TUNING_SEED" in event["note"] for event in lab.cluster.events())
 
     lab.cluster.patch_job({"spec": {"confirm": {"top": 3}}})
     wait_until(lambda: len(lab.cluster.trials()) == 9, "the third setting is repeated, too")
