@@ -122,8 +122,8 @@ def test_a_number_may_be_written_in_many_ways(written: str, value: float, regex:
     assert followed.summary["refused"] == 0
 
 
-@pytest.mark.parametrize("written", ["1,234", "97,25", "1_234.5", "information"])
-@pytest.mark.parametrize("regex", [f"(?i)reward={NUMBER}", r"reward=([0-9.,_]+|inf)", r"reward=(\S+)"])
+@pytest.mark.parametrize("written", ["1,234", "97,25", "1_234.5", "1\u2019234.5", "information"])
+@pytest.mark.parametrize("regex", [f"(?i)reward={NUMBER}", r"reward=([0-9.,_\x{2019}]+|inf)", r"reward=(\S+)"])
 def test_a_number_that_is_in_doubt_is_reported_and_not_guessed(written: str, regex: str) -> None:
     followed = Followed("reward", regex)
     assert followed.end(f"Epoch 1 reward={written}\n") == []

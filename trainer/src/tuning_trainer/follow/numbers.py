@@ -21,6 +21,8 @@ _WRAPPED = re2.compile(
 """A number as NumPy and PyTorch print it: np.float64(0.5), tensor(0.5, device='cuda:0')."""
 _TOKEN = 64
 """Characters in which a number is looked for."""
+_SEPARATORS = frozenset("_'\u2019")
+"""Between digits: of a number that was made for people."""
 _NOT_A_NUMBER = frozenset({"nan", "none", "null"})
 
 
@@ -39,8 +41,8 @@ def number_at(text: str, start: int = 0, end: int = 0) -> float | None:
         is_cut = start < end and text[end - 1 : end + 1].isalpha() and end < len(text)
         return None if is_cut else from_text(text[start:end])
     after = place[match.end(1) :]
-    if after[:1] in {",", "_"} and after[1:2].isdigit() and match[1].lstrip("+-").isdigit():
-        if after[0] == "_":
+    if after[:1] in {",", *_SEPARATORS} and after[1:2].isdigit() and match[1].lstrip("+-").isdigit():
+        if after[0] in _SEPARATORS:
             return None
         # A row of a table: what stands between two commas is one of its columns.
         is_column = text[start + match.start(1) - 1 : start + match.start(1)] == ","

@@ -41,7 +41,7 @@ _LONGER = re.compile(r"([^\W\d_]*)[\d_]*(?<=\w)[-/.]?$")
 """Text before a metric that makes it another one: `best val ` or `val_` before `loss`."""
 _BEFORE = 40
 """Characters before a metric that are looked at."""
-_SEPARATED = re.compile(r"[0-9][,_][0-9]")
+_SEPARATED = re.compile(r"[0-9][,_'\u2019][0-9]")
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
 
 
