@@ -6,8 +6,9 @@ import asyncio
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from tests.faults import faults
-from tests.faults.faults import Chaos, Distorted, Kill, Moment, Outage, Quiet, StaleLists, Trouble, Watches
+from tests.faults import distortions
+from tests.faults.distortions import Distorted, StaleLists, Watches
+from tests.faults.faults import Chaos, Kill, Moment, Outage, Quiet, Trouble
 from tests.faults.lab import Run, Scenario
 from tests.faults.proxy import LostError
 from tests.faults.script import bayesian, three_jobs
@@ -119,12 +120,12 @@ def subset() -> Iterator[Scenario]:
     yield trouble("list", code=410)
     yield trouble("watch", code=410)
     yield _unserved()
-    yield watches("silent watch", faults.silent)
-    yield watches("DELETED swallowed", faults.without_deleted)
+    yield watches("silent watch", distortions.silent)
+    yield watches("DELETED swallowed", distortions.without_deleted)
     yield _stale("pods")
     yield api_down(5)
     yield metrics_down(4)
-    yield metrics("with warnings", faults.with_warnings)
+    yield metrics("with warnings", distortions.with_warnings)
     yield two_operators()
     yield chaos(1)
 
@@ -173,21 +174,21 @@ def _timeouts() -> Iterator[Scenario]:
 
 
 def _watch_faults() -> Iterator[Scenario]:
-    yield watches("silent watch", faults.silent)
-    yield watches("DELETED swallowed", faults.without_deleted)
-    yield watches("duplicated events", faults.twice)
-    yield watches("reordered events", faults.reordered)
-    yield watches("410 in a watch", faults.expired, times=6)
-    yield watches("500 in a watch", faults.failing, times=3)
+    yield watches("silent watch", distortions.silent)
+    yield watches("DELETED swallowed", distortions.without_deleted)
+    yield watches("duplicated events", distortions.twice)
+    yield watches("reordered events", distortions.reordered)
+    yield watches("410 in a watch", distortions.expired, times=6)
+    yield watches("500 in a watch", distortions.failing, times=3)
 
 
 def _metrics_faults() -> Iterator[Scenario]:
     yield from (metrics_down(4), metrics_lost())
-    yield metrics("with warnings", faults.with_warnings)
-    yield metrics("partial", faults.is_partial)
-    yield metrics("cut off", faults.cut_off)
-    yield metrics("unavailable", faults.unavailable)
-    yield metrics("slow", faults.slow, 8.0)
+    yield metrics("with warnings", distortions.with_warnings)
+    yield metrics("partial", distortions.is_partial)
+    yield metrics("cut off", distortions.cut_off)
+    yield metrics("unavailable", distortions.unavailable)
+    yield metrics("slow", distortions.slow, 8.0)
 
 
 def _stale(resource: str) -> Scenario:
