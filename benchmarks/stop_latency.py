@@ -32,7 +32,9 @@ NAMESPACE = "stop-latency"
 PARALLEL = 4
 EPOCHS = 10
 DECIDING = 2  # the first checkpoint of Auto
-COMPLETED = PARALLEL  # so many trials reach their end, quickly; those beside whose end the next ones start are left out
+COMPLETED = (
+    PARALLEL  # this many trials reach their end, quickly; those beside whose end the next ones start are left out
+)
 UNMEASURED = COMPLETED + PARALLEL
 
 

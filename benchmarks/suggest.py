@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def study(method: str, task: Problem, seed: int, trials: int, parallel: int, given: int = 0) -> Record:
     """Run one study; its curve is the regret of the best completed trial so far, judged without noise.
 
-    So many of its first points are given: drawn at random, the same for every method.
+    The first points may be given: drawn at random, the same for every method.
     """
     start = task.space.spread(np.random.default_rng((seed, 2)).random((given, len(task.space.parameters))))
     noise = np.random.default_rng((seed, 1))

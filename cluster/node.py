@@ -74,7 +74,7 @@ class Node:
                 "healthzPort": 0,
                 "authentication": {"anonymous": {"enabled": False}, "x509": {"clientCAFile": str(self.authority)}},
                 "containerRuntimeEndpoint": f"unix://{socket()}",
-                # With systemd as well: the groups are below one of our own, by which the cluster is found and ended.
+                # With systemd as well: the groups are below our own, by which the cluster is found and ended.
                 "cgroupDriver": "cgroupfs",
                 "cgroupRoot": cgroups.ROOT,
                 "failCgroupV1": False,

@@ -85,7 +85,7 @@ class Run:
     ended: float | None = None
     signalled: float | None = None
     deleted: bool = False
-    known: int = 0  # so many epochs' pages Prometheus has
+    known: int = 0  # how many epochs' pages Prometheus has
 
     def epochs(self) -> int:
         """How many epochs are finished by now."""

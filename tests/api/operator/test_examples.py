@@ -220,7 +220,7 @@ class Example:
         shows: waits for its end and looks at what it is about; it gets the job's name.
         trains: what happens in the Pod of a trial, by the trial's number.
         shorter: what of its job's specification is made smaller.
-        scraped: so many of its trials have their metrics read; the others' are in the termination message.
+        scraped: how many of its trials have their metrics read; the others' are in the termination message.
     """
 
     shows: Callable[[Lab, str], None]

@@ -1,4 +1,4 @@
-"""Trials of different lengths are compared at the same share of their own, where a hyperparameter tells it."""
+"""Trials of different lengths are compared at the same share of their training, where a hyperparameter sets it."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_without_a_rule_nothing_is_saved_and_nothing_lost() -> None:
 
 
 def test_a_pause_is_taken_back_when_no_new_trial_is_left() -> None:
-    """Paused at the first epoch, all but the first go on at the end, the best so far first."""
+    """Paused at the first epoch, all but the first resume at the end, the best so far first."""
     task = noisy_task(Goal.MAXIMIZE)
     runs, seconds = next(studies(task, trials=6, replays=1, seed=1))
     study = Study(task, runs, seconds)

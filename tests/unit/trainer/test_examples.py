@@ -25,7 +25,7 @@ IMAGES = 60_000
 
 
 def manifests() -> Iterator[Any]:
-    """The jobs whose Pods run the image classifier, not a script of their own."""
+    """The jobs whose Pods run the image classifier, not their own script."""
     for path in sorted((Path(__file__).parents[3] / "examples").glob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
             if document["kind"] != "HyperparameterTuningJob":

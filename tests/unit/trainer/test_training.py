@@ -78,7 +78,7 @@ def run(hp: Hyperparameters, interruption: Interruption | None = None, listener:
 
 
 class After(Interruption):
-    """Asks for the end when it has been asked a number of times whether to go on."""
+    """Asks for the end when it has been asked a number of times whether to continue."""
 
     def __init__(self, questions: int) -> None:
         self.training = False

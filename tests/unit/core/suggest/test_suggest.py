@@ -292,7 +292,7 @@ def test_a_related_job_is_told_from_this_one_by_its_switch() -> None:
     assert (found.own, found.rows.shape, found.pending.shape, found.tried.shape) == (6, (12, 6), (1, 4), (6, 4))
     assert found.rows[:, 4:].tolist() == [[0, 0]] * 6 + [[1, 0]] * 4 + [[0, 1]] * 2
     assert far.place in {tuple(row) for row in found.rows[:, :4].tolist()}
-    for task in (slice(6), slice(6, 10), slice(10, 12)):  # each on a scale of its own
+    for task in (slice(6), slice(6, 10), slice(10, 12)):  # each on its own scale
         assert found.objectives[task].mean() == pytest.approx(0, abs=1e-9)
         assert found.objectives[task].std() == pytest.approx(1)
     turned = History.of(replace(question, relatives=tuple(trials[::-1] for trials in others)))

@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 _CHUNKS_AT_ONCE = 64
 """What is read before others have their turn, of a training that writes faster than it is read."""
 _SEEN = 1024
-"""Bytes before the position that are compared: if they are others, the file was written anew in the same place."""
+"""Bytes before the position that are compared: if they differ, the file was overwritten in place."""
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

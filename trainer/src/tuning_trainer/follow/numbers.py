@@ -32,7 +32,7 @@ def number_at(text: str, start: int = 0, end: int = 0) -> float | None:
     Args:
         text: where to look.
         start: from where on.
-        end: what is before this is part of the number, which may go on: a pattern may leave out an exponent.
+        end: what is before this is part of the number, which may continue: a pattern may leave out an exponent.
     """
     place = text[start : start + _TOKEN]
     match = _NUMBER.search(place)

@@ -64,7 +64,7 @@ class BelowRung:
         rung = max((rung for rung in config.rungs[bracket:] if rung <= track.end), default=None)
         if rung is None:
             return None
-        there = int(np.searchsorted(track.places, rung))  # the first value at the rung or, in its log, behind it
+        there = int(np.searchsorted(track.places, rung))  # the first value at the rung or, in its log, after it
         epoch, compared_at = as_epoch(float(track.epochs[-1])), as_epoch(float(track.epochs[there]))
         value = float(track.objectives[there])
         others = self._others_at(float(track.places[there]), there, trial, bracket)
