@@ -1,6 +1,6 @@
-"""What kopf calls: each handler names the job that an event belongs to, and notes a Pod that goes; nothing else.
+"""What kopf calls: each handler names the job that an event belongs to, and notes Pods that go; nothing else.
 
-Only `on.event`, so that kopf never writes to our objects: no finalizer, no annotation.
+There is only `on.event`, so kopf never writes to our objects: no finalizer, no annotation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Backoffs:
-    """Endless delays in seconds, growing to a few of them, with jitter; can be iterated any number of times."""
+    """Endless delays in seconds, growing to a few of them, with jitter; iterable any number of times."""
 
     def __iter__(self) -> Iterator[float]:
         delay = 1.0
@@ -61,7 +61,7 @@ def build_registry(operator: Operator) -> kopf.OperatorRegistry:
 
 
 def add_watches(registry: kopf.OperatorRegistry, operator: Operator) -> None:
-    """Have events lead to the jobs that they concern."""
+    """Lead events to the jobs that they concern."""
 
     @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=registry)
     async def on_job(namespace: str | None, name: str, type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name for it

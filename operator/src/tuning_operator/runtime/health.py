@@ -1,6 +1,6 @@
-"""Tells whether the operator is alive: it is while its parts make progress.
+"""Whether the operator is alive: it is while its parts make progress.
 
-Whether Prometheus or the API server answers is no part of that, since a restart would not help them.
+Answers of Prometheus or the API server do not count, since a restart would not help them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Heartbeats:
         self._working: dict[str, float] = {}
 
     def beat(self, part: str) -> None:
-        """Note progress of a part that is to make some all the time."""
+        """Note the progress of a part that should make some all the time."""
         self._beats[part] = self._clock()
 
     @contextlib.contextmanager
     def working(self, part: str) -> Iterator[None]:
-        """Note the begin and the end of a piece of work; idling is no standstill."""
+        """Note the beginning and end of a piece of work; an idle part is not stuck."""
         self._working[part] = self._clock()
         try:
             yield
@@ -41,7 +41,7 @@ class Heartbeats:
             del self._working[part]
 
     def stuck(self) -> list[str]:
-        """Names of the parts that make no progress, each with its seconds."""
+        """Return the parts that make no progress, each with its seconds."""
         now = self._clock()
         waiting = {**self._beats, **self._working}
         return [

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.queue import JobKey
 
 MOST_JOBS = 500
-"""Of more jobs those that ended first are left out, then those that came last."""
+"""With more jobs, those that ended first are left out, then those that came last."""
 _TURNAROUND = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _JOB = ("tuning_namespace", "tuning_job")
 _STATUS = {"True": 1.0, "False": 0.0}
@@ -44,7 +44,7 @@ _END, _START = 0, 1  # in this order at the same second
 class _Slots:
     """When slots became free, and how long it took until the next training ran in them.
 
-    Only what two passes saw counts: after a restart of the operator a slot's past is not known.
+    Only what two passes saw counts: after a restart of the operator a slot's past is unknown.
     """
 
     looked: datetime = _NEVER
@@ -97,7 +97,7 @@ class _Shown:
 
 
 class JobMetrics(Collector):
-    """The jobs that were seen last; a scrape reads them in the moment."""
+    """The jobs seen last, collected at the moment of a scrape."""
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, _Shown] = {}

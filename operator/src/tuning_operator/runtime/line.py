@@ -1,4 +1,4 @@
-"""A waiting line with fair turns: groups come one after the other, and within a group whoever came first."""
+"""A waiting line with fair turns: groups alternate, and within a group the first to come is served first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class FairLine(Generic[Item]):
-    """Whoever waits in a group of many delays its own group alone."""
+    """A line in which a crowded group delays only itself."""
 
     def __init__(self) -> None:
         self._groups: OrderedDict[Hashable, deque[Item]] = OrderedDict()
@@ -27,7 +27,7 @@ class FairLine(Generic[Item]):
         self._length += 1
 
     def pop(self) -> Item:
-        """Take the first of the group whose turn it is, which then has to wait for all other groups.
+        """Take the first of the group whose turn it is; that group then waits for all others.
 
         Raises:
             IndexError: Nobody waits.

@@ -1,4 +1,4 @@
-"""A process that loads the model and answers one request after the other, point by point; it can be killed."""
+"""A process that loads the model and answers requests one by one, point by point; it can be killed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest import Suggestion, SuggestRequest
 
 LOAD_SECONDS = 120.0
-"""That the first point of a fresh process may take longer: it imports PyTorch, on a machine that may be busy."""
+"""Extra time for the first point of a fresh process: it imports PyTorch, on a machine that may be busy."""
 MOST_ANSWERS = 1000
-"""How much use replaces a process, since its libraries do not release all memory."""
+"""Answers after which a process is replaced, since its libraries do not release all memory."""
 
 
 _COMMAND = "from tuning_operator.runtime.model_worker import main; main()"
@@ -77,7 +77,7 @@ class _Worker:
 
 
 class ModelProcess:
-    """Is started when it is first asked, and again when it has ended."""
+    """A process that starts when it is first asked, and again after it has ended."""
 
     def __init__(self) -> None:
         self._worker: _Worker | None = None
@@ -94,8 +94,8 @@ class ModelProcess:
 
         Args:
             request: The question.
-            seconds: How long each of them may take; when one takes longer the process is killed.
-            go_on: Asked after each of them; when it says no the rest is left out.
+            seconds: How long each suggestion may take before the process is killed.
+            go_on: Asked after each suggestion; if it returns False the rest is left out.
 
         Raises:
             ModelError: The model failed, or its process died.

@@ -43,10 +43,11 @@ logger = logging.getLogger(__name__)
 WATCHED = frozenset({names.JOB_PLURAL, names.TRIAL_PLURAL, "pods"})
 STALE_SECONDS = 180.0
 PASS_SECONDS = 120.0
-"""A pass that takes longer is given up and made good by the next one: it waits for requests without an answer, and a
-restart, which the probe would ask for after STALE_SECONDS, would not answer them."""
+"""A pass that takes longer is abandoned, and the next one completes it: it waits for unanswered requests, and a
+restart, which the probe would request after STALE_SECONDS, would not answer them.
+"""
 LEAST_PROCESSES, MOST_PROCESSES = 2, 4
-"""For suggestions, unless the settings say how many: with two, one is always free for another namespace."""
+"""Processes for suggestions unless the settings say how many: with two, one is always free for another namespace."""
 LAST_SECONDS = 3.0
 """How long a pass may continue after SIGTERM: ample for its writes, unless nobody answers."""
 
@@ -91,9 +92,9 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.end: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Done when the process is to end; true if it ends because a part that is to run for ever does not."""
+        """Done when the process must end; true if a part that should run forever has ended."""
         self.stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when nothing runs and nothing is open any more."""
+        """Done when nothing runs and nothing is open."""
 
     @classmethod
     async def create(cls, settings: Settings) -> Operator:
@@ -113,7 +114,7 @@ class Operator:
     async def require_served(self) -> None:
         """Ask the API server, until it answers, whether it serves what is watched; end the process if it does not.
 
-        kopf asks once what it can watch, later than this, and never hears of what is served afterwards.
+        kopf asks once what it can watch, later than this, and does not notice what is served afterwards.
         """
         while True:
             try:
@@ -132,7 +133,7 @@ class Operator:
         return watch is not None and watch.is_live
 
     def _hear(self, plural: str, event: str, body: Body) -> None:
-        """Take in an event: what is news leads to a pass over the job whose label the object has."""
+        """Handle an event: if it is news, run a pass over the job that the object's label names."""
         metadata, deleted = body["metadata"], event == "DELETED"
         if plural == PODS:
             self._cluster.departed.note(body, deleted=deleted)
@@ -143,7 +144,7 @@ class Operator:
             self.queue.add(JobKey(metadata["namespace"], job))
 
     def _look_again(self, plural: str, namespace: str | None) -> None:
-        """Have the jobs looked at whose events may have been missed."""
+        """Look again at the jobs whose events may have been missed."""
         for key in self._store.doubt(plural, namespace):
             self.queue.add(key)
 
@@ -194,7 +195,7 @@ class Operator:
                 self.queue.done(key)
 
     async def _pass(self, key: JobKey) -> None:
-        """Run one pass and see to the next one, whatever it raises."""
+        """Run one pass and schedule the next one, whatever it raises."""
         loop = asyncio.get_running_loop()
         began, result = loop.time(), "ok"
         try:
@@ -231,7 +232,7 @@ class Operator:
         await self.reconciler.report_failure(key, message)
 
     async def _resync(self) -> None:
-        """Look at all unfinished or edited jobs from time to time: an event that was missed is made good by this."""
+        """Look at all unfinished or edited jobs from time to time, in case an event was missed."""
         self.heartbeats.beat("resync")
         while True:
             pause = self._settings.resync_interval

@@ -1,7 +1,7 @@
-"""A keyed work queue, after client-go's: a key waits once, and is never worked on twice at the same time.
+"""A keyed work queue, after client-go's: a key waits once, and two workers never hold the same key.
 
-A key that is added while it is worked on comes back when that is done, so that no change is missed. Keys of different
-groups take turns, so that six hundred jobs of one namespace delay no job of another by more than one pass.
+A key that is added while it is worked on comes back afterwards, so no change is missed. Keys of different groups take
+turns, so six hundred jobs of one namespace delay a job of another by no more than one pass.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Key = TypeVar("Key")
 FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 60.0
 OUTAGE_BACKOFF = 5.0
-"""Longest wait for what passes by itself, as an outage does: work resumes within seconds of its end."""
+"""Longest wait for what passes by itself, such as an outage: work resumes within seconds of its end."""
 
 
 class JobKey(NamedTuple):
@@ -41,7 +41,7 @@ class WorkQueue(Generic[Key]):
         self._group = group
         self._line: FairLine[Key] = FairLine()
         self._wakeups: asyncio.Queue[bool] = asyncio.Queue()
-        """One for each key in the line, and a False for each worker that is to end."""
+        """One entry for each key in the line, and a False for each worker that must end."""
         self._queued: set[Key] = set()
         self._active: set[Key] = set()
         self._again: set[Key] = set()
@@ -61,7 +61,7 @@ class WorkQueue(Generic[Key]):
             self._wakeups.put_nowait(True)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Work on the key at the latest after this time; an earlier appointment stands."""
+        """Work on the key after this time at the latest; an earlier appointment stands."""
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         known = self._timers.get(key)
@@ -83,7 +83,7 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
 
     async def get(self) -> Key | None:
-        """Wait for a key, which the caller must give back by `done`; None tells a worker to end."""
+        """Wait for a key, which the caller must return by `done`; None tells a worker to end."""
         if not await self._wakeups.get():
             return None
         key = self._line.pop()
@@ -96,7 +96,7 @@ class WorkQueue(Generic[Key]):
         self._wakeups.put_nowait(False)
 
     def done(self, key: Key) -> None:
-        """Give a key back."""
+        """Return a key."""
         self._active.discard(key)
         if key in self._again:
             self._again.discard(key)

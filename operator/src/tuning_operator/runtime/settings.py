@@ -26,11 +26,11 @@ class Settings:
 
     Attributes:
         namespaces: Namespaces to watch; empty for all of them.
-        prometheus_header: Names and values of what is sent with every question.
-        metrics_window: How far back Prometheus is asked. Every scrape shows all finished epochs, so that it only has
-            to span the longest scrape interval and a short outage.
-        suggestion_workers: Processes for the model, at the most; 0 for as many as there are cores, from 2 to 4.
-        sidecar_resources: What the sidecar asks for, as JSON.
+        prometheus_header: Names and values of headers sent with every query.
+        metrics_window: How far back Prometheus is asked. Every scrape shows all finished epochs, so it need only
+            span the longest scrape interval and a short outage.
+        suggestion_workers: Most processes for the model; 0 for one per core, between 2 and 4.
+        sidecar_resources: The sidecar's requests and limits, as JSON.
         last_words: Whether texts from logs and termination messages are shown in statuses and Events.
     """
 
@@ -66,7 +66,7 @@ class _Option:
 
 
 class _Each(argparse.Action):
-    """Takes a flag as often as it is given; the first time in the place of the variable's value."""
+    """Collects a repeated flag; its first use replaces the environment variable's value."""
 
     def __call__(self, _parser: object, namespace: argparse.Namespace, values: Any, _flag: object = None) -> None:
         before = getattr(namespace, self.dest)
@@ -74,9 +74,9 @@ class _Each(argparse.Action):
 
 
 def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
-    """Parse flags; a variable of the environment is the default of its flag.
+    """Parse flags; an environment variable is the default of its flag.
 
-    Exits with code 2 and a message that names the flag when a value is refused.
+    Exits with code 2 and a message that names the flag if a value is refused.
     """
     parser = argparse.ArgumentParser(
         prog="tuning-operator",
@@ -135,7 +135,7 @@ def _truth(text: str) -> bool:
 
 
 def _resources(text: str) -> str:
-    """In one way of writing it, so that equal settings are equal."""
+    """Write resources in one canonical form, so that equal settings are equal."""
     try:
         return json.dumps(parse_resources(text), sort_keys=True)
     except ValueError as error:

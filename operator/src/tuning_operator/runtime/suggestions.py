@@ -1,11 +1,11 @@
 """Computes suggestions in worker processes, which can be killed, or in threads; the event loop never waits for one.
 
 The model needs a process. What needs no model (random points, grids, the start of the Bayesian strategy) does not, and
-so does not wait until one has loaded it: after an outage it is there at once.
+so is there at once even while no process has loaded the model.
 
-One computation for each job at a time. A pass over the job starts it and continues; each suggestion gives the job
-another pass, which takes it. Jobs take turns at the processes. A job whose model takes too long again and again gets
-random points at once for a while, so that it costs the others no more of them.
+Each job has one computation at a time. A pass over the job starts it and continues; each suggestion triggers another
+pass, which takes it. Jobs take turns at the processes. A job whose model repeatedly takes too long gets random points
+for a while, so that it costs the others nothing more.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 300.0
-"""After this time without a suggestion of the model its processes end: each holds hundreds of megabytes."""
+"""Time without a suggestion of the model after which its processes end: each holds hundreds of megabytes."""
 TURN_SECONDS = 5.0
-"""After this time a job that has got a suggestion leaves its process to others that wait."""
+"""Time after which a job that has got a suggestion leaves its process to others that wait."""
 OVERRUNS, FIRST_RESPITE, LONGEST_RESPITE = 2, 60.0, 3600.0
-"""Computations in a row that run out of time before the model is not asked again for a while, in seconds."""
+"""Timed-out computations in a row after which the model is not asked, and for how many seconds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,10 +46,10 @@ class _Computation:
     """What is being computed for a job.
 
     Attributes:
-        task: What computes.
+        task: The task that computes.
         found: Suggestions that have not been taken.
-        taken: How many have been.
-        abandoned: Nobody waits for it any more.
+        taken: How many have been taken.
+        abandoned: Whether nobody waits for it any more.
     """
 
     request: SuggestRequest
@@ -59,13 +59,13 @@ class _Computation:
     abandoned: bool = False
 
     def take(self) -> list[Suggestion]:
-        """Return what has been found since the last time."""
+        """Return what has been found since the last call."""
         found, self.found = self.found, []
         self.taken += len(found)
         return found
 
     def answers(self, request: SuggestRequest) -> bool:
-        """Whether it is of use for a question: the job may have been deleted and recreated."""
+        """Whether it answers a question: the job may have been deleted and recreated."""
         asked = self.request
         return (asked.numbers[0] + self.taken, asked.space, asked.goal, asked.strategy, asked.seed) == (
             request.numbers[0],
@@ -85,10 +85,10 @@ class _Overruns:
 
 
 class Suggester:
-    """Answers requests of many jobs.
+    """Answers the requests of many jobs.
 
     Args:
-        workers: Number of processes, at the most.
+        workers: Most processes.
         timeout: Seconds after which a suggestion is given up and a random one takes its place.
         ready: Called with a job when there is something for it to take.
     """
@@ -106,14 +106,14 @@ class Suggester:
         self._idle: asyncio.TimerHandle | None = None
 
     def expect(self, job: JobKey) -> None:
-        """Load the model in a process, unless one runs, so that a job that is new here does not wait for that."""
+        """Load the model in a process, unless one runs, so that a new job need not wait for that."""
         if job not in self._expected:
             self._expected.add(job)
             if not any(process.runs for process in self._processes):
                 self._spawn(self._load(job))
 
     def close(self) -> None:
-        """End everything."""
+        """End all computations and processes."""
         if self._idle is not None:
             self._idle.cancel()
         for task in self._tasks:
@@ -121,7 +121,7 @@ class Suggester:
         self._end_processes()
 
     def prepare(self, job: JobKey, request: SuggestRequest) -> None:
-        """See to it that the suggestions that are wanted will be computed."""
+        """Start to compute the suggestions that are wanted."""
         known = self._computations.get(job)
         if known is None or not known.answers(request):
             self.drop(job)
@@ -129,10 +129,10 @@ class Suggester:
             computation.task = self._spawn(self._compute(job, computation))
 
     def take(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
-        """Return what is computed of the suggestions that are wanted, and see to it that the rest will be.
+        """Return what is computed of the suggestions that are wanted, and keep computing the rest.
 
-        They are taken even if another trial has ended meanwhile: thrown away and computed again, they might never
-        catch up with trials that end quickly.
+        They count even if another trial has ended meanwhile: discarded and computed again, they might never catch up
+        with trials that end quickly.
         """
         known = self._computations.get(job)
         if known is not None and known.answers(request):
@@ -152,7 +152,7 @@ class Suggester:
             known.abandoned = True
 
     def forget(self, job: JobKey) -> None:
-        """Drop all that is known of a job: it is gone."""
+        """Drop everything known of a job that is gone."""
         self.drop(job)
         self._overruns.pop(job, None)
         self._expected.discard(job)
@@ -182,7 +182,7 @@ class Suggester:
         self._ready(job)
 
     async def _modelled(self, job: JobKey, computation: _Computation) -> AsyncGenerator[Suggestion, None]:
-        """Yield suggestions of the model, and random ones from where it fails on."""
+        """Yield suggestions of the model, and random ones once it has failed."""
         clock = asyncio.get_running_loop().time
         request = computation.request
         found: list[Suggestion] = []
@@ -232,7 +232,7 @@ class Suggester:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_idle)
 
     async def _load(self, job: JobKey) -> None:
-        """Answer a question for practice."""
+        """Answer a practice question."""
         try:
             async with self._process(job) as process, aclosing(process.answer(_REHEARSAL, self._timeout)) as answer:
                 async for _ in answer:

@@ -1,7 +1,7 @@
-"""Shares a few places among many jobs: whoever has used least of them lately is next.
+"""Shares a few places among many jobs: whoever has used the least of them lately is next.
 
-A namespace is charged for all its jobs, so that more jobs get it no more turns. Where there are several places, one of
-them is always kept for the other namespaces: what holds a place cannot be asked to leave.
+A namespace is charged for all its jobs, so more jobs get it no more turns. If there are several places, one is always
+kept for the other namespaces, since nothing can make a job leave its place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Place = TypeVar("Place")
 
 HALF_LIFE = 300.0
-"""Seconds after which half of what somebody has used is forgotten."""
+"""Seconds after which half of the past use is forgotten."""
 _NEGLIGIBLE = 0.01  # seconds of use that are no longer remembered
 
 
@@ -66,7 +66,7 @@ class Turns(Generic[Place]):
 
     @asynccontextmanager
     async def turn(self, job: JobKey) -> AsyncIterator[Place]:
-        """Wait for a place and hold it; its user is charged for the time."""
+        """Wait for a place and hold it; the job is charged for the time."""
         clock = asyncio.get_running_loop().time
         place = await self._wait(job)
         began = clock()
@@ -77,7 +77,7 @@ class Turns(Generic[Place]):
             self._give_back(job, place)
 
     def others_wait(self, job: JobKey) -> bool:
-        """Whether a job that holds a place keeps others from it."""
+        """Whether a job that holds a place keeps others waiting."""
         return any(waiter.job != job for waiter in self._waiting)
 
     async def _wait(self, job: JobKey) -> Place:

@@ -1,4 +1,4 @@
-"""Carries out decisions: creates trials and Pods, deletes Pods. A 409 means that somebody was here before: look who."""
+"""Carries out decisions: creates trials and Pods, deletes Pods. A 409 means that the name exists: find out whose it is."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 16
 """Pods of one pass that are created at the same time."""
 PATIENCE = timedelta(minutes=1)
-"""So long is the name of something waited for whose time to be deleted has come; a finalizer could hold it for ever."""
+"""How long to wait for the name of an object that is being deleted; a finalizer could hold it forever."""
 
 
 async def delete_attempts(store: Store, key: JobKey, job: Job, decision: Decision) -> None:
-    """Delete the Pods that hold resources for nothing; those of several nodes go with their batch Job."""
+    """Delete the Pods that hold resources for nothing; with several nodes, their batch Job."""
     kind = attempt_kind(job)
     for attempt in decision.delete_attempts:
         await store.delete_attempt(key.namespace, kind, attempt.name, attempt.uid, attempt.resource_version)
@@ -51,14 +51,14 @@ async def delete_attempts(store: Store, key: JobKey, job: Job, decision: Decisio
 
 @dataclass(slots=True)
 class Created:
-    """What became of the attempts that were to be created.
+    """What happened to the attempts that were to be created.
 
     Attributes:
-        count: How many there are now that hold a slot.
-        refusal: Why the API server refused one; of those after it none was tried.
-        moved: Whether a trial takes its next name, since this one's is somebody else's.
-        waiting: Whether a name is still that of something that is being deleted.
-        pause: How long to wait with the next one; None when that may be tried at once.
+        count: How many now hold a slot.
+        refusal: Why the API server refused one; none after it was tried.
+        moved: Whether a trial takes its next name, since this one is somebody else's.
+        waiting: Whether a name still belongs to something that is being deleted.
+        pause: How long to wait before the next one; None if it may be tried at once.
     """
 
     count: int = 0
@@ -69,7 +69,7 @@ class Created:
     notices: list[Notice] = field(default_factory=list)
 
     def __add__(self, later: Created) -> Created:
-        """What became of these and of those that were tried after them."""
+        """Add the result of those that were tried afterwards."""
         return Created(
             self.count + later.count,
             later.refusal,
@@ -170,7 +170,7 @@ async def _adopted(
     now: datetime,
     result: Created,
 ) -> Body | None:
-    """Return what has the name of an attempt if it is the trial's, from an earlier pass; else see to its next name."""
+    """Return the object that has an attempt's name if it is the trial's; else move the trial to its next name."""
     kind = attempt_kind(tuning_job.job)
     try:
         found = await store.get_attempt(key.namespace, kind, trial.attempt_name)

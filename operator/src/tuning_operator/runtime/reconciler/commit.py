@@ -1,4 +1,4 @@
-"""Writes what has been decided of trials: at once, side by side, each only if its trial has not changed meanwhile."""
+"""Writes decisions about trials: side by side, each only if its trial has not changed meanwhile."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.kubernetes.store import Store
 
 AT_ONCE = 16
-"""Writes of one pass that are under way at the same time."""
+"""Most writes of one pass under way at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became of the writes.
+    """What happened to the writes.
 
     Attributes:
-        failures: What failed, by the trial's name.
+        failures: Errors, by the trial's name.
         versions: The versions of the others.
     """
 
@@ -34,7 +34,7 @@ class Committed:
 
 
 async def commit_trials(store: Store, snapshot: Snapshot, trials: Sequence[Trial]) -> Committed:
-    """Write the statuses of trials; none of the writes is under way any more when this ends."""
+    """Write the statuses of trials; when this ends, no write is under way."""
     doors = asyncio.Semaphore(AT_ONCE)
 
     async def write(trial: Trial) -> str:

@@ -1,7 +1,7 @@
-"""Shares among jobs what may be written of growing curves: for people to look at, so that no decision waits for it.
+"""Shares the writes of growing curves among jobs: people look at these, and no decision waits for them.
 
 A job of a few trials shows each epoch at once. Thousands of trainings that report every few seconds would cost the API
-server more than all else together: their curves are written as the budget allows, those that lag most first.
+server more than all else together, so their curves are written within a budget, those that lag most first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.queue import JobKey
 
 WRITES = 40.0
-"""A second, of all jobs together."""
+"""Writes a second, for all jobs together."""
 ACTIVE = 5.0
 """Seconds after which a job that had nothing to write gives up its share."""
 
@@ -57,7 +57,7 @@ class CurveBudget:
         return taken
 
     def pause(self, job: JobKey) -> timedelta:
-        """How long it takes until another one may be written."""
+        """Return how long it takes until another one may be written."""
         share = self._rate / max(1, len(self._jobs))
         return timedelta(seconds=max(0.0, 1.0 - self._jobs.get(job, (0.0, 1.0))[1]) / share)
 

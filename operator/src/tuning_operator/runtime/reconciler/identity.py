@@ -1,7 +1,7 @@
-"""Tells what is a job's from what claims to be: by the uids of controllers, and by what a Pod runs.
+"""Distinguishes a job's own objects from those that only claim to be: by controllers' uids and what Pods run.
 
-Labels only say where to look. Whoever may create Pods in a namespace can give them any label, name and owner: such a
-Pod is believed only if it runs what the operator would have had it run.
+Labels only say where to look. Whoever may create Pods in a namespace can give them any label, name and owner, so a Pod
+is believed only if it runs what the operator would have had it run.
 """
 
 from __future__ import annotations
@@ -40,16 +40,17 @@ _TRIED = 999_999_999
 
 @dataclass(slots=True)
 class Known:
-    """What has been found out about a job's objects; a restart finds it out again.
+    """What is known about a job's objects; a restart finds it out again.
 
     Attributes:
-        own: Uids of objects that were compared, or whose trial is gone, and that are the job's.
+        own: Uids of objects that are the job's: they were compared, or their trial is gone.
         foreign: Uids of objects that claim to be what they are not.
-        held: What held a slot when it was seen last, by kind and name: if it is listed no more, its label may be gone.
+        held: What held a slot when last seen, by kind and name: if it is not listed any more, its label may be
+            gone.
         absent: Numbers of trials that were asked for and do not exist.
         highest: The highest number of a trial that was seen.
-        trials: What was made of the job's TuningTrials.
-        pods: What was made of its Pods.
+        trials: The parsed TuningTrials of the job.
+        pods: The parsed Pods of the job.
     """
 
     job_uid: str

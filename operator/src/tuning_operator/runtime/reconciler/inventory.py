@@ -1,4 +1,4 @@
-"""Lists what there is of a job: its trials and their attempts, also those whose labels somebody took off."""
+"""Lists what a job has: its trials and their attempts, those included whose labels somebody removed."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ MAX_MISSING = 1000
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What there is of a job.
+    """What a job has.
 
     Attributes:
-        foreign: Names of trials, Pods and batch Jobs that say that they are the job's, and are not.
-        unlabelled: Kinds and names of objects that are its own and do not have its label any more.
+        foreign: Names of trials, Pods and batch Jobs that claim to be the job's and are not.
+        unlabelled: Kinds and names of its own objects that have lost its label.
     """
 
     trials: tuple[Trial, ...]
@@ -52,7 +52,7 @@ class Inventory:
 
 
 async def take_inventory(store: Store, key: JobKey, tuning_job: TuningJob, identity: Identity) -> Inventory:
-    """Return what there is of a job: the trials first, then the batch Jobs, then the Pods.
+    """Return what a job has: the trials first, then the batch Jobs, then the Pods.
 
     Raises:
         ApiError: The API server could not be asked.
@@ -78,9 +78,9 @@ async def take_inventory(store: Store, key: JobKey, tuning_job: TuningJob, ident
 
 
 async def _is_over(store: Store, key: JobKey, job: Job, known: Known) -> bool:
-    """Whether a job has ended and leaves nothing behind that is to be deleted: its trials need not be read.
+    """Whether a job has ended and has nothing left to delete, so that its trials need not be read.
 
-    What held a slot when it was seen last is looked for by its name, whether it is listed or not.
+    Whatever held a slot when last seen is looked up by name, listed or not.
     """
     if not job.phase.is_final or job.is_edited or known.held:
         return False
@@ -159,9 +159,9 @@ class _Search:
         return parse_attempts(self._tuning_job, claims, nodes, self._known.pods, last_words=last_words)
 
     async def _whole(self, kind: str, listed: list[Body], names_of: Iterable[tuple[str, str]]) -> list[Body]:
-        """Complete a list by what is known and not listed: a list may lag behind, and a label may be taken off.
+        """Add what is known and not listed: a list may lag, and a label may have been removed.
 
-        A training must not run twice for that, nor in a slot that is not counted.
+        A training must not run twice because of that, nor in a slot that is not counted.
         """
         there = {body["metadata"]["name"] for body in listed}
         wanted = {*names_of, *(known for known in self._known.held if known[0] == kind)}

@@ -1,4 +1,4 @@
-"""Takes the snapshot of a job that a decision is made from."""
+"""Takes the snapshot of a job on which a decision is based."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def _refusal(
 
 
 async def _try_template(store: Store, tuning_job: TuningJob, options: PodOptions) -> Condition:
-    """Ask the API server what it thinks of the Pod template, without creating anything.
+    """Ask the API server whether it accepts the Pod template, without creating anything.
 
     Raises:
         ApiError: It did not say; it is asked again soon.
@@ -145,7 +145,7 @@ async def _try_template(store: Store, tuning_job: TuningJob, options: PodOptions
 
 
 async def _refusal_of(store: Store, namespace: str, body: Body) -> ApiError | None:
-    """Why the API server would not create this; None if it would.
+    """Return why the API server would not create this; None if it would.
 
     Raises:
         ApiError: It did not say.

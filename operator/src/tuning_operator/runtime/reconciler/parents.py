@@ -1,6 +1,6 @@
-"""Reads the jobs that others start from, and keeps what they have found.
+"""Reads the parents of jobs, and keeps what it has read.
 
-A parent's trials are read once, when it has ended. They stay known when it is deleted, as long as this process lives.
+A parent's trials are read once, when it has ended. They stay known after its deletion, as long as this process lives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Parents:
         self._known: dict[JobKey, tuple[str, dict[str, Parent]]] = {}
 
     async def read(self, key: JobKey, job: Job, trials: Sequence[Trial]) -> tuple[Parent, ...]:
-        """Return a job's parents; they are read again when a trial may be added, which is to learn from them.
+        """Return a job's parents; they are read again when a trial may be added, since it learns from them.
 
         Raises:
             ApiError: The API server could not be asked.

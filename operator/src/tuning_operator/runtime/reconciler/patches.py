@@ -1,4 +1,4 @@
-"""What is to be written of a status: only what differs from the recorded one."""
+"""What to write of a status: only what differs from the recorded one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def difference(recorded: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """A merge patch from one status to the other; the maps in it are replaced key by key."""
+    """Return a merge patch from one status to the other; maps in it are replaced key by key."""
     patch: dict[str, Any] = {name: None for name in recorded if name not in wanted}
     for name, value in wanted.items():
         known = recorded.get(name)

@@ -1,7 +1,7 @@
 """One pass over a job: observe, decide, commit, act. Create, resume, update and the clock all run this.
 
 The intent is recorded before it is acted on: a trial before its Pod is created, a stop decision before its Pod is
-deleted. A pass that dies anywhere is made good by the next one.
+deleted. If a pass dies, the next one completes it.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ class Outcome:
     wake_after: timedelta | None = None
 
     def by(self, *waits: timedelta | None) -> Outcome:
-        """The same, with another look after each of these times at the latest."""
+        """Return the same outcome with another look after each of these times at the latest."""
         known = [wait for wait in (self.wake_after, *waits) if wait is not None]
         return replace(self, wake_after=min(known, default=None))
 
 
 class Reconciler:
-    """Runs passes; remembers nothing between them but which Pods were refused, and what parents have found."""
+    """Runs passes; remembers between them only which Pods were refused, and what was read of parents."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Reconciler:
         self._closing = False
 
     async def reconcile(self, key: JobKey) -> Outcome:
-        """Bring one job a step further.
+        """Advance one job.
 
         Raises:
             ApiError: A request failed; Conflict means that something changed meanwhile.
@@ -148,7 +148,7 @@ class Reconciler:
         return outcome if len(grown) == len(decision.grown) else outcome.by(self._curves.pause(key))
 
     async def _act(self, key: JobKey, observed: Observed, decision: Decision, versions: Mapping[str, str]) -> Outcome:
-        """Carry out what has been committed, and tell of it."""
+        """Carry out what has been committed, and report it."""
         tuning_job, snapshot = observed.tuning_job, observed.snapshot
         await delete_attempts(self._store, key, snapshot.job, decision)
         if self._closing:
@@ -171,7 +171,7 @@ class Reconciler:
         return Outcome(again=len(added) > len(fresh) or made.moved).by(decision.wake_after, made.pause, look)
 
     def close(self) -> None:
-        """From now on record what is decided, and start nothing."""
+        """From now on record decisions, and start nothing."""
         self._closing = True
 
     async def _delete_job(self, key: JobKey, tuning_job: TuningJob) -> Outcome:
@@ -181,7 +181,7 @@ class Reconciler:
         return Outcome()
 
     def forget(self, key: JobKey) -> None:
-        """Drop what is remembered of a job that is gone."""
+        """Drop everything remembered of a job that is gone."""
         self._poller.watch(key, {})
         self._suggester.forget(key)
         self._statuses.forget(key)
@@ -192,7 +192,7 @@ class Reconciler:
         self._identity.forget(key)
 
     def quota_freed(self, namespace: str) -> None:
-        """Note that what may have used quota has ended."""
+        """Note that something that may have used quota has ended."""
         self._refusals.freed(namespace, self._clock())
 
     def has_written(self, key: JobKey, version: str) -> bool:
@@ -245,7 +245,7 @@ class Reconciler:
         return [await create_trial(self._store, key, job, item, self._identity) for item in suggestions]
 
     def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, each when it is asked for, and none any more once the operator is to end."""
+        """Yield items as they are asked for, and no more once the operator must end."""
         return takewhile(lambda _: not self._closing, items)
 
     def _watch_metrics(self, key: JobKey, snapshot: Snapshot, decision: Decision) -> None:

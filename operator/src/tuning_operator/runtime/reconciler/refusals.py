@@ -1,7 +1,7 @@
-"""Remembers which jobs' Pods the API server refused: what to tell about it, and when to ask again.
+"""Remembers which jobs' Pods the API server refused: what to report, and when to ask again.
 
-A quota or a policy says no again and again until somebody changes something. Without a pause each new epoch would have
-another Pod refused. What frees quota ends the pauses of its namespace, and whoever was refused first is first then.
+A quota or a policy refuses until somebody changes something; without a pause each new epoch would have another Pod
+refused. When quota may be free, the pauses of its namespace end, and whoever was refused first is first.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ class Refusals:
         self._wake = wake
 
     def pause(self, job: JobKey, held: int, now: datetime) -> timedelta | None:
-        """How long to wait with the job's next Pod; None when it may be tried."""
+        """Return how long to wait before the job's next Pod; None if it may be tried."""
         known = self._known.get(job)
         if known is not None and held >= known.held and now < known.until:
             return known.until - now
         return GIVE_WAY if self._gives_way(job, known, now) else None
 
     def freed(self, namespace: str, now: datetime) -> None:
-        """Note that quota of a namespace may have become free: its jobs ask again, the oldest refusal first."""
+        """Note that quota of a namespace may be free: its jobs ask again, the oldest refusal first."""
         for job in self._line(namespace):
             self._call(job, now)
 
@@ -90,7 +90,7 @@ class Refusals:
         self._known[job] = _Refusal(condition, held + created, pause, since, now, now + pause)
 
     def condition(self, job: JobKey) -> Condition | None:
-        """What to tell about the last refusal; None when the last Pod was not refused."""
+        """Return the condition about the last refusal; None if the last Pod was not refused."""
         known = self._known.get(job)
         return known.condition if known else None
 
@@ -124,7 +124,7 @@ class Refusals:
 
 
 def refusal_condition(error: ApiError) -> Condition:
-    """What to tell about a refusal."""
+    """Return the condition that reports a refusal."""
     if error.kind is ErrorKind.QUOTA:
         return Condition(ConditionType.QUOTA_EXCEEDED, "True", "ExceededQuota", error.message)
     return Condition(ConditionType.RECONCILED, "False", "PodRefused", error.message)

@@ -1,4 +1,4 @@
-"""Writes the status of a job: what differs of it after a pass, or that a pass has failed."""
+"""Writes the status of a job: what a pass has changed of it, or that a pass has failed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FINAL_PHASES = {phase.value for phase in JobPhase if phase.is_final}
 
 
 class JobStatuses:
-    """The statuses of all jobs, as users and metrics show them."""
+    """The statuses of all jobs, as users and metrics see them."""
 
     def __init__(self, store: Store, gauge: TrialGauge, job_metrics: JobMetrics | None) -> None:
         self._store = store
@@ -40,11 +40,11 @@ class JobStatuses:
         self._written: dict[JobKey, str] = {}
 
     def has_written(self, key: JobKey, version: str) -> bool:
-        """Whether a version of a job is what a pass made of it: its event is no news."""
+        """Whether a pass wrote this version of a job, so that its event is no news."""
         return self._written.get(key) == version
 
     async def write(self, key: JobKey, observed: Observed, decision: Decision) -> None:
-        """Write the fields of the job's status that differ; of a job that has ended, that its edits were seen."""
+        """Write the fields of the job's status that differ; of an ended job, that its edits were seen."""
         tuning_job = observed.tuning_job
         job = tuning_job.job
         if job.phase.is_final and decision.phase.is_final:
