@@ -14,6 +14,8 @@ from tests.api.chart import (
     render,
 )
 
+pytestmark = pytest.mark.api
+
 
 @pytest.mark.parametrize(
     ("values", "namespaces", "variable"),

@@ -1,4 +1,4 @@
-"""Carries out decisions: creates trials and Pods, deletes Pods. A 409 means that the name exists: find out whose it is."""
+"""Carries out decisions: creates trials and Pods, deletes Pods. A 409 means that the name is taken: see by whom."""
 
 from __future__ import annotations
 
