@@ -109,7 +109,7 @@ def test_the_decision_says_where_the_others_were() -> None:
 
 
 def test_a_trial_whose_length_is_in_doubt_goes_on() -> None:
-    behind = trial(9, {"epochs": 50}, 5, TrialPhase.RUNNING, length=50, end=0.1)
+    behind = trial(9, {"epochs": 50}, 4, TrialPhase.RUNNING, length=50, end=0.1)
     assert decision([SHORT, trial(2, {"epochs": 5}, 5), behind]) is None
     assert decision([trial(1, {"lr": 1}, 5), trial(2, {"lr": 2}, 5), replace(behind, parameters={"lr": 3})])
 

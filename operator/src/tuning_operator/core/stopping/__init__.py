@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband
 from tuning_operator.core.stopping.hyperband import BelowRung
+from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.median import BelowMedian
 from tuning_operator.core.stopping.reach import OutOfReach
+from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,12 +33,29 @@ def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Tri
         trials: All trials of the job, those to judge included, with curves up to date. A running trial's epochs
             after a gap are ignored.
     """
+    if isinstance(config, EarlyStopping) and config.type is EarlyStoppingType.OFF:
+        return lambda _: None
+    grid = Grid(goal, trials)
     if isinstance(config, Hyperband):
-        return BelowRung(config, goal, trials)
-    match config.type:
-        case EarlyStoppingType.OFF:
-            return lambda _: None
-        case EarlyStoppingType.MEDIAN:
-            return BelowMedian(config.median, goal, trials)
-        case EarlyStoppingType.AUTO:
-            return OutOfReach(goal, trials)
+        # How long a trial trains is known, whatever others did; one that trains longer is stopped for that.
+        return _unless(BelowRung(config, goal, grid, trials), lambda _, place: place == config.max_resource, grid)
+    lengths = Lengths(grid, trials)
+    longest = grid.longest
+
+    def is_at_its_end(trial: Trial, place: float) -> bool:
+        own = lengths.of(trial.name) if lengths.parameter else None
+        return place >= (longest if own is None else own)
+
+    if config.type is EarlyStoppingType.AUTO:
+        return _unless(OutOfReach(goal, grid, lengths), is_at_its_end, grid)
+    return _unless(BelowMedian(config.median, goal, grid), is_at_its_end, grid)
+
+
+def _unless(rule: Rule, is_at_its_end: Callable[[Trial, float], bool], grid: Grid) -> Rule:
+    """The rule for trials that have something left to save."""
+
+    def judge(trial: Trial) -> StopDecision | None:
+        latest = trial.curve.latest
+        return None if latest is None or is_at_its_end(trial, grid.place(latest.epoch)) else rule(trial)
+
+    return judge

@@ -170,9 +170,8 @@ def leaders(field: Field, constants: Constants = CONSTANTS) -> tuple[Series, Ser
 
 def order_of(then: Series, last: Series) -> Order:
     """Compare the leaders' order with that of their ends; a tie says nothing."""
-    one, other = np.triu_indices(len(then), 1)
-    agree = np.sign(then[one] - then[other]) * np.sign(last[one] - last[other])
-    return Order(int(np.count_nonzero(agree > 0)), int(np.count_nonzero(agree < 0)))
+    before, after = then[:, None] > then, last[:, None] > last
+    return Order(int(np.count_nonzero(before & after)), int(np.count_nonzero(before & after.T)))
 
 
 def _gain_of(then: Series, last: Series) -> float:

@@ -18,7 +18,6 @@ import numpy as np
 
 from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.trial import StopDecision
-from tuning_operator.core.stopping.series import Grid
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.early_stopping import Hyperband
     from tuning_operator.core.model.trial import Trial
+    from tuning_operator.core.stopping.series import Grid
 
 
 class BelowRung:
@@ -35,13 +35,14 @@ class BelowRung:
     Args:
         config: The resources.
         goal: Which direction of the objective is better.
+        grid: The trials' curves.
         trials: All trials of the job.
     """
 
-    def __init__(self, config: Hyperband, goal: Goal, trials: Sequence[Trial]) -> None:
+    def __init__(self, config: Hyperband, goal: Goal, grid: Grid, trials: Sequence[Trial]) -> None:
         self._config = config
         self._goal = goal
-        self._grid = Grid(goal, trials)
+        self._grid = grid
         self._names: defaultdict[int, list[str]] = defaultdict(list)
         for trial in trials:
             self._names[config.bracket(trial.number)].append(trial.name)

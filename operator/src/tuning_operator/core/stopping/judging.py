@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.trial import TrialPhase, searched
 from tuning_operator.core.stopping import rule_for
-from tuning_operator.core.stopping.lengths import Lengths
-from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
@@ -28,34 +25,16 @@ def judged(trials: tuple[Trial, ...], job: Job) -> tuple[Trial, ...]:
         return trials
     known = tuple(map(_as_if_stopped, tried)) if dry_run else tried
     rule = rule_for(config, job.spec.objective.goal, known)
-    ends = [latest.epoch for trial in known if trial.phase is TrialPhase.COMPLETED and (latest := trial.curve.latest)]
-    grid = Grid(job.spec.objective.goal, known)
-    longest, lengths = grid.place(max(ends, default=math.inf)), Lengths(grid, known)
-
-    def is_at_its_end(trial: Trial, epoch: float) -> bool:
-        """Whether stopping would save nothing. A Hyperband trial's length is known, whatever others did."""
-        if job.spec.hyperband:
-            return grid.place(epoch) == job.spec.hyperband.max_resource
-        own = lengths.of(trial.name) if lengths.parameter else None
-        return grid.place(epoch) >= (longest if own is None else own)
 
     def verdict(trial: Trial) -> Trial:
-        latest = trial.curve.latest
-        if (
-            trial.is_repetition
-            or trial.phase is not TrialPhase.RUNNING
-            or latest is None
-            or (dry_run and trial.status.would_stop)
-        ):
-            return trial
-        if is_at_its_end(trial, latest.epoch):
+        if trial.is_repetition or (dry_run and trial.status.would_stop):
             return trial
         stop = rule(trial)
         if stop is None:
             return trial
         return _with_record(trial, stop) if dry_run else with_stop(trial, stop)
 
-    return tuple(map(verdict, trials))
+    return tuple(verdict(trial) if trial.phase is TrialPhase.RUNNING else trial for trial in trials)
 
 
 def with_stop(trial: Trial, stop: StopDecision) -> Trial:

@@ -30,9 +30,8 @@ class Lengths:
     def __init__(self, grid: Grid, trials: Iterable[Trial]) -> None:
         self._parameters = {trial.name: trial.parameters for trial in trials}
         self._ends = {name: track.end for name, track in grid.completed.items()}
-        self._alike = not self._ends or all(
-            max(self._ends.values()) - track.end < track.widest_step for track in grid.completed.values()
-        )
+        longest = self.longest
+        self._alike = all(longest - track.end < track.widest_step for track in grid.completed.values())
         self._names = self._explaining(grid)
 
     @property
@@ -41,23 +40,21 @@ class Lengths:
         return None if self._alike else next(iter(self._names), None)
 
     @property
+    def same_place(self) -> bool:
+        """Whether trials are compared at the same epoch, whatever their lengths."""
+        return not self._names
+
+    @property
     def longest(self) -> float:
         """How many epochs the longest completed trial has; 0 without one."""
         return max(self._ends.values(), default=0.0)
 
     def of(self, name: str) -> float | None:
         """Return how many epochs a trial trains in all; None where that is in doubt."""
-        found = {_number(self._parameters[name].get(key)) for key in self._names}
+        found = {self._set(name, key) for key in self._names}
         if self._alike or not found:
             found.add(self.longest)
         return found.pop() if len(found) == 1 else None
-
-    def place_in(self, other: str, place: float, length: float) -> float | None:
-        """Return where another trial was as far as one of this length at a place; None where that is in doubt."""
-        if not self._names:
-            return place
-        its = self.of(other)
-        return None if its is None else place * its / length
 
     def _explaining(self, grid: Grid) -> list[str]:
         """Return the hyperparameters that equal the epochs of all completed trials and contradict no other."""
@@ -68,11 +65,13 @@ class Lengths:
 
     def _explains(self, key: str, grid: Grid) -> bool:
         """Whether it fits; a log with wide steps may end up to a step before the training does."""
-        ended = [(_number(self._parameters[name].get(key)), track) for name, track in grid.completed.items()]
-        others = [(_number(self._parameters[name].get(key)), track) for name, track in grid.partial.items()]
-        return all(length - track.widest_step < track.end <= length for length, track in ended) and all(
-            track.end <= length for length, track in others
-        )
+        return all(
+            (length := self._set(name, key)) - track.widest_step < track.end <= length
+            for name, track in grid.completed.items()
+        ) and all(track.end <= self._set(name, key) for name, track in grid.partial.items())
+
+    def _set(self, name: str, key: str) -> float:
+        return _number(self._parameters[name].get(key))
 
 
 def _number(value: Value | None) -> float:

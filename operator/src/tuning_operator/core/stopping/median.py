@@ -16,7 +16,6 @@ from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.early_stopping import Statistic
 from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
-from tuning_operator.core.stopping.series import Grid
 from tuning_operator.core.stopping.wording import comparison, in_users_terms
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.early_stopping import MedianKnobs
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.series import Track
+    from tuning_operator.core.stopping.series import Grid, Track
 
 
 class BelowMedian:
@@ -34,14 +33,14 @@ class BelowMedian:
     Args:
         knobs: The choices that the documented text leaves open.
         goal: Which direction of the objective is better.
-        trials: All trials of the job.
+        grid: The trials' curves.
     """
 
-    def __init__(self, knobs: MedianKnobs, goal: Goal, trials: Sequence[Trial]) -> None:
+    def __init__(self, knobs: MedianKnobs, goal: Goal, grid: Grid) -> None:
         self._knobs = knobs
         self._goal = goal
-        self._grid = Grid(goal, trials)
-        self._length = self._grid.length
+        self._grid = grid
+        self._length = grid.length
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial should stop, or None if it continues."""

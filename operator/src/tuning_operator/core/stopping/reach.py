@@ -16,18 +16,16 @@ import numpy as np
 from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
+from tuning_operator.core.stopping.crowd import Crowd
 from tuning_operator.core.stopping.gains import Field, checkpoint, judge_reach
-from tuning_operator.core.stopping.lengths import Lengths
-from tuning_operator.core.stopping.series import Grid
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.stopping.gains import Shortfall
-    from tuning_operator.core.stopping.series import Track
+    from tuning_operator.core.stopping.lengths import Lengths
+    from tuning_operator.core.stopping.series import Grid, Track
 
 
 class OutOfReach:
@@ -35,13 +33,15 @@ class OutOfReach:
 
     Args:
         goal: Which direction of the objective is better.
-        trials: All trials of the job.
+        grid: The curves of all trials.
+        lengths: How many epochs each trains.
     """
 
-    def __init__(self, goal: Goal, trials: Sequence[Trial]) -> None:
+    def __init__(self, goal: Goal, grid: Grid, lengths: Lengths) -> None:
         self._goal = goal
-        self._grid = Grid(goal, trials)
-        self._lengths = Lengths(self._grid, trials)
+        self._grid = grid
+        self._lengths = lengths
+        self._completed, self._partial = Crowd(grid.completed, lengths), Crowd(grid.partial, lengths)
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial should stop, or None if it continues."""
@@ -84,17 +84,10 @@ class OutOfReach:
     def _field(self, trial: Trial, track: Track, index: int, length: float) -> Field:
         """Return the other trials that got as far as this one at one of its values."""
         place = float(track.places[index])
-        ended = [(other, at) for _, other, at in self._as_far(self._grid.completed, place, length)]
-        partial = [
-            (other, at) for name, other, at in self._as_far(self._grid.partial, place, length) if name != trial.name
-        ]
-        best = np.array([other.best_at(at, index) for other, at in (*ended, *partial)], dtype=np.float64)
-        last = np.array([other.objectives[-1] for other, _ in ended], dtype=np.float64)
-        return Field(best=best, completed_best=best[: len(last)], completed_last=last)
-
-    def _as_far(self, tracks: Mapping[str, Track], place: float, length: float) -> Iterator[tuple[str, Track, float]]:
-        """Return the trials that got as far as one of a length did at a place, and where that was."""
-        for name, track in tracks.items():
-            at = self._lengths.place_in(name, place, length)
-            if at is not None and track.covers(at):
-                yield name, track, at
+        ended = self._completed.as_far(place, index, length)
+        partial = self._partial.as_far(place, index, length, without=trial.name)
+        return Field(
+            best=np.array(ended.best + partial.best, dtype=np.float64),
+            completed_best=np.array(ended.best, dtype=np.float64),
+            completed_last=np.array([other.objective for other in ended.tracks], dtype=np.float64),
+        )

@@ -38,6 +38,9 @@ _PARTIAL = frozenset(
     }
 )
 
+_MOST_PLACES = 64
+"""A track remembers its best value at no more places than this; trials of one length have a dozen checkpoints."""
+
 _ENOUGH_STEPS = 3
 """A curve with this many steps shows how wide they are; before that, those of the completed trials count too."""
 
@@ -62,6 +65,10 @@ class Track:
         return len(self.values)
 
     @cached_property
+    def _count(self) -> int:
+        return len(self.values)
+
+    @cached_property
     def best(self) -> Series:
         """The best values so far."""
         return np.maximum.accumulate(self.values)
@@ -70,6 +77,11 @@ class Track:
     def objectives(self) -> Series:
         """What its objective would be had it ended at each of its epochs."""
         return self.best if self.takes_best else self.values
+
+    @cached_property
+    def objective(self) -> float:
+        """Its objective: the last of these."""
+        return float(self.objectives[-1])
 
     @cached_property
     def averages(self) -> Series:
@@ -87,7 +99,8 @@ class Track:
         return float(self.places[-1]) if len(self) else 0.0
 
     @cached_property
-    def _begin(self) -> float:
+    def begin(self) -> float:
+        """The first place; infinity of nothing."""
         return float(self.places[0]) if len(self) else math.inf
 
     @cached_property
@@ -96,11 +109,11 @@ class Track:
         if len(self) <= 1:
             return None
         step = self.places[1] - self.places[0]
-        return (self._begin, float(step)) if np.all(np.diff(self.places) == step) else None
+        return (self.begin, float(step)) if np.all(np.diff(self.places) == step) else None
 
     def covers(self, place: float) -> bool:
         """Whether the value at a place is known; the methods below need such a place."""
-        return self._begin <= place <= self.end
+        return self.begin <= place <= self.end
 
     def value_at(self, place: float, likely: int) -> float:
         """Return the value at a place: linear between two epochs, diverged beside a diverged one.
@@ -124,20 +137,33 @@ class Track:
         before = int(np.searchsorted(self.places, place, side="right"))
         return max(self.value_at(place, likely), float(self.best[before - 1]))
 
+    def best_there(self, place: float, likely: int) -> float:
+        """Return the same at a checkpoint that many trials share, which is remembered."""
+        found = self._bests.get(place)
+        if found is None:
+            if len(self._bests) >= _MOST_PLACES:
+                self._bests.clear()
+            found = self._bests[place] = self.best_at(place, likely)
+        return found
+
+    @cached_property
+    def _bests(self) -> dict[float, float]:
+        return {}
+
     def objective_at(self, place: float, likely: int) -> float:
         """Return what its objective would be had it ended at a place."""
         return self.best_at(place, likely) if self.takes_best else self.value_at(place, likely)
 
     def average_over(self, other: Track) -> float:
         """Return its average objective over another trial's places, as far as it got; it must cover the last."""
-        count = len(other)
-        if len(self) >= count and ((self._steps and self._steps == other._steps) or self._agrees(other.places)):
+        count, steps = other._count, other._steps
+        if self._count >= count and ((steps is not None and self._steps == steps) or self._agrees(other.places)):
             return float(self.averages[count - 1])
-        shared = other.places[other.places >= self._begin]
+        shared = other.places[other.places >= self.begin]
         return float(np.cumsum(_interpolated(shared, self.places, self.objectives))[-1] / len(shared))
 
     def _has(self, place: float, index: int) -> bool:
-        return index < len(self.values) and bool(self.places[index] == place)
+        return index < self._count and bool(self.places[index] == place)
 
     def _agrees(self, places: Series) -> bool:
         return np.array_equal(self.places[: len(places)], places)
@@ -153,15 +179,18 @@ class Grid:
 
     def __init__(self, goal: Goal, trials: Iterable[Trial]) -> None:
         self._goal = goal
-        known = list(trials)
-        self._takes_best = any(trial.best_for for trial in known)
-        self._trials = [trial for trial in known if trial.phase in _PARTIAL or trial.phase is TrialPhase.COMPLETED]
-        self._curves = curves = [trial.curve for trial in self._trials if len(trial.curve)]
-        self._completed = {
-            trial.name: trial.curve
-            for trial in self._trials
-            if trial.phase is TrialPhase.COMPLETED and len(trial.curve)
-        }
+        self._takes_best = False
+        self._partial: dict[str, Curve] = {}
+        self._completed: dict[str, Curve] = {}
+        for trial in trials:  # in one loop: an operator and a replay do it for a thousand trials, again and again
+            self._takes_best = self._takes_best or trial.best_for is not None
+            status = trial.status
+            if status.phase is TrialPhase.COMPLETED:
+                self._completed[trial.name] = status.curve
+            elif status.phase in _PARTIAL:
+                self._partial[trial.name] = status.curve
+        self._completed = {name: curve for name, curve in self._completed.items() if len(curve)}
+        self._curves = curves = [*self._completed.values(), *filter(len, self._partial.values())]
         self._first = min((float(curve.epochs[0]) for curve in curves), default=1.0)
         whole = self._first == 0 and all(curve.has_whole_epochs for curve in curves)
         self._offset = 1.0 if whole else 0.0
@@ -169,11 +198,17 @@ class Grid:
     @cached_property
     def completed(self) -> dict[str, Track]:
         """The curves of the completed trials by name, except those whose beginning was lost."""
-        return {
-            name: self._track(curve, len(curve), ended=True)
-            for name, curve in self._completed.items()
-            if self._has_beginning(curve)
-        }
+        tracks = {name: self._whole(curve) for name, curve in self._completed.items()}
+        return {name: track for name, track in tracks.items() if track is not None}
+
+    def _whole(self, curve: Curve) -> Track | None:
+        """Return the curve of a training that ended by itself; None without its beginning."""
+        question = ("whole", *self._alone)
+        if question not in curve.derived:
+            has_beginning = self._has_beginning(curve)
+            curve.derived[question] = self._track(curve, len(curve), ended=True) if has_beginning else None
+        found: Track | None = curve.derived[question]
+        return found
 
     @cached_property
     def partial(self) -> dict[str, Track]:
@@ -181,11 +216,17 @@ class Grid:
 
         With them a trial is compared with all others, not with survivors alone.
         """
-        return {trial.name: self.running(trial.curve) for trial in self._trials if trial.phase in _PARTIAL}
+        return {name: self.running(curve) for name, curve in self._partial.items()}
 
     def running(self, curve: Curve) -> Track:
         """Return the curve up to its first lost epoch: what a decision about a running trial may use."""
-        return self._track(curve, self._known(curve) if self._has_beginning(curve) else 0)
+        found: Track | None = curve.derived.get(self._alone)
+        if found is None:
+            has_beginning, has_gap = self._has_beginning(curve), self._has_gap(curve)
+            found = self._track(curve, self._known(curve) if has_beginning else 0)
+            if not (has_beginning and has_gap):
+                curve.derived[self._alone] = found
+        return found
 
     def place(self, epoch: float) -> float:
         """Return how many epochs have been trained when this one has ended."""
@@ -225,12 +266,17 @@ class Grid:
         A gap no wider than the trial's own steps is no loss. In a thinned curve losses are unknown, and harmless.
         """
         step = self._own_step(curve)
-        if curve.thinned or step is None or curve.widest_step <= REGULAR * step:
+        if step is None or not self._has_gap(curve):
             return len(curve)
         for before in np.flatnonzero(np.diff(curve.epochs) > REGULAR * step).tolist():
             if self._is_between(float(curve.epochs[before]), float(curve.epochs[before + 1])):
                 return before + 1
         return len(curve)
+
+    def _has_gap(self, curve: Curve) -> bool:
+        """Whether only the other curves show how much of this one is known."""
+        step = self._own_step(curve)
+        return not curve.thinned and step is not None and curve.widest_step > REGULAR * step
 
     def _is_between(self, begin: float, end: float) -> bool:
         """Whether any trial has an epoch between the two, or may have had one that thinning removed."""
@@ -244,6 +290,17 @@ class Grid:
         if len(curve) > _ENOUGH_STEPS or self._step is None:
             return own
         return self._step if own is None else min(own, self._step)
+
+    @cached_property
+    def _alone(self) -> tuple[object, ...]:
+        """What the other curves decide about one without a gap."""
+        return (self._goal is Goal.MAXIMIZE, self._offset, self._takes_best, self._first, self._step)
+
+    @property
+    def longest(self) -> float:
+        """How many epochs the longest completed trial has, those that are missing included; infinity of none."""
+        ends = (float(curve.epochs[-1]) for curve in self._completed.values())
+        return self.place(max(ends, default=math.inf))
 
     @property
     def length(self) -> float:

@@ -28,6 +28,8 @@ MOST_MOMENTS = 2_000
 _WHOLE = frozenset({TrialPhase.COMPLETED, TrialPhase.FAILED})
 """Trials that ended by themselves: their whole curves are known."""
 
+_UNSETTLED = frozenset({TrialPhase.RUNNING, TrialPhase.STOPPING})
+
 
 @dataclass(frozen=True, slots=True)
 class TrialWhatIf:
@@ -137,8 +139,9 @@ def _replayed(job: Job, trials: Sequence[Trial], rule: EarlyStopping | Hyperband
         grown = [number for number in lengths if number not in states or states[number].phase is TrialPhase.RUNNING]
         for number in grown:
             states[number] = _at(recorded[number], lengths[number])
-        after = judged(tuple(states[number] for number in sorted(states)), judge)
-        states = {trial.number: _settled(trial, recorded[trial.number]) for trial in after}
+        for trial in judged(tuple(states[number] for number in sorted(states)), judge):
+            if trial.phase in _UNSETTLED:
+                states[trial.number] = _settled(trial, recorded[trial.number])
     return {trial.name: states[trial.number] for trial in trials}
 
 
