@@ -115,6 +115,9 @@ class Run:
             f'tuning_epoch_value{{metric="{metric}",epoch="{epoch * self.training.step:g}"}} {value}'
             for epoch, value in enumerate(self.training.values[:epochs], start=1)
         ]
+        if epochs:
+            lines.append(f'tuning_latest_value{{metric="{metric}"}} {self.training.values[epochs - 1]}')
+            lines.append(f"tuning_latest_epoch {epochs * self.training.step:g}")
         return "\n".join([*lines, f"tuning_epochs_completed {epochs}", ""])
 
     def message(self, metric: str) -> str:

@@ -111,6 +111,8 @@ OPERATOR = (
 )
 
 JOB = '{tuning_namespace="$tuning_namespace", tuning_job="$tuning_job"}'
+# A training's own series have the Pod's name: TRIAL-ATTEMPT, and more behind it where a trial has several nodes.
+PODS = '{namespace="$tuning_namespace", pod=~"$tuning_job-[0-9]{4,}-[0-9]+(-.*)?"}'
 ONE_JOB = (
     Chart(
         "Best objective",
@@ -132,6 +134,17 @@ ONE_JOB = (
             (f"tuning_operator_job_saved_epochs{JOB}", "saved"),
         ],
         stacked=True,
+    ),
+    Chart(
+        "Values of running trials",
+        "The newest value of each metric that a training reports on its page.",
+        [(f"tuning_latest_value{PODS}", "{{pod}} {{metric}}")],
+        "none",
+    ),
+    Chart(
+        "Epochs of running trials",
+        "The newest epoch that a training reports on its page.",
+        [(f"tuning_latest_epoch{PODS}", "{{pod}}")],
     ),
     Chart(
         "Training",
