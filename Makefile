@@ -65,7 +65,7 @@ api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	$(call pytest,tests -n $$(( $$(nproc) + 1 )) --dist loadgroup -m api)
 
 # One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
-test: check builds slow coverage faults-fast api e2e ## all tests: unit, faults, API server, whole cluster
+test: check builds slow coverage faults-fast api console-test e2e ## all tests: unit, faults, API server, browser, whole cluster
 
 clean: ## remove the Python environments and the website (make cluster-down stops the cluster)
 	rm -rf $(VENV) $(SITE_VENV) $(ADAPTERS) .site

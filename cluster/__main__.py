@@ -26,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     match arguments.command:
         case "packages":
-            packages.ensure(packages.CONSOLE) if arguments.console else packages.ensure()
+            packages.ensure_console() if arguments.console else packages.ensure()
         case "build":
             build.build()
         case "up":

@@ -31,6 +31,7 @@ _NEEDED = {
 }
 # For the console's pages and their tests in a browser; `make console` and `make console-test` ask for them.
 CONSOLE = {"node": "nodejs", "npm": "npm", "chromium": "chromium"}
+OLDEST_NODE = 20
 # Administrators' programs, which a user's PATH may lack.
 PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -66,3 +67,20 @@ def ensure(needed: Mapping[str, str] = _NEEDED) -> None:
     done = subprocess.run([apt, *options, *wanted], env=environment, stdout=subprocess.DEVNULL, check=False)
     if done.returncode or (wanted := missing(needed)):
         raise SystemExit(f"apt-get could not install {' '.join(wanted)}: see its words above")
+
+
+def check_node(version: str) -> None:
+    """End with one line when Node.js is too old for the console's pages, as Debian bookworm's own is."""
+    major = version.strip().removeprefix("v").partition(".")[0]
+    if not major.isdecimal() or int(major) < OLDEST_NODE:
+        raise SystemExit(
+            f"the console's pages need Node.js {OLDEST_NODE} or later, and `node --version` says {version.strip()}:"
+            " install a newer one from nodejs.org before the one of Debian bookworm"
+        )
+
+
+def ensure_console() -> None:
+    """The same for the console's pages and their tests."""
+    ensure(CONSOLE)
+    found = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    check_node(found.stdout)
