@@ -1,5 +1,5 @@
 # The console's pages, and their tests in a real browser.
-.PHONY: console console-check console-test console-benchmark console-packages
+.PHONY: console console-check console-test console-benchmark console-pictures console-packages
 
 CONSOLE_WEB := console/web
 CONSOLE_PAGES := console/src/tuning_console/static/index.html
@@ -24,3 +24,6 @@ console-test: venv cluster-build console-check ## the console in a real browser,
 
 console-benchmark: venv cluster-build console ## 1,000 trials of 1,000 epochs in the browser: seconds, bytes, memory
 	@$(PY) -m tests.console.benchmark
+
+console-pictures: venv cluster-build console ## take the pictures of the console in README and docs
+	@$(PY) -m tests.console.pictures

@@ -6,12 +6,15 @@ It prints a table and ends with 1 when a bound is missed. `--trials` and `--epoc
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import statistics
 import sys
 import tempfile
 import threading
 import time
+import urllib.parse
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +33,11 @@ if TYPE_CHECKING:
 NAMESPACE = "research"
 RUNNING = 10
 LIVE_SECONDS = 20
+REPLAYED: list[dict[str, Any]] = [
+    {"type": "Auto"},
+    {"type": "Median"},
+    {"type": "Hyperband", "minResource": 10, "maxResource": 1000},
+]
 _PAINTED = """() => {
   const canvas = document.querySelector('.u-wrap canvas');
   if (!canvas || !canvas.width) return 0;
@@ -106,9 +114,21 @@ def measure(trials: int, epochs: int, folder: Path) -> list[Result]:
                 results = [*_page(visitor, wire, trials), *_live(visitor.page, wire, api, made)]
                 visitor.close()
             assert console.pid is not None
+            results += [_replay(url, token_of(server.kubeconfig), rule) for rule in REPLAYED]
             return [*results, Result("memory of the back end, at most", _peak_megabytes(console.pid), 250, "MB")]
         finally:
             console.stop()
+
+
+def _replay(url: str, token: str, rule: dict[str, Any]) -> Result:
+    """From the question to the answer; the process that replays and the API server's list are in it."""
+    query = urllib.parse.urlencode({"rule": json.dumps(rule)})
+    asked = urllib.request.Request(f"{url}/api/namespaces/{NAMESPACE}/jobs/large/what-if?{query}")
+    asked.add_header("Authorization", f"Bearer {token}")
+    began = time.monotonic()
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=120) as answer:
+        assert json.load(answer)["trials"]
+    return Result(f"what if, {rule['type']}", time.monotonic() - began, 20, "s")
 
 
 class Wire:

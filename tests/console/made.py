@@ -62,6 +62,7 @@ def trial_of(
         "attempt": 2 if number == 6 else 1,
         "startTime": _time(times[0]),
         "objective": f"{values[-1]:.6f}",
+        "display": f"{values[-1]:.6g}",
         "objectiveStatus": "Pending" if running else "Failed" if failed else "Succeeded",
         "epochs": len(values),
         "curve": {"epochs": list(range(1, len(values) + 1)), "values": [f"{value:.6f}" for value in values]},

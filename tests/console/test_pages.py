@@ -66,6 +66,29 @@ def test_who_has_no_token_is_asked_for_one(visit: Callable[..., Visitor], theme:
     visitor.page.screenshot(path=SCREENS / f"sign-in-{theme}.png")
 
 
+def test_the_list_draws_what_each_job_has_reached(visit: Callable[..., Visitor], token: str) -> None:
+    visitor = visit()
+    visitor.sign_in(token)
+    visitor.go("#/ns/research")
+    row = visitor.page.get_by_role("row", name="caltech-resnet")
+    expect(row.get_by_role("img", name="best so far, trial by trial")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (390, 844)])
+def test_no_page_is_wider_than_the_screen(visit: Callable[..., Visitor], token: str, width: int, height: int) -> None:
+    visitor = visit()
+    visitor.sign_in(token)
+    page = visitor.page
+    page.set_viewport_size({"width": width, "height": height})
+    for name, (address, _, text) in PAGES.items():
+        visitor.go(address)
+        expect(page.get_by_text(text).first).to_be_visible(timeout=60_000)
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{name}: {wide}"
+        page.screenshot(path=SCREENS / f"{name}-{width}.png")
+
+
 def test_links_lead_to_what_was_seen_and_back(visit: Callable[..., Visitor], token: str) -> None:
     visitor = visit()
     visitor.sign_in(token)

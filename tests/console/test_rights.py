@@ -177,7 +177,8 @@ def test_a_page_of_another_site_gets_nothing(
         "([address, token]) => fetch(address, { headers: { Authorization: `Bearer ${token}` } }).then(() => 1, () => 0)"
     )
     assert [page.evaluate(script, [address, token]) for script in (plain, asked)] == [0, 0]
-    # It is this test that asked elsewhere, and the browser complains of what it kept from it.
+    # It is this test that asked elsewhere, which is noticed, and the browser complains of what it kept from it.
+    assert address in visitor.foreign
     visitor.foreign.clear()
     visitor.errors.clear()
 

@@ -35,7 +35,7 @@ export function App(): JSX.Element {
   return (
     <>
       <header class="top">
-        <a class="home" href="#/"><img src={iconUrl} alt="" />Tuning</a>
+        <a class="home" href="#/" aria-label="Tuning: all jobs"><img src={iconUrl} alt="" /><span>Tuning</span></a>
         <nav aria-label="Where you are"><Crumbs route={route} /></nav>
         <span class="spacer" />
         {session?.mode === "local" && <span class="small muted nowrap" title={session.server}>{session.context}</span>}

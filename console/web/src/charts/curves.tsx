@@ -203,13 +203,15 @@ function step(drawn: Drawn[], before: Hover | null, key: string, plot: uPlot): H
 }
 
 function Tip({ trial, at, left, top, metric }: { trial: Trial; at: number; left: number; top: number; metric: string }): JSX.Element {
-  const [side, setSide] = useState({ width: 800 });
+  const [side, setSide] = useState({ width: 800, room: Infinity });
   const place = left > side.width / 2 ? { right: `${side.width - left + 14}px` } : { left: `${left + 14}px` };
   return (
     <div class="tip" role="status" ref={(element) => {
-      const width = element?.parentElement?.clientWidth;
-      if (width && width !== side.width) setSide({ width });
-    }} style={{ top: `${Math.max(4, top - 30)}px`, ...place }}>
+      const chart = element?.parentElement;
+      if (!chart) return;
+      const [width, room] = [chart.clientWidth, chart.clientHeight - element.offsetHeight];
+      if (width !== side.width || room !== side.room) setSide({ width, room });
+    }} style={{ top: `${Math.max(4, Math.min(top - 30, side.room))}px`, ...place }}>
       <header><span>{trial.name}</span><Phase phase={trial.phase} /></header>
       <dl>
         <dt>epoch {show(trial.x[at])}</dt><dd>{show(trial.y[at])}</dd>

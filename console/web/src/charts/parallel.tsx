@@ -11,6 +11,8 @@ import { ramp } from "./ramp";
 
 export type Brushes = Record<string, [low: number, high: number]>;
 const HEIGHT = 330;
+// Axes closer than this have names on top of each other; then the chart scrolls.
+const NARROWEST = 120;
 const PAD = { top: 34, bottom: 20, left: 70, right: 70 };
 
 export interface Axis extends Scale { of: (trial: Trial) => number }
@@ -18,7 +20,8 @@ export interface Axis extends Scale { of: (trial: Trial) => number }
 export function Parallel({ axes, trials, brushes, onBrush, tone, onOpen }: {
   axes: Axis[]; trials: Trial[]; brushes: Brushes; onBrush: (brushes: Brushes) => void; tone: (trial: Trial) => number; onOpen: (trial: Trial) => void;
 }): JSX.Element {
-  const [box, width] = useWidth<HTMLDivElement>();
+  const [box, seen] = useWidth<HTMLDivElement>();
+  const width = seen && Math.max(seen, PAD.left + PAD.right + NARROWEST * (axes.length - 1));
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeCount();
   const [near, setNear] = useState<Trial | null>(null);
@@ -51,7 +54,8 @@ export function Parallel({ axes, trials, brushes, onBrush, tone, onOpen }: {
     setNear(closest(trials, places, inside, event.clientX - at.left, event.clientY - at.top, xOf, axes.length));
   };
   return (
-    <div class="chart" ref={box} style={{ height: `${HEIGHT}px` }}>
+    <div class="sideways" ref={box} {...(width > seen && { tabIndex: 0, role: "region", "aria-label": "Parallel coordinates" })}>
+    <div class="chart" style={{ height: `${HEIGHT}px`, ...(width > 0 && { width: `${width}px` }) }}>
       <canvas ref={canvas} class="overlay" aria-hidden="true" />
       <svg class="plot" height={HEIGHT} width={width} style={{ position: "absolute", inset: 0 }} role="group" aria-label={`Parallel coordinates of ${trials.length} trials over ${axes.map((axis) => axis.name).join(", ")}`}
         onPointerMove={move} onPointerLeave={() => setNear(null)} onClick={() => near && onOpen(near)}>
@@ -64,6 +68,7 @@ export function Parallel({ axes, trials, brushes, onBrush, tone, onOpen }: {
           <dl>{Object.entries(near.parameters ?? {}).map(([name, value]) => [<dt key={name}>{name}</dt>, <dd key={`${name}=`}>{value}</dd>])}</dl>
         </div>
       )}
+    </div>
     </div>
   );
 }

@@ -109,7 +109,7 @@ function make(latest: { current: PlaneProps }, width: number, host: HTMLElement)
       y: { distr: props.logY ? 3 : 1, range: () => zoom?.y ?? latest.current.y },
     },
     axes: [
-      { ...axis, label: props.xName, labelFont: axis.font as string, labelSize: 18, size: 28, gap: 6, space: 70, ...(props.xTime ? { incrs: TIMES } : props.xWhole ? { incrs: WHOLE } : {}),
+      { ...axis, label: props.xName, labelFont: axis.font as string, labelSize: 18, size: 28, gap: 6, space: props.xTime ? 100 : 70, ...(props.xTime ? { incrs: TIMES } : props.xWhole ? { incrs: WHOLE } : {}),
         values: (_, values) => values.map((value) => (value === null ? "" : (latest.current.xText ?? String)(value))) },
       { ...axis, size: (_, values) => 14 + 6.6 * Math.max(3, ...(values ?? []).map((value) => value.length)), gap: 6, space: 38,
         values: (_, values) => values.map((value) => (value === null ? "" : latest.current.yText(value))) },

@@ -24,6 +24,7 @@ export function ProgressChart({ lines, axis, metric, target, height, logY = fals
   const draw = useCallback((context: CanvasRenderingContext2D, plot: uPlot) => {
     if (target !== undefined) drawTarget(context, plot, target);
     for (const line of made) drawLine(context, plot, line, single);
+    if (!single) nameLines(context, plot, made);
   }, [made, target, single]);
   const point = (pointer: Pointer | null): void => setHover(pointer && closest(made, pointer));
   return (
@@ -78,6 +79,18 @@ function drawLine(context: CanvasRenderingContext2D, plot: uPlot, line: Progress
   for (const step of bests) dot(context, plot.valToPos(step.at, "x", true), plot.valToPos(step.value, "y", true), 3.4 * scale);
   const last = bests.at(-1);
   if (last && single) label(context, show(last.value), plot.valToPos(line.stairs.x.at(-1)!, "x", true), plot.valToPos(last.value, "y", true) - 11 * scale, ink, colour("surface"), "right");
+}
+
+/** The names of the lines at their ends: above the best, below the others, and none on top of another. */
+function nameLines(context: CanvasRenderingContext2D, plot: uPlot, lines: (Progress & { stairs: { x: number[]; y: number[] } })[]): void {
+  const high = 15 * devicePixelRatio;
+  const ends = lines.flatMap(({ name, ink, stairs: { x, y } }) => (y.length > 0 ? [{ name, ink, left: plot.valToPos(x.at(-1)!, "x", true), top: plot.valToPos(y.at(-1)!, "y", true) }] : []));
+  let free = -Infinity;
+  for (const [place, end] of ends.sort((a, b) => a.top - b.top).entries()) {
+    const top = Math.max(end.top + (place === 0 ? -0.7 : 0.7) * high, free);
+    free = top + high;
+    label(context, end.name, end.left, top, end.ink ?? colour("text"), colour("surface"), end.left - plot.bbox.left > 0.6 * high * end.name.length ? "right" : "left");
+  }
 }
 
 function closest(lines: Progress[], { left, top, plot }: Pointer): { line: number; step: Step; left: number; top: number; wide: number } | null {

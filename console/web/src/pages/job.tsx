@@ -1,6 +1,6 @@
 // A job: its headline numbers, and a tab for each way to look at it.
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { getJson } from "../data/api";
 import { byNumber, hasEnded, isRunning, isSearched, totalSeconds } from "../data/derive";
 import { LiveJob } from "../data/live";
@@ -26,6 +26,8 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
   const now = useNow(live.job && !live.job.status.completionTime ? 1 : 60);
   const trials = useMemo(() => byNumber(live.trials.values()), [live, live.change]);
   const { job } = live;
+  const tabs = useRef<HTMLElement>(null);
+  useEffect(() => tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [tab, job === null]);
   const whole = live.link !== "loading";
   if (!job) return live.error && live.link === "failed" ? <Card><Problem whole error={live.error} /></Card> : <Loading />;
   return (
@@ -44,7 +46,7 @@ export function JobPage({ namespace, name, tab }: { namespace: string; name: str
       {live.link === "failed" && live.error && <div class="notice bad" role="alert"><p><strong>This page is no longer updated.</strong> {live.error.source === "apiserver" && "The API server says: "}{live.error.message}</p></div>}
       <Attention job={job} />
       <Stats lines={headline(job, whole ? trials : null, now)} />
-      <nav class="tabs" aria-label="Views of the job">
+      <nav class="tabs" aria-label="Views of the job" ref={tabs}>
         {TABS.map(([key, title]) => (
           <a key={key} href={jobLink(namespace, name, key === "overview" ? undefined : key)} aria-current={key === tab ? "page" : undefined}>
             {title}{key === "trials" && " "}{key === "trials" && <span class="count">{trials.length}</span>}

@@ -11,7 +11,9 @@ import { Loading, Problem, State, useAnswer } from "../parts/states";
 import type { TabProps } from "./tab";
 
 const LANE = 22;
-const LEFT = 132;
+// Of a letter in a name of 11 px, on average.
+const LETTER = 6.2;
+const LONGEST_NAME = 30;
 const TOP = 26;
 // With more trials than this a line for each says little at a glance.
 const MANY = 60;
@@ -54,7 +56,9 @@ function Lanes({ job, lanes, events, now }: { job: Job; lanes: Lane[]; events: K
   const start = Math.min(Date.parse(job.status.startTime ?? job.created ?? ""), ...times.filter((time) => time >= Date.parse(job.status.startTime ?? "")));
   const end = Math.max(job.status.completionTime ? Date.parse(job.status.completionTime) : now, ...trials.map((trial) => Date.parse(trial.end ?? "")).filter(Number.isFinite));
   const total = Math.max(1, (end - start) / 1000);
-  const x = (second: number): number => LEFT + (Math.min(total, Math.max(0, second)) / total) * (width - LEFT - 24);
+  const letters = Math.min(width < 600 ? 12 : LONGEST_NAME, Math.max(...lanes.map((lane) => lane.name.length)));
+  const left = 20 + LETTER * letters;
+  const x = (second: number): number => left + (Math.min(total, Math.max(0, second)) / total) * (width - left - 24);
   const pause = suspendedSince(job, start);
   const height = TOP + lanes.length * LANE + 8;
   const warnings = events.filter((event) => event.type === "Warning");
@@ -70,7 +74,7 @@ function Lanes({ job, lanes, events, now }: { job: Job; lanes: Lane[]; events: K
           )}
           {lanes.map((lane, index) => (
             <g key={lane.name}>
-              <LaneName lane={lane} y={TOP + index * LANE + 14} />
+              <LaneName lane={lane} x={left - 10} letters={letters} y={TOP + index * LANE + 14} />
               {lane.trials.map((trial) => <TrialBars key={trial.name} job={job} trial={trial} top={TOP + index * LANE} x={x} start={start} now={now} warnings={warnings} />)}
             </g>
           ))}
@@ -80,8 +84,9 @@ function Lanes({ job, lanes, events, now }: { job: Job; lanes: Lane[]; events: K
   );
 }
 
-function LaneName({ lane, y }: { lane: Lane; y: number }): JSX.Element {
-  const text = <text x={LEFT - 10} y={y} text-anchor="end">{lane.name.length > 18 ? `…${lane.name.slice(-17)}` : lane.name}</text>;
+/** The end of a long name tells trials apart. */
+function LaneName({ lane, x, y, letters }: { lane: Lane; x: number; y: number; letters: number }): JSX.Element {
+  const text = <text x={x} y={y} text-anchor="end">{lane.name.length > letters ? `…${lane.name.slice(1 - letters)}` : lane.name}<title>{lane.name}</title></text>;
   return lane.href ? <a href={lane.href}>{text}</a> : text;
 }
 
