@@ -114,6 +114,9 @@ def test_kopf_writes_nothing_and_survives_silence() -> None:
     settings = kopf.OperatorSettings()
     configure_kopf(settings)
     assert not settings.posting.enabled
+    storage, body = settings.persistence.diffbase_storage, kopf.Body({"spec": {"parameters": []}})
+    assert storage.build(body=body) == {}  # nobody asks what has changed: nothing of an object is copied for it
+    assert storage.fetch(body=body) is None
     assert settings.peering.standalone
     assert settings.watching.client_timeout is not None
     assert settings.watching.server_timeout is not None

@@ -17,7 +17,7 @@ from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Continuous, Integer, Space
 from tuning_operator.core.suggest import Source, SpaceExhausted, Suggestion, SuggestRequest, fallback, suggest
-from tuning_operator.runtime import model_process, suggestions
+from tuning_operator.runtime import model_process, model_worker, suggestions
 from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.suggestions import Suggester
 
@@ -156,6 +156,20 @@ async def test_the_model_is_loaded_ahead_once_for_a_job_and_given_up_when_it_is_
         it.suggester.expect(JOB)
         assert not it.suggester._tasks
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
+
+
+async def test_a_model_that_is_loaded_takes_the_processor_after_the_loop(
+    model: Callable[[Callable[..., object]], None],
+) -> None:
+    model(answer)
+    with bench() as it:
+        await it.take(BAYESIAN)
+        worker = it.suggester._processes[0]._worker
+        assert worker is not None
+        wanted = min(19, os.getpriority(os.PRIO_PROCESS, 0) + model_worker.NICENESS)
+        async with asyncio.timeout(60):
+            while os.getpriority(os.PRIO_PROCESS, worker._process.pid) != wanted:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
 
 
 async def test_a_model_that_cannot_be_loaded_is_tried_again(model: Callable[[Callable[..., object]], None]) -> None:

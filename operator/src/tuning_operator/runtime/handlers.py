@@ -76,9 +76,24 @@ def add_watches(registry: kopf.OperatorRegistry, operator: Operator) -> None:
             operator.queue.add(key)
 
 
+class NoDiff(kopf.DiffBaseStorage):
+    """Keeps nothing to compare an object with: no handler asks what has changed, and kopf copied each object for it."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return what of an object is compared."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Return what was kept of an object."""
+
+    def store(self, **_: Any) -> None:
+        """Keep what is compared."""
+
+
 def configure_kopf(settings: kopf.OperatorSettings) -> None:
     """Set kopf up as an informer that survives silent connections and long outages."""
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = NoDiff()
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.watching.server_timeout = 300

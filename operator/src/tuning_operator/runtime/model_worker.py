@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Answer = Callable[[SuggestRequest], Iterable[Suggestion]]
 
+NICENESS = 10
+"""The operator's loop, which serves all jobs, takes the processor before a model that one job waits for."""
 _GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
@@ -41,12 +43,18 @@ def serve(connection: Connection) -> None:
     """Answer until the other side is gone."""
     try:
         answer: Answer = connection.recv()
+        _answer_next(connection, answer)
+        os.nice(NICENESS)  # after the model is loaded: a job waits for all of that after a restart
         while True:
-            request = connection.recv()
-            if request is not None:  # that wish came when the answer was over
-                connection.send(_answered(connection, answer, request))
+            _answer_next(connection, answer)
     except _GONE:
         return
+
+
+def _answer_next(connection: Connection, answer: Answer) -> None:
+    request = connection.recv()
+    if request is not None:  # that wish came when the answer was over
+        connection.send(_answered(connection, answer, request))
 
 
 def _answered(connection: Connection, answer: Answer, request: SuggestRequest) -> End:
