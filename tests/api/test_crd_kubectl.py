@@ -127,7 +127,7 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
         "RUNNING": "3",
         "EARLY-STOPPED": "1",
         "FAILED": "2",
-        "BEST": "0.115 ± 0.0071",
+        "BEST": "0.115±0.0071",
         "METRIC": "validation:accuracy",
     }
     assert _table(control_plane, namespace, "tuningtrials") == {

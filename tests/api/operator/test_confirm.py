@@ -58,7 +58,7 @@ def test_the_setting_with_the_best_mean_wins_and_a_completed_job_confirms_more(s
     assert winner["objective"] == tried[1]["status"]["objective"]
     assert float(winner["confirmation"]["mean"]) == 0.625
     assert float(winner["confirmation"]["standardDeviation"]) == pytest.approx(statistics.stdev([0.5, 0.75]))
-    assert winner["display"] == "0.625 ± 0.18"
+    assert winner["display"] == "0.625±0.18"
     assert status["confirmation"]["progress"] == "4/4"
     assert [setting["confirmed"] for setting in status["confirmation"]["settings"]] == [True, True]
     wait_until(

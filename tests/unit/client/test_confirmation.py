@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BEST = {
     "name": "resnet-0002",
     "objective": "0.3",
-    "display": "0.28 ± 0.014",
+    "display": "0.28±0.014",
     "epoch": 3,
     "parameters": {"learning_rate": "0.002", "mini_batch_size": "32", "optimizer": "adam"},
     "confirmation": {"mean": "0.28", "standardDeviation": "0.0141", "repetitions": 2},
@@ -48,7 +48,7 @@ def test_the_best_has_its_mean_and_spread() -> None:
     assert (best.trial, best.objective, best.mean, best.standard_deviation) == ("resnet-0002", 0.3, 0.28, 0.0141)
     now = time_in("2026-11-24T11:00:00Z")
     assert now is not None
-    assert _cells(BODY, now)[2] == "0.28 ± 0.014"
+    assert _cells(BODY, now)[2] == "0.28±0.014"
 
 
 def test_repetitions_are_no_part_of_the_ranking_and_of_the_progress() -> None:

@@ -79,4 +79,4 @@ def _spread(setting: Setting) -> dict[str, Any]:
 
 
 def _display(setting: Setting) -> str:
-    return f"{display_number(setting.mean or 0.0)} ± {setting.deviation or 0.0:.2g}"
+    return f"{display_number(setting.mean or 0.0)}±{setting.deviation or 0.0:.2g}"
