@@ -62,7 +62,7 @@ def test_the_setting_with_the_best_mean_wins_and_a_completed_job_confirms_more(s
     assert status["confirmation"]["progress"] == "4/4"
     assert [setting["confirmed"] for setting in status["confirmation"]["settings"]] == [True, True]
     wait_until(
-        lambda: {"Confirming", "Confirmed"} <= {event["reason"] for event in lab.cluster.events()}, "both are told"
+        lambda: {"Confirming", "Confirmed"} <= {event["reason"] for event in lab.cluster.events()}, "both are reported"
     )
     assert any("does not refer to TUNING_SEED" in event["note"] for event in lab.cluster.events())
 

@@ -1,4 +1,4 @@
-"""What users are told of a confirmation: in the job's status and as Events."""
+"""What users see of a confirmation: in the job's status and as Events."""
 
 from __future__ import annotations
 
