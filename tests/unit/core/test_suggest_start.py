@@ -38,9 +38,9 @@ def test_seeds_differ_and_places_stand_for_themselves() -> None:
 
 
 def question(
-    finite: int, failed: int = 0, relatives: int = 0, strategy: Strategy = Strategy.BAYESIAN
+    finite: int, failed: int = 0, relatives: int = 0, strategy: Strategy = Strategy.BAYESIAN, step: float = 1.0
 ) -> SuggestRequest:
-    observations = [Observation({"lr": number / 100}, float(number)) for number in range(finite)]
+    observations = [Observation({"lr": number / 100}, number * step) for number in range(finite)]
     observations += [Observation({"lr": number / 100 + 0.5}, None) for number in range(failed)]
     return SuggestRequest(SPACE, Goal.MAXIMIZE, strategy, 7, (99,), tuple(observations), (), ((),) * relatives)
 
@@ -53,6 +53,9 @@ def question(
         (question(1, failed=20), False),
         (question(2, failed=8), True),
         (question(2, relatives=1), True),
+        (question(50, step=0.0), False),
+        (question(50, failed=50, step=0.0), False),
+        (question(2, relatives=1, step=0.0), True),
         (question(50, strategy=Strategy.RANDOM), False),
         (question(50, strategy=Strategy.GRID), False),
     ],

@@ -330,7 +330,6 @@ def test_importing_the_package_imports_no_torch() -> None:
 @pytest.mark.parametrize(
     "objective",
     [
-        lambda point: 1.0,  # noqa: ARG005
         lambda point: None if point["optimizer"] == "sgd" else loss(point),
         lambda point: math.nan if point["lr"] > 0.1 else loss(point),
         lambda point: math.inf if point["lr"] > 0.1 else loss(point),
@@ -338,7 +337,7 @@ def test_importing_the_package_imports_no_torch() -> None:
         lambda point: 1e-300 * loss(point),
         lambda point: 10 ** (30 * loss(point) - 100),
     ],
-    ids=["equal", "failed", "nan", "inf", "huge", "tiny", "wide"],
+    ids=["failed", "nan", "inf", "huge", "tiny", "wide"],
 )
 def test_odd_objectives_still_lead_to_a_valid_model_suggestion(
     objective: Callable[[Mapping[str, Any]], float | None],
@@ -359,6 +358,14 @@ def test_one_observation_goes_on_with_the_start() -> None:
 def test_nothing_but_failures_goes_on_with_the_start(objective: float | None) -> None:
     observations = history(20, lambda _: objective)
     assert suggest(request(numbers=(21,), observations=observations))[0].source is Source.SOBOL
+
+
+def test_equal_objectives_continue_the_start() -> None:
+    """A model without differences would look into the corners of the space."""
+    observations = history(20, lambda _: 0.5)
+    assert suggest(request(numbers=(21,), observations=observations))[0].source is Source.SOBOL
+    differing = (*observations[:-1], replace(observations[-1], objective=0.6))
+    assert suggest(request(numbers=(21,), observations=differing))[0].source is Source.MODEL
 
 
 @pytest.mark.slow

@@ -90,11 +90,12 @@ class SuggestRequest:
             pending=(*self.pending, *(suggestion.parameters for suggestion in found)),
         )
 
-    def finite(self) -> int:
-        """Return the number of observations with a finite objective."""
-        return sum(
-            observation.objective is not None and math.isfinite(observation.objective)
+    def finite(self) -> tuple[float, ...]:
+        """Return the finite objectives."""
+        return tuple(
+            observation.objective
             for observation in self.observations
+            if observation.objective is not None and math.isfinite(observation.objective)
         )
 
 

@@ -27,12 +27,16 @@ RELATED_START = 2
 def needs_model(request: SuggestRequest) -> bool:
     """Whether an answer needs the model, and so a process that has loaded it.
 
-    The model needs trials with an objective; where many fail, twice as many trials.
+    The model needs trials with an objective; where many fail, twice as many trials. Where all objectives are equal
+    there is nothing to learn: a model would look into the corners of the space, which are the farthest from all trials.
     """
     if request.strategy is not Strategy.BAYESIAN or len(request.untried()) >= len(request.numbers):
         return False
+    objectives = request.finite()
+    if len(set(objectives)) < 2 and not request.relatives:  # noqa: PLR2004 - a difference needs two
+        return False
     start = RELATED_START if request.relatives else START
-    finite, total = request.finite(), len(request.informing())
+    finite, total = len(objectives), len(request.informing())
     return finite >= start or (finite >= 2 and total >= 2 * start)  # noqa: PLR2004 - a difference needs two
 
 
