@@ -83,6 +83,8 @@ OPERATOR = (
         [
             ("sum by (reason) (increase(tuning_operator_early_stops_total[1h])) or vector(0)", "{{reason}}"),
             ("sum by (reason) (increase(tuning_operator_dry_run_stops_total[1h])) or vector(0)", "dry run {{reason}}"),
+            ("sum(increase(tuning_operator_pauses_total[1h]))", "paused"),
+            ("sum(increase(tuning_operator_resumptions_total[1h]))", "resumed"),
         ],
     ),
     Chart(

@@ -1,4 +1,4 @@
-"""An evicted trial continues from its checkpoint: examples/checkpoints.yaml, shortened, with a volume on the node."""
+"""A trial resumes from its checkpoint after an eviction and after a pause, with a volume on the node."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from cluster.jobs import job_manifest
 from cluster.release import ROOT
 from cluster.waiting import wait_until
 
@@ -22,6 +23,37 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 JOB, EPOCHS = "resumed", 20
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "checkpoints"},
+    "spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}},
+}
+
+CURVES = {
+    "1": (0.2, 0.3, 0.4, 0.6, 0.9),
+    "2": (0.3, 0.4, 0.5, 0.65, 0.7),
+    "3": (0.02, 0.03, 0.05, 0.5, 0.95),
+    "4": (0.25, 0.35, 0.45, 0.55, 0.65),
+}
+"""Of four settings, tried in this order. The first two change places late, so that the third may still pass them."""
+
+KEEPING = """
+import json, os, pathlib, sys, time
+import tuning_trainer
+curve, folder = json.loads(os.environ["CURVES"])[os.environ["HP_setting"]], os.environ["TUNING_CHECKPOINT_DIR"]
+file = pathlib.Path(folder, "epochs")
+file.parent.mkdir(parents=True, exist_ok=True)
+done = int(file.read_text()) if file.exists() else 0
+print(f"resumed after epoch {done}" if done else "started")
+for epoch, value in enumerate(curve, 1):
+    if epoch > done:
+        time.sleep(1)
+        if os.environ["HP_setting"] == "3" and epoch == 4 and not done:
+            time.sleep(3600)  # until it is paused
+        file.write_text(str(epoch))
+    tuning_trainer.report(epoch, {os.environ["TUNING_OBJECTIVE_METRIC"]: value})
+"""
 
 
 @pytest.fixture
@@ -77,6 +109,39 @@ def test_an_evicted_trial_goes_on_from_its_checkpoint(namespace: Namespace, volu
     assert f"epoch {recorded} of {EPOCHS}:" not in log, "what was reported is not trained again"
     reasons = {event["reason"] for event in json.loads(namespace.kubectl("get", "events", "-o", "json"))["items"]}
     assert "MeasurementChanged" not in reasons
+
+
+def test_a_paused_trial_resumes_from_its_checkpoint_and_becomes_the_best(namespace: Namespace, volume: str) -> None:
+    """It is paused for the fourth trial, resumes when none is left, and completes."""
+    assert volume
+    job = job_manifest(
+        name="paused",
+        command=["python", "-c", KEEPING],
+        parameters=[{"name": "setting", "categorical": {"values": list(CURVES)}}],
+        initialTrials=[{"parameters": {"setting": setting}} for setting in CURVES],
+        limits={"maxTrials": 4, "maxParallelTrials": 1},
+        checkpointDir="/checkpoints",
+        earlyStopping={"type": "Auto", "pause": True},
+    )
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": "CURVES", "value": json.dumps(CURVES)}]
+    container["volumeMounts"] = [{"name": "checkpoints", "mountPath": "/checkpoints"}]
+    claim = {"name": "checkpoints", "persistentVolumeClaim": {"claimName": "checkpoints"}}
+    job["spec"]["template"]["spec"]["volumes"] = [claim]
+    namespace.apply(CLAIM)
+    namespace.apply(job)
+    status = namespace.wait_for_end("paused")
+    third = next(each["status"] for each in namespace.trials("paused") if each["spec"]["number"] == 3)
+    assert (third["phase"], third["attempt"], third["resumptions"]) == ("Completed", 2, 1)
+    assert third["pauseDecision"]["epoch"] <= 3
+    assert [float(value) for value in third["curve"]["values"]] == list(CURVES["3"])
+    assert "repeatedEpochs" not in third
+    assert (status["completionReason"], status["bestTrial"]["name"]) == ("SpaceExhausted", "paused-0003")
+    assert status["earlyStopping"]["resumptions"] == 1
+    assert "resumed after epoch" in namespace.kubectl("logs", "paused-0003-2")
+    told = {event["reason"] for event in json.loads(namespace.kubectl("get", "events", "-o", "json"))["items"]}
+    assert {"TrialPaused", "TrialResumed"} <= told
+    assert "EpochsRepeated" not in told
 
 
 def trial(namespace: Namespace) -> dict[str, Any]:

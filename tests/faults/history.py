@@ -138,7 +138,8 @@ class History:
     def _judge_deletion(self, pod: str, status: Body, attempt: int) -> None:
         if attempt != status.get("attempt", 1):
             return
-        if not status.get("stopDecision") and status.get("phase") not in FINAL:
+        decision = status.get("stopDecision") or (status.get("phase") == "Stopping" and status.get("pauseDecision"))
+        if not decision and status.get("phase") not in FINAL:
             self._broken(f"no stop without a recorded decision: {pod} is deleted, its trial is {status.get('phase')}")
 
     def _judge_pod(self, name: str, body: Body) -> None:
@@ -169,8 +170,22 @@ class History:
         if old.get("stopDecision") and new.get("stopDecision") != old["stopDecision"] and not dropped:
             self._broken(f"a stop decision stands: {name}")
         attempt = old.get("attempt", 1)
-        if new["attempt"] != attempt and f"{name}-{attempt}" not in self._script.evicted:
+        self._judge_pause(name, old, new)
+        is_resumed = old.get("phase") == "Paused" and new.get("resumptions", 0) == old.get("resumptions", 0) + 1
+        if new["attempt"] != attempt and f"{name}-{attempt}" not in self._script.evicted and not is_resumed:
             self._broken(f"no retry without a cause: {name}, {new.get('message')}")
+
+    def _judge_pause(self, name: str, old: Body, new: Body) -> None:
+        """A pause begins with a recorded decision and ends with a resumption, or with the trial."""
+        if new.get("phase") == "Paused" != old.get("phase"):
+            if old.get("phase") != "Stopping" or not old.get("pauseDecision") or old.get("stopDecision"):
+                self._broken(f"no pause without a recorded decision: {name} was {old.get('phase')}")
+            if any(_is_alive(pod) for pod in self.pods.values() if _trial_of(pod) == name):
+                self._broken(f"no slot is held by a paused trial: {name}")
+        if old.get("phase") == "Paused" != new.get("phase") and new.get("phase") not in {"Pending", *FINAL}:
+            self._broken(f"a pause ends with a resumption: {name} is {new.get('phase')}")
+        if new.get("resumptions", 0) > 1:
+            self._broken(f"no trial is resumed twice: {name}")
 
     def _judge_curve(self, name: str, status: Body) -> None:
         training = self._script.training(f"{name}-{status.get('attempt', 1)}")
@@ -197,6 +212,10 @@ def _job_of(body: Body) -> str:
     return str((body["metadata"].get("labels") or {}).get(_JOB) or body["metadata"]["name"])
 
 
+def _trial_of(pod: Body) -> str:
+    return str(pod["metadata"]["name"]).rpartition("-")[0]
+
+
 def _is_alive(pod: Body) -> bool:
     return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
 
@@ -215,5 +234,6 @@ def _job_facts(body: Body) -> Body:
     status = body.get("status", {})
     conditions = {item["type"]: item["status"] for item in status.get("conditions", ())}
     conditions.pop("MetricsAvailable", None)  # says how the last question went
+    conditions.pop("Waiting", None)  # says whether no trial trained for a while
     names = ("phase", "completionReason", "message", "progress", "trialCounts", "objectiveCounts", "bestTrial", "seed")
     return {**{name: status.get(name) for name in names}, "conditions": conditions}

@@ -36,6 +36,7 @@ class Training:
         leaves_message: Whether the history is in the termination message; else it ends once Prometheus has it.
         is_evicted: Whether the cluster evicts the Pod after the last of these epochs.
         epoch_seconds: Duration of an epoch.
+        kept: Epochs that are in its checkpoint: it shows them from the beginning.
     """
 
     values: tuple[float, ...]
@@ -43,6 +44,7 @@ class Training:
     leaves_message: bool = True
     is_evicted: bool = False
     epoch_seconds: float = 0.05
+    kept: int = 0
 
 
 @dataclass
@@ -61,7 +63,8 @@ class PodRun:
         """How many epochs are finished by now."""
         if self.began is None:
             return 0
-        return min(len(self.training.values), int((time.monotonic() - self.began) / self.training.epoch_seconds))
+        trained = int((time.monotonic() - self.began) / self.training.epoch_seconds)
+        return min(len(self.training.values), self.training.kept + trained)
 
     @property
     def is_trained(self) -> bool:
@@ -164,7 +167,7 @@ class Kubelet:
 
     async def _train_to_the_end(self, run: PodRun) -> None:
         training = run.training
-        await asyncio.sleep(training.epoch_seconds * (len(training.values) + 0.5))
+        await asyncio.sleep(training.epoch_seconds * (len(training.values) - training.kept + 0.5))
         if training.exit_code is None:
             await asyncio.Event().wait()
         while not training.leaves_message and not await self._is_known(run.name, len(training.values)):  # noqa: ASYNC110 - another process is waited for

@@ -27,7 +27,7 @@ from tests.faults.history import History
 from tests.faults.kubelet import NODE, Kubelet
 from tests.faults.operators import Operator
 from tests.faults.proxy import Proxy, kubernetes_call, prometheus_call
-from tests.faults.script import Script, three_jobs
+from tests.faults.script import Script, some_jobs
 from tests.faults.server import Server
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Scenario:
     kind: str
     api: Callable[[Run], Quiet] = lambda _: Quiet()
     metrics: Callable[[Run], Quiet] = lambda _: Quiet()
-    script: Script = field(default_factory=three_jobs)
+    script: Script = field(default_factory=some_jobs)
     flags: tuple[str, ...] = ()
     operators: int = 1
     own_prometheus: bool = False

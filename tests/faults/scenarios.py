@@ -11,7 +11,7 @@ from tests.faults.distortions import Distorted, StaleLists, Watches
 from tests.faults.faults import Chaos, Kill, Moment, Outage, Quiet, Trouble
 from tests.faults.lab import Run, Scenario
 from tests.faults.proxy import LostError
-from tests.faults.script import bayesian, three_jobs
+from tests.faults.script import bayesian, some_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,7 +27,7 @@ SOON = ("--resync-interval=5",)
 
 def reference() -> Scenario:
     """A run without faults, in which two trainings are known from Prometheus alone."""
-    return Scenario("no faults", "none", script=three_jobs(messages=False))
+    return Scenario("no faults", "none", script=some_jobs(messages=False))
 
 
 def kill(writes: Collection[int], moment: Moment, **more: Any) -> Scenario:
@@ -94,7 +94,7 @@ def metrics_lost() -> Scenario:
         return Outage(kind, 1.0, 8, go, come, lambda _: True)
 
     # What Prometheus alone knew is lost for good: here every training leaves a termination message.
-    return _scenario(kind, kind, metrics=fault, script=three_jobs(), own_prometheus=True)
+    return _scenario(kind, kind, metrics=fault, script=some_jobs(), own_prometheus=True)
 
 
 def two_operators() -> Scenario:
@@ -158,7 +158,7 @@ def sweep(writes: int) -> Iterator[Scenario]:
 
 
 def _scenario(name: str, kind: str, api: Any = lambda _: Quiet(), **more: Any) -> Scenario:
-    return Scenario(name, kind, api, **{"script": three_jobs(messages=False), **more})
+    return Scenario(name, kind, api, **{"script": some_jobs(messages=False), **more})
 
 
 def _unserved() -> Scenario:

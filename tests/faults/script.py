@@ -58,8 +58,36 @@ def _values(trial: str, count: int, *, good: bool) -> tuple[float, ...]:
     return tuple(round(level * epoch / GOOD_EPOCHS, 6) for epoch in range(1, count + 1))
 
 
-def three_jobs(*, messages: bool = True) -> Script:
-    """A job with early stopping, one with failing trials and an eviction, and one that is deleted in mid-flight.
+_PAUSES: dict[int, tuple[float, ...]] = {
+    1: (0.2, 0.3, 0.4, 0.5, 0.7, 0.9),
+    2: (0.3, 0.4, 0.5, 0.6, 0.65, 0.7),
+    3: (0.02, 0.03, 0.05, 0.4, 0.75, 0.85),
+    4: (0.25, 0.35, 0.45, 0.55, 0.6, 0.65),
+}
+"""The first two change places late, so that the third, paused at its third epoch, may still become the best."""
+
+
+def _pausing(number: int, attempt: int) -> Training:
+    """Trial 3 goes on until it is paused; resumed from its checkpoint, it trains to its end."""
+    if (number, attempt) == (3, 1):
+        return Training(_PAUSES[3][:3], exit_code=None)
+    return Training(_PAUSES[number], kept=3 if attempt > 1 else 0)
+
+
+_KEPT: dict[str, Any] = {
+    "containers": [
+        {
+            "name": "training",
+            "image": "example.invalid/training",
+            "volumeMounts": [{"name": "kept", "mountPath": "/checkpoints"}],
+        }
+    ],
+    "volumes": [{"name": "kept", "persistentVolumeClaim": {"claimName": "kept"}}],
+}
+
+
+def some_jobs(*, messages: bool = True) -> Script:
+    """A job with early stopping, one that pauses, one with failing trials and an eviction, and one that is deleted.
 
     Args:
         messages: Whether all trainings leave a termination message; if not, two are known from Prometheus alone.
@@ -68,6 +96,8 @@ def three_jobs(*, messages: bool = True) -> Script:
     def train(trial: str, attempt: int) -> Training:
         job, number = trial[:-5], int(trial[-4:])
         good = Training(_values(trial, GOOD_EPOCHS, good=True))
+        if job == "pauses":
+            return _pausing(number, attempt)
         if job == "doomed":
             return Training(_values(trial, 2, good=True), exit_code=None)
         if job == "stops":
@@ -87,13 +117,19 @@ def three_jobs(*, messages: bool = True) -> Script:
                 "limits": {"maxTrials": 5, "maxParallelTrials": 2},
                 "earlyStopping": {"type": "Median", "median": median},
             },
+            "pauses": {
+                "limits": {"maxTrials": 4, "maxParallelTrials": 1},
+                "earlyStopping": {"type": "Auto", "pause": True},
+                "checkpointDir": "/checkpoints",
+                "template": {"spec": _KEPT},
+            },
             "fails": {"limits": {"maxTrials": 5, "maxParallelTrials": 2, "maxFailedTrials": 3}},
             "doomed": {"limits": {"maxTrials": 4, "maxParallelTrials": 2}},
         },
         train=train,
         evicted=frozenset({"fails-0003-1"}),
         doomed="doomed",
-        expected=stops | fails,
+        expected=stops | fails | {f"pauses-{number:04d}": "Completed" for number in range(1, 5)},
     )
 
 

@@ -103,6 +103,7 @@ def job(
     ttl_after_finished: timedelta | None = None,
     pod_cleanup: PodCleanup = PodCleanup.KEEP,
     nodes: int = 1,
+    checkpoint_dir: str | None = None,
     seed: int | None = 7,
     static: Mapping[str, str] | None = None,
     parents: tuple[str, ...] = (),
@@ -133,6 +134,7 @@ def job(
         transfer=transfer,
         nodes=nodes,
         confirm=confirm,
+        checkpoint_dir=checkpoint_dir,
     )
     generation = recorded.get("generation", 1)
     known: dict[str, Any] = {"start_time": ago(1000), "generation": 1, "observed_generation": generation}

@@ -29,6 +29,7 @@ TRIAL_STATUS = {
     "Running": "InProgress",
     "Collecting": "InProgress",
     "Stopping": "InProgress",
+    "Paused": "InProgress",
     "Completed": "Completed",
     "EarlyStopped": "Stopped",
     "Stopped": "Stopped",
@@ -74,7 +75,7 @@ def describe_job(job: Body, best: Body | None) -> dict[str, Any]:
             "HyperParameterTuningEndTime": time_in(status.get("completionTime")),
             "TrainingJobStatusCounters": {
                 "Completed": counts.get("completed", 0),
-                "InProgress": counts.get("pending", 0) + counts.get("running", 0),
+                "InProgress": sum(counts.get(kind, 0) for kind in ("pending", "running", "paused")),
                 "RetryableError": 0,  # what can be retried is, and counts as in progress
                 "NonRetryableError": counts.get("failed", 0),
                 "Stopped": counts.get("earlyStopped", 0) + counts.get("stopped", 0),

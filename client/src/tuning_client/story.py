@@ -205,8 +205,12 @@ def _trial_changes(before: Trial | None, after: Trial, story: Story) -> Iterator
         yield f"{after.name} created{again}: {parameters_text(after)}"
     if before and (before.phase, before.reason) == (after.phase, after.reason):
         return
-    if after.phase == "Pending" and after.reason:
+    if after.phase == "Pending" and after.reason == "Resumed":
+        yield f"{after.name} is resumed: {first_sentence(after.message)}"
+    elif after.phase == "Pending" and after.reason:
         yield f"{after.name} waits: {after.reason}: {first_sentence(after.message)}"
+    elif after.phase == "Paused":
+        yield f"{after.name} is paused: {first_sentence(after.message)}"
     elif after.phase == "Running":
         yield f"{after.name} is training"
     elif after.is_final:
@@ -221,6 +225,7 @@ STATES = {
     "Running": "training",
     "Collecting": "collecting",
     "Stopping": "stopping",
+    "Paused": "paused",
     "Completed": "completed",
     "EarlyStopped": "stopped early",
     "Stopped": "stopped",

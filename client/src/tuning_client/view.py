@@ -27,6 +27,7 @@ STYLES = {
     "Running": "bold cyan",
     "Collecting": "cyan",
     "Stopping": "yellow",
+    "Paused": "dim",
     "Completed": "green",
     "EarlyStopped": "yellow",
     "Stopped": "yellow",

@@ -67,7 +67,7 @@ def trial_row(trial: Body) -> Body:
         "failures": status.get("failures"),
         "reason": status.get("reason"),
         "message": status.get("message"),
-        "decision": _decision(status.get("stopDecision")),
+        "decision": _decision(status.get("stopDecision") or _pause(status)),
         "would": _decision(status.get("wouldStop")),
         "metrics": {item["name"]: as_json(number(item["value"])) for item in status.get("metrics") or ()},
         "source": annotations.get(_SOURCE),
@@ -168,6 +168,12 @@ def _training_container(metadata: Body, spec: Body) -> str | None:
 
 def _optional(text: str | None) -> float | str | None:
     return None if text in (None, "") else as_json(number(text))
+
+
+def _pause(status: Body) -> Body | None:
+    """Why the trial is paused, or is about to be; nothing once it has been resumed."""
+    decision: Body | None = status.get("pauseDecision") if status.get("phase") in {"Stopping", "Paused"} else None
+    return decision
 
 
 def _decision(decision: Body | None) -> Body | None:

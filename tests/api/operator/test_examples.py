@@ -141,18 +141,17 @@ def checkpoints_of(lab: Lab, job: str) -> None:
     _, (trial,) = lab.end(job)
     assert (trial["attempt"], trial["disruptions"], trial["failures"]) == (2, 1, 0)
     assert folder(lab.pods(job)[second]) == before
-    claim, path, trial_name, seed = before
-    assert (claim, path, trial_name) == ("checkpoints", "$(TUNING_TRIAL)-$(TUNING_SEED)", f"{job}-0001")
-    assert seed.isdecimal()
+    claim, path = before
+    assert claim == "checkpoints"
+    assert re.fullmatch(rf"/checkpoints/{job}-0001-[0-9a-f]{{8}}", path)
 
 
-def folder(pod: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Claim, folder, and the variables in the folder's name of where a Pod keeps its checkpoints."""
+def folder(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """Claim and folder of where a Pod keeps its checkpoints."""
     (claim,) = (item["persistentVolumeClaim"]["claimName"] for item in pod["spec"]["volumes"] if item["name"] == MOUNT)
     (container,) = pod["spec"]["containers"]
-    (path,) = (mount["subPathExpr"] for mount in container["volumeMounts"] if mount["name"] == MOUNT)
     environment = {item["name"]: item.get("value") for item in container["env"]}
-    return claim, path, environment["TUNING_TRIAL"], environment["TUNING_SEED"]
+    return claim, environment["TUNING_CHECKPOINT_DIR"]
 
 
 def queue_of(lab: Lab, job: str) -> None:

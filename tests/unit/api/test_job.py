@@ -253,7 +253,15 @@ def test_a_status_says_everything() -> None:
         "seed": 7,
         "phase": "Running",
         "progress": "4/10",
-        "trialCounts": {"pending": 1, "running": 1, "completed": 2, "earlyStopped": 1, "stopped": 0, "failed": 1},
+        "trialCounts": {
+            "pending": 1,
+            "running": 1,
+            "paused": 0,
+            "completed": 2,
+            "earlyStopped": 1,
+            "stopped": 0,
+            "failed": 1,
+        },
         "objectiveCounts": {"succeeded": 3, "pending": 2, "failed": 1},
         "totalTrainingSeconds": 80,
         "conditions": [

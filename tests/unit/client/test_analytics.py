@@ -33,7 +33,15 @@ TRIALS = [
 def analytics() -> HyperparameterTuningJobAnalytics:
     done = job(
         bestTrial=BEST,
-        trialCounts={"completed": 1, "earlyStopped": 1, "stopped": 1, "failed": 1, "running": 1, "pending": 1},
+        trialCounts={
+            "completed": 1,
+            "earlyStopped": 1,
+            "stopped": 1,
+            "failed": 1,
+            "running": 1,
+            "pending": 1,
+            "paused": 1,
+        },
         objectiveCounts={"succeeded": 2, "pending": 1, "failed": 1},
     )
     return HyperparameterTuningJobAnalytics("resnet", cast("Session", FakeSession(done, trials=TRIALS)))
@@ -145,7 +153,7 @@ def test_the_description_answers_in_sagemakers_words() -> None:
         "HyperParameterTuningEndTime": datetime(2026, 11, 24, 10, 5, 5, tzinfo=UTC),
         "TrainingJobStatusCounters": {
             "Completed": 1,
-            "InProgress": 2,
+            "InProgress": 3,
             "RetryableError": 0,
             "NonRetryableError": 1,
             "Stopped": 2,

@@ -111,6 +111,13 @@ def run(
     return with_trials
 
 
+def test_why_names_the_decision_to_pause(run: Run) -> None:
+    paused = full(1, "Paused", None, pauseDecision={**STOP, "reason": "OutOfReach"}, reason="OutOfReach")
+    _, out, _ = run("why", "resnet/1", trials=[paused])
+    assert "resnet-0001 is Paused (OutOfReach)" in out
+    assert f"paused: OutOfReach: {STOP['message']} (epoch 2, value 0.05, threshold 0.3)" in out.splitlines()
+
+
 def test_list_has_a_line_for_each_job(run: Run) -> None:
     code, out, _ = run("list")
     header, line = map(str.rstrip, out.splitlines())

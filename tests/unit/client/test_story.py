@@ -205,6 +205,15 @@ def test_a_new_best_trial_and_a_waiting_one_are_events() -> None:
     ]
 
 
+def test_a_pause_and_its_end_are_events() -> None:
+    running = read_story(job(), [trial(1, "Running")])
+    paused = read_story(job(), [trial(1, "Paused", reason="OutOfReach", message="epoch 2: 0.1 is below 0.4")])
+    again = "attempt 1 was paused at epoch 2; attempt 2 follows"
+    resumed = read_story(job(), [trial(1, "Pending", reason="Resumed", message=again)])
+    assert list(changes(running, paused)) == ["fashion-0001 is paused: epoch 2: 0.1 is below 0.4"]
+    assert list(changes(paused, resumed)) == [f"fashion-0001 is resumed: {again}"]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [("0.000123456", "0.000123"), ("32", "32"), ("adam", "adam"), ("nan", "nan"), ("1e-05", "1e-05"), ("", "")],

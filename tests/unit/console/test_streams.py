@@ -240,3 +240,11 @@ async def test_a_trial_comes_with_its_job_and_its_manifest(lab: Lab) -> None:
     assert body["trial"]["decision"] == {"reason": "BelowMedian", "epoch": 1, "value": 0.5}
     assert body["job"]["name"] == "fashion"
     assert "managedFields" not in body["manifest"]["metadata"]
+
+
+@pytest.mark.parametrize(("phase", "shown"), [("Paused", True), ("Running", False)])
+async def test_a_trial_shows_why_it_is_paused_until_it_is_resumed(lab: Lab, phase: str, shown: bool) -> None:
+    decision = {"reason": "OutOfReach", "epoch": 1, "value": "0.5"}
+    lab.server.trials = [trial_object(1, ["0.5"], phase=phase, pauseDecision=decision)]
+    _, body = await lab.get("/api/namespaces/team/trials/fashion-0001")
+    assert ("decision" in body["trial"]) == shown

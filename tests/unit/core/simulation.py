@@ -152,6 +152,7 @@ class World:
     writes: int = 0
     versions: int = 0
     departed: Departed = field(default_factory=Departed)
+    checkpoints: dict[str, int] = field(default_factory=dict)
 
     def listed(self, plural: str) -> Listed:
         """The objects of a kind that have the job's label."""
@@ -170,11 +171,11 @@ class World:
         self.touch(self.job)
 
     def value(self, number: int, epoch: int) -> float:
-        """What a trial measures: some diverge, and the same training gives the same values."""
+        """What a trial measures: some diverge, some learn at once, and the same training gives the same values."""
         draw = random.Random(f"{self.seed}/{number}").random()
         if draw < 0.1 and epoch >= 3:
             return float("nan")
-        return round(draw * epoch / EPOCHS, 6)
+        return round(draw * (1 - 0.3**epoch if number % 2 else epoch / EPOCHS), 6)
 
     def curve(self, number: int, epochs: int) -> Curve:
         """The true curve of a trial after this many epochs."""
@@ -261,6 +262,8 @@ class World:
     def _reap(self, pod: SimulatedPod) -> None:
         """The kubelet ends the containers of a Pod that is being deleted, then the Pod goes."""
         if pod.runs:
+            if pod.number % 2:  # the others keep none, and begin again
+                self.checkpoints[pod.name.rpartition("-")[0]] = pod.reported
             self._end(pod, 143)
         else:
             self.departed.note(pod.render(), deleted=True)
@@ -497,7 +500,8 @@ class Connection:
         self._world.versions += 1
         body["metadata"]["uid"] = f"uid-{name}-{self._world.versions}"
         self._world.touch(body)
-        pod = self._world.pods[name] = SimulatedPod(body, self._world.now)
+        reported = self._world.checkpoints.get(owner["name"], 0)
+        pod = self._world.pods[name] = SimulatedPod(body, self._world.now, reported=reported)
         return pod.render()
 
     def _check_may_start(self, trial: Body) -> None:
@@ -521,7 +525,8 @@ class Connection:
         status, attempt = trial["status"], int(name.rpartition("-")[2])
         if attempt == status["attempt"] and status["phase"] not in FINAL:
             assert status["phase"] == "Stopping", "deleted without a recorded decision"
-            assert status["stopDecision"]["message"], "a decision without a reason"
+            decision = status.get("stopDecision") or status["pauseDecision"]
+            assert decision["message"], "a decision without a reason"
         self._world.touch(pod.body)
         pod.deleted = pod.deleted or self._world.now
         if pod.started is None:
@@ -562,6 +567,7 @@ class Connection:
             true = self._world.value(number, epoch)
             assert value == "NaN" if true != true else float(value) == true  # noqa: PLR0124 - NaN
         self._judge_attempts(f"{name}-{before.get('attempt', 1)}", before, after)
+        self._judge_pause(name, before, after)
         if before.get("stopDecision") and "stopDecision" not in after:
             self._judge_drop(f"{name}-{before.get('attempt', 1)}", after)
         elif before.get("stopDecision"):
@@ -588,9 +594,10 @@ class Connection:
     def _judge_attempts(self, pod: str, before: Body, after: Body) -> None:
         """Only what happened to the Pod is a reason for another one; only the training's own failures are counted."""
         retries = after["attempt"] - before.get("attempt", 1)
+        resumed = after.get("resumptions", 0) - before.get("resumptions", 0)
         disruptions = after["disruptions"] - before.get("disruptions", 0)
         failures = after["failures"] - before.get("failures", 0)
-        assert (disruptions, failures) in {(0, 0), (1, 0), (0, 1)}
+        assert (disruptions, failures, resumed) in {(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)}
         if disruptions:
             assert pod in self._world.disrupted, "nothing had happened to the Pod"
         if failures:
@@ -606,13 +613,35 @@ class Connection:
             allowed = self._read_job["spec"]["retry"]["maxAttempts"]
             assert not failures or after["failures"] >= allowed, "given up with attempts left"
             assert retries == 0
-        elif retries and not disruptions + failures:
+        elif retries and not disruptions + failures + resumed:
             spec = self._read_job["spec"]
             assert spec["suspend"], "a retry without a reason"
             assert spec["suspendPolicy"] == "Stop"
             assert before.get("phase", "Pending") == "Pending", "a training was restarted instead of stopped"
         else:
-            assert retries == disruptions + failures
+            assert retries == disruptions + failures + resumed
+
+    def _judge_pause(self, name: str, before: Body, after: Body) -> None:
+        """A pause is recorded before the Pod goes; what is paused holds no slot, and gives way to new trials."""
+        was_paused, is_paused = before.get("phase") == "Paused", after["phase"] == "Paused"
+        pausing = before.get("phase") == "Stopping" and "stopDecision" not in before
+        if is_paused and not was_paused:
+            assert pausing, "paused without a recorded decision"
+            assert after["pauseDecision"] == before["pauseDecision"], "a decision was changed"
+            own = (pod for key, pod in self._world.pods.items() if key.rpartition("-")[0] == name and not pod.foreign)
+            assert all(pod.ended for pod in own), "a paused trial holds a slot"
+        if pausing and after["phase"] != "Stopping" and not is_paused:
+            self._judge_drop(f"{name}-{before['attempt']}", after)
+        if was_paused and not is_paused:
+            assert after["phase"] in {"Pending", "EarlyStopped", "Stopped"}
+            assert (after["phase"] == "Pending") == (after.get("resumptions", 0) > before.get("resumptions", 0))
+        if was_paused and after["phase"] in {"Pending", "EarlyStopped"}:
+            self._check_may_start(self._world.trials[name])
+            limit = self._read_job["spec"]["limits"]["maxTrials"]
+            tried = sum("confirms" not in trial["spec"] for trial in self._world.trials.values())
+            assert tried >= limit, "resumed or given up while new trials were to be started"
+        assert after.get("resumptions", 0) <= 1, "resumed too often"
+        assert after.get("repeatedEpochs", 0) >= before.get("repeatedEpochs", 0)
 
     def _was_silent(self, pod: str) -> bool:
         """Whether nothing that it reported had been scraped by its deadline."""
@@ -770,9 +799,12 @@ def merge_patch(old: Body, patch: Body) -> Body:
 
 
 def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: str, *, dry_run: bool = False) -> Body:
-    """A job as the API server stores it."""
+    """A job as the API server stores it; the rule `Pause` is `Auto` with pauses."""
+    pauses = rule == "Pause"
     median = {"quantile": 0.5, "minCompletedTrials": 1, "minEpochs": 1, "minProgress": 0.0}
-    stopping: Body = {"type": rule, "dryRun": dry_run} | ({"median": median} if rule == "Median" else {})
+    stopping: Body = {"type": "Auto" if pauses else rule, "dryRun": dry_run and not pauses, "pause": pauses} | (
+        {"median": median} if rule == "Median" else {}
+    )
     objective: Body = {"metric": METRIC, "goal": "Maximize"} | ({"target": target} if target is not None else {})
     return {
         "apiVersion": names.API_VERSION,
@@ -795,7 +827,19 @@ def new_job(seed: int, limits: Mapping[str, int], target: float | None, rule: st
             "suspend": False,
             "suspendPolicy": "Drain",
             "stop": False,
-            "template": {"spec": {"containers": [{"name": "train", "image": "trainer"}]}},
+            "checkpointDir": "/checkpoints",
+            "template": {
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "train",
+                            "image": "trainer",
+                            "volumeMounts": [{"name": "kept", "mountPath": "/checkpoints"}],
+                        }
+                    ],
+                    "volumes": [{"name": "kept", "persistentVolumeClaim": {"claimName": "kept"}}],
+                }
+            },
         },
     }
 

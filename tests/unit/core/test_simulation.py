@@ -75,6 +75,7 @@ class Simulation(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
+        self.pauses = False
         self._begin(World({}, 0))
 
     def _begin(self, world: World) -> None:
@@ -86,7 +87,7 @@ class Simulation(RuleBasedStateMachine):
         seed=st.integers(0, 1000),
         bounds=limits,
         goal=st.sampled_from((None, None, 0.5, 0.9)),
-        stopping=st.sampled_from(("Median", "Auto", "Off")),
+        stopping=st.sampled_from(("Median", "Auto", "Off", "Pause", "Pause")),
         fields=patience,
         confirm=CONFIRM,
         dry_run=st.booleans(),
@@ -103,6 +104,7 @@ class Simulation(RuleBasedStateMachine):
         dry_run: bool,
     ) -> None:
         self._begin(World(new_job(seed, bounds, goal, stopping, dry_run=dry_run), seed))
+        self.pauses = stopping == "Pause"
         self.world.edit(**fields, confirm=confirm)
 
     @rule(rounds=st.lists(ROUND, min_size=2, max_size=6))
@@ -170,6 +172,13 @@ class Simulation(RuleBasedStateMachine):
     @rule(edit=edits)
     def edit(self, edit: dict[str, Any]) -> None:
         self.world.edit(**edit)
+
+    @precondition(lambda self: self.pauses)
+    @rule(stopping=st.sampled_from(("Auto", "Off")), sure=st.sampled_from((False, False, True)))
+    def switch_early_stopping(self, stopping: str, sure: bool) -> None:
+        """Off, all that is paused is worth a slot."""
+        if sure:
+            self.world.edit(earlyStopping={"type": stopping, "dryRun": False, "pause": stopping == "Auto"})
 
     @precondition(lambda self: len(self.world.trials) > 2)
     @rule(sure=st.sampled_from((False, False, False, True)))

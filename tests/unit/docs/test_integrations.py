@@ -46,6 +46,7 @@ TRIAL_HEALTH = {
     TrialPhase.RUNNING: "Progressing",
     TrialPhase.COLLECTING: "Progressing",
     TrialPhase.STOPPING: "Progressing",
+    TrialPhase.PAUSED: "Progressing",
     TrialPhase.COMPLETED: "Healthy",
     TrialPhase.EARLY_STOPPED: "Healthy",
     TrialPhase.STOPPED: "Healthy",

@@ -120,3 +120,9 @@ def test_data_has_no_default() -> None:
 def test_data_must_be_a_folder(tmp_path: Path) -> None:
     with pytest.raises(HyperparameterError, match=r"data is '.*/none', which is not a folder: give the folder"):
         read(["--data", str(tmp_path / "none")], {})
+
+
+def test_checkpoints_go_where_the_job_says_unless_the_training_knows_better() -> None:
+    environment = {"TUNING_CHECKPOINT_DIR": "/checkpoints"}
+    assert read(DATA, environment).checkpoint_dir == "/checkpoints"
+    assert read(DATA, {**environment, "HP_checkpoint_dir": "/own"}).checkpoint_dir == "/own"

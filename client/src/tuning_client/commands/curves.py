@@ -23,6 +23,7 @@ MOST_LINES = 30
 """As many lines of a window that is high, and not only wide."""
 _STATES = {
     "running": frozenset({"Pending", "Running", "Collecting", "Stopping"}),
+    "paused": frozenset({"Paused"}),
     "completed": frozenset({"Completed"}),
     "stopped": frozenset({"EarlyStopped", "Stopped"}),
     "failed": frozenset({"Failed"}),

@@ -121,13 +121,20 @@ def _in_a_line(trial: Body) -> str:
     return f"{trial['metadata']['name']} {STATES.get(phase(trial), phase(trial))}{f': {cause}' if cause else ''}"
 
 
+_DECISIONS = (
+    ("stopped", "stopDecision"),
+    ("paused", "pauseDecision"),
+    ("would have been stopped (dry run)", "wouldStop"),
+)
+
+
 def about_trial(job: Body, trial: Body) -> Iterator[str]:
     """Explain a trial's state, one sentence per line."""
     status, annotations = trial.get("status") or {}, trial["metadata"].get("annotations") or {}
     reason = f" ({status['reason']})" if status.get("reason") else ""
     message = f": {status['message']}" if status.get("message") else ""
     yield f"{trial['metadata']['name']} is {phase(trial)}{reason}{message}"
-    for kind, field in (("stopped", "stopDecision"), ("would have been stopped (dry run)", "wouldStop")):
+    for kind, field in _DECISIONS:
         if field in status:
             yield f"{kind}: {_decision(status[field])}"
     if "confirms" in trial["spec"]:

@@ -16,9 +16,7 @@ _NO_COUNTERPART = {
     "InputDataConfig": "no data is fetched: mount a volume that has it, or fetch it by an init container",
     "OutputDataConfig": "nothing is uploaded: let the training write to a volume or a bucket",
     "VpcConfig": "has no counterpart: Pods are in the cluster's network; restrict them by a NetworkPolicy",
-    "CheckpointConfig": (
-        "nothing is copied: mount a volume, a folder for each trial (subPathExpr: $(TUNING_TRIAL)-$(TUNING_SEED))"
-    ),
+    "CheckpointConfig": "nothing is copied: mount a volume, and set spec.checkpointDir to a folder on it",
     "DefinitionName": "has no counterpart: a job has one template, which needs no name",
 }
 _SWITCHES = {

@@ -2,7 +2,7 @@
 export type Num = number | string;
 
 export interface Condition { type: string; status: string; reason: string; message: string; lastTransitionTime: string }
-export interface Counts { pending?: number; running?: number; completed?: number; earlyStopped?: number; stopped?: number; failed?: number }
+export interface Counts { pending?: number; running?: number; paused?: number; completed?: number; earlyStopped?: number; stopped?: number; failed?: number }
 /** How a setting does with other seeds. */
 export interface Spread { mean?: Num; standardDeviation?: Num; repetitions?: number }
 export interface Setting extends Spread { trial: string; objective?: Num; confirmed?: boolean }

@@ -108,7 +108,7 @@ function headline(job: Job, trials: Trial[] | null, now: number): StatLine[] {
   return [
     { label: "Best", lead: true, value: show(best?.confirmation?.mean ?? best?.objective), title: best?.confirmation ? `Mean of ${best.confirmation.repetitions} trainings with other seeds, ± ${show(best.confirmation.standardDeviation)}` : best?.epoch === undefined ? undefined : `The value of epoch ${show(best.epoch)}`, note: best ? <a href={trialLink(job.namespace, best.name)}>{best.name}</a> : "none yet" },
     { label: "Trials", value: <>{done}<span class="faint"> / {spec.limits?.maxTrials ?? "all"}</span></>, note: `${counts.completed ?? 0} completed` },
-    { label: "Running", value: trials ? trials.filter(isRunning).length : (counts.running ?? 0), note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel` },
+    { label: "Running", value: trials ? trials.filter(isRunning).length : (counts.running ?? 0), note: `of ${spec.limits?.maxParallelTrials ?? 1} in parallel${counts.paused ? `, ${counts.paused} paused` : ""}` },
     { label: "Early stopped", value: counts.earlyStopped ?? 0, note: done ? `${percent((counts.earlyStopped ?? 0) / done)} of ${done} ended` : undefined },
     { label: "Failed", value: counts.failed ?? 0, note: spec.limits?.maxFailedTrials ? `at most ${spec.limits.maxFailedTrials}` : undefined },
     { label: "Training", value: duration(training), note: status.cost ? costOf(status.cost) : "of all trials", title: "The sum over all trials: the bill" },

@@ -113,7 +113,7 @@ function Trials({ job }: { job: Job }): JSX.Element {
       <div class="progress" role="img" aria-label={`${words || "none"} of ${most}`}>
         {parts.map(([tone, name, count]) => count > 0 && <i key={name} class={tone} style={{ width: `${(100 * count) / Math.max(1, most)}%` }} />)}
       </div>
-      <div class="small muted">{ended(counts)} of {most}{(counts.earlyStopped ?? 0) > 0 && ` · ${counts.earlyStopped} stopped`}{(counts.failed ?? 0) > 0 && ` · ${counts.failed} failed`}</div>
+      <div class="small muted">{ended(counts)} of {most}{(counts.earlyStopped ?? 0) > 0 && ` · ${counts.earlyStopped} stopped`}{(counts.paused ?? 0) > 0 && ` · ${counts.paused} paused`}{(counts.failed ?? 0) > 0 && ` · ${counts.failed} failed`}</div>
     </div>
   );
 }

@@ -178,6 +178,7 @@ def _trial_counts(summary: JobStatus) -> dict[str, int]:
         "running": sum(
             count.get(phase, 0) for phase in (TrialPhase.RUNNING, TrialPhase.COLLECTING, TrialPhase.STOPPING)
         ),
+        "paused": count.get(TrialPhase.PAUSED, 0),
         "completed": count.get(TrialPhase.COMPLETED, 0),
         "earlyStopped": count.get(TrialPhase.EARLY_STOPPED, 0),
         "stopped": count.get(TrialPhase.STOPPED, 0),
@@ -192,6 +193,8 @@ def _early_stopping(savings: Savings) -> dict[str, Any]:
         "epochsSaved": stopped.epochs,
         "secondsSaved": stopped.seconds,
     }
+    if savings.resumptions:
+        rendered |= {"resumptions": savings.resumptions, "repeatedEpochs": savings.repeated_epochs}
     if dry_run:
         rendered |= {
             "wouldStop": dry_run.saving.trials,

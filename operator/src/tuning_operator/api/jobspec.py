@@ -179,9 +179,10 @@ class _EarlyStopping(_Model):
     type: EarlyStoppingType = EarlyStoppingType.OFF
     median: _Median = _Median()
     dry_run: bool = False
+    pause: bool = False
 
     def to_core(self) -> EarlyStopping:
-        return EarlyStopping(self.type, MedianKnobs(**self.median.model_dump()), self.dry_run)
+        return EarlyStopping(self.type, MedianKnobs(**self.median.model_dump()), self.dry_run, self.pause)
 
 
 class _Hyperband(_Model):
@@ -303,6 +304,7 @@ class Spec(_Model):
     nodes: int = 1
     cost: _Cost = _Cost()
     confirm: _Confirm | None = None
+    checkpoint_dir: str | None = None
     template: dict[str, Any]
 
     def to_core(self) -> JobSpec:
@@ -336,6 +338,7 @@ class Spec(_Model):
             initial_trials=tuple(self._initial(space)),
             cost=self.cost.to_core(self.template, limits),
             confirm=self.confirm.to_core(self.template) if self.confirm else None,
+            checkpoint_dir=self.checkpoint_dir,
         )
 
     def _initial(self, space: Space) -> Iterator[dict[str, Value]]:

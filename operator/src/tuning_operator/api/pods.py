@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names, sidecar
+from tuning_operator.api.checkpoints import check_checkpoints, checkpoint_folder
 from tuning_operator.api.jobspec import SEED
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.references import check_references
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.space import Value
 
 METRICS_PORT = 9464
+CHECKPOINT_DIR = "TUNING_CHECKPOINT_DIR"
 MODEL_DIR = "TUNING_MODEL_DIR"
 _LONGEST_MODEL_DIR = 900
 _MASTER_PORT = "29500"
@@ -53,6 +55,8 @@ def build_pod(job: Job, template: Mapping[str, Any], trial: Trial, options: PodO
     parameters = job.spec.space.render(trial.parameters)
     spec = _copy(template["spec"])
     container = _training_container(spec, training_container_name(template))
+    if job.spec.checkpoint_dir is not None:
+        check_checkpoints(spec, container, job.spec.checkpoint_dir)
     source = job.spec.source
     port = METRICS_PORT if isinstance(source, LogFile) else _metrics_port(container)
     environment = _environment(job, trial, parameters, port, _message_bytes(spec, source))
@@ -156,7 +160,7 @@ def _message_bytes(spec: Mapping[str, Any], source: object) -> int:
 def _environment(
     job: Job, trial: Trial, parameters: Mapping[str, str], port: int, message_bytes: int
 ) -> dict[str, str]:
-    everything = {**job.spec.static_parameters, **parameters}
+    everything, directory = {**job.spec.static_parameters, **parameters}, job.spec.checkpoint_dir
     return {
         **{f"HP_{name}": value for name, value in everything.items()},
         "HYPERPARAMETERS": _as_json(job.spec.static_parameters, trial.parameters),
@@ -167,6 +171,7 @@ def _environment(
         "TUNING_OBJECTIVE_GOAL": job.spec.objective.goal,
         "TUNING_METRICS_PORT": str(port),
         "TUNING_TERMINATION_BYTES": str(message_bytes),
+        **({CHECKPOINT_DIR: checkpoint_folder(directory, trial)} if directory is not None else {}),
     }
 
 

@@ -79,6 +79,10 @@ def parse_status(status: Mapping[str, Any]) -> TrialStatus:
         },
         stop=_parse_stop(status.get("stopDecision")),
         would_stop=_parse_stop(status.get("wouldStop")),
+        pause=_parse_stop(status.get("pauseDecision")),
+        resumptions=status.get("resumptions", 0),
+        resume_epoch=as_epoch(status["resumeEpoch"]) if "resumeEpoch" in status else None,
+        repeated_epochs=status.get("repeatedEpochs", 0),
         reason=status.get("reason"),
         message=status.get("message"),
     )
@@ -116,6 +120,10 @@ def render_status(trial: Trial, now: datetime) -> dict[str, Any]:
         ],
         "stopDecision": _render_stop(status.stop),
         "wouldStop": _render_stop(status.would_stop),
+        "pauseDecision": _render_stop(status.pause),
+        "resumptions": status.resumptions or None,
+        "resumeEpoch": status.resume_epoch,
+        "repeatedEpochs": status.repeated_epochs or None,
         "reason": status.reason,
         "message": status.message[:MAX_MESSAGE] if status.message else None,
     }

@@ -14,6 +14,7 @@ from tuning_operator.core.lifecycle.completion import completion, final_phase, i
 from tuning_operator.core.lifecycle.confirm import confirmation, cut_short, is_reopened
 from tuning_operator.core.lifecycle.decision import Decision
 from tuning_operator.core.lifecycle.parents import inherited, related
+from tuning_operator.core.lifecycle.pausing import are_left, has_new_trials, settled
 from tuning_operator.core.lifecycle.slots import (
     LOOK_AGAIN,
     company_ends,
@@ -39,9 +40,15 @@ from tuning_operator.core.stopping.judging import judged, with_stop
 from tuning_operator.core.suggest import SuggestRequest, initial_points
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tuning_operator.core.lifecycle.confirm import Confirmation
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
+
+
+_TELLING = frozenset({TrialPhase.PAUSED, *(phase for phase in TrialPhase if phase.is_final)})
+"""What a suggester learns from; others are pending."""
 
 
 def decide(snapshot: Snapshot) -> Decision:
@@ -57,11 +64,7 @@ def decide(snapshot: Snapshot) -> Decision:
     if not snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not job.spec.stop:
         return _without_template(snapshot)
 
-    completed = (trial.curve.latest for trial in snapshot.trials if trial.phase is TrialPhase.COMPLETED)
-    longest = max((latest.epoch for latest in completed if latest), default=None)
-    trials = tuple(_advanced(trial, snapshot, longest) for trial in snapshot.trials)
-    trials = judged(trials, job)
-    ending = _recorded_completion(job) or completion(job, trials, snapshot.now, known)
+    trials, ending = _moved_on(snapshot, known)
     cut = cut_short(job, trials, ending, snapshot.now) if ending else None
     trials = tuple(_stopped(trial, cut if trial.is_repetition else ending, snapshot) for trial in trials)
     if job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
@@ -99,9 +102,26 @@ def decide(snapshot: Snapshot) -> Decision:
     return _to_tell_of_waiting(snapshot, decision)
 
 
+def _moved_on(snapshot: Snapshot, known: Sequence[Observation]) -> tuple[tuple[Trial, ...], Completion | None]:
+    """Return the trials with what was observed and judged, and why the job ends, if it does."""
+    job, now = snapshot.job, snapshot.now
+    completed = (trial.curve.latest for trial in snapshot.trials if trial.phase is TrialPhase.COMPLETED)
+    longest = max((latest.epoch for latest in completed if latest), default=None)
+    trials = tuple(_advanced(trial, snapshot, longest) for trial in snapshot.trials)
+    is_new_to_come = has_new_trials(job, trials, known)
+    trials = judged(trials, job, may_pause=is_new_to_come)
+    ending = _recorded_completion(job) or completion(job, trials, now, known)
+    if ending or is_new_to_come or job.spec.suspend or snapshot.awaits_parents:
+        return trials, ending
+    trials = settled(trials, snapshot)
+    return trials, completion(job, trials, now, known)
+
+
 def _wake_after(snapshot: Snapshot, trials: tuple[Trial, ...], phase: JobPhase) -> timedelta | None:
     if phase is JobPhase.CONFIRMING and snapshot.job.completion_reason is None:
         return timedelta(0)  # the end of the search is recorded before anything is repeated
+    if are_left(snapshot.trials, trials):
+        return timedelta(0)
     return LOOK_AGAIN if snapshot.awaits_parents else wake_after(snapshot, trials)
 
 
@@ -191,13 +211,13 @@ def _is_prometheus_silent(snapshot: Snapshot) -> bool:
 
 def _stopped(trial: Trial, ending: Completion | None, snapshot: Snapshot) -> Trial:
     """Stop a trial because its job ends, if it does; what is already stopping or collecting ends by itself."""
-    if ending is None or trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING}:
+    if ending is None or trial.phase not in {TrialPhase.PENDING, TrialPhase.RUNNING, TrialPhase.PAUSED}:
         return trial
     finish = snapshot.job.spec.completion.running_trials is RunningTrials.FINISH
     if finish and trial.phase is TrialPhase.RUNNING and ending.reason is not CompletionReason.STOPPED_BY_USER:
         return trial
     stopped = with_stop(trial, StopDecision(ending.reason, f"the job ends: {ending.message}"))
-    if snapshot.attempt(trial) is not None:
+    if snapshot.attempt(trial) is not None and trial.phase is not TrialPhase.PAUSED:
         return stopped
     status = replace(stopped.status, phase=TrialPhase.STOPPED, completion_time=snapshot.now)
     return replace(stopped, status=status)
@@ -252,9 +272,9 @@ def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -
         numbers=tuple(range(first, first + count)),
         observations=(
             *known,
-            *(Observation.of(trial) for trial in trials if trial.phase.is_final),
+            *(Observation.of(trial) for trial in trials if trial.phase in _TELLING),
         ),
-        pending=tuple(trial.parameters for trial in trials if not trial.phase.is_final),
+        pending=tuple(trial.parameters for trial in trials if trial.phase not in _TELLING),
         relatives=related(snapshot.parents),
         initial=initial_points(job.spec.space, job.spec.initial_trials, job.seed),
     )

@@ -29,6 +29,8 @@ EARLY_STOPS = Counter("tuning_operator_early_stops_total", "Trials stopped early
 DRY_RUN_STOPS = Counter(
     "tuning_operator_dry_run_stops_total", "Trials that a dry run would have stopped early.", ["reason"]
 )
+PAUSES = Counter("tuning_operator_pauses_total", "Trials paused by early stopping.")
+RESUMPTIONS = Counter("tuning_operator_resumptions_total", "Paused trials that were resumed.")
 PROMETHEUS_ERRORS = Counter("tuning_operator_prometheus_errors_total", "Prometheus queries without a usable answer.")
 PROMETHEUS_SECONDS = Histogram(
     "tuning_operator_prometheus_query_seconds", "Duration of a Prometheus query, in seconds.", buckets=_BUCKETS

@@ -153,7 +153,10 @@ class Hyperparameters:
         "0", whole(0), "an integer from 0 to 2147483647", "of the validation images; the same for trials to be compared"
     )
     checkpoint_dir: str = setting(
-        "", str, "a folder", "where each epoch and SIGTERM leave a checkpoint, and a new run resumes from it"
+        "",
+        str,
+        "a folder",
+        "where each epoch and SIGTERM leave a checkpoint, from which a run resumes; default: TUNING_CHECKPOINT_DIR",
     )
 
     @property
@@ -173,6 +176,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Hyperparam
     texts: dict[str, tuple[str, str]] = {}
     if environment.get("TUNING_SEED"):
         texts["seed"] = environment["TUNING_SEED"], "TUNING_SEED"
+    if environment.get("TUNING_CHECKPOINT_DIR"):
+        texts["checkpoint_dir"] = environment["TUNING_CHECKPOINT_DIR"], "TUNING_CHECKPOINT_DIR"
     for name, text in _from_json(environment.get("HYPERPARAMETERS") or "{}").items():
         texts[name] = text, "HYPERPARAMETERS"
     for item in fields(Hyperparameters):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tuning_operator.core.lifecycle.wording import (
     SCRAPING_TROUBLES,
     log_trouble,
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.attempt import Attempt, Exit, Reading
     from tuning_operator.core.model.sources import Gauges, LogFile
     from tuning_operator.core.model.trial import Trial, TrialStatus
+
+
+RESUMED = "Resumed"
+"""Reason of a trial that was paused and goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class TrialFacts:
 
 def advance(trial: Trial, facts: TrialFacts) -> TrialStatus:
     """Return the status of a trial that has not ended, moved on by what was observed."""
+    if trial.phase is TrialPhase.PAUSED:
+        return trial.status
     status = _learn(trial.status, facts)
     if status.phase is TrialPhase.STOPPING:
         return _stopping(status, facts)
@@ -74,6 +82,14 @@ def retry_delay(attempts: int) -> timedelta:
     if attempts <= 1:
         return timedelta(0)
     return timedelta(seconds=min(300, 10 * 2 ** (min(attempts, 10) - 2)))
+
+
+def resumed(status: TrialStatus, now: datetime) -> TrialStatus:
+    """Have a paused training go on from its checkpoint."""
+    epoch = status.pause.epoch if status.pause else None
+    latest = status.curve.latest
+    status = replace(status, resumptions=status.resumptions + 1, resume_epoch=latest.epoch if latest else None)
+    return next_attempt(status, RESUMED, f"was paused at epoch {epoch}", now)
 
 
 def report_due(status: TrialStatus, metrics_since: datetime | None, deadline: timedelta | None) -> datetime | None:
@@ -108,6 +124,7 @@ def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 
     A Pod that has not been seen yet has measured nothing: what is told of it is about an earlier Pod of its name.
     """
+    status = _with_repetitions(status, facts)
     curve = status.curve
     if facts.reading and (facts.attempt or status.attempt_uid):
         curve = curve.merge(facts.reading.curve)
@@ -118,6 +135,20 @@ def _learn(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     if curve is status.curve and metrics == status.metrics:
         return status
     return replace(status, curve=curve, metrics=metrics)
+
+
+def _with_repetitions(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
+    """Count what a resumed training trains again, once it has reported for the first time.
+
+    It may have resumed from an older checkpoint than that of its last known epoch, or from none.
+    """
+    history = facts.attempt.history if facts.attempt else None
+    told = facts.reading.curve if facts.reading and (facts.attempt or status.attempt_uid) else None
+    latest = (told.latest if told else None) or (history.curve.latest if history else None)
+    if status.resume_epoch is None or latest is None:
+        return status
+    again = int(np.count_nonzero((status.curve.epochs > latest.epoch) & (status.curve.epochs <= status.resume_epoch)))
+    return replace(status, resume_epoch=None, repeated_epochs=status.repeated_epochs + again)
 
 
 def _without_attempt(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
@@ -265,7 +296,7 @@ def _collecting(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 
 
 def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
-    """A stop is recorded: it is done once the Pod holds nothing any more.
+    """A stop or a pause is recorded: it is done once the Pod holds nothing any more.
 
     It is dropped if the training was over when it was to be stopped.
     """
@@ -273,11 +304,22 @@ def _stopping(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
     if attempt is not None and not attempt.ended:
         return status
     if attempt is not None and attempt.exit is not None and _had_ended(status, attempt, facts):
-        told = status.stop.message if status.stop else ""
+        decision = status.pause if status.is_pausing else status.stop
         note = fitting(
-            "the training ended before it could be stopped and counts as completed; dropped decision: ", told
+            "the training ended before it could be stopped and counts as completed; dropped decision: ",
+            decision.message if decision else "",
         )
-        return _over(replace(status, stop=None), attempt, attempt.exit, facts, note)
+        kept = replace(status, stop=None, pause=None if status.is_pausing else status.pause)
+        return _over(kept, attempt, attempt.exit, facts, note)
+    if status.is_pausing:
+        return replace(
+            status,
+            phase=TrialPhase.PAUSED,
+            attempt_uid=None,
+            reporter=None,
+            start_time=None,
+            training_seconds=status.training_seconds + _run_time(status, facts),
+        )
     early = status.stop is not None and status.stop.early
     ended = replace(
         status,

@@ -26,6 +26,8 @@ LOOK_AGAIN = timedelta(seconds=5)
 COMPANY = timedelta(seconds=10)
 """How long other containers may run after a training's end, if its Pod is to be kept."""
 
+_WITHOUT_POD = frozenset({TrialPhase.STOPPING, TrialPhase.PAUSED})
+
 NAME_TAKEN = "NameTaken"
 """Reason of a trial whose attempt could not begin since somebody else's object has its name."""
 
@@ -60,7 +62,7 @@ def retries_to_come(trials: tuple[Trial, ...], max_attempts: int) -> int:
 def is_due(trial: Trial, now: datetime) -> bool:
     """Whether a trial's next attempt has waited long enough after those before it."""
     since = trial.status.attempt_time
-    return since is None or now - since >= retry_delay(trial.status.attempt - 1)
+    return since is None or now - since >= retry_delay(trial.status.setbacks)
 
 
 def with_name_taken(trial: Trial, kind: str, now: datetime) -> Trial:
@@ -88,7 +90,7 @@ def leftover_attempts(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[At
         for attempt in snapshot.attempts.get(trial.name, ())
         if (also_ended or not attempt.ended)
         and not attempt.deleting
-        and (trial.phase.is_final or trial.phase is TrialPhase.STOPPING or attempt.number != trial.status.attempt)
+        and (trial.phase.is_final or trial.phase in _WITHOUT_POD or attempt.number != trial.status.attempt)
         and not is_left_company(snapshot, trial, attempt)
     )
 
@@ -123,7 +125,7 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
     """
     job, now = snapshot.job, snapshot.now
     moments = [
-        trial.status.attempt_time + retry_delay(trial.status.attempt - 1)
+        trial.status.attempt_time + retry_delay(trial.status.setbacks)
         for trial in trials
         if trial.phase is TrialPhase.PENDING and trial.status.attempt_time
     ]
@@ -157,5 +159,5 @@ def wake_after(snapshot: Snapshot, trials: tuple[Trial, ...]) -> timedelta | Non
 def may_add(job: Job, trials: Sequence[Trial]) -> bool:
     """Whether a trial may be added as far as the job's limits tell."""
     limits, tried = job.spec.limits, len(searched(trials))
-    unfinished = sum(not trial.phase.is_final for trial in trials)
+    unfinished = sum(not trial.phase.is_final and trial.phase is not TrialPhase.PAUSED for trial in trials)
     return not job.spec.suspend and unfinished < limits.max_parallel_trials and tried < limits.max_trials

@@ -64,11 +64,13 @@ class EarlyStopping:
     Attributes:
         median: Counts only with type `Median`.
         dry_run: Decisions are recorded, and nothing is stopped.
+        pause: Trials are paused, and not stopped, as long as new ones are to be started.
     """
 
     type: EarlyStoppingType = EarlyStoppingType.OFF
     median: MedianKnobs = MedianKnobs()
     dry_run: bool = False
+    pause: bool = False
 
 
 @dataclass(frozen=True)

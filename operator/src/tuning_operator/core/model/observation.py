@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A finished trial.
+    """A finished trial, or one that is paused.
 
     Attributes:
         objective: None when the trial failed; NaN or an infinity when it diverged.
@@ -29,11 +29,14 @@ class Observation:
 
     @classmethod
     def of(cls, trial: Trial) -> Observation:
-        """Return the observation of a trial that has ended.
+        """Return the observation of a trial that has ended or is paused: of the latter its value so far.
 
         One that was stopped before its first result, for example because its job was, says nothing about its
         parameters.
         """
+        if trial.phase is TrialPhase.PAUSED:
+            so_far = trial.measured
+            return cls(trial.parameters, so_far.value if so_far else None, informs=so_far is not None)
         stopped = trial.phase is TrialPhase.STOPPED and trial.objective is None
         return cls(trial.parameters, trial.objective, informs=not stopped)
 

@@ -137,6 +137,7 @@ class JobSpec:
         source: Where measurements are read from; None for the metrics contract.
         parents: Names of the jobs whose trials are learned from as well.
         transfer: Whether these are about another task, so that their trials do not count like the job's own.
+        checkpoint_dir: Where in its container a training keeps what it can be resumed from.
         nodes: How many Pods run an attempt together; the only one, or those of a batch Job.
         initial_trials: Settings to try first, maybe of some parameters only.
         confirm: How the best settings are trained again before one of them wins; None when they are not.
@@ -161,6 +162,7 @@ class JobSpec:
     pod_cleanup: PodCleanup = PodCleanup.KEEP
     parents: tuple[str, ...] = ()
     transfer: bool = False
+    checkpoint_dir: str | None = None
     nodes: int = 1
     initial_trials: tuple[Mapping[str, Value], ...] = ()
     cost: Cost = field(default_factory=Cost)

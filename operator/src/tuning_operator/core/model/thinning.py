@@ -36,7 +36,7 @@ def points_per_trial(max_trials: int) -> int:
 
 def with_thinned_curve(trial: Trial, job: Job) -> Trial:
     """Return the trial with its curve thinned."""
-    decisions = (trial.status.stop, trial.status.would_stop)
+    decisions = (trial.status.stop, trial.status.pause, trial.status.would_stop)
     judged = [decision.epoch for decision in decisions if decision and decision.epoch is not None]
     most = points_per_trial(job.spec.most_trials)
     curve = thinned(trial.curve, most, job.spec.objective.goal, judged)

@@ -23,7 +23,8 @@ class TrialPhase(StrEnum):
     PENDING = "Pending"  # committed; its Pod may not exist yet, or does not run yet
     RUNNING = "Running"  # the training container runs
     COLLECTING = "Collecting"  # the training ended; its last measurements are being fetched
-    STOPPING = "Stopping"  # a stop decision is recorded; its Pod is being deleted
+    STOPPING = "Stopping"  # a decision to stop or to pause it is recorded; its Pod is being deleted
+    PAUSED = "Paused"  # it has no Pod, and may be resumed from its checkpoint
     COMPLETED = "Completed"
     EARLY_STOPPED = "EarlyStopped"
     STOPPED = "Stopped"
@@ -88,6 +89,10 @@ class TrialStatus:
         metrics: The last measurement of each metric that the training left at its end, the objective's among them.
         training_seconds: Run time of the training container, summed over the attempts that ended.
         would_stop: The first decision of a dry run about it.
+        pause: Why it was paused last.
+        resumptions: How often it was resumed after a pause.
+        resume_epoch: The last epoch that was known when it was resumed, until its training has reported again.
+        repeated_epochs: Epochs that were trained again after a resumption, as far as that was seen.
     """
 
     phase: TrialPhase = TrialPhase.PENDING
@@ -104,6 +109,10 @@ class TrialStatus:
     metrics: Mapping[str, Measurement] = field(default_factory=dict)
     stop: StopDecision | None = None
     would_stop: StopDecision | None = None
+    pause: StopDecision | None = None
+    resumptions: int = 0
+    resume_epoch: float | None = None
+    repeated_epochs: int = 0
     reason: str | None = None
     message: str | None = None
 
@@ -112,6 +121,16 @@ class TrialStatus:
         running = self.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING} and self.start_time is not None
         current = (now - self.start_time).total_seconds() if running and self.start_time else 0.0
         return self.training_seconds + max(0.0, current)
+
+    @property
+    def setbacks(self) -> int:
+        """How many attempts ended otherwise than by a pause and were followed by another."""
+        return self.attempt - 1 - self.resumptions
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the trial is to be paused, and not stopped, once its Pod has ended."""
+        return self.phase is TrialPhase.STOPPING and self.stop is None
 
     def is_tried_again(self, max_attempts: int) -> bool:
         """Whether another attempt follows when the present one fails."""

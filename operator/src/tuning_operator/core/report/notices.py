@@ -59,10 +59,13 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         yield Notice(
             "TrialEarlyStopped" if after.status.stop.early else "TrialStopped", after.status.stop.message, after
         )
+    elif after.status.is_pausing and after.phase is not before.phase and after.status.pause:
+        yield Notice("TrialPaused", after.status.pause.message, after)
     elif after.phase is not before.phase and after.phase in _EVENTS:
         reason, warning = _EVENTS[after.phase]
         yield Notice(reason, _sentence(after), after, warning=warning)
-    yield from _of_its_attempt(before, after, snapshot)
+    yield from _of_its_attempts(before, after)
+    yield from _of_its_pod(before, after, snapshot)
     if after.status.would_stop and not before.status.would_stop:
         yield Notice("TrialWouldStop", f"dry run: {after.status.would_stop.message}", after)
     if after.phase is not before.phase and after.phase.is_final:
@@ -78,9 +81,6 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         yield Notice(
             "CurveThinned", f"{kept}: the first, last, best and judged ones, and an even selection of the others", after
         )
-    if after.status.attempt != before.status.attempt:
-        failed = after.status.failures != before.status.failures
-        yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)
     reading = snapshot.reading(before)
     conflicts = before.curve.conflicts(reading.curve) if reading else ()
     if conflicts:
@@ -92,6 +92,13 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
             warning=True,
             count=len(conflicts),
         )
+
+
+def _again(trial: Trial, count: int) -> str:
+    return (
+        f"attempt {trial.status.attempt} trains at least {count} known epochs again: it found no checkpoint in"
+        " checkpointDir, or an older one; let the training write one after each epoch and at SIGTERM"
+    )
 
 
 def of_pods_not_kept(snapshot: Snapshot, trials: tuple[Trial, ...], leftover: Collection[Attempt]) -> Iterator[Notice]:
@@ -109,9 +116,21 @@ _NOT_KEPT = (
 )
 
 
-def _of_its_attempt(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
+def _of_its_attempts(before: Trial, after: Trial) -> Iterator[Notice]:
+    """Yield Events for an attempt that follows another one, and for what it trains again."""
+    if after.status.resumptions != before.status.resumptions:
+        yield Notice("TrialResumed", after.status.message or "", after)
+    elif after.status.attempt != before.status.attempt:
+        failed = after.status.failures != before.status.failures
+        yield Notice("AttemptFailed" if failed else "Disrupted", after.status.message or "", after, warning=True)
+    again = after.status.repeated_epochs - before.status.repeated_epochs
+    if again:
+        yield Notice("EpochsRepeated", _again(after, again), after, warning=True)
+
+
+def _of_its_pod(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Notice]:
     """Yield Events for what its Pod, its log and its scrapes show."""
-    if before.status.stop and not after.status.stop:
+    if (before.status.stop and not after.status.stop) or (before.status.pause and not after.status.pause):
         yield Notice("StopDropped", after.status.message or "", after)
     if after.status.reason == NOT_SCRAPED != before.status.reason:
         yield Notice("TrialNotScraped", after.status.message or "", after, warning=True)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.snapshot import Snapshot
 
+_IDLE = frozenset({TrialPhase.PENDING, TrialPhase.PAUSED})
+
 PATIENCE = timedelta(seconds=15)
 """A pause between two trials is reported once it has lasted this long."""
 
@@ -44,7 +46,7 @@ def waiting(snapshot: Snapshot, decision: Decision) -> Condition | None:
 def waiting_since(snapshot: Snapshot, decision: Decision) -> datetime | None:
     """Return since when no trial has trained although one is wanted; None while one trains or none is wanted."""
     trials = decision.trials
-    trains = any(not trial.phase.is_final and trial.phase is not TrialPhase.PENDING for trial in trials)
+    trains = any(not trial.phase.is_final and trial.phase not in _IDLE for trial in trials)
     wanted = decision.suggest is not None or any(trial.phase is TrialPhase.PENDING for trial in trials)
     if decision.phase not in {JobPhase.RUNNING, JobPhase.CONFIRMING} or trains or not wanted:
         return None

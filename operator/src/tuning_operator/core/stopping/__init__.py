@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband
+from tuning_operator.core.stopping.gains import CONSTANTS
 from tuning_operator.core.stopping.hyperband import BelowRung
 from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.median import BelowMedian
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import StopDecision, Trial
+    from tuning_operator.core.stopping.gains import Constants
 
     Rule = Callable[[Trial], StopDecision | None]
 
 __all__ = ["rule_for"]
 
 
-def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Trial]) -> Rule:
+def rule_for(
+    config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Trial], constants: Constants = CONSTANTS
+) -> Rule:
     """Return the rule that says why a running trial should stop now; None lets it continue.
 
     What the rule needs from the trials' curves is computed here, once for all trials to judge.
@@ -32,6 +36,7 @@ def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Tri
         goal: Which direction of the objective is better.
         trials: All trials of the job, those to judge included, with curves up to date. A running trial's epochs
             after a gap are ignored.
+        constants: How cautious `Auto` is: less when it pauses than when it stops.
     """
     if isinstance(config, EarlyStopping) and config.type is EarlyStoppingType.OFF:
         return lambda _: None
@@ -47,7 +52,7 @@ def rule_for(config: EarlyStopping | Hyperband, goal: Goal, trials: Sequence[Tri
         return place >= (longest if own is None else own)
 
     if config.type is EarlyStoppingType.AUTO:
-        return _unless(OutOfReach(goal, grid, lengths), is_at_its_end, grid)
+        return _unless(OutOfReach(goal, grid, lengths, constants), is_at_its_end, grid)
     return _unless(BelowMedian(config.median, goal, grid), is_at_its_end, grid)
 
 

@@ -52,6 +52,8 @@ class Constants:
 
 
 CONSTANTS = Constants()
+PAUSING = Constants(early_caution=1.0, undecided=0.0)
+"""By these a trial is paused: with no more caution early or where ranks are undecided, since it can be taken back."""
 
 
 @dataclass(frozen=True, slots=True)

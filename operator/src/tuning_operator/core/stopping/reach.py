@@ -17,13 +17,13 @@ from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
 from tuning_operator.core.stopping.crowd import Crowd
-from tuning_operator.core.stopping.gains import Field, checkpoint, judge_reach
+from tuning_operator.core.stopping.gains import CONSTANTS, Field, checkpoint, judge_reach
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.gains import Shortfall
+    from tuning_operator.core.stopping.gains import Constants, Shortfall
     from tuning_operator.core.stopping.lengths import Lengths
     from tuning_operator.core.stopping.series import Grid, Track
 
@@ -35,10 +35,12 @@ class OutOfReach:
         goal: Which direction of the objective is better.
         grid: The curves of all trials.
         lengths: How many epochs each trains.
+        constants: How cautious it is.
     """
 
-    def __init__(self, goal: Goal, grid: Grid, lengths: Lengths) -> None:
+    def __init__(self, goal: Goal, grid: Grid, lengths: Lengths, constants: Constants = CONSTANTS) -> None:
         self._goal = goal
+        self._constants = constants
         self._grid = grid
         self._lengths = lengths
         self._completed, self._partial = Crowd(grid.completed, lengths), Crowd(grid.partial, lengths)
@@ -46,11 +48,11 @@ class OutOfReach:
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial should stop, or None if it continues."""
         track, length = self._grid.running(trial.curve), self._lengths.of(trial.name)
-        done = checkpoint(track.places, length) if length else 0
+        done = checkpoint(track.places, length, self._constants) if length else 0
         if done == 0 or not length:
             return None
         field = self._field(trial, track, done - 1, length)
-        shortfall = judge_reach(track.values, track.places[:done], length, field)
+        shortfall = judge_reach(track.values, track.places[:done], length, field, self._constants)
         if shortfall is None:
             return None
         chance = chance_in_words(self._goal, shortfall.value, field.completed_best, field.completed_last)

@@ -49,10 +49,18 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """What early stopping does for a job; `dry_run` is None for a job that never had one."""
+    """What early stopping does for a job.
+
+    Attributes:
+        dry_run: None for a job that never had one.
+        resumptions: How often its trials were resumed after a pause.
+        repeated_epochs: Epochs that were trained again for that, as far as it was seen.
+    """
 
     stopped: Saving
     dry_run: DryRun | None
+    resumptions: int = 0
+    repeated_epochs: int = 0
 
 
 def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
@@ -66,6 +74,8 @@ def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
     return Savings(
         stopped=usual.saving((trial, usual.length_of(trial) - usual.grid.trained(trial.curve)) for trial in stopped),
         dry_run=_dry_run(job, trials, tried, usual) if config.dry_run or tried else None,
+        resumptions=sum(trial.status.resumptions for trial in trials),
+        repeated_epochs=sum(trial.status.repeated_epochs for trial in trials),
     )
 
 

@@ -33,6 +33,7 @@ _PARTIAL = frozenset(
         TrialPhase.RUNNING,
         TrialPhase.COLLECTING,
         TrialPhase.STOPPING,
+        TrialPhase.PAUSED,
         TrialPhase.EARLY_STOPPED,
         TrialPhase.STOPPED,
     }

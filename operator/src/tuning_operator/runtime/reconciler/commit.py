@@ -60,3 +60,7 @@ def _count_stops(before: Trial, after: Trial) -> None:
         metrics.EARLY_STOPS.labels(after.status.stop.reason).inc()
     if after.status.would_stop and not before.status.would_stop:
         metrics.DRY_RUN_STOPS.labels(after.status.would_stop.reason).inc()
+    if after.status.is_pausing and not before.status.is_pausing:
+        metrics.PAUSES.inc()
+    if after.status.resumptions > before.status.resumptions:
+        metrics.RESUMPTIONS.inc()
