@@ -19,7 +19,7 @@ import argparse
 import json
 import math
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,10 @@ if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.early_stopping_replay import Pauses, Study, replay, studies
-from benchmarks.early_stopping_rules import PAUSING, RULES, auto
+from benchmarks.early_stopping_rules import RULES, auto
 from benchmarks.early_stopping_shapes import shapes, with_lengths, with_passing_nans
 from benchmarks.early_stopping_tasks import OWN, Task, read_tasks
+from tuning_operator.core.stopping.gains import PAUSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,8 +75,10 @@ class Line:
     noise: float = math.nan
 
 
-def families(recorded: Iterable[Task], scheduled: tuple[str, ...], seed: int) -> dict[str, list[Task]]:
-    """All tasks by family."""
+def families(
+    recorded: Iterable[Task], scheduled: tuple[str, ...], seed: int, *, best: bool = False
+) -> dict[str, list[Task]]:
+    """All tasks by family; `best` is whether a run counts by its best epoch."""
     alike: list[Task] = []
     lengths: list[Task] = []
     for task in recorded:
@@ -90,7 +93,7 @@ def families(recorded: Iterable[Task], scheduled: tuple[str, ...], seed: int) ->
         "passing NaNs": [with_passing_nans(task, seed) for task in constant],
         **shapes(seed),
     }
-    return {name: tasks for name, tasks in found.items() if tasks}
+    return {name: [replace(task, best=best) for task in tasks] for name, tasks in found.items() if tasks}
 
 
 def measured(task: Task, rule: str, trials: int, workers: int, replays: int, seed: int) -> list[Outcome]:
@@ -145,6 +148,7 @@ def main() -> None:
     parser.add_argument("--replays", type=int, default=100, help="studies a task (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoints", type=int, default=100, help="thin longer curves to this many epochs")
+    parser.add_argument("--best", action="store_true", help="objective.value Best: a run counts by its best epoch")
     parser.add_argument("--each", action="store_true", help="print every task, too")
     parser.add_argument("--json", type=Path, help="write the lines")
     arguments = parser.parse_args()
@@ -157,7 +161,7 @@ def main() -> None:
         f"| family | rule |{costs} resumptions | regret | missed | lost: of the scale | in seeds | within one | units |"
     )
     print("|---|---|" + "---|" * (len(COSTS) + 7))
-    for family, tasks in families(recorded, tuple(arguments.scheduled), arguments.seed).items():
+    for family, tasks in families(recorded, tuple(arguments.scheduled), arguments.seed, best=arguments.best).items():
         for rule in COMPARED:
             found = [(task, measured(task, rule, *sizes)) for task in tasks]
             part = [of_task(rule, *pair) for pair in found] if arguments.each else []

@@ -26,7 +26,7 @@ class Study:
     Attributes:
         curves: Trials x epochs, higher is better; only the first `done[i]` epochs of trial i have happened.
         lengths: How many epochs each trial has.
-        finals: Its last value.
+        finals: What it counts by: its last value, or its best one.
         passing: Where a value is a single NaN, which says nothing.
         values: The curves with such values bridged, as far as both neighbours are known.
         best: The best value of each trial up to each epoch.

@@ -24,9 +24,6 @@ from tuning_operator.core.stopping.median import is_too_early, quantile
 if TYPE_CHECKING:
     from benchmarks.early_stopping_replay import Rule, Study
 
-PAUSING = Constants(early_caution=1.0, undecided=0.0)
-"""Of a rule that pauses trials: with no more caution early or where ranks are undecided, since it can be taken back."""
-
 LITERAL = MedianKnobs(statistic=Statistic.CURRENT, min_completed_trials=1, min_epochs=1, min_progress=0)
 
 

@@ -56,6 +56,7 @@ class Task:
         original: Runs x epochs as recorded.
         parameters: Of the search space, as in a job's spec, if they were recorded.
         lengths: How many epochs each run has; after them its curve is diverged and not used.
+        best: Whether a run counts by its best value, and not by its last one: `objective.value` is Best.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Task:
     original: Array
     parameters: tuple[Mapping[str, Any], ...] = ()
     lengths: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    best: bool = False
 
     def __post_init__(self) -> None:
         """Without lengths all runs are as long as the longest."""
@@ -79,7 +81,9 @@ class Task:
 
     @property
     def finals(self) -> Array:
-        """Each run's last value."""
+        """What each run counts by: its last value, or its best one."""
+        if self.best:
+            return np.asarray(np.max(self.curves, axis=1))
         return np.asarray(self.curves[np.arange(len(self.curves)), self.lengths - 1])
 
     @property
