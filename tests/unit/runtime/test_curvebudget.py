@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.unit.builders import trial
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.runtime.queue import JobKey
-from tuning_operator.runtime.reconciler.curvebudget import CurveBudget
+from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE, LONGEST_PAUSE, CurveBudget
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
@@ -46,9 +46,9 @@ def test_thousands_of_trainings_share_the_budget_and_a_small_job_beside_them_has
     for step in range(1, 601):
         clock.now += 0.1
         epochs = 1 + step // 10
-        for item in budget.chosen(LARGE, [grown(number, epochs) for number in range(1000)], recorded):
-            recorded[item.name] = item.curve.count
-            written[LARGE] += 1
+        while chosen := budget.chosen(LARGE, [grown(number, epochs) for number in range(1000)], recorded):
+            recorded |= {item.name: item.curve.count for item in chosen}
+            written[LARGE] += len(chosen)
         lagging = [grown(number, epochs) for number in range(2) if small[grown(number, epochs).name] < epochs]
         for item in budget.chosen(SMALL, lagging, small):
             small[item.name] = item.curve.count
@@ -61,14 +61,16 @@ def test_thousands_of_trainings_share_the_budget_and_a_small_job_beside_them_has
 
 def test_what_is_put_off_is_looked_at_again_when_there_is_some_budget() -> None:
     clock = Clock()
-    budget = CurveBudget(2.0, clock)
-    several = [grown(number, 1) for number in range(5)]
+    budget = CurveBudget(10.0, clock)
+    several = [grown(number, 1) for number in range(30)]
     recorded = {item.name: 0 for item in several}
     first = budget.chosen(LARGE, several, recorded)
-    assert len(first) == 2
+    assert len(first) == AT_ONCE
+    assert len(budget.chosen(LARGE, several[8:], recorded)) == 2
+    assert budget.chosen(LARGE, several[10:], recorded) == []
     pause = budget.pause(LARGE)
-    assert timedelta(0) < pause <= timedelta(seconds=0.5)
-    clock.now += pause.total_seconds()
-    assert len(budget.chosen(LARGE, several[2:], recorded)) == 1
+    assert timedelta(0) < pause <= timedelta(seconds=LONGEST_PAUSE)
+    clock.now += pause.total_seconds() + 0.001
+    assert len(budget.chosen(LARGE, several[10:], recorded)) == AT_ONCE
     budget.forget(LARGE)
     assert budget.chosen(LARGE, [], {}) == []

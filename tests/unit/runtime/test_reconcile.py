@@ -16,6 +16,7 @@ from tests.unit.core.simulation import (
 from tests.unit.runtime.passes import Bench, Body
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE
 
 if TYPE_CHECKING:
     from tuning_operator.runtime.kubernetes.cluster import Listed
@@ -281,3 +282,35 @@ def test_pods_are_created_side_by_side_and_few_are_refused(
     assert waves[:5] == [1, 2, 4, 8, 16]
     assert waves[5:] == [16, 0], "these are refused, and no more are tried"
     assert it.condition("QuotaExceeded")["status"] == "True"
+
+
+def test_a_free_slot_does_not_wait_for_curves(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written last, and a few at a time: a slot that becomes free meanwhile does not wait for all of them."""
+    it = Bench(runner, maxTrials=60, maxParallelTrials=30)
+    it.reconcile(2)
+    it.world.befall("start all", 0)
+    it.world.befall("report all", 0)
+    it.reconcile()
+    it.world.scrape()
+    it.operator.poll()
+    it.world.befall("succeed unscraped", 0)
+    written: list[str] = []
+
+    def note(call: str) -> None:
+        works = getattr(it.connection, call)
+
+        async def noted(namespace: str, what: Any, *rest: Any, **how: Any) -> Any:
+            written.append(call if isinstance(what, str) else what["metadata"]["name"])
+            return await works(namespace, what, *rest, **how)
+
+        monkeypatch.setattr(it.connection, call, noted)
+
+    for call in ("patch_trial_status", "create_attempt"):
+        note(call)
+    monkeypatch.setattr(it.operator.reconciler, "_is_urgent", lambda _: True)
+    it.reconcile()
+    after = written[written.index("job-0031-1") + 2 :]  # the Pod, and the record of its uid
+    assert after == ["patch_trial_status"] * AT_ONCE
+    monkeypatch.setattr(it.operator.reconciler, "_is_urgent", lambda _: False)
+    it.reconcile(2)
+    assert len(written) > 20

@@ -158,6 +158,17 @@ async def test_the_model_is_loaded_ahead_once_for_a_job_and_given_up_when_it_is_
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
+async def test_a_job_that_needs_the_model_now_does_not_wait_for_a_rehearsal(
+    model: Callable[[Callable[..., object]], None],
+) -> None:
+    model(answer)
+    with bench() as it:
+        it.suggester.prepare(JOB, BAYESIAN)
+        it.suggester.expect(JOB)
+        assert len(it.suggester._tasks) == 1
+        assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
+
+
 async def test_a_model_that_is_loaded_takes_the_processor_after_the_loop(
     model: Callable[[Callable[..., object]], None],
 ) -> None:
@@ -389,7 +400,7 @@ async def test_a_model_that_is_always_too_slow_is_given_up_for_a_while(
                 assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
         assert len(asked) == suggestions.OVERRUNS
         assert "2 times in a row" in found[0].message
-        it.suggester._overruns[JOB].until = 0.0  # the respite is over
+        it.suggester._overruns[JOB].until, it.suggester._timeout = 0.0, 60.0  # the respite is over
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
         assert JOB not in it.suggester._overruns

@@ -87,6 +87,7 @@ class Operator:
                 settings.sidecar_image, parse_resources(settings.sidecar_resources), last_words=settings.last_words
             ),
             wake=self.queue.add,
+            is_urgent=self.queue.is_pressing,
             job_metrics=self.job_metrics,
         )
         self._tasks: list[asyncio.Task[None]] = []

@@ -78,6 +78,10 @@ class WorkQueue(Generic[Key]):
         self.add_after(key, delay)
         return delay
 
+    def is_pressing(self, key: Key) -> bool:
+        """Whether a key that is worked on is wanted again already, or others wait."""
+        return key in self._again or len(self._line) > 0
+
     def forget(self, key: Key) -> None:
         """Reset the key's backoff after a success."""
         self._failures.pop(key, None)

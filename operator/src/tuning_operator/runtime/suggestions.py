@@ -106,10 +106,15 @@ class Suggester:
         self._idle: asyncio.TimerHandle | None = None
 
     def expect(self, job: JobKey) -> None:
-        """Load the model in a process, unless one runs, so that a new job need not wait for that."""
+        """Load the model in a process, so that a job that is new here does not wait for that.
+
+        That is left out if a process runs, or is about to, since the job needs it now.
+        """
         if job not in self._expected:
             self._expected.add(job)
-            if not any(process.runs for process in self._processes):
+            known = self._computations.get(job)
+            starts = known is not None and needs_model(known.request)
+            if not starts and not any(process.runs for process in self._processes):
                 self._spawn(self._load(job))
 
     def close(self) -> None:

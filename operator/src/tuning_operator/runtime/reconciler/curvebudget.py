@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.queue import JobKey
 
 WRITES = 40.0
-"""Writes a second, for all jobs together."""
+"""A second, of all jobs together."""
+AT_ONCE = 8
+"""Written before it is looked whether something else is to be done: no free slot waits longer for curves."""
+LONGEST_PAUSE = 2.0
+"""Seconds between two passes over a job that has curves to write, at most."""
 ACTIVE = 5.0
 """Seconds after which a job that had nothing to write gives up its share."""
 
@@ -37,7 +41,7 @@ class CurveBudget:
         """When a job asked last, and the tokens that it had left."""
 
     def chosen(self, job: JobKey, grown: Iterable[Trial], recorded: dict[str, int]) -> list[Trial]:
-        """Return the trials whose curves are written now, by how many epochs they lag.
+        """Return the trials whose curves are written next, by how many epochs they lag.
 
         Args:
             job: Whose trials they are.
@@ -51,15 +55,16 @@ class CurveBudget:
         self._jobs = {key: last for key, last in self._jobs.items() if now - last[0] <= ACTIVE or key == job}
         share = self._rate / len({*self._jobs, job})
         since, left = self._jobs.get(job, (now - 1.0, 0.0))
-        tokens = min(max(1.0, share), left + (now - since) * share)
-        taken = lagging[: int(tokens)]
+        tokens = min(max(AT_ONCE, share), left + (now - since) * share)
+        taken = lagging[: min(int(tokens), AT_ONCE)]
         self._jobs[job] = now, tokens - len(taken)
         return taken
 
     def pause(self, job: JobKey) -> timedelta:
-        """Return how long it takes until another one may be written."""
+        """How long to wait until several more may be written: a pass for each would cost more than the writes."""
         share = self._rate / max(1, len(self._jobs))
-        return timedelta(seconds=max(0.0, 1.0 - self._jobs.get(job, (0.0, 1.0))[1]) / share)
+        wanted = max(AT_ONCE, share / 2) - self._jobs.get(job, (0.0, 0.0))[1]
+        return timedelta(seconds=min(LONGEST_PAUSE, max(0.0, wanted) / share))
 
     def forget(self, job: JobKey) -> None:
         """Drop a job that is gone."""

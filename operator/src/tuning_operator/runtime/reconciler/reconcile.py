@@ -86,6 +86,7 @@ class Reconciler:
         options: PodOptions = _DEFAULTS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         wake: Callable[[JobKey], None] = lambda _: None,
+        is_urgent: Callable[[JobKey], bool] = lambda _: False,
         job_metrics: JobMetrics | None = None,
     ) -> None:
         self._store = store
@@ -97,6 +98,7 @@ class Reconciler:
         self._clock = clock
         self._statuses = JobStatuses(store, metrics.TrialGauge(), job_metrics)
         self._curves = CurveBudget()
+        self._is_urgent = is_urgent
         self._refusals = Refusals(wake)
         self._parents = Parents(store)
         self._closing = False
@@ -123,8 +125,6 @@ class Reconciler:
             self.forget(key)
             return Outcome()
         tuning_job, snapshot, job = observed.tuning_job, observed.snapshot, observed.tuning_job.job
-        if job.spec.strategy is Strategy.BAYESIAN and not job.phase.is_final:
-            self._suggester.expect(key)
         decision = decide(snapshot)
         if decision.delete_job:
             return await self._delete_job(key, tuning_job)
@@ -133,9 +133,9 @@ class Reconciler:
             return Outcome(again=True)
         if decision.suggest is not None:
             self._suggester.prepare(key, decision.suggest)  # it is computed while the statuses are written
-        recorded = {trial.name: trial.curve.count for trial in snapshot.trials}
-        grown = self._curves.chosen(key, decision.grown, recorded)
-        committed = await commit_trials(self._store, snapshot, (*decision.changed, *grown))
+        if job.spec.strategy is Strategy.BAYESIAN and not decision.phase.is_final:
+            self._suggester.expect(key)
+        committed = await commit_trials(self._store, snapshot, decision.changed)
         try:
             if committed.failures:
                 raise next(iter(committed.failures.values()))
@@ -145,7 +145,20 @@ class Reconciler:
             failed = committed.failures
             self._tell(job, (item for item in decision.notices if item.trial and item.trial.name not in failed))
             raise
-        return outcome if len(grown) == len(decision.grown) else outcome.by(self._curves.pause(key))
+        return await self._write_curves(key, snapshot, decision, outcome)
+
+    async def _write_curves(self, key: JobKey, snapshot: Snapshot, decision: Decision, outcome: Outcome) -> Outcome:
+        """Write curves that have grown, a few at a time: when something else is to be done, the rest waits for that."""
+        recorded = {trial.name: trial.curve.count for trial in snapshot.trials}
+        left = list(decision.grown)
+        while not self._closing and (chosen := self._curves.chosen(key, left, recorded)):
+            committed = await commit_trials(self._store, snapshot, chosen)
+            if committed.failures:
+                raise next(iter(committed.failures.values()))
+            left = [trial for trial in left if trial.name not in committed.versions]
+            if self._is_urgent(key):
+                break
+        return outcome.by(self._curves.pause(key)) if left else outcome
 
     async def _act(self, key: JobKey, observed: Observed, decision: Decision, versions: Mapping[str, str]) -> Outcome:
         """Carry out what has been committed, and report it."""
