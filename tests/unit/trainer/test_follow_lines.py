@@ -127,13 +127,13 @@ def test_a_file_that_has_the_newest_epoch_alone_is_read_each_time(tmp_path: Path
     assert followed.end() == [(epoch, epoch) for epoch in (1, 2, 3)]
 
 
-def test_the_end_of_a_line_that_is_too_long_is_told(tmp_path: Path) -> None:
+def test_the_end_of_a_line_that_is_too_long_is_reported(tmp_path: Path) -> None:
     path, followed = tmp_path / "log", Followed()
     path.write_text('{"val_loss": 1, "x": "' + "x" * MAX_LINE + '"}\n{"val_loss": 2}\n')
     for piece in Lines(path).new(last=True):
         followed.follower.take(piece)
     assert followed.end() == [(1, 2)]
-    assert "it is longer than 1,048,576 characters, and its end was not read" in followed.told["problem"]
+    assert "it is longer than 1,048,576 characters, and its end was not read" in followed.summary["problem"]
 
 
 @pytest.fixture

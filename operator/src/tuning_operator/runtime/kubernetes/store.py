@@ -45,15 +45,15 @@ class _View:
     gone: dict[str, int] = field(default_factory=dict)
     doubtful: bool = True
 
-    def put(self, body: Body) -> bool:
-        """Take an object's version in; false where a newer one, or its end, is known."""
+    def put(self, body: Body, reduce: Callable[[Body], Body]) -> bool:
+        """Take an object's version in, reduced to what is used; false where it, a newer one, or its end is known."""
         name, uid, version = _identity(body)
         known = self.bodies.get(name)
         if known is not None and version <= _identity(known)[2]:
             return False
         if known is None and version <= max(self.since, self.gone.get(uid, 0)):
             return False
-        self.bodies[name] = body
+        self.bodies[name] = reduce(body)
         return True
 
     def drop(self, body: Body) -> bool:
@@ -136,7 +136,7 @@ class Store:
         view = self._view(kind, metadata["namespace"], (metadata.get("labels") or {}).get(names.LABEL_JOB, ""))
         if view is None:
             return True
-        return view.drop(body) if event == "DELETED" else view.put(REDUCE[kind](body))
+        return view.drop(body) if event == "DELETED" else view.put(body, REDUCE[kind])
 
     def doubt(self, kind: str, namespace: str | None) -> list[JobKey]:
         """Note that events may have been missed; return the jobs that this concerns."""
@@ -163,7 +163,7 @@ class Store:
         metadata = body["metadata"]
         view = self._view(kind, metadata["namespace"], (metadata.get("labels") or {}).get(names.LABEL_JOB, ""))
         if view is not None:
-            view.put(REDUCE[kind](body))
+            view.put(body, REDUCE[kind])
         return body
 
     def _is_gone(self, kind: str, namespace: str, name: str) -> None:
