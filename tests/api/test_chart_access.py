@@ -37,7 +37,8 @@ def test_rights_end_where_the_operator_watches(values: dict[str, Any], namespace
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "tuning-operator", "namespace": NAMESPACE}]
 
 
-def test_one_operator_writes_under_restricted_pod_security(defaults: list[dict[str, Any]]) -> None:
+def test_one_operator_writes_under_restricted_pod_security() -> None:
+    defaults = render()
     (deployment,) = of_kind(defaults, "Deployment")
     pod, container = deployment["spec"]["template"]["spec"], operator_container(defaults)
     assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
@@ -54,8 +55,8 @@ def test_one_operator_writes_under_restricted_pod_security(defaults: list[dict[s
     assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
 
 
-def test_the_operators_own_pod_is_no_training(defaults: list[dict[str, Any]]) -> None:
-    (deployment,) = of_kind(defaults, "Deployment")
+def test_the_operators_own_pod_is_no_training() -> None:
+    (deployment,) = of_kind(render(), "Deployment")
     assert deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "tuning-operator"
 
 

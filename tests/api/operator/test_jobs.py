@@ -35,6 +35,7 @@ def test_a_job_runs_all_its_trials_and_names_the_best(start_lab: Callable[..., L
     assert status["progress"] == "6/6"
     assert status["trialCounts"] == {
         "pending": 0,
+        "paused": 0,
         "running": 0,
         "completed": 6,
         "earlyStopped": 0,
