@@ -4,7 +4,7 @@
     python -m benchmarks.suggest --problems report --surrogates FOLDER --seeds 2 --trials 40 --json runs.jsonl
     python -m benchmarks.suggest --costs
     python -m benchmarks.suggest --starts --seeds 300 --methods ours no-middle random
-    python -m benchmarks.suggest --foresight --methods as-decided overlap mixed-single-task warped
+    python -m benchmarks.suggest --foresight --methods as-decided half-ranks botorch-prior
 
 Needs the packages of `benchmarks/requirements.txt`. With `--json` every finished study is appended to the file,
 and a study that is in it already is not run again.

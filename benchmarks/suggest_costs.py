@@ -5,43 +5,66 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.suggest_functions import in_shares
 from benchmarks.suggest_problems import problem
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
+from tuning_operator.core.space import Continuous, Space
 from tuning_operator.core.suggest import SuggestRequest, suggest
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.suggest_functions import Problem
+
 _REPEATS = 3
+_PENDING = 3
+_CASES = (
+    *(("mixed", observations, slots) for observations in (50, 100, 300, 900) for slots in (1, 16)),
+    *(("wide", observations, 1) for observations in (100, 300)),
+)
 
 
 def print_costs() -> None:
-    """Print median seconds and peak memory for 9 mixed parameters, from 50 to 1,000 observations."""
-    print(f"{'observations':>12}{'slots':>7}{'seconds':>10}{'peak MiB':>10}")
+    """Print median seconds and peak memory, for 9 mixed and for 64 continuous parameters."""
+    print(f"{'parameters':12}{'observations':>12}{'slots':>7}{'seconds':>10}{'peak MiB':>10}")
     context = multiprocessing.get_context("spawn")
-    for observations in (50, 200, 1000):
-        for slots in (1, 16):
-            with context.Pool(1) as pool:
-                seconds, peak = pool.apply(measure, (observations, slots))
-            print(f"{observations:12}{slots:7}{seconds:10.3f}{peak:10.0f}")
+    for name, observations, slots in _CASES:
+        with context.Pool(1) as pool:
+            seconds, peak = pool.apply(measure, (name, observations, slots))
+        print(f"{name:12}{observations:12}{slots:7}{seconds:10.3f}{peak:10.0f}", flush=True)
 
 
-def measure(observations: int, slots: int) -> tuple[float, float]:
-    """Return median seconds of one core for a request and the peak memory of this process in MiB."""
+def _wide() -> Problem:
+    """Return a bowl in 12 of 64 parameters."""
+    centre = np.random.default_rng(1).random(12)
+
+    def loss(point: Mapping[str, Any]) -> float:
+        return float(sum((point[f"x{place}"] - at) ** 2 for place, at in enumerate(centre)))
+
+    return in_shares("wide", Space(tuple(Continuous(f"x{place}", 0.0, 1.0) for place in range(64))), loss, 0.0)
+
+
+def measure(name: str, observations: int, slots: int) -> tuple[float, float]:
+    """Return median seconds of one core for a request beside unfinished trials, and peak memory in MiB."""
     import torch  # noqa: PLC0415 - imported in the measured process alone
 
     torch.set_num_threads(1)
-    task = problem("training")
+    task = problem("training") if name == "mixed" else _wide()
     generator = np.random.default_rng(0)
-    rows = task.space.spread(generator.random((observations, len(task.space.parameters))))
+    rows = task.space.spread(generator.random((observations + _PENDING, len(task.space.parameters))))
     points = [task.space.decode(row) for row in rows]
-    history = tuple(Observation(point, task.loss(point)) for point in points)
+    history = tuple(Observation(point, task.loss(point)) for point in points[:observations])
+    pending = tuple(points[observations:])
     seconds = []
     for seed in range(_REPEATS):
-        numbers = tuple(range(observations + 1, observations + 1 + slots))
-        request = SuggestRequest(task.space, Goal.MINIMIZE, Strategy.BAYESIAN, seed, numbers, history, ())
+        numbers = tuple(range(len(rows) + 1, len(rows) + 1 + slots))
+        request = SuggestRequest(task.space, Goal.MINIMIZE, Strategy.BAYESIAN, seed, numbers, history, pending)
         if seed == 0:
             suggest(request)  # imports and warms up
         began = time.process_time()

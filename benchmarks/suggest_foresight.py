@@ -18,7 +18,7 @@ from benchmarks.suggest_variants import varied
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.suggest import SuggestRequest, model
+from tuning_operator.core.suggest import SuggestRequest, history, model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +65,10 @@ def _correlations(
 ) -> tuple[float, float]:
     request = SuggestRequest(task.space, Goal.MINIMIZE, Strategy.BAYESIAN, 0, (len(seen) + 1,), tuple(seen), ())
     with varied(variant):
-        fitted = model.fit(task.space, model.History.of(request))
+        fitted = model.fit(task.space, history.History.of(request))
     with torch.no_grad():
-        expected = fitted.posterior(torch.from_numpy(unseen)[:, None, :]).mean.flatten().numpy()
+        shared = fitted.covariance(torch.from_numpy(unseen), fitted.known)
+        means = fitted.mean + shared @ (fitted.inverse @ fitted.residuals)
+        expected = means.numpy()
     best = np.argsort(-truth)[:_BEST]
     return float(spearmanr(expected, truth)[0]), float(spearmanr(expected[best], truth[best])[0])

@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
-import torch
-from botorch.models import MixedSingleTaskGP, SingleTaskGP
-from botorch.models.transforms import Warp
-from gpytorch.priors import LogNormalPrior
 from scipy.stats import norm, rankdata
 
-from benchmarks.suggest_averaged import fit_averaged
-from tuning_operator.core.space import Categorical
-from tuning_operator.core.suggest import bayesian, model, outcomes, search, start
+from tuning_operator.core.suggest import bayesian, history, model, outcomes, search, start
 from tuning_operator.core.suggest.sobol import sobol
 
 if TYPE_CHECKING:
@@ -36,43 +30,6 @@ def _spread_from_the_first(space: Space, seed: int, numbers: Sequence[int]) -> l
     """Leave the first point of the start where the Sobol sequence has it."""
     uniform = sobol(len(space.parameters), [number - 1 for number in numbers], seed)
     return [space.decode(row) for row in space.spread(uniform)]
-
-
-class Overlap(model.MixedMatern):
-    """Numbers by a Matérn kernel, times a factor for each category that differs, as BoTorch's CategoricalKernel has."""
-
-    def __init__(self, space: Space, relatives: int, **kwargs: Any) -> None:
-        super().__init__(space, relatives, **kwargs)
-        self._factors = _categories(space)
-        self._numbers = [place for place in self._numbers if place not in self._factors]
-        self._categories = []
-
-    def forward(self, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, **params: Any) -> torch.Tensor:
-        covariance = super().forward(x1, x2, diag=diag, **params) if self._numbers else 1.0
-        one, other = (x[..., self._factors] for x in (x1, x2))
-        differs = (one if diag else one[..., :, None, :]) != (other if diag else other[..., None, :, :])
-        return covariance * torch.exp(-(differs / self.lengthscale[..., 0, self._factors]).sum(-1))
-
-
-def _categories(space: Space) -> list[int]:
-    return [place for place, parameter in enumerate(space.parameters) if isinstance(parameter, Categorical)]
-
-
-def _warped(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> SingleTaskGP:
-    """Bend every number's scale by a Kumaraswamy distribution function, which the fit chooses."""
-    plain = _PRIOR(space, rows, objectives)
-    numbers = [place for place in range(len(space.parameters)) if place not in _categories(space)]
-    bend = LogNormalPrior(0.0, 0.75**0.5)
-    plain.input_transform = Warp(rows.shape[1], numbers, concentration1_prior=bend, concentration0_prior=bend)
-    return plain
-
-
-def _mixed_single_task(space: Space, rows: torch.Tensor, objectives: torch.Tensor) -> SingleTaskGP:
-    """Take BoTorch's model for mixed spaces unchanged: a sum and a product of kernels, with its own priors."""
-    categories = _categories(space)
-    if not categories:
-        return SingleTaskGP(rows, objectives[:, None], outcome_transform=None)
-    return MixedSingleTaskGP(rows, objectives[:, None], categories, outcome_transform=None)
 
 
 def _penalised(goal: Goal, objectives: Sequence[float | None]) -> Values:
@@ -96,16 +53,16 @@ def _half_ranks(goal: Goal, objectives: Sequence[float | None]) -> Values:
 class Forgetting(search.Search):
     """Leaves failed trials out of the model, and remembers only not to repeat them."""
 
-    def __init__(self, space: Space, fitted: SingleTaskGP, history: model.History, *rest: Any) -> None:
-        super().__init__(space, fitted, history, *rest)
+    def __init__(self, space: Space, fitted: model.Process, known: history.History, *rest: Any) -> None:
+        super().__init__(space, fitted, known, *rest)
         self._seen |= _FAILED
 
 
-class Finished(model.History):
+class Finished(history.History):
     """The trials that have an objective."""
 
     @classmethod
-    def of(cls, request: SuggestRequest) -> model.History:
+    def of(cls, request: SuggestRequest) -> history.History:
         lost = [seen for seen in request.observations if seen.objective is None]
         _FAILED.clear()
         _FAILED.update(row.tobytes() for row in request.space.encode([seen.parameters for seen in lost]))
@@ -117,7 +74,6 @@ def _unchanged(values: Values) -> Values:
     return values
 
 
-_PRIOR = model._prior
 _FAILED: set[bytes] = set()
 
 VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
@@ -127,17 +83,12 @@ VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "start-of-3": [(start, "START", 3)],
     "start-of-10": [(start, "START", 10)],
     "no-ratios": [(outcomes, "ratios", _unchanged)],
-    "half-ranks": [(model, "utilities", _half_ranks)],
-    "ranks-only": [(model, "utilities", _ranks)],
+    "half-ranks": [(history, "utilities", _half_ranks)],
+    "ranks-only": [(history, "utilities", _ranks)],
     "standardised": [(outcomes, "ratios", _unchanged), (outcomes, "power", outcomes.standard)],
-    "overlap": [(model, "MixedMatern", Overlap)],
-    "mixed-single-task": [(model, "_prior", _mixed_single_task)],
-    "warped": [(model, "_prior", _warped)],
-    "averaged": [(bayesian, "fit", fit_averaged)],
     "botorch-prior": [(model, "LENGTHSCALE", (2**0.5, 3**0.5))],
     "more-noise": [(model, "NOISE", (-3.5, 1.0))],
-    "expecting": [(search, "_SAMPLED_TRIALS", 0)],
-    "failed-penalised": [(model, "utilities", _penalised)],
+    "failed-penalised": [(history, "utilities", _penalised)],
     "failed-left-out": [(bayesian, "History", Finished), (bayesian, "Search", Forgetting)],
 }
 

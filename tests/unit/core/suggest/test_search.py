@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
-from tuning_operator.core.space import Categorical, Continuous, Integer, Scale, Space
+from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Scale, Space
+from tuning_operator.core.suggest.history import History
 
 if TYPE_CHECKING:
     import torch
 
     from tuning_operator.core.space import Parameter
+    from tuning_operator.core.suggest.model import Process
     from tuning_operator.core.suggest.search import Search
 
 # torch and its users compile scripts when they are imported, which torch has come to warn of.
@@ -22,13 +23,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated
 
 def search_of(*parameters: Parameter) -> Search:
     """A search without a model, two of whose points have been tried."""
-    from tuning_operator.core.suggest.model import History  # noqa: PLC0415 - imports torch
-    from tuning_operator.core.suggest.search import Search  # noqa: PLC0415
+    from tuning_operator.core.suggest.search import Search  # noqa: PLC0415 - imports torch
 
     space = Space(parameters)
     rows = space.spread(np.array([[0.1] * len(parameters), [0.7] * len(parameters)]))
     history = History(rows, np.array([-1.0, 1.0]), 2, rows[:0], rows)
-    return Search(space, None, history, np.random.default_rng(5))
+    return Search(space, cast("Process", None), history, np.random.default_rng(5))
 
 
 class Acquisition:
@@ -43,49 +43,73 @@ class Acquisition:
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value", "width", "others"),
+    ("parameter", "value", "others"),
     [
-        (Integer("n", 1, 4096, Scale.LOG), 64, 0.25, [8, 62, 63, 65, 66, 512]),  # by a factor, as the scale is
-        (Integer("n", 0, 1000), 500, 0.1, [400, 498, 499, 501, 502, 600]),
-        (Integer("n", 0, 1000, step=10), 500, 0.1, [400, 480, 490, 510, 520, 600]),
-        (Integer("n", 1, 4096, Scale.LOG), 1, 0.25, [2, 3, 8]),  # not below the minimum
-        (Integer("n", 1, 4), 2, 0.2, [1, 3, 4]),  # each once, and not itself
-        (Integer("n", 0, 1000), 500, 0.0007, [498, 499, 501, 502]),
-        (Integer("n", 3, 3), 3, 0.2, []),
+        (Integer("n", 1, 4096, Scale.LOG), 64, [62, 63, 65, 66]),
+        (Integer("n", 0, 1000, step=10), 500, [480, 490, 510, 520]),
+        (Integer("n", 1, 4096, Scale.LOG), 1, [2, 3]),  # not below the minimum
+        (Integer("n", 1, 4), 2, [1, 3, 4]),  # each once, and not itself
+        (Integer("n", 3, 3), 3, []),
+        (Discrete("n", (0.1, 0.3, 1.0, 3.0)), 0.1, [0.3, 1.0, 3.0]),
     ],
 )
-def test_an_integer_moves_on_its_scale_and_by_one_and_two_steps(
-    parameter: Integer, value: int, width: float, others: list[int]
-) -> None:
+def test_a_number_moves_by_one_and_two_values(parameter: Integer | Discrete, value: float, others: list[float]) -> None:
     (unit,) = parameter.to_unit([value])
-    places = search_of(parameter)._alternatives(parameter, unit, width)
+    places = search_of(parameter)._alternatives(parameter, unit)
     assert [parameter.from_unit(place) for place in places] == others
 
 
-@pytest.mark.parametrize(
-    ("parameters", "narrowest"),
-    [
-        ([Integer("n", 0, 10_000), Categorical("c", ("a", "b"))], 0.01),  # as fine as on continuous parameters
-        ([Continuous("x", 0, 1), Categorical("c", ("a", "b"))], 0.01),
-        ([Integer(f"n{index}", 0, 19) for index in range(4)], 2 / 20),
-        ([Integer(f"n{index}", 1, 6) for index in range(6)], 0.2),  # the first step is among the two of any width
-        ([Categorical(f"c{index}", ("a", "b", "c")) for index in range(8)], 0.2),
-    ],
-)
-def test_a_climb_without_gain_ends_when_there_are_no_finer_steps(
-    monkeypatch: pytest.MonkeyPatch, parameters: list[Parameter], narrowest: float
-) -> None:
-    search = search_of(*parameters)
-    widths: list[float] = []
+def test_a_number_of_few_values_also_moves_farther() -> None:
+    parameter = Integer("n", 1, 20)
+    places = search_of(parameter)._alternatives(parameter, parameter.to_unit([3])[0])
+    values = [parameter.from_unit(place) for place in places]
+    assert {1, 2, 4, 5} < set(values)
+    assert max(values) > 5
+    assert 3 not in values
 
-    def step(*arguments: object) -> float:
-        widths.append(float(arguments[-1]))  # type: ignore[arg-type]
-        return 0.0
 
-    monkeypatch.setattr(search, "_step", step)
-    search._climb(Acquisition())
-    assert len(widths) == 1 if narrowest == widths[0] else widths[-1] < narrowest <= widths[-2]
-    assert all(one > other for one, other in pairwise(widths))
+def test_steps_on_the_lattice_end_where_none_gains() -> None:
+    search, acquisition = search_of(Integer("n", 0, 10), Categorical("c", ("a", "b"))), Acquisition()
+    climbers = search._space.encode([{"n": 9, "c": "a"}])
+    values = search._evaluate(acquisition, climbers)
+    search._hop(acquisition, climbers, values)
+    assert search._space.decode(climbers[0])["n"] == 0
+    assert values == pytest.approx([0.0])
+    asked = len(acquisition.asked)
+    search._hop(acquisition, climbers, values)
+    assert len(acquisition.asked) == asked + 1
+
+
+def test_a_space_without_a_lattice_has_no_steps() -> None:
+    search, acquisition = search_of(Continuous("x", 0, 1)), Acquisition()
+    search._hop(acquisition, np.array([[0.5]]), np.array([-0.5]))
+    assert acquisition.asked == []
+
+
+def test_numbers_of_many_values_climb_together_and_others_stay() -> None:
+    import torch  # noqa: PLC0415
+
+    search = search_of(Continuous("x", 0, 1), Categorical("c", ("a", "b", "c")), Integer("n", 0, 10_000))
+
+    def peak(candidates: torch.Tensor) -> torch.Tensor:
+        target = torch.tensor([0.3, 1.0, 0.9], dtype=torch.float64)
+        return -(candidates[:, 0] - target).square().sum(-1)
+
+    climbers = np.array([[0.9, 2.0, 0.1], [0.2, 1.0, 0.4]])
+    values = search._evaluate(peak, climbers)
+    search._ascend(peak, climbers, values)
+    assert climbers[:, [0, 2]] == pytest.approx(np.array([[0.3, 0.9], [0.3, 0.9]]), abs=1e-3)
+    assert climbers[:, 1].tolist() == [2.0, 1.0]
+    assert values == pytest.approx([-1.0, 0.0], abs=1e-4)
+
+
+def test_a_climb_that_leads_to_a_point_that_was_tried_stays_where_it_was() -> None:
+    search = search_of(Continuous("x", 0, 1), Continuous("y", 0, 1))
+    tried = search._space.snap(np.array([[0.0, 0.0]]))
+    search._seen.add(tried[0].tobytes())
+    climbers, values = np.array([[0.4, 0.5]]), np.array([-0.9])
+    search._ascend(lambda candidates: -candidates[:, 0].sum(-1), climbers, values)
+    assert climbers.tolist() == [[0.4, 0.5]]
 
 
 def test_candidates_are_evaluated_in_bounded_numbers_at_once() -> None:

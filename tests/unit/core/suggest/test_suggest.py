@@ -191,7 +191,7 @@ def test_the_model_knows_that_numbers_to_choose_from_are_numbers() -> None:
 
 
 def test_what_never_trained_is_not_suggested_again_and_teaches_nothing() -> None:
-    from tuning_operator.core.suggest.model import History  # noqa: PLC0415
+    from tuning_operator.core.suggest.history import History  # noqa: PLC0415
 
     question = request(numbers=(41,), observations=(*history(6), *untold(30)))
     found, plain = History.of(question), History.of(request(observations=history(6)))
@@ -283,7 +283,7 @@ def related(count: int, objective: Callable[[Mapping[str, Any]], float | None]) 
 
 
 def test_a_related_job_is_told_from_this_one_by_its_switch() -> None:
-    from tuning_operator.core.suggest.model import History  # noqa: PLC0415
+    from tuning_operator.core.suggest.history import History  # noqa: PLC0415
 
     far = RelatedTrial((2.5, -0.5, 0.0, 3.0), 7.0)
     others = ((*related(3, loss), far), related(2, lambda point: 1000 - loss(point)))

@@ -19,7 +19,8 @@ from linear_operator.utils.warnings import NumericalWarning
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from tuning_operator.core.suggest.draws import fallback
-from tuning_operator.core.suggest.model import History, fit
+from tuning_operator.core.suggest.history import History
+from tuning_operator.core.suggest.model import fit
 from tuning_operator.core.suggest.request import Source, Suggestion
 from tuning_operator.core.suggest.search import Search
 

@@ -7,37 +7,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from botorch.acquisition import LogExpectedImprovement, qLogNoisyExpectedImprovement
-from botorch.sampling import SobolQMCNormalSampler
+from botorch.optim.batched_lbfgs_b import fmin_l_bfgs_b_batched
 
-from tuning_operator.core.space import Categorical, Discrete, Integer
-from tuning_operator.core.suggest.model import condition, switched
+from tuning_operator.core.space import Categorical, Continuous
+from tuning_operator.core.suggest.acquisition import Fantasies, Promise
+from tuning_operator.core.suggest.history import switched
 from tuning_operator.core.suggest.request import SpaceExhausted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from botorch.acquisition import AcquisitionFunction
-    from botorch.models import SingleTaskGP
     from numpy.typing import NDArray
 
     from tuning_operator.core.space import Parameter, Space, Value
-    from tuning_operator.core.suggest.model import History
+    from tuning_operator.core.suggest.history import History
+    from tuning_operator.core.suggest.model import Process
 
     Rows = NDArray[np.float64]
 
 SMALL_SPACE = 2048
 """Finite spaces up to this size are searched completely."""
 
-_SAMPLES = 64
-_SAMPLED_TRIALS = 200
-_SAMPLED_PENDING = 8
-
 _SPREAD = 512
 _NEAR = 256
 _SHARE = 4
-_STARTS = 5
-_ROUNDS = 12
-_WIDEST, _FINE, _NARROWEST = 0.2, 0.01, 0.0007  # steps, as shares of a range
+_STARTS = 4
+_ROUNDS = 2
+_ASCENT = 3  # steps of L-BFGS, times the number of climbers: later ones start near their end
+_HOPS = 6
 _WORTHWHILE = 0.01  # of the logarithm: a hundredth of the expected improvement
+_COARSE = 20  # numbers with more values than this follow the gradient, and are rounded where it leads
 _VARIANTS = 8
 _TOGETHER = 512  # candidates evaluated at once: each takes memory for all samples and trials
 
@@ -45,7 +45,7 @@ _TOGETHER = 512  # candidates evaluated at once: each takes memory for all sampl
 class Search:
     """Proposes points one after the other, each with regard to those before it."""
 
-    def __init__(self, space: Space, model: SingleTaskGP, history: History, generator: np.random.Generator) -> None:
+    def __init__(self, space: Space, model: Process, history: History, generator: np.random.Generator) -> None:
         self._space = space
         self._model = model
         self._history = history
@@ -53,8 +53,8 @@ class Search:
         self._pending = history.pending
         self._promising: Rows | None = None
         self._seen = {row.tobytes() for row in (*history.tried, *history.pending)}
-        numbers = (parameter for parameter in space.parameters if not isinstance(parameter, Categorical))
-        self._levels = max((parameter.levels or math.inf for parameter in numbers), default=1)
+        self._smooth = [place for place, parameter in enumerate(space.parameters) if _is_fine(parameter)]
+        self._lattice = [place for place, parameter in enumerate(space.parameters) if parameter.levels not in (None, 1)]
 
     def next(self) -> tuple[dict[str, Value], float]:
         """Return the most promising point that is neither tried nor pending, and the improvement that it promises.
@@ -72,39 +72,10 @@ class Search:
         self._seen.add(best.tobytes())
         return self._space.decode(best), math.exp(promise)
 
-    def acquisition(self) -> AcquisitionFunction:
-        """Return the logarithm of the expected improvement over the best trial, with regard to the unfinished ones.
-
-        The expectation is over samples of what the noise hides and of how unfinished trials end. That gets dear with
-        many of them and with long histories, where the model's expectation of both has to do.
-        """
-        if self._history.own > _SAMPLED_TRIALS or len(self._pending) > _SAMPLED_PENDING:
-            return self._expecting()
-        return qLogNoisyExpectedImprovement(
-            self._model,
-            X_baseline=torch.from_numpy(self._history.rows[: self._history.own]),
-            X_pending=self._inputs(self._pending) if len(self._pending) else None,
-            sampler=SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=0),
-            prune_baseline=True,
-        )
-
-    def _expecting(self) -> AcquisitionFunction:
-        """Take unfinished trials to end as the model expects, and the best to be the best expectation.
-
-        That leaves the expectation as it is and takes the uncertainty away around an unfinished trial, so that the next
-        one goes elsewhere.
-        """
-        rows, utilities = torch.from_numpy(self._history.rows), torch.from_numpy(self._history.objectives)
-        own = rows[: self._history.own]
+    def acquisition(self) -> Promise:
+        """Return what points promise, with regard to unfinished trials."""
         with torch.no_grad():
-            if len(self._pending):
-                pending = self._inputs(self._pending)
-                condition(self._model, rows, utilities)
-                expected = self._model.posterior(pending).mean.squeeze(-1)
-                condition(self._model, torch.cat([rows, pending]), torch.cat([utilities, expected]))
-                own = torch.cat([own, pending])
-            best = self._model.posterior(own).mean.max()
-        return LogExpectedImprovement(self._model, best_f=best)
+            return Promise(Fantasies(self._model, self._history, self._inputs(self._pending)))
 
     def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> tuple[Rows, float]:
         rows = self._unseen(self._space.encode([self._space.nth(index) for index in range(size)]))
@@ -113,17 +84,62 @@ class Search:
         return _best(rows, self._evaluate(acquisition, rows))
 
     def _climb(self, acquisition: AcquisitionFunction) -> tuple[Rows, float]:
-        """Climb from the most promising of many points, all at once, with steps that get smaller."""
-        first = self._promising is None
+        """Climb from the most promising of many points, all at once: by gradients, and over the lattice by steps."""
+        count, rounds = (_STARTS, _ROUNDS) if self._promising is None else (_STARTS // 2, _ROUNDS // 2)
         pool, values = self._pool(acquisition)
-        count, rounds = (_STARTS, _ROUNDS) if first else (_STARTS // 2, _ROUNDS // 2)
-        climbers, values = pool[:count].copy(), values[:count]
-        for width in np.geomspace(_WIDEST, _NARROWEST, rounds):
-            gain = self._step(acquisition, climbers, values, width)
-            is_finest = width < _FINE or width * self._levels < 2  # noqa: PLR2004 - steps of two are always tried
-            if gain < _WORTHWHILE and is_finest:
+        climbers, values = pool[:count].copy(), values[:count].copy()
+        for _ in range(rounds):
+            before = values.max()
+            self._ascend(acquisition, climbers, values)
+            self._hop(acquisition, climbers, values)
+            if not self._lattice or not self._smooth or values.max() - before < _WORTHWHILE:
                 break
+            ahead = np.argsort(-values, kind="stable")[: _STARTS // 2]
+            climbers, values = climbers[ahead], values[ahead]
         return _best(climbers, values)
+
+    def _ascend(self, acquisition: AcquisitionFunction, climbers: Rows, values: Rows) -> None:
+        """Follow the gradient over all continuous parameters at once, in place."""
+        if not self._smooth:
+            return
+        inputs, smooth = self._inputs(climbers), torch.tensor(self._smooth)
+
+        def slopes(flat: Rows, batch_indices: Sequence[int]) -> tuple[Rows, Rows]:
+            places = torch.from_numpy(flat).requires_grad_(True)
+            promise = acquisition(inputs[batch_indices].index_copy(1, smooth, places)[:, None])
+            (slope,) = torch.autograd.grad(promise.sum(), places)
+            return -promise.detach().numpy(), -slope.numpy()
+
+        found, _, _ = fmin_l_bfgs_b_batched(
+            slopes,
+            climbers[:, self._smooth],
+            [(0.0, 1.0)] * len(smooth),
+            maxiter=_ASCENT * len(climbers),
+            pass_batch_indices=True,
+        )
+        rows = climbers.copy()
+        rows[:, self._smooth] = found
+        rows = self._space.snap(rows)
+        self._take(np.arange(len(rows)), rows, self._evaluate(acquisition, rows), climbers, values)
+
+    def _hop(self, acquisition: AcquisitionFunction, climbers: Rows, values: Rows) -> None:
+        """Move each climber to its best neighbour on the lattice as long as that is worth while, in place."""
+        for _ in range(_HOPS if self._lattice else 0):
+            neighbours = [self._neighbours(climber) for climber in climbers]
+            owners = np.repeat(np.arange(len(climbers)), [len(rows) for rows in neighbours])
+            rows = np.vstack(neighbours)
+            if self._take(owners, rows, self._evaluate(acquisition, rows), climbers, values) < _WORTHWHILE:
+                break
+
+    def _take(self, owners: NDArray[np.int64], rows: Rows, scores: Rows, climbers: Rows, values: Rows) -> float:
+        """Let each climber have the best of its rows that is new and better than it, in place; return the best gain."""
+        gain = 0.0
+        for place in np.argsort(scores, kind="stable"):
+            owner = owners[place]
+            if scores[place] > values[owner] and rows[place].tobytes() not in self._seen:
+                gain = max(gain, float(scores[place] - values[owner]))
+                climbers[owner], values[owner] = rows[place], scores[place]
+        return gain
 
     def _pool(self, acquisition: AcquisitionFunction) -> tuple[Rows, Rows]:
         """Return many points and what they promise, best first; a batch shares the work of its first pool."""
@@ -135,21 +151,6 @@ class Search:
         order = np.argsort(-values, kind="stable")
         self._promising = pool[order[: len(order) // _SHARE]]
         return pool[order], values[order]
-
-    def _step(self, acquisition: AcquisitionFunction, climbers: Rows, values: Rows, width: float) -> float:
-        """Move each climber to its best neighbour if that is better, in place; return the largest gain."""
-        neighbours = [self._neighbours(climber, width) for climber in climbers]
-        scores = np.split(
-            self._evaluate(acquisition, np.vstack(neighbours)), np.cumsum([len(rows) for rows in neighbours])[:-1]
-        )
-        gain = 0.0
-        for place, (rows, score) in enumerate(zip(neighbours, scores, strict=True)):
-            score[[row.tobytes() in self._seen for row in rows]] = -np.inf
-            best = int(np.argmax(score))
-            if score[best] > values[place]:
-                gain = max(gain, float(score[best] - values[place]))
-                climbers[place], values[place] = rows[best], score[best]
-        return gain
 
     def _spread(self, count: int) -> Rows:
         return self._space.spread(self._generator.random((count, len(self._space.parameters))))
@@ -163,24 +164,25 @@ class Search:
         changed = self._generator.random(rows.shape) < min(1.0, 2 / dimensions)
         return np.where(changed, fresh, rows)
 
-    def _neighbours(self, row: Rows, width: float) -> Rows:
-        """Return rows that differ from `row` in one parameter."""
+    def _neighbours(self, row: Rows) -> Rows:
+        """Return rows that differ from `row` in one parameter that has a finite number of values."""
         variants = []
-        for place, parameter in enumerate(self._space.parameters):
-            for value in self._alternatives(parameter, row[place], width):
+        for place in self._lattice:
+            for value in self._alternatives(self._space.parameters[place], row[place]):
                 variant = row.copy()
                 variant[place] = value
                 variants.append(variant)
         return self._space.snap(np.array(variants))
 
-    def _alternatives(self, parameter: Parameter, unit: float, width: float) -> Rows:
+    def _alternatives(self, parameter: Parameter, unit: float) -> Rows:
+        """Return other places of a category, or beside a number; if it has few, also farther away."""
         if isinstance(parameter, Categorical):
             others = np.delete(np.arange(parameter.levels, dtype=np.float64), int(unit))
             return self._generator.permutation(others)[:_VARIANTS]
-        if isinstance(parameter, Integer | Discrete):
-            places = np.unique([*parameter.near(unit), *parameter.snap(np.array([unit - width, unit + width]))])
-            return places[places != unit]
-        return unit + width * self._generator.standard_normal(_VARIANTS)
+        places = np.array([]) if isinstance(parameter, Continuous) else parameter.near(unit)
+        if not _is_fine(parameter):
+            places = np.concatenate([places, parameter.snap(self._generator.random(_VARIANTS // 2))])
+        return np.unique(places[places != unit])
 
     def _evaluate(self, acquisition: AcquisitionFunction, rows: Rows) -> Rows:
         with torch.no_grad():
@@ -195,6 +197,11 @@ class Search:
     def _unseen(self, rows: Rows) -> Rows:
         unique = np.unique(rows, axis=0)
         return unique[[row.tobytes() not in self._seen for row in unique]]
+
+
+def _is_fine(parameter: Parameter) -> bool:
+    """Whether a parameter is a number with so many values that its gradient says where to go."""
+    return not isinstance(parameter, Categorical) and (parameter.levels is None or parameter.levels > _COARSE)
 
 
 def _best(rows: Rows, values: Rows) -> tuple[Rows, float]:
