@@ -29,7 +29,7 @@ lock: ## resolve the dependencies again
 	$(VENV)/bin/uv pip compile -q operator/pyproject.toml client/pyproject.toml console/pyproject.toml --extra run --group dev \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
-check: format lint types imports unit ## format, lint, types, import contracts, unit tests: under a minute
+check: format lint types imports unit ## format, lint, types, import contracts, unit tests: two minutes
 
 format: venv
 	@$(VENV)/bin/ruff format --check --quiet .
@@ -65,7 +65,7 @@ api: venv cluster-build ## the tests on a real API server and a real Prometheus
 	$(call pytest,tests -n $$(( $$(nproc) + 1 )) --dist loadgroup -m api)
 
 # One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
-test: check builds slow coverage faults-fast api console-test e2e ## all tests: unit, faults, API server, browser, whole cluster
+test: check builds slow coverage faults-fast api e2e ## all tests but those in a browser (console-test): unit, faults, API server, whole cluster
 
 clean: ## remove the Python environments and the website (make cluster-down stops the cluster)
 	rm -rf $(VENV) $(SITE_VENV) $(ADAPTERS) .site
