@@ -14,7 +14,7 @@ from tuning_trainer.follow.patterns import NUMBER, Definition
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHOWN = [ROOT / "crds/tuningjobs.yaml", ROOT / "docs/metrics-contract.md", ROOT / "examples/log-file.yaml"]
+SHOWN = [ROOT / "crds/tuningjobs.yaml", ROOT / "docs/metrics-sources.md", ROOT / "examples/log-file.yaml"]
 
 
 @pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.name)
