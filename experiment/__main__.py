@@ -20,6 +20,7 @@ from rich.text import Text
 from cluster.kubeconfig import WrongContextError
 from cluster.release import install_prometheus
 from cluster.tools import CommandError, Tools
+from cluster.volumes import claim, volume_on_node
 from demo.install import NAMESPACE, delete_job, install
 from experiment import plots
 from experiment.plan import batches, config_map, remaining
@@ -76,7 +77,12 @@ def _run(tools: Tools, console: Console, kinds: Sequence[Kind], seeds: int, *, r
     console.print(f"{sum(map(len, left))} jobs to run; installing Prometheus and the operator")
     install(tools)
     _delete(tools, planned)  # what an interrupted run has left
-    _apply(tools, [config_map()])
+    with volume_on_node(tools.kubectl, NAMESPACE):
+        _apply(tools, [config_map(), claim()])
+        _run_all(tools, console, left, records)
+
+
+def _run_all(tools: Tools, console: Console, left: Sequence[Sequence[Run]], records: list[JobRecord]) -> None:
     for batch in left:
         console.print(f"Running {', '.join(run.name for run in batch)}")
         install_prometheus(tools, f"{batch[0].scrape_seconds}s")

@@ -1,4 +1,4 @@
-"""The two variants of a job beside each other, and what one has saved against the other; pure."""
+"""The two variants of a job beside each other, and what the second has saved against the first; pure."""
 
 from __future__ import annotations
 
@@ -12,52 +12,64 @@ import numpy as np
 from benchmarks.early_stopping_replay import Study, replay
 from benchmarks.early_stopping_rules import auto
 from benchmarks.early_stopping_tasks import Task
-from experiment.records import Stopping
+from experiment.records import VARIANTS
 from tuning_operator.core.model.curves import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
-    from experiment.records import JobRecord, Kind, TrialRecord
+    from experiment.records import JobRecord, Kind, Stopping
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same job without and with early stopping; shares saved are negative where it has cost something."""
+    """The same job twice; shares saved are negative where the second has cost more.
 
-    off: JobRecord
-    auto: JobRecord
+    Attributes:
+        base: Without early stopping or, where pauses are compared, without pauses.
+        variant: With it.
+    """
+
+    base: JobRecord
+    variant: JobRecord
 
     @property
     def training_saved(self) -> float:
         """Share of the training seconds."""
-        return 1 - self.auto.training_seconds / self.off.training_seconds
+        return 1 - self.variant.training_seconds / self.base.training_seconds
 
     @property
     def clock_saved(self) -> float:
         """Share of the time from the job's start to its end."""
-        return 1 - self.auto.clock_seconds / self.off.clock_seconds
+        return 1 - self.variant.clock_seconds / self.base.clock_seconds
 
     @property
     def epochs_saved(self) -> float:
-        """Share of the epochs asked for that the job with early stopping has not trained."""
-        return 1 - self.auto.epochs_trained / self.auto.epochs_asked
+        """Share of the epochs asked for that the second job has not trained."""
+        return 1 - self.variant.epochs_trained / self.variant.epochs_asked
 
     @property
     def gained(self) -> float:
-        """By how much the best accuracy is higher with early stopping."""
-        return self.auto.best_value - self.off.best_value
+        """By how much the best accuracy of the second job is higher."""
+        return self.variant.best_value - self.base.best_value
+
+    @property
+    def same_bill(self) -> tuple[float, float]:
+        """The best accuracy of each when both have trained as long as the cheaper one in all."""
+        bill = min(self.base.training_seconds, self.variant.training_seconds)
+        first, second = (_best_for(job, bill) for job in (self.base, self.variant))
+        return first, second
 
 
 def pairs(records: Iterable[JobRecord], kind: Kind) -> list[Pair]:
     """The pairs of an experiment by length and seed; a job whose other half is missing is left out."""
     halves: dict[tuple[float, int], dict[Stopping, JobRecord]] = {}
+    base, variant = VARIANTS[kind]
     for record in records:
         if record.kind == kind:
             halves.setdefault((record.epoch_seconds or 0, record.seed), {})[record.stopping] = record
-    both = sorted((key, half) for key, half in halves.items() if len(half) == len(Stopping))
-    return [Pair(half[Stopping.OFF], half[Stopping.AUTO]) for _, half in both]
+    both = sorted((key, half) for key, half in halves.items() if len(half) == len(VARIANTS[kind]))
+    return [Pair(half[base], half[variant]) for _, half in both]
 
 
 def end_delay(job: JobRecord) -> float:
@@ -112,13 +124,11 @@ def best_so_far(job: JobRecord) -> Iterator[tuple[float, float]]:
         value = trial.curve[-1][1] if trial.curve and trial.phase != "Failed" else math.nan
         best = max(best, value if math.isfinite(value) else -math.inf)
         if math.isfinite(best):
-            yield sum(_trained(other, now) for other in job.trials), best
+            yield sum(other.trained(now) for other in job.trials), best
 
 
-def _trained(trial: TrialRecord, now: datetime) -> float:
-    if trial.started is None or trial.started >= now:
-        return 0.0
-    return (min(now, trial.finished or now) - trial.started).total_seconds()
+def _best_for(job: JobRecord, bill: float) -> float:
+    return max((best for spent, best in best_so_far(job) if spent <= bill), default=math.nan)
 
 
 def _mean(values: Iterable[float]) -> float:

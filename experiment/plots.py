@@ -49,7 +49,7 @@ def _curves(found: Sequence[Pair]) -> Figure:
     """The trials with early stopping, a panel for each seed."""
     figure, panels = plt.subplots(1, len(found), figsize=(4.5 * len(found), 4.2), sharey=True, squeeze=False)
     for axes, pair in zip(panels[0], found, strict=True):
-        for trial in sorted(pair.auto.trials, key=lambda trial: trial.stop is not None):
+        for trial in sorted(pair.variant.trials, key=lambda trial: trial.stop is not None):
             epochs, values = zip(*trial.curve, strict=True) if trial.curve else ((), ())
             color = STOPPED if trial.stop else COMPLETED
             axes.plot(epochs, values, color=color, linewidth=1.0, alpha=0.8)
@@ -58,7 +58,7 @@ def _curves(found: Sequence[Pair]) -> Figure:
         axes.plot([], [], color=COMPLETED, label="trained to the end")
         axes.plot([], [], color=STOPPED, marker="x", label="stopped: where it was decided")
         axes.plot([], [], color="black", marker="_", linestyle=":", label="what it would have needed there")
-        axes.set(xlabel="epoch", title=f"seed {pair.auto.seed}: {len(pair.auto.stopped)} stopped")
+        axes.set(xlabel="epoch", title=f"seed {pair.variant.seed}: {len(pair.variant.stopped)} stopped")
         axes.grid(alpha=0.3)
     panels[0][0].set_ylabel("validation accuracy")
     panels[0][-1].legend(fontsize=8, loc="lower right")
@@ -74,12 +74,12 @@ def _decision(axes: Axes, epoch: int, value: float, threshold: float) -> None:
 def _best(found: Sequence[Pair]) -> Figure:
     figure, axes = plt.subplots(figsize=(8, 4.5))
     for place, pair in enumerate(found):
-        for job, line in ((pair.off, "--"), (pair.auto, "-")):
+        for job, line in ((pair.base, "--"), (pair.variant, "-")):
             seconds, values = zip(*best_so_far(job), strict=True)
             label = f"seed {job.seed}, {job.stopping}"
             axes.step(seconds, values, line, where="post", color=f"C{place}", label=label)
             axes.plot(seconds[-1], values[-1], "o", color=f"C{place}", markersize=4)
-    top = max(pair.off.best_value for pair in found)
+    top = max(pair.base.best_value for pair in found)
     # The first trials may have learned nothing; drawn as well, they would flatten what matters.
     axes.set(ylim=(top - SHOWN_BELOW_BEST, top + 0.01))
     axes.set(xlabel="training seconds of all trials", ylabel="best validation accuracy so far")
@@ -90,7 +90,7 @@ def _best(found: Sequence[Pair]) -> Figure:
 
 def _crossover(found: Sequence[Pair]) -> Figure:
     figure, axes = plt.subplots(figsize=(6.5, 4))
-    lengths = [(pair.off.epoch_seconds or 0) * pair.off.epochs for pair in found]
+    lengths = [(pair.base.epoch_seconds or 0) * pair.base.epochs for pair in found]
     axes.plot(lengths, [100 * pair.epochs_saved for pair in found], "k.:", label="epochs")
     axes.plot(lengths, [100 * pair.training_saved for pair in found], "o-", label="training seconds")
     axes.plot(lengths, [100 * pair.clock_saved for pair in found], "s-", label="time on the clock")

@@ -14,17 +14,37 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """Which of the two experiments a job belongs to."""
+    """Which of the experiments a job belongs to."""
 
     REFERENCE = "reference"
     CROSSOVER = "crossover"
+    PAUSES = "pauses"
 
 
 class Stopping(StrEnum):
-    """The two variants of a job."""
+    """The variants of a job."""
 
     OFF = "Off"
     AUTO = "Auto"
+    PAUSE = "Pause"
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The job's `earlyStopping`."""
+        return {"type": "Auto", "pause": True} if self is Stopping.PAUSE else {"type": str(self)}
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> Stopping:
+        """Which variant a job is, by its `earlyStopping`."""
+        return cls.PAUSE if spec.get("pause") else cls(spec["type"])
+
+
+VARIANTS = {
+    Kind.REFERENCE: (Stopping.OFF, Stopping.AUTO),
+    Kind.CROSSOVER: (Stopping.OFF, Stopping.AUTO),
+    Kind.PAUSES: (Stopping.AUTO, Stopping.PAUSE),
+}
+"""The two variants that an experiment compares."""
 
 
 class Record(BaseModel):
@@ -43,7 +63,7 @@ class StopDecision(Record):
 
 
 class TrialRecord(Record):
-    """A trial; `curve` is pairs of epoch and value."""
+    """A trial; `curve` is pairs of epoch and value, `resumed` when its attempt after a pause was decided."""
 
     number: int
     parameters: dict[str, str]
@@ -53,6 +73,17 @@ class TrialRecord(Record):
     training_seconds: int
     curve: tuple[tuple[int, float], ...]
     stop: StopDecision | None = None
+    paused: bool = False
+    resumed: datetime | None = None
+
+    def trained(self, now: datetime) -> float:
+        """Seconds of training until then; while it is paused it trains nothing."""
+        if self.started is None or self.started >= now:
+            return 0.0
+        end, since = self.finished or now, (now - self.started).total_seconds()
+        resumed = self.resumed or end
+        before = min(since, self.training_seconds - (end - resumed).total_seconds())
+        return before + max(0.0, (min(now, end) - resumed).total_seconds())
 
 
 class JobRecord(Record):
@@ -118,7 +149,7 @@ def read_record(
         name=job["metadata"]["name"],
         kind=kind,
         seed=spec["seed"],
-        stopping=spec["earlyStopping"]["type"],
+        stopping=Stopping.of(spec["earlyStopping"]),
         epoch_seconds=epoch_seconds,
         scrape_seconds=scrape_seconds,
         cores=cores,
@@ -144,6 +175,8 @@ def _read_trial(body: Mapping[str, Any]) -> TrialRecord:
         finished=status.get("completionTime"),
         training_seconds=status.get("trainingSeconds", 0),
         curve=tuple(zip(curve.get("epochs") or (), curve.get("values") or (), strict=True)),
+        paused="pauseDecision" in status,
+        resumed=status["attemptTime"] if status.get("resumptions") else None,
         stop=StopDecision(**{name: stop[name] for name in StopDecision.model_fields}) if stop else None,
     )
 

@@ -29,7 +29,7 @@ AWS = [
 
 def with_tables(page: str, records: Sequence[JobRecord]) -> str:
     """The page with new tables; each stands between two comments that name it."""
-    tables = {"reference": reference(records), "crossover": crossover(records)}
+    tables = {"reference": reference(records), "crossover": crossover(records), "pauses": pauses(records)}
     return _BLOCK.sub(lambda block: f"{block[1]}\n{tables[block[2]]}\n{block[3]}", page)
 
 
@@ -37,18 +37,18 @@ def reference(records: Sequence[JobRecord]) -> str:
     """A row for each seed, their mean, and AWS's published figures."""
     found = pairs(records, Kind.REFERENCE)
     columns: list[tuple[str, Callable[[Pair], float], str]] = [
-        ("best, Off", lambda pair: pair.off.best_value, ".4f"),
-        ("best, Auto", lambda pair: pair.auto.best_value, ".4f"),
+        ("best, Off", lambda pair: pair.base.best_value, ".4f"),
+        ("best, Auto", lambda pair: pair.variant.best_value, ".4f"),
         ("difference", lambda pair: pair.gained, "+.4f"),
         *_costs(),
     ]
-    possible = [undelayed(pair.off) for pair in found]
+    possible = [undelayed(pair.base) for pair in found]
     rows = [
-        [f"seed {pair.off.seed}", *_cells(pair, columns), *_ends(pair), _number(rule.saved, ".0%"), f"{rule.lost:.4f}"]
+        [f"seed {pair.base.seed}", *_cells(pair, columns), *_ends(pair), _number(rule.saved, ".0%"), f"{rule.lost:.4f}"]
         for pair, rule in zip(found, possible, strict=True)
     ]
     spread = [_spread([value(pair) for pair in found], style) for _, value, style in columns]
-    stopped = _spread([len(pair.auto.stopped) for pair in found], ".1f")
+    stopped = _spread([len(pair.variant.stopped) for pair in found], ".1f")
     trained = _spread([pair.epochs_saved for pair in found], ".0%")
     saved, lost = _spread([rule.saved for rule in possible], ".0%"), _spread([rule.lost for rule in possible], ".4f")
     rows += [["**mean**", *spread, stopped, f"{trained} not trained", saved, lost], AWS]
@@ -61,26 +61,46 @@ def crossover(records: Sequence[JobRecord]) -> str:
     found = pairs(records, Kind.CROSSOVER)
     columns: list[tuple[str, Callable[[Pair], float], str]] = [
         *_costs(),
-        ("best, Off", lambda pair: pair.off.best_value, ".4f"),
-        ("best, Auto", lambda pair: pair.auto.best_value, ".4f"),
-        ("from decision to end", lambda pair: end_delay(pair.auto), ".1f s"),
-        ("between two trials", lambda pair: gap(pair.off), ".1f s"),
+        ("best, Off", lambda pair: pair.base.best_value, ".4f"),
+        ("best, Auto", lambda pair: pair.variant.best_value, ".4f"),
+        ("from decision to end", lambda pair: end_delay(pair.variant), ".1f s"),
+        ("between two trials", lambda pair: gap(pair.base), ".1f s"),
     ]
     rows = [
-        [f"{(pair.off.epoch_seconds or 0) * pair.off.epochs:g} s", *_cells(pair, columns), *_ends(pair)]
+        [f"{(pair.base.epoch_seconds or 0) * pair.base.epochs:g} s", *_cells(pair, columns), *_ends(pair)]
         for pair in found
     ]
     return _table(["a trial", *(name for name, _, _ in columns), "stopped", "epochs trained"], rows) + _origin(found)
 
 
+def pauses(records: Sequence[JobRecord]) -> str:
+    """A row for each seed, and their mean."""
+    found = pairs(records, Kind.PAUSES)
+    columns: list[tuple[str, Callable[[Pair], float], str]] = [
+        ("training, Auto", lambda pair: pair.base.training_seconds, ".0f s"),
+        ("training, with pauses", lambda pair: pair.variant.training_seconds, ".0f s"),
+        ("best, Auto", lambda pair: pair.base.best_value, ".4f"),
+        ("best, with pauses", lambda pair: pair.variant.best_value, ".4f"),
+        ("same bill, Auto", lambda pair: pair.same_bill[0], ".4f"),
+        ("same bill, with pauses", lambda pair: pair.same_bill[1], ".4f"),
+        ("stopped, Auto", lambda pair: len(pair.base.stopped), ".1f"),
+        ("stopped, with pauses", lambda pair: len(pair.variant.stopped), ".1f"),
+        ("paused", lambda pair: sum(trial.paused for trial in pair.variant.trials), ".1f"),
+        ("resumed", lambda pair: sum(trial.resumed is not None for trial in pair.variant.trials), ".1f"),
+    ]
+    rows = [[f"seed {pair.base.seed}", *_cells(pair, columns)] for pair in found]
+    rows.append(["**mean**", *(_spread([value(pair) for pair in found], style) for _, value, style in columns)])
+    return _table(["", *(name for name, _, _ in columns)], rows) + _origin(found)
+
+
 def _costs() -> list[tuple[str, Callable[[Pair], float], str]]:
     """Columns: heading, value and format."""
     return [
-        ("training, Off", lambda pair: pair.off.training_seconds, ".0f s"),
-        ("training, Auto", lambda pair: pair.auto.training_seconds, ".0f s"),
+        ("training, Off", lambda pair: pair.base.training_seconds, ".0f s"),
+        ("training, Auto", lambda pair: pair.variant.training_seconds, ".0f s"),
         ("saved", lambda pair: pair.training_saved, ".0%"),
-        ("clock, Off", lambda pair: pair.off.clock_seconds, ".0f s"),
-        ("clock, Auto", lambda pair: pair.auto.clock_seconds, ".0f s"),
+        ("clock, Off", lambda pair: pair.base.clock_seconds, ".0f s"),
+        ("clock, Auto", lambda pair: pair.variant.clock_seconds, ".0f s"),
         ("saved", lambda pair: pair.clock_saved, ".0%"),
     ]
 
@@ -90,8 +110,8 @@ def _cells(pair: Pair, columns: Iterable[tuple[str, Callable[[Pair], float], str
 
 
 def _ends(pair: Pair) -> list[str]:
-    auto = pair.auto
-    return [f"{len(auto.stopped)} of {len(auto.trials)}", f"{auto.epochs_trained} of {auto.epochs_asked}"]
+    job = pair.variant
+    return [f"{len(job.stopped)} of {len(job.trials)}", f"{job.epochs_trained} of {job.epochs_asked}"]
 
 
 def _number(value: float, style: str) -> str:
@@ -119,7 +139,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _origin(found: Sequence[Pair]) -> str:
     """When and on what the rows were measured."""
-    jobs = [job for pair in found for job in (pair.off, pair.auto)]
+    jobs = [job for pair in found for job in (pair.base, pair.variant)]
     if not jobs:
         return ""
     days = sorted({job.started.date().isoformat() for job in jobs})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +10,7 @@ import yaml
 
 from cluster.jobs import job_manifest
 from cluster.release import ROOT
+from cluster.volumes import claim, volume_on_node
 from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 JOB, EPOCHS = "resumed", 20
-CLAIM = {
-    "apiVersion": "v1",
-    "kind": "PersistentVolumeClaim",
-    "metadata": {"name": "checkpoints"},
-    "spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}},
-}
-
 CURVES = {
     "1": (0.2, 0.3, 0.4, 0.6, 0.9),
     "2": (0.3, 0.4, 0.5, 0.65, 0.7),
@@ -59,34 +51,19 @@ for epoch, value in enumerate(curve, 1):
 @pytest.fixture
 def volume(tools: Tools, namespace: Namespace) -> Iterator[str]:
     """A volume on the node for the example's claim, which a cluster in the cloud would provide by itself."""
-    with tempfile.TemporaryDirectory(prefix="checkpoints-") as folder:
-        Path(folder).chmod(0o777)
-        name = f"checkpoints-{namespace.name}"
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": name},
-            "spec": {
-                "capacity": {"storage": "1Gi"},
-                "accessModes": ["ReadWriteMany"],
-                "claimRef": {"name": "checkpoints", "namespace": namespace.name},
-                "hostPath": {"path": folder},
-            },
-        }
-        tools.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    with volume_on_node(tools.kubectl, namespace.name) as name:
         yield name
-        namespace.kubectl("delete", "tuningjob,pvc", "--all")
-        tools.kubectl("delete", "persistentvolume", name)
+        namespace.kubectl("delete", "tuningjob", "--all")
 
 
 def test_an_evicted_trial_goes_on_from_its_checkpoint(namespace: Namespace, volume: str) -> None:
     assert volume
-    claim, job = yaml.safe_load_all((ROOT / "examples" / "checkpoints.yaml").read_text())
-    claim["spec"]["storageClassName"] = ""
+    storage, job = yaml.safe_load_all((ROOT / "examples" / "checkpoints.yaml").read_text())
+    storage["spec"]["storageClassName"] = ""
     job["metadata"]["name"] = JOB
     job["spec"]["limits"] = {"maxTrials": 1}
     job["spec"]["staticParameters"]["epochs"] = str(EPOCHS)
-    namespace.apply(claim)
+    namespace.apply(storage)
     namespace.apply(job)
     wait_until(lambda: trial(namespace).get("epochs", 0) >= 2, "two epochs are recorded", seconds=120)
     before = trial(namespace)["curve"]
@@ -126,9 +103,9 @@ def test_a_paused_trial_resumes_from_its_checkpoint_and_becomes_the_best(namespa
     container = job["spec"]["template"]["spec"]["containers"][0]
     container["env"] = [{"name": "CURVES", "value": json.dumps(CURVES)}]
     container["volumeMounts"] = [{"name": "checkpoints", "mountPath": "/checkpoints"}]
-    claim = {"name": "checkpoints", "persistentVolumeClaim": {"claimName": "checkpoints"}}
-    job["spec"]["template"]["spec"]["volumes"] = [claim]
-    namespace.apply(CLAIM)
+    checkpoints = {"name": "checkpoints", "persistentVolumeClaim": {"claimName": "checkpoints"}}
+    job["spec"]["template"]["spec"]["volumes"] = [checkpoints]
+    namespace.apply(claim())
     namespace.apply(job)
     status = namespace.wait_for_end("paused")
     third = next(each["status"] for each in namespace.trials("paused") if each["spec"]["number"] == 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from experiment.records import JobRecord, Kind, StopDecision, Stopping, TrialRecord
+from experiment.records import VARIANTS, JobRecord, Kind, StopDecision, Stopping, TrialRecord
 
 BEGINNING = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -37,12 +37,17 @@ OFF = (
     trial(4, 14, 24, 0.1, 0.1, 0.6, 0.7),
 )
 AUTO = (*OFF[:2], trial(3, 14, 20, 0.1, 0.1, stop=1), OFF[3])
+PAUSED = (
+    *OFF[:2],
+    trial(3, 14, 30, 0.1, 0.1, 0.1, 0.9).model_copy(update={"training_seconds": 10, "paused": True, "resumed": at(24)}),
+    OFF[3],
+)
 
 
 def job(
     stopping: Stopping, seed: int = 1, kind: Kind = Kind.REFERENCE, epoch_seconds: float | None = None
 ) -> JobRecord:
-    trials = OFF if stopping is Stopping.OFF else AUTO
+    trials = OFF if stopping is Stopping.OFF else AUTO if stopping is Stopping.AUTO else PAUSED
     return JobRecord(
         name=f"{kind}-{seed}-{epoch_seconds}-{stopping}",
         kind=kind,
@@ -54,13 +59,13 @@ def job(
         epochs=4,
         workers=2,
         started=at(0),
-        finished=at(24 if stopping is Stopping.OFF else 22),
+        finished=at(24 if stopping is Stopping.OFF else 22 if stopping is Stopping.AUTO else 30),
         training_seconds=sum(trial.training_seconds for trial in trials),
-        best=2,
-        best_value=0.8,
+        best=3 if stopping is Stopping.PAUSE else 2,
+        best_value=0.9 if stopping is Stopping.PAUSE else 0.8,
         trials=trials,
     )
 
 
 def both(seed: int = 1, kind: Kind = Kind.REFERENCE, epoch_seconds: float | None = None) -> list[JobRecord]:
-    return [job(stopping, seed, kind, epoch_seconds) for stopping in Stopping]
+    return [job(stopping, seed, kind, epoch_seconds) for stopping in VARIANTS[kind]]

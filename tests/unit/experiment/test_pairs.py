@@ -7,8 +7,8 @@ import math
 import pytest
 
 from experiment.pairs import Pair, best_so_far, end_delay, gap, pairs, undelayed
-from experiment.records import Kind, Stopping
-from tests.unit.experiment.made import OFF, both, job, trial
+from experiment.records import VARIANTS, Kind, Stopping
+from tests.unit.experiment.made import OFF, at, both, job, trial
 
 
 def test_savings_are_shares_of_the_job_without_stopping() -> None:
@@ -27,13 +27,27 @@ def test_jobs_are_paired_by_length_and_seed() -> None:
         *both(kind=Kind.CROSSOVER, epoch_seconds=6),
         *both(kind=Kind.CROSSOVER, epoch_seconds=1),
     ]
-    assert [pair.off.seed for pair in pairs(records, Kind.REFERENCE)] == [1, 2], "3 has only one half"
-    assert [pair.off.epoch_seconds for pair in pairs(records, Kind.CROSSOVER)] == [1, 6]
+    assert [pair.base.seed for pair in pairs(records, Kind.REFERENCE)] == [1, 2], "3 has only one half"
+    assert [pair.base.epoch_seconds for pair in pairs(records, Kind.CROSSOVER)] == [1, 6]
     assert all(
-        (pair.off.stopping, pair.auto.stopping) == (Stopping.OFF, Stopping.AUTO)
-        for kind in Kind
-        for pair in pairs(records, kind)
+        (pair.base.stopping, pair.variant.stopping) == VARIANTS[kind] for kind in Kind for pair in pairs(records, kind)
     )
+
+
+def test_the_best_for_the_same_bill_leaves_out_what_the_dearer_job_found_afterwards() -> None:
+    """When the cheaper job has trained its 32 s, the other one knows its first two trials."""
+    cheap = job(Stopping.AUTO).model_copy(update={"trials": (*OFF[:2], trial(3, 12, 24, 0.9)), "training_seconds": 32})
+    dear = job(Stopping.OFF).model_copy(update={"trials": (*OFF[:3], trial(4, 14, 34, 0.95)), "training_seconds": 50})
+    assert Pair(dear, cheap).same_bill == (0.8, 0.9)
+    assert Pair(cheap, dear).same_bill == (0.9, 0.8)
+
+
+def test_a_paused_trial_trains_nothing_until_it_resumes() -> None:
+    """It trained from 0 to 4 s, resumed at 20 s and ended at 26 s."""
+    paused = trial(1, 0, 26, 0.5).model_copy(update={"training_seconds": 10, "resumed": at(20)})
+    assert [paused.trained(at(now)) for now in (0, 3, 4, 10, 20, 23, 26, 30)] == [0, 3, 4, 4, 4, 7, 10, 10]
+    given_up = trial(1, 0, 26, 0.5).model_copy(update={"training_seconds": 4})
+    assert [given_up.trained(at(now)) for now in (3, 10, 30)] == [3, 4, 4]
 
 
 def test_what_a_stopped_trial_cost_beyond_the_deciding_epoch() -> None:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from experiment import plots, replay
-from experiment.plan import CONFIG, EXAMPLE, Run, batches, config_map, curves, remaining
-from experiment.records import Kind
+from experiment.plan import CONFIG, EXAMPLE, RECORDED, Run, batches, config_map, curves, remaining
+from experiment.records import Kind, Stopping
 from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tests.unit.experiment.made import both
 from tuning_operator.api.job import parse_job
@@ -35,6 +35,7 @@ def test_the_reference_runs_alone_and_takes_turns_and_the_replays_run_together()
         ["reference-7-off"],
         ["reference-7-auto"],
         [f"crossover-1-{seconds}s-{stopping}" for seconds in (1, 3, 6) for stopping in ("off", "auto")],
+        [f"pauses-{seed}-1.5s-{stopping}" for seed in (1, 2) for stopping in ("auto", "pause")],
     ]
     assert {run.kind for batch in batches([Kind.CROSSOVER], 3) for run in batch} == {Kind.CROSSOVER}
 
@@ -52,7 +53,8 @@ def test_manifests_are_jobs(run: Run) -> None:
     job = json.loads(json.dumps(run.manifest()))
     assert list(misspelt(job, job_schema(), "")) == []
     spec = parse_job(as_stored(job)).job.spec
-    assert spec.early_stopping == EarlyStopping(EarlyStoppingType(run.stopping))
+    kind = EarlyStoppingType.OFF if run.stopping is Stopping.OFF else EarlyStoppingType.AUTO
+    assert spec.early_stopping == EarlyStopping(kind, pause=run.stopping is Stopping.PAUSE)
     assert (spec.limits.max_trials, spec.limits.max_parallel_trials, spec.seed) == (20, 2, run.seed)
 
 
@@ -68,16 +70,17 @@ def test_the_reference_is_the_example_with_all_images() -> None:
     assert "num_training_samples" not in job["spec"]["staticParameters"], "not all of Fashion-MNIST"
 
 
-def test_all_replays_of_a_seed_have_the_same_curves_in_the_same_order() -> None:
+@pytest.mark.parametrize("kind", RECORDED)
+def test_all_replays_of_a_seed_have_the_same_curves_in_the_same_order(kind: Kind) -> None:
     drawn = []
-    for run in (run for run in EVERY if run.kind is Kind.CROSSOVER):
+    for run in (run for run in EVERY if run.kind is kind and run.seed == 1):
         spec = parse_job(as_stored(run.manifest())).job.spec
         numbers = tuple(range(1, 21))
         request = SuggestRequest(spec.space, spec.objective.goal, spec.strategy, run.seed, numbers, (), ())
         drawn.append([suggestion.parameters["run"] for suggestion in suggest(request)])
     assert all(runs == drawn[0] for runs in drawn)
     assert len(set(drawn[0])) == 20
-    assert all(0 <= int(run) < len(curves()) for run in drawn[0])
+    assert all(0 <= int(run) < len(curves(kind)) for run in drawn[0])
 
 
 def test_a_pod_replays_the_run_that_its_hyperparameters_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,17 +92,34 @@ def test_a_pod_replays_the_run_that_its_hyperparameters_name(tmp_path: Path, mon
     assert volumes[mounted["/replay"]]["configMap"]["name"] == CONFIG == config_map()["metadata"]["name"]
     assert container["command"] == ["python", "/replay/replay.py"]
     assert "replay.py" in config_map()["data"]
-    (tmp_path / "curves.json").write_text(config_map()["data"]["curves.json"])
+    name = RECORDED[Kind.CROSSOVER]
+    (tmp_path / f"{name}.json").write_text(config_map()["data"][f"{name}.json"])
     slept: list[float] = []
     reported: list[tuple[int, float]] = []
-    monkeypatch.setattr(replay, "CURVES", tmp_path / "curves.json")
+    monkeypatch.setattr(replay, "FOLDER", tmp_path)
     monkeypatch.setattr("time.sleep", slept.append)
     metric = manifest["spec"]["objective"]["metric"]
     monkeypatch.setattr(replay, "report", lambda epoch, values: reported.append((epoch, values[metric])))
     monkeypatch.setenv("HYPERPARAMETERS", json.dumps({"run": 53, **manifest["spec"]["staticParameters"]}))
     replay.main()
-    assert reported == list(enumerate(curves()[53], start=1))
+    assert reported == list(enumerate(curves(Kind.CROSSOVER)[53], start=1))
     assert slept == [3.0] * 10
+
+
+def test_a_replay_resumes_after_the_epochs_of_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made.json").write_text(json.dumps([[0.1, 0.2, 0.3]]))
+    slept: list[float] = []
+    reported: list[int] = []
+    monkeypatch.setattr(replay, "FOLDER", tmp_path)
+    monkeypatch.setattr("time.sleep", slept.append)
+    monkeypatch.setattr(replay, "report", lambda epoch, _: reported.append(epoch))
+    monkeypatch.setenv("HYPERPARAMETERS", json.dumps({"run": 0, "curves": "made", "epoch_seconds": 2}))
+    monkeypatch.setenv("TUNING_CHECKPOINT_DIR", str(tmp_path / "trial-1"))
+    replay.main()
+    assert (reported, slept) == ([1, 2, 3], [2.0] * 3)
+    (tmp_path / "trial-1" / "epochs").write_text("2")
+    replay.main()
+    assert (reported, slept) == ([1, 2, 3] * 2, [2.0] * 4)
 
 
 def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:

@@ -70,6 +70,17 @@ def test_a_record_has_what_the_objects_say() -> None:
     assert (record.epochs_trained, record.epochs_asked) == (5, 30)
 
 
+def test_a_record_tells_when_a_paused_trial_resumed() -> None:
+    job = JOB | {"spec": JOB["spec"] | {"earlyStopping": {"type": "Auto", "pause": True}}}
+    decision = {"pauseDecision": {"reason": "OutOfReach"}}
+    later = {"attempt": 2, "attemptTime": "2026-01-01T12:00:30Z"}
+    trials = [body(1), body(2, **decision, **later, resumptions=1), body(3, **decision), body(4, **later)]
+    record = read_record(job, trials, kind=Kind.PAUSES, epoch_seconds=1.5, scrape_seconds=1, cores=2)
+    assert record.stopping is Stopping.PAUSE
+    assert [trial.paused for trial in record.trials] == [False, True, True, False]
+    assert [trial.resumed for trial in record.trials] == [None, at(30), None, None], "a retry is no resumption"
+
+
 def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
     file = tmp_path / "records.json"
     assert load(file) == ()

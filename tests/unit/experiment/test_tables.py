@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiment.records import Kind
-from experiment.tables import crossover, reference, with_tables
+from experiment.tables import crossover, pauses, reference, with_tables
 from tests.unit.docs.pages import table
 from tests.unit.experiment.made import both
 
@@ -31,6 +31,12 @@ def test_a_row_for_each_length_of_a_trial() -> None:
         "4 s 40 s 36 s 10 % 24 s 22 s 8 % 0.8000 0.8000 5.0 s 2.0 s 1 of 4 14 of 16",
         "10 s 40 s 36 s 10 % 24 s 22 s 8 % 0.8000 0.8000 3.5 s 2.0 s 1 of 4 14 of 16",
     ]
+
+
+def test_a_row_for_each_seed_of_what_pauses_change() -> None:
+    seed, mean = table(pauses(both(kind=Kind.PAUSES)))
+    assert " ".join(seed) == "seed 1 36 s 40 s 0.8000 0.9000 0.8000 0.8000 1.0 0.0 1.0 1.0"
+    assert mean[1:] == seed[1:]
 
 
 def test_tables_stand_between_their_comments_and_prose_stays() -> None:
