@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,7 @@ def test_the_reference_runs_alone_and_takes_turns_and_the_replays_run_together()
         ["reference-7-off"],
         ["reference-7-auto"],
         [f"crossover-1-{seconds}s-{stopping}" for seconds in (1, 3, 6) for stopping in ("off", "auto")],
-        [f"pauses-{seed}-1.5s-{stopping}" for seed in (1, 2) for stopping in ("auto", "pause")],
+        [f"pauses-{seed}-2s-{stopping}" for seed in (1, 2) for stopping in ("auto", "pause")],
     ]
     assert {run.kind for batch in batches([Kind.CROSSOVER], 3) for run in batch} == {Kind.CROSSOVER}
 
@@ -51,6 +52,7 @@ def test_what_is_done_is_not_run_again() -> None:
 @pytest.mark.parametrize("run", EVERY, ids=lambda run: run.name)
 def test_manifests_are_jobs(run: Run) -> None:
     job = json.loads(json.dumps(run.manifest()))
+    assert re.fullmatch(r"[a-z0-9-]{1,40}", run.name), "what the API server takes as the name of a job"
     assert list(misspelt(job, job_schema(), "")) == []
     spec = parse_job(as_stored(job)).job.spec
     kind = EarlyStoppingType.OFF if run.stopping is Stopping.OFF else EarlyStoppingType.AUTO
