@@ -83,14 +83,17 @@ def pauses(records: Sequence[JobRecord]) -> str:
         ("best, with pauses", lambda pair: pair.variant.best_value, ".4f"),
         ("same bill, Auto", lambda pair: pair.same_bill[0], ".4f"),
         ("same bill, with pauses", lambda pair: pair.same_bill[1], ".4f"),
-        ("stopped, Auto", lambda pair: len(pair.base.stopped), ".1f"),
-        ("stopped, with pauses", lambda pair: len(pair.variant.stopped), ".1f"),
-        ("paused", lambda pair: sum(trial.paused for trial in pair.variant.trials), ".1f"),
-        ("resumed", lambda pair: sum(trial.resumed is not None for trial in pair.variant.trials), ".1f"),
     ]
-    rows = [[f"seed {pair.base.seed}", *_cells(pair, columns)] for pair in found]
-    rows.append(["**mean**", *(_spread([value(pair) for pair in found], style) for _, value, style in columns)])
-    return _table(["", *(name for name, _, _ in columns)], rows) + _origin(found)
+    counts: list[tuple[str, Callable[[Pair], float], str]] = [
+        ("stopped, Auto", lambda pair: len(pair.base.stopped), ".0f"),
+        ("stopped, with pauses", lambda pair: len(pair.variant.stopped), ".0f"),
+        ("paused", lambda pair: sum(trial.paused for trial in pair.variant.trials), ".0f"),
+        ("resumed", lambda pair: sum(trial.resumed is not None for trial in pair.variant.trials), ".0f"),
+    ]
+    rows = [[f"seed {pair.base.seed}", *_cells(pair, [*columns, *counts])] for pair in found]
+    spread = [_spread([value(pair) for pair in found], style) for _, value, style in columns]
+    rows.append(["**mean**", *spread, *(_spread([value(pair) for pair in found], ".1f") for _, value, _ in counts)])
+    return _table(["", *(name for name, _, _ in (*columns, *counts))], rows) + _origin(found)
 
 
 def _costs() -> list[tuple[str, Callable[[Pair], float], str]]:
