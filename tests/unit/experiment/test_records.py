@@ -13,7 +13,7 @@ from tests.unit.experiment.made import at, both, job, trial
 if TYPE_CHECKING:
     from pathlib import Path
 
-JOB = {
+JOB: dict[str, Any] = {
     "metadata": {"name": "crossover-7-3s-auto"},
     "spec": {
         "seed": 7,
