@@ -6,8 +6,10 @@ Every write is judged when it arrives, with the whole truth at hand; a violated 
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import random
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -30,7 +32,6 @@ from tuning_operator.runtime.reconciler.reconcile import Reconciler
 from tuning_operator.runtime.suggestions import _draw
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from tuning_operator.core.suggest import Suggestion, SuggestRequest
@@ -657,6 +658,26 @@ class Connection:
             body["status"] = merged
             self._world.touch(body)
         return body
+
+
+class Inline(ThreadPoolExecutor):
+    """Works at once and in no thread, so that a history is the same each time."""
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        """Do it now."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*given, **named))
+        except ValueError as error:
+            future.set_exception(error)
+        return future
+
+
+def new_runner() -> asyncio.Runner:
+    """A loop in which nothing happens at the same time."""
+    runner = asyncio.Runner()
+    runner.get_loop().set_default_executor(Inline())
+    return runner
 
 
 class InstantSuggester:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.core.simulation import EPOCHS, Fault, SimulatedOperator, SimulatedPod, World, new_job
+from tests.unit.core.simulation import EPOCHS, Fault, SimulatedOperator, SimulatedPod, World, new_job, new_runner
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator
 
 LIMITS = {"maxTrials": 4, "maxParallelTrials": 1}
@@ -37,7 +37,7 @@ class Crossing(World):
 
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
+    with new_runner() as runner:
         yield runner
 
 

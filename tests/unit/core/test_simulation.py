@@ -7,7 +7,6 @@ or a user comes in between, Prometheus is silent for a while. The promises are c
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from datetime import timedelta
@@ -26,6 +25,7 @@ from tests.unit.core.simulation import (
     SimulatedOperator,
     World,
     new_job,
+    new_runner,
     phases,
     repetitions_of,
     searched,
@@ -74,7 +74,7 @@ class Simulation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
+        self.runner = new_runner()
         self.pauses = False
         self._begin(World({}, 0))
 

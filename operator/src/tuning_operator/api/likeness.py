@@ -62,7 +62,8 @@ _DEFAULTS: Mapping[str, tuple[Any, ...]] = {
 
 _INDEX = "JOB_COMPLETION_INDEX"
 _OURS = frozenset({names.LABEL_JOB, names.LABEL_TRIAL, names.LABEL_MANAGED_BY})
-_TOKEN_VOLUME = re.compile(r"kube-api-access-[a-z0-9]{5}")
+_ACCESS = "kube-api-access"
+_ACCESS_VOLUME = re.compile(_ACCESS + "-[a-z0-9]{5}")
 
 
 def is_like(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -109,7 +110,8 @@ def _bare(value: Any) -> Any:
         return {name: item for name, item in bare.items() if item not in (None, [], {})}
     if isinstance(value, list):
         return [_bare(item) for item in value if not (isinstance(item, dict) and item.get("name") == _INDEX)]
-    return _TOKEN_VOLUME.sub("kube-api-access", value) if isinstance(value, str) else value
+    is_token = isinstance(value, str) and _ACCESS in value
+    return _ACCESS_VOLUME.sub(_ACCESS, value) if is_token else value
 
 
 def _covers(found: Any, wanted: Any) -> bool:

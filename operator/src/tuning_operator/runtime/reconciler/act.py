@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tuning_operator.api.job import TuningJob
+    from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
@@ -103,10 +104,15 @@ async def create_attempts(
     result, begin, size = Created(), 0, 1
     while begin < len(trials) and result.refusal is None and not closing():
         several = trials[begin : begin + size]
+        try:
+            bodies = await asyncio.to_thread(_built, tuning_job, several, identity.options)
+        except ValueError as error:  # settings have changed since the template was accepted
+            _refuse(result, ApiError(ErrorKind.INVALID, str(error)), several[0])
+            break
         made = await asyncio.gather(
             *(
-                _see_to_attempt(store, key, tuning_job, trial, identity, now, result, asks=trial.name not in sure)
-                for trial in several
+                _see_to_attempt(store, key, tuning_job, trial, body, identity, now, result, asks=trial.name not in sure)
+                for trial, body in zip(several, bodies, strict=True)
             ),
             return_exceptions=True,  # none of them may still be under way when the next pass begins
         )
@@ -122,6 +128,7 @@ async def _see_to_attempt(
     key: JobKey,
     tuning_job: TuningJob,
     trial: Trial,
+    body: Body,
     identity: Identity,
     now: datetime,
     result: Created,
@@ -134,11 +141,10 @@ async def _see_to_attempt(
     ):
         raise ApiError(ErrorKind.CONFLICT, f"TuningTrial {trial.name} has changed since it was read")
     try:
-        made: Body | None = await _create(store, key, tuning_job, trial, identity)
+        made: Body | None = await _create(store, key, tuning_job, trial, body)
     except ApiError as error:
         if error.kind in REFUSALS:
-            result.refusal = error
-            result.notices.append(Notice("PodRefused", error.message, trial, warning=True))
+            _refuse(result, error, trial)
             return
         if error.kind is not ErrorKind.ALREADY_EXISTS:
             raise
@@ -149,11 +155,17 @@ async def _see_to_attempt(
         await _record(store, key, replace(trial, status=status), now)
 
 
-async def _create(store: Store, key: JobKey, tuning_job: TuningJob, trial: Trial, identity: Identity) -> Body:
-    try:
-        body = build_attempt(tuning_job, trial, identity.options)
-    except ValueError as error:  # settings have changed since the template was accepted
-        raise ApiError(ErrorKind.INVALID, str(error)) from error
+def _built(tuning_job: TuningJob, trials: Sequence[Trial], options: PodOptions) -> list[Body]:
+    """What creates the attempts. A large template takes a tenth of a second each, so this is for beside the loop."""
+    return [build_attempt(tuning_job, trial, options) for trial in trials]
+
+
+def _refuse(result: Created, error: ApiError, trial: Trial) -> None:
+    result.refusal = error
+    result.notices.append(Notice("PodRefused", error.message, trial, warning=True))
+
+
+async def _create(store: Store, key: JobKey, tuning_job: TuningJob, trial: Trial, body: Body) -> Body:
     if body["kind"] == "Job":
         await _see_to_service(store, tuning_job.job)
     made = await store.create_attempt(key.namespace, body)

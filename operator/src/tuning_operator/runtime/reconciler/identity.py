@@ -1,11 +1,13 @@
 """Distinguishes a job's own objects from those that only claim to be: by controllers' uids and what Pods run.
 
 Labels only say where to look. Whoever may create Pods in a namespace can give them any label, name and owner, so a Pod
-is believed only if it runs what the operator would have had it run.
+is believed only if it runs what the operator would have had it run. Pods may be large: they are built and compared
+beside the loop that works for all jobs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -137,7 +139,7 @@ class Identity:
                 raise ApiError(ErrorKind.CONFLICT, f"{claim.name} is of an attempt that was not listed yet")
             return False
         try:
-            wanted = build_attempt(tuning_job, trial, self.options)
+            wanted = await asyncio.to_thread(build_attempt, tuning_job, trial, self.options)
         except ValueError:
             return False  # from this template nothing can have been made
         return await self._runs(key, claim.body, wanted, trial, or_else=False)
@@ -189,7 +191,7 @@ class Identity:
         if whole["metadata"]["uid"] != found["metadata"]["uid"]:
             raise ApiError(ErrorKind.CONFLICT, f"{kind} {name} has been replaced")
         found = whole
-        if is_like(found, wanted):
+        if await asyncio.to_thread(is_like, found, wanted):
             return True
         owner = names.owner_reference(names.TRIAL_KIND, trial.name, trial.uid)
         kept = {name: wanted["metadata"].get(name) for name in ("labels", "annotations")}
@@ -202,4 +204,4 @@ class Identity:
                 raise
             logger.warning("job %s/%s: %s cannot be compared: %s", *key, found["metadata"]["name"], error)
             return or_else
-        return is_same(found, tried)
+        return await asyncio.to_thread(is_same, found, tried)
