@@ -131,6 +131,100 @@ def test_a_number_that_is_in_doubt_is_reported_and_not_guessed(written: str, reg
     assert followed.summary["problem"].endswith("print it without separators") == (written != "information")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1.2k",
+        "3M",
+        "12ms",
+        "1.2 s",
+        "900 ms",
+        "5min",
+        "10kB",
+        "2 GiB",
+        "1h",
+        "3 million",
+        "0x1F",
+        "1.2.3",
+        "01:30",
+        "1e-",
+    ],
+)
+@pytest.mark.parametrize("regex", [f"(?i)cost[=:]{NUMBER}", r"cost=([0-9.]+)", r"cost=(\S+)", r"cost=([0-9.]+) joules"])
+def test_a_number_with_a_unit_may_have_any_scale_and_is_reported(written: str, regex: str) -> None:
+    if regex.endswith(r"\S+)") and " " in written:
+        return  # this pattern says that the first word is all of it
+    followed = Followed("cost", regex)
+    assert followed.end(f"Epoch 1 cost={written} joules\n") == []
+    assert (followed.summary["refused"], followed.summary["used"]) == (1, 0)
+    assert f"cost is '{written}" in followed.summary["problem"]
+
+
+@pytest.mark.parametrize(
+    ("line", "regex", "value"),
+    [
+        ("cost=900 ms", r"cost=([0-9.]+) ms", 900),
+        ("cost=-9e2ms.", r"cost=([0-9.]+)ms", -900),
+        ("cost=1.2k", r"cost=([0-9.]+)k", 1.2),
+        ("cost=0.5 d=3 B 4", f"cost={NUMBER}", 0.5),
+        ("cost=0.5 B=3", f"cost={NUMBER}", 0.5),
+        ("cost=0.5INFO next", f"cost={NUMBER}", 0.5),
+        ("cost=95%", f"cost={NUMBER}", 95),
+        ("cost=1.5D-03", f"cost={NUMBER}", 0.0015),
+    ],
+)
+def test_a_unit_that_the_pattern_names_is_always_the_same(line: str, regex: str, value: float) -> None:
+    followed = Followed("cost", regex)
+    assert followed.end(f"Epoch 1 {line}\n") == [(1, value)]
+    assert followed.summary["refused"] == 0
+
+
+@pytest.mark.parametrize("regex", [r"loss=([0-9.]+) \(val\)", r"(?:my )?(?:loss=(?P<value>[0-9.]+)) \(val\)"])
+def test_what_a_pattern_has_behind_its_group_has_to_be_there(regex: str) -> None:
+    log = "loss=0.3 (train)\nloss=0.5 (val)\nloss=0.2 (train)\nloss=nan (val)\nloss=0.1 (train)\n"
+    assert_points(Followed("loss", regex).end(log), [(1, 0.5), (2, math.nan)])
+
+
+@pytest.mark.parametrize("between", ["", " ", "; ", "] "])
+@pytest.mark.parametrize(
+    "line", ["Epoch {0} val_loss=0.{0}", "val_loss=0.{0} Epoch {0}", "[Epoch {0}/9] loss=9 val_loss=0.{0}"]
+)
+def test_lines_that_lost_the_end_between_them_are_read_one_by_one(line: str, between: str) -> None:
+    if line.endswith("Epoch {0}") and not between:
+        between = ","  # nobody can tell whose the digits are
+    followed = Followed(regex=f"val_loss={NUMBER}")
+    log = line.format(1) + between + line.format(2) + between + line.format(3) + "\n" + line.format(4) + "\n"
+    assert followed.end(log) == [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)]
+    assert followed.summary["refused"] == 0
+
+
+@pytest.mark.parametrize(
+    ("log", "points"),
+    [
+        ("Epoch 1\nval_loss=0.9Epoch 2\nval_loss=0.8\n", [(1, 0.9), (2, 0.8)]),
+        ("Epoch 1 is over. Epoch 2 val_loss=0.8\n", [(2, 0.8)]),
+        ("Epoch 5 val_loss=0.4, lowest at epoch 3\nEpoch 6 val_loss=0.3\n", [(5, 0.4), (6, 0.3)]),
+        ("Epoch 1/2 val_loss=0.4, epoch 1 took 3 s\n", [(1, 0.4)]),
+    ],
+)
+def test_an_epoch_that_is_stated_beside_another(log: str, points: Points) -> None:
+    assert Followed(regex=f"val_loss={NUMBER}").end(log) == points
+
+
+@pytest.mark.parametrize(
+    "heading", ["epoch-3", "epoch_3", "Epoch: [3][100/200]", "Epoch-3/10", "epoch_003:", "epoch: '3'", "Epoch: [ 3/10]"]
+)
+def test_an_epoch_may_be_stated_in_many_ways(heading: str) -> None:
+    assert Followed(regex=f"val_loss={NUMBER}").end(f"{heading} val_loss=0.5\n") == [(3, 0.5)]
+
+
+@pytest.mark.parametrize("number", ["1,234", "1'234"])
+def test_an_epoch_that_is_in_doubt_is_reported_and_not_guessed(number: str) -> None:
+    followed = Followed(regex=f"val_loss={NUMBER}")
+    assert followed.end(f"Epoch 999 val_loss=1\nEpoch {number} val_loss=0.5\n") == [(999, 1)]
+    assert f"1 line of 2 could not be used: the epoch is {number!r}, not a number" in followed.summary["problem"]
+
+
 def test_a_column_of_a_table_with_commas_is_a_number() -> None:
     assert Followed("hits", rf"^\d+,{NUMBER}").end("1,5,3\n2,600,3\n") == [(1, 5), (2, 600)]
     assert Followed("ap", f"copypaste: {NUMBER},").end("copypaste: 41,60.1,44.2\n") == [(1, 41)]
@@ -166,7 +260,16 @@ def test_the_best_value_is_not_the_last(epoch: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Max epoch: 10", "number of epoch = 10", "warmup epoch: 2", "epoch: 5.2 s", "epoch 3 sec"]
+    "line",
+    [
+        "saved epoch-2.pt",
+        "wrote run/epoch_7",
+        "Max epoch: 10",
+        "number of epoch = 10",
+        "warmup epoch: 2",
+        "epoch: 5.2 s",
+        "epoch 3 sec",
+    ],
 )
 def test_what_is_no_statement_of_an_epoch(line: str) -> None:
     assert Followed(regex=f"val_loss={NUMBER}").end(f"{line}\nval_loss=3\nval_loss=2\n") == [(1, 3), (2, 2)]

@@ -32,7 +32,7 @@ def test_a_file_is_followed_as_it_grows(tmp_path: Path) -> None:
         assert texts(lines) == ["two"]
         file.write("eé".encode()[:-1])
         assert texts(lines) == []
-    assert texts(lines, last=True) == ["thre\ufffd"]
+    assert texts(lines, last=True) == ["thre\u00c3"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,74 @@ def test_encodings_are_known_by_their_marks(tmp_path: Path, encoding: str) -> No
             file.write(bytes([byte]))
             found += texts(lines)
     assert found + texts(lines, last=True) == ["acc=0.5", "acc=0.75"]
+
+
+def test_what_is_no_utf_8_is_latin_1(tmp_path: Path) -> None:
+    path, followed = tmp_path / "log", Followed(regex="précision=([0-9.]+)")
+    path.write_bytes("Époque précision=0.5\n".encode("latin-1") + "précision=0.75 é\n".encode())
+    for piece in Lines(path).new():
+        followed.follower.take(piece)
+    assert followed.end() == [(1, 0.5), (2, 0.75)]
+
+
+def preallocate(path: Path, size: int) -> None:
+    path.write_bytes(b"\0" * size)
+
+
+def punch(path: Path, size: int) -> None:
+    path.touch()
+    os.truncate(path, size)
+
+
+@pytest.mark.parametrize("prepare", [preallocate, punch])
+@pytest.mark.parametrize("size", [64, 5000, 3 << 20])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_zeros_at_the_end_are_room_for_what_is_still_to_be_written(
+    tmp_path: Path, prepare: Callable[[Path, int], None], size: int, encoding: str
+) -> None:
+    path = tmp_path / "log"
+    prepare(path, size)
+    lines, found, written = Lines(path), [], "one\ntwo\nthree".encode(encoding)
+    assert texts(lines) == []
+    for at in range(0, len(written), 5):
+        with path.open("r+b") as file:
+            file.seek(at)
+            file.write(written[at : at + 5])
+        found += texts(lines)
+    assert found + texts(lines, last=True) == ["one", "two", "three"]
+    assert path.stat().st_size == max(size, len(written))
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_copied_and_truncated_log_is_read_whether_its_writer_appends_or_not(tmp_path: Path, looked: bool) -> None:
+    """One that does not leaves a hole of the old length, which is nothing that was written."""
+    path, followed = tmp_path / "log", Followed()
+    lines = Lines(path)
+
+    def look() -> None:
+        for piece in lines.new():
+            followed.follower.take(piece)
+
+    with path.open("wb", buffering=0) as writer:
+        for value in range(1, 5):
+            writer.write(b'{"val_loss": %d, "more": "%s"}\n' % (value, b"x" * 40_000))
+            look()
+            if value % 2 == 0:
+                os.truncate(path, 0)
+                if looked:
+                    look()
+    assert followed.end() == [(value, value) for value in range(1, 5)]
+
+
+def test_a_hole_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        file.seek(1 << 40)
+        file.write(b"one\n")
+    lines = Lines(path)
+    assert texts(lines) == ["one"]
+    os.truncate(path, 1 << 41)
+    assert texts(lines, last=True) == []
 
 
 def test_a_line_without_end_takes_bounded_memory(tmp_path: Path) -> None:

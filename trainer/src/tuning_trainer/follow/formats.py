@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tuning_trainer.follow.marks import begun
 from tuning_trainer.follow.objects import from_json
-from tuning_trainer.follow.patterns import begun, from_patterns
+from tuning_trainer.follow.patterns import from_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,6 +22,16 @@ _CHUNKS_AT_ONCE = 64
 _SEEN = 1024
 """Bytes before the position that are compared: if they differ, the file was overwritten in place."""
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ROOM = b"\0" * 4
+"""So many zeros and more are no text in any encoding: room that is not written to yet, or a hole."""
+
+
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)  # noqa: S101 - it is registered for decoding alone
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("tuning_trainer.latin_1", _as_latin_1)
 
 
 class Lines:
@@ -64,7 +74,7 @@ class Lines:
             yield from self._flush()
 
     def _begin(self) -> None:
-        self._position, self._head, self._seen = 0, b"", b""
+        self._position, self._head, self._seen, self._is_utf16 = 0, b"", b"", False
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def _open(self) -> Iterator[Piece]:
@@ -78,18 +88,29 @@ class Lines:
         if self._identity not in (None, identity):
             yield from self._restart()
         self._identity = identity
-        os.lseek(file, self._position, os.SEEK_SET)
 
     def _read(self, *, last: bool) -> Iterator[Piece]:
         assert self._file is not None  # noqa: S101 - it was opened
         if self._is_overwritten():
             yield from self._restart()
-            os.lseek(self._file, 0, os.SEEK_SET)
-        left = _CHUNKS_AT_ONCE
-        while left and (chunk := os.read(self._file, _CHUNK)):
-            self._position += len(chunk)
-            self._seen = (self._seen + chunk)[-_SEEN:]
+        for chunk in self._chunks(self._file, last=last):
             yield from self._take(self._text(chunk))
+
+    def _chunks(self, file: int, *, last: bool) -> Iterator[bytes]:
+        """Yield what follows the position, but for zeros: at the end they are room for what is still to be written.
+
+        What precedes other bytes is a hole, as a writer leaves it whose file was cut.
+        """
+        offset, left = self._position, _CHUNKS_AT_ONCE
+        while left and (chunk := os.pread(file, _CHUNK, offset)):
+            kept = chunk.rstrip(b"\0") if chunk.endswith(_ROOM) else chunk
+            if kept:
+                before = self._seen if offset == self._position else b""
+                self._seen = (before + kept)[-_SEEN:]
+                self._position = offset = offset + len(kept)
+                yield kept
+            else:
+                offset = _next_data(file, offset + len(chunk))
             left -= not last
 
     def _take(self, text: str, *, last: bool = False) -> Iterator[Piece]:
@@ -103,16 +124,19 @@ class Lines:
         self._restarted = True
 
     def _flush(self) -> Iterator[Piece]:
-        yield from self._take(self._text(b"", last=True), last=True)
+        # The second byte of a character in UTF-16 may be a zero, which is taken for room.
+        rest = b"\0" if self._is_utf16 and self._position % 2 else b""
+        yield from self._take(self._text(rest, last=True), last=True)
 
     def _text(self, chunk: bytes, *, last: bool = False) -> str:
-        """Decode what follows: UTF-8, or UTF-16 where the file's first bytes say so."""
+        """Decode what follows: UTF-8, or UTF-16 where the file's first bytes say so; what is neither is Latin-1."""
         if self._decoder is None:
             self._head += chunk
             if not last and any(mark.startswith(self._head) and mark != self._head for mark in _MARKS):
                 return ""
-            is_utf16 = self._head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            self._decoder = codecs.getincrementaldecoder("utf-16" if is_utf16 else "utf-8")(errors="replace")
+            self._is_utf16 = self._head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            name, errors = ("utf-16", "replace") if self._is_utf16 else ("utf-8", "tuning_trainer.latin_1")
+            self._decoder = codecs.getincrementaldecoder(name)(errors)
             chunk, self._head = self._head, b""
         return self._decoder.decode(chunk, last)
 
@@ -154,3 +178,11 @@ class Lines:
         except OSError:
             return ""
         return f" (mode {stat.S_IMODE(state.st_mode):04o}, owner {state.st_uid}:{state.st_gid})"
+
+
+def _next_data(file: int, offset: int) -> int:
+    """Where something was written from an offset on; a hole of gigabytes is not read. The end if there is nothing."""
+    try:
+        return os.lseek(file, offset, os.SEEK_DATA)
+    except OSError:
+        return os.fstat(file).st_size

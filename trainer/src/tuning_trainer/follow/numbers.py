@@ -10,7 +10,7 @@ import re2
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _NUMBER = re2.compile(
-    r"""(?i)^["'(\[\s]*([-+]?(?:1[.]#[a-z]+|(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[-+]?[0-9]+)?"""
+    r"""(?i)^["'(\[\s]*([-+]?(?:1[.]#[a-z]+|(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[-+]?[0-9]+|d[-+][0-9]+)?"""
     r"""|(?:nan|inf|infinity|none|null)\b))""",
     _OPTIONS,
 )
@@ -24,15 +24,30 @@ _TOKEN = 64
 _SEPARATORS = frozenset("_'\u2019")
 """Between digits: of a number that was made for people."""
 _NOT_A_NUMBER = frozenset({"nan", "none", "null"})
+_OTHER = re2.compile(r"^(?:[.][0-9]|:[0-9]|x[0-9a-fA-F]|[eE](?:[-+]|[^\w]|$))", _OPTIONS)
+"""What makes something else of a number, or the beginning of one: 1.2.3, 01:30, 0x1F, 1e-."""
+_UNIT = re2.compile(r"^( ?)([A-Za-z\x{b5}\x{3bc}]+)(?:[\s,;.|)\]}/]|$)", _OPTIONS)
+_SCALES = ("k", "K", "M", "G", "T", "P", "m", "u", "\u00b5", "\u03bc", "n")
+_WORDS = (
+    "thousand million billion Mn Bn sec secs second seconds msec usec min mins minute minutes hr hrs hour hours days"
+)
+_UNITS = frozenset(
+    {*_SCALES, "s", "B", "h", "d", *_WORDS.split()}
+    | {scale + base for scale in _SCALES for base in ("b", "B", "ib", "iB", "bit", "bps", "Hz", "s", "g", "W", "J")}
+)
+"""What a program chooses for people: it prints 900 ms and then 1.2 s, or 950 and then 1.2k."""
+_APART = _UNITS - {"d", "h", "m", "n", "u", "B", "T", "P"}
+"""Of these, what is a unit behind a space as well: others may be names of other values."""
 
 
-def number_at(text: str, start: int = 0, end: int = 0) -> float | None:
+def number_at(text: str, start: int = 0, end: int = 0, known: int = -1) -> float | None:
     """The number that stands at a place of a text, behind quotes and brackets; what is no number by name is NaN.
 
     Args:
         text: where to look.
         start: from where on.
         end: what is before this is part of the number, which may continue: a pattern may leave out an exponent.
+        known: a number that ends here may have a unit, since the pattern names it.
     """
     place = text[start : start + _TOKEN]
     match = _NUMBER.search(place)
@@ -41,6 +56,8 @@ def number_at(text: str, start: int = 0, end: int = 0) -> float | None:
         is_cut = start < end and text[end - 1 : end + 1].isalpha() and end < len(text)
         return None if is_cut else from_text(text[start:end])
     after = place[match.end(1) :]
+    if start + match.end(1) != known and match[1][-1] in ".0123456789" and (_OTHER.search(after) or unit_of(after)):
+        return None
     if after[:1] in {",", *_SEPARATORS} and after[1:2].isdigit() and match[1].lstrip("+-").isdigit():
         if after[0] in _SEPARATORS:
             return None
@@ -50,7 +67,13 @@ def number_at(text: str, start: int = 0, end: int = 0) -> float | None:
     word = match[1].lstrip("+-").lower()
     if word in _NOT_A_NUMBER or "#" in word:
         return math.nan
-    return float(match[1])
+    return float(match[1].lower().replace("d", "e") if word[-1].isdigit() else match[1])
+
+
+def unit_of(after: str) -> str:
+    """The unit that follows a number, which may therefore have any scale; empty if none does."""
+    match = _UNIT.search(after[:_TOKEN])
+    return str(match[2]) if match is not None and match[2] in (_APART if match[1] else _UNITS) else ""
 
 
 def unwrapped(text: str) -> str:

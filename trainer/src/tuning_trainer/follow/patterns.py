@@ -1,4 +1,4 @@
-"""Metrics that regular expressions find, by an engine whose time is linear in the text; epochs that a text states."""
+"""Metrics that regular expressions find, by an engine whose time is linear in the text."""
 
 from __future__ import annotations
 
@@ -9,40 +9,26 @@ from typing import TYPE_CHECKING, Any
 import re2
 
 from tuning_trainer.follow.findings import BEST, NAMED, PLAIN, SIDE, Found
-from tuning_trainer.follow.numbers import number_at, unwrapped
+from tuning_trainer.follow.groups import around_group, bare_of, prefix_of
+from tuning_trainer.follow.marks import ARGUMENTS, in_doubt, parts, stated
+from tuning_trainer.follow.numbers import number_at, unit_of, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 MAX_PATTERNS, MAX_PATTERN = 40, 1000
 """Patterns, and characters of each."""
 NUMBER = "([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|nan|inf))"
 """The group that is recommended, behind `(?i)`: it knows sign, exponent, NaN and infinity."""
-_ARGUMENTS = "Namespace("
-"""Stands in a program's arguments, as argparse prints them."""
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
-_EPOCH = re2.compile(
-    r"""(?i)(epoch)["']?\s*(?:\([a-z]+\))?\s*[:=#]?\s*[\[(]?\s*([0-9]{1,12}(?:[.][0-9]+)?)(?:[^\w.%]|[.][^0-9]|[.]?$)""",
-    _OPTIONS,
-)
-_BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]", _OPTIONS)
-"""A bar whose steps are epochs: `Epoch:  30%|███       | 3/10`."""
-_NO_STATEMENT = re.compile(
-    r"(?:[\w/-]|\b(?:best|each|every|from|last|max|maximum|next|num|number\s+of|per|previous|since|total|until|warm-?up)"
-    r"\W*)$",
-    re.IGNORECASE,
-)
-"""Text before an epoch that is not the current one, or that is part of another word: `best epoch 3`."""
-_DURATION = re.compile(r"\s*(?:m?s|sec|secs|seconds|minutes)\b", re.IGNORECASE)
-"""Text after what is a time: `epoch: 5.2 s`."""
 _BEST = re.compile(r"\bbest[\s_:-]+(?:\w+[\s_:-]+)?$", re.IGNORECASE)
 _LONGER = re.compile(r"([^\W\d_]*)[\d_]*(?<=\w)[-/.]?$")
 """Text before a metric that makes it another one: `best val ` or `val_` before `loss`."""
 _BEFORE = 40
 """Characters before a metric that are looked at."""
 _SEPARATED = re.compile(r"[0-9][,_'\u2019][0-9]")
-_SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
+_QUANTITY = re.compile(r"[-+]?[0-9.]+( ?[^\W\d_]+)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +39,9 @@ class Definition:
         name: of the metric.
         regex: as given.
         pattern: compiled; its first group is the value.
-        prefix: what stands before the value; none if the pattern does not say.
+        prefix: what stands before a value and behind it, whatever the value is: the first group is where it begins, the
+            second the value itself if something has to follow it. None if the pattern does not say.
+        bare: what stands before a value; none where nothing has to follow it.
         is_loose: the prefix ends anywhere, so that what follows it says nothing.
     """
 
@@ -61,6 +49,7 @@ class Definition:
     regex: str
     pattern: Any
     prefix: Any
+    bare: Any
     is_loose: bool
 
     @classmethod
@@ -79,8 +68,10 @@ class Definition:
             raise ValueError(f"{name}: {regex}: {words} (RE2 has no look-around and no back-references)") from error
         if not pattern.groups:
             raise ValueError(f"{name}: {regex}: put parentheses around the value")
-        before = _before_group(regex)
-        return cls(name, regex, pattern, _prefix(before), re.search(r"\.[*+]", before) is not None)
+        before, after = around_group(regex)
+        bare = bare_of(before) if after else None
+        is_loose = re.search(r"\.[*+]", before) is not None
+        return cls(name, regex, pattern, prefix_of(before, after), bare, is_loose)
 
     def find(self, text: str) -> tuple[float | None, str, int]:
         """Return the last value in a text, or the text in its place that is not a number; empty if there is neither.
@@ -96,21 +87,36 @@ class Definition:
         if match is not None:
             start, end = match.span(1) if match[1] is not None else (match.end(), match.end())
             # The pattern cannot say every number: what it leaves out, such as an exponent or NaN, is part of the value.
-            value = number_at(text, start, end)
+            value = number_at(text, start, end, end if match.end() > end else -1)
             problem = "" if value is not None else self._problem(match[1] or "", text[end:])
         prefix = next((match for match in reversed(prefixes) if ranks[match.start()] == rank), None)
-        if prefix is not None and prefix.end() > start:
-            later = number_at(text, prefix.end())
+        if prefix is not None and prefix.start(1) > start:
+            later = number_at(text, prefix.start(1), known=prefix.end(2))
             if later is not None:
                 return later, "", rank
             if not self.is_loose:
-                problem = self._problem("", text[prefix.end() :])
+                problem = self._problem("", text[prefix.start(1) :])
+        if value is None and not problem:
+            problem = self._other_unit(text)
         return value, problem, rank
+
+    def _other_unit(self, text: str) -> str:
+        """What is wrong with a value that has another unit than the pattern names."""
+        for match in self.bare.finditer(text) if self.bare else ():
+            quantity = _QUANTITY.match(text, match.end())
+            if quantity is not None and unit_of(quantity[1]):
+                return self._problem(quantity[0], "")
+        return ""
 
     def _problem(self, group: str, after: str) -> str:
         """What is wrong with a group and what follows it."""
-        shown = ((group + after[:40].split(" ", 1)[0]) if group else after[:20].strip())[:40]
+        unit = unit_of(after) if group else ""
+        rest = after[: after.index(unit) + len(unit)] if unit else after[:40].split(" ", 1)[0]
+        shown = (group + rest if group else after[:20].strip())[:40]
+        quantity = _QUANTITY.search(shown)
         remedy = ": print it without separators" if _SEPARATED.search(shown) else ""
+        if quantity is not None and unit_of(quantity[1]):
+            remedy = ": print it without a unit, or let the pattern name the unit behind its group"
         return f"{self.name} is {shown!r}, not a number{remedy}"
 
     def _rank(self, text: str, start: int) -> int:
@@ -135,10 +141,18 @@ def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
 
 
 def from_patterns(objective: str, definitions: Sequence[Definition], text: str) -> Sequence[Found]:
-    """The metrics whose patterns occur in a piece of a log, each with its last value, and the epoch that it states."""
-    if _ARGUMENTS in text:
+    """The metrics whose patterns occur in a piece of a log, each with its last value, and the epoch that it states.
+
+    Where lines lost the end between them there are several epochs with a value each.
+    """
+    if ARGUMENTS in text:
         return ()
     text = text.replace("\u2212", "-")
+    value = next((item.pattern for item in definitions if item.name == objective), None)
+    return [_found(objective, definitions, part) for part in parts(text, value)]
+
+
+def _found(objective: str, definitions: Sequence[Definition], text: str) -> Found:
     plain = unwrapped(text)
     values, problems, ranks = {}, [], {}
     for definition in definitions:
@@ -149,61 +163,6 @@ def from_patterns(objective: str, definitions: Sequence[Definition], text: str) 
             values[definition.name] = value
         if problem:
             problems.append(problem)
-    return (Found(next(stated(text), None), values, tuple(problems), ranks.get(objective, PLAIN)),)
-
-
-def stated(text: str, *, whole: bool = True) -> Iterator[float]:
-    """The epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`, last a bar of epochs.
-
-    Args:
-        text: a piece of a log.
-        whole: false where more of it may follow, which the last number may be a part of.
-    """
-    if _ARGUMENTS in text:
-        return
-    for match in _EPOCH.finditer(text):
-        before = text[max(0, match.start(1) - 20) : match.start(1)]
-        after = text[match.end(2) : match.end(2) + 20]
-        if not (_NO_STATEMENT.search(before) or _DURATION.match(after)) and (whole or after[:1] not in ("", ".")):
-            yield float(match[2])
-    if whole and (bar := _BAR.search(text)):
-        yield float(bar[1])
-
-
-def begun(text: str) -> float | None:
-    """The epoch that a text states of which more may follow."""
-    return next(stated(text, whole=False), None)
-
-
-def _before_group(regex: str) -> str:
-    """The part of a pattern before its first group, empty where it has alternatives."""
-    opened: list[int] = []
-    divided: set[int] = set()
-    for match in _SYNTAX.finditer(regex):
-        kind, start = match[0], match.start()
-        if kind == "|":
-            divided.add(opened[-1] if opened else -1)
-        if kind == "(" and (regex[start + 1 : start + 2] != "?" or regex.startswith(("(?P<", "(?<"), start)):
-            if divided & {-1, *opened}:
-                return ""
-            before = regex[:start]
-            for opener in reversed(opened):
-                before = before[:opener] + before[before.index(":", opener) + 1 :]
-            return before
-        if kind.endswith(":"):
-            opened.append(start)
-        elif kind == ")" and opened:
-            opened.pop()
-    return ""
-
-
-def _prefix(before: str) -> Any:
-    """The compiled prefix, where it has a word by which it is known."""
-    literal = re.sub(r"\\[a-zA-Z]|\(\?[a-zA-Z-]*[:)]", "", before)
-    if not re.search(r"[^\W_]", literal):
-        return None
-    try:
-        prefix = re2.compile(before, _OPTIONS)
-    except re2.error:
-        return None
-    return prefix if prefix.search("") is None else None
+    if values and (number := in_doubt(text)):
+        return Found(problems=(f"the epoch is {number!r}, not a number: print it without separators",))
+    return Found(next(stated(text), None), values, tuple(problems), ranks.get(objective, PLAIN))

@@ -1,0 +1,102 @@
+"""Epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`, a bar of epochs."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import re2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ARGUMENTS = "Namespace("
+"""Stands in a program's arguments, as argparse prints them."""
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_EPOCH = re2.compile(
+    r"""(?i)(epoch)(?:[-_]|["']?\s*(?:\([a-z]+\))?\s*[:=#]?\s*["'\[(]?\s*)([0-9]{1,12}(?:[.][0-9]+)?)"""
+    r"""(?:[^\w.%]|[.][^\w]|[.]?$)""",
+    _OPTIONS,
+)
+_BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]", _OPTIONS)
+"""A bar whose steps are epochs: `Epoch:  30%|███       | 3/10`."""
+_NO_STATEMENT = re.compile(
+    r"(?:[^\W\d]|[/-]|\b(?:best|each|every|from|last|max|maximum|next|num|number\s+of|per|previous|since|total|until"
+    r"|warm-?up)\W*)$",
+    re.IGNORECASE,
+)
+"""Text before an epoch that is not the current one, or that is part of another word: `best epoch 3`."""
+_DURATION = re.compile(r"\s*(?:m?s|sec|secs|seconds|minutes)\b", re.IGNORECASE)
+"""Text after what is a time: `epoch: 5.2 s`."""
+_THOUSANDS = re.compile(r"[,_'\u2019][0-9]{3}(?![0-9])")
+"""Text after the beginning of a number with separators."""
+
+
+def stated(text: str, *, whole: bool = True) -> Iterator[float]:
+    """The epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`, last a bar of epochs.
+
+    Args:
+        text: a piece of a log.
+        whole: false where more of it may follow, which the last number may be a part of.
+    """
+    if ARGUMENTS in text:
+        return
+    for mark in _marks(text):
+        after = text[mark.end(2) : mark.end(2) + 20]
+        if not _THOUSANDS.match(after) and (whole or after[:1] not in ("", ".")):
+            yield float(mark[2])
+    if whole and (bar := _BAR.search(text)):
+        yield float(bar[1])
+
+
+def begun(text: str) -> float | None:
+    """The epoch that a text states of which more may follow."""
+    return next(stated(text, whole=False), None)
+
+
+def in_doubt(text: str) -> str:
+    """The first epoch of a text if its number has separators, and may be another; empty if that is not so."""
+    mark = next(_marks(text), None)
+    rest = None if mark is None else _THOUSANDS.match(text, mark.end(2))
+    return "" if mark is None or rest is None else mark[2] + rest[0]
+
+
+def parts(text: str, value: Any) -> Sequence[str]:
+    """Cut a text in which lines lost the end between them into what it says of each epoch; any other stays whole.
+
+    Args:
+        text: a piece of a log.
+        value: finds the objective, which stands before or behind each statement of an epoch; none if nothing does.
+    """
+    marks = list(_marks(text))
+    glued = [mark.start(1) for mark in marks if text[mark.start(1) - 1 : mark.start(1)].isdigit()]
+    changes = [(before, mark) for before, mark in pairwise(marks) if float(before[2]) != float(mark[2])]
+    if value is None or not changes:
+        return _cut(text, glued)
+    first = value.search(text)
+    if first is not None and first.start() < marks[0].start(1) and not glued:
+        found = _cut(text, [before.end(2) for before, _ in changes])
+    else:
+        found = _cut(text, sorted({*glued, *(mark.start(1) for _, mark in changes)}))
+    kept: list[str] = []
+    for part in found:
+        # An epoch that is mentioned behind a value, and has none, is no other: `val_loss=0.5, lowest at epoch 3`.
+        if kept and value.search(kept[-1]) and not value.search(part):
+            kept[-1] += part
+        else:
+            kept.append(part)
+    return kept
+
+
+def _marks(text: str) -> Iterator[Any]:
+    """Where a text states an epoch: its word, and its number."""
+    for match in _EPOCH.finditer(text):
+        before = text[max(0, match.start(1) - 20) : match.start(1)]
+        if not (_NO_STATEMENT.search(before) or _DURATION.match(text, match.end(2))):
+            yield match
+
+
+def _cut(text: str, places: Sequence[int]) -> list[str]:
+    return [text[start:end] for start, end in pairwise((0, *places, len(text)))]
