@@ -12,6 +12,7 @@ import yaml
 
 from tuning_client.convert.instances import described, gpus
 from tuning_client.elsewhere import ESTIMATOR, ESTIMATOR_METHODS, missing, refuse
+from tuning_client.kinds import MAPPING, MAPPINGS, NAMED_MAPPINGS, TEXT, Kind, check
 from tuning_client.names import labels
 from tuning_client.parameters import Whole, whole
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 CONTAINER = "training"
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+_KINDS: dict[str, Kind | type] = {
+    **dict.fromkeys(("image_uri", "instance_type", "base_job_name"), TEXT),
+    **dict.fromkeys(("resources", "environment", "container", "pod", "hyperparameters"), MAPPING),
+    "volumes": NAMED_MAPPINGS,
+    "metric_definitions": MAPPINGS,
+}
 
 
 class Estimator:
@@ -73,7 +80,9 @@ class Estimator:
         base_job_name: str | None = None,
         **other: Any,
     ) -> None:
+        given = locals()
         refuse("Estimator", {"role": role, **other}, ESTIMATOR)
+        check("Estimator", _KINDS, given, "image_uri")
         mounts = {path: f"volume-{number}" for number, path in enumerate(volumes or {}, start=1)}
         training = {
             "name": CONTAINER,
@@ -90,10 +99,11 @@ class Estimator:
             "volumes": [{"name": name, **(volumes or {})[path]} for path, name in mounts.items()],
             **(pod or {}),
         }
-        own = {"labels": labels(tags)} if tags else {}
+        pod_labels = labels(tags)
+        own = {"labels": pod_labels} if pod_labels else {}
         self._template: dict[str, Any] = copy.deepcopy(_without_empty({"metadata": own, "spec": _without_empty(spec)}))
         self.base_job_name = base_job_name
-        self.metric_definitions = list(metric_definitions or ())
+        self.metric_definitions = [] if metric_definitions is None else list(metric_definitions)
         self._nodes = None if instance_count is None else whole(instance_count, "instance_count")
         self._attempts = None if max_retry_attempts is None else whole(max_retry_attempts, "max_retry_attempts") + 1
         self._max_run = None if max_run is None else whole(max_run, "max_run")
@@ -170,7 +180,7 @@ def training_container(template: Mapping[str, Any]) -> dict[str, Any]:
 def _words(given: Sequence[str] | None, what: str) -> list[str]:
     if isinstance(given, str | bytes) or (given is not None and not isinstance(given, Iterable)):
         raise TypeError(f"{what} must be a list of strings, as in ['python', 'train.py'], not {given!r}")
-    return [str(word) for word in given or ()]
+    return [] if given is None else [str(word) for word in given]
 
 
 def _resources(instance_type: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,12 +53,13 @@ def labels(tags: Any) -> dict[str, str]:
         ValueError: Kubernetes does not take one.
         TypeError: they are neither list nor mapping.
     """
+    listed = () if tags is None else tuple(tags) if isinstance(tags, Iterable) else (tags,)
     if isinstance(tags, Mapping):
         given = [(tags["Key"], tags["Value"])] if set(tags) == {"Key", "Value"} else list(tags.items())
-    elif isinstance(tags, str) or not all(isinstance(tag, Mapping) and "Key" in tag for tag in tags or ()):
+    elif not all(isinstance(tag, Mapping) and "Key" in tag for tag in listed):
         raise TypeError(f"tags must be [{{'Key': …, 'Value': …}}] or a mapping, not {tags!r}")
     else:
-        given = [(tag["Key"], tag.get("Value", "")) for tag in tags or ()]
+        given = [(tag["Key"], tag.get("Value", "")) for tag in listed]
     result = {str(key): str(value) for key, value in given}
     for key, value in result.items():
         if not is_label(key, value):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, SupportsFloat, SupportsIndex
 
+from tuning_client.kinds import check
+
 Real = SupportsFloat | str
 Whole = SupportsIndex | str
 """Numbers of Python's or NumPy's, or texts that are numbers, as SageMaker's SDK takes them."""
@@ -148,6 +150,10 @@ class StrategyConfig:
 
     hyperband_strategy_config: HyperbandStrategyConfig
 
+    def __post_init__(self) -> None:
+        kind = {"hyperband_strategy_config": HyperbandStrategyConfig}
+        check("StrategyConfig", kind, vars(self), *kind)
+
 
 @dataclass(frozen=True)
 class TuningJobCompletionCriteriaConfig:
@@ -168,7 +174,13 @@ class TuningJobCompletionCriteriaConfig:
         name = "max_number_of_training_jobs_not_improving"
         trials = getattr(self, name)
         without = {} if trials is None else {"maxTrialsWithoutImprovement": whole(trials, name)}
-        return {**without, "onConvergence": {}} if self.complete_on_convergence else without
+        return {**without, "onConvergence": {}} if self._converges() else without
+
+    def _converges(self) -> bool:
+        given = self.complete_on_convergence
+        if isinstance(given, str) or getattr(given, "shape", ()) != () or given not in (None, True, False):
+            raise TypeError(f"complete_on_convergence must be True or False, not {given!r}")
+        return bool(given)
 
     def target(self) -> float | None:
         """The target as it stands in `spec.objective`."""
@@ -241,6 +253,6 @@ def _plain(number: float) -> float:
 
 
 def _scale(scaling_type: str) -> str:
-    if scaling_type not in SCALES:
+    if not isinstance(scaling_type, str) or scaling_type not in SCALES:
         raise ValueError(f"scaling_type must be one of {', '.join(SCALES)}, not {scaling_type!r}")
     return SCALES[scaling_type]

@@ -11,6 +11,7 @@ from tuning_client.elsewhere import ATTACH, FIT, TUNER, TUNER_METHODS, missing, 
 from tuning_client.errors import TuningError
 from tuning_client.estimator import Estimator
 from tuning_client.job import TuningJob
+from tuning_client.kinds import MAPPING, MAPPINGS, TEXT, Kind, check
 from tuning_client.names import image_name, labels, unique_job_name
 from tuning_client.parameters import (
     CategoricalParameter,
@@ -48,6 +49,15 @@ __all__ = [
     "WarmStartConfig",
     "WarmStartTypes",
 ]
+_KINDS: dict[str, Kind | type] = {
+    **dict.fromkeys(("objective_metric_name", "strategy", "objective_type", "early_stopping_type"), TEXT),
+    **dict.fromkeys(("base_tuning_job_name", "objective_value"), TEXT),
+    **dict.fromkeys(("hyperparameter_ranges", "spec"), MAPPING),
+    **dict.fromkeys(("metric_definitions", "initial_trials"), MAPPINGS),
+    "warm_start_config": WarmStartConfig,
+    "strategy_config": StrategyConfig,
+    "completion_criteria_config": TuningJobCompletionCriteriaConfig,
+}
 
 
 class HyperparameterTuner:
@@ -113,17 +123,19 @@ class HyperparameterTuner:
         *,
         max_training_time_in_seconds: Whole | None = None,
         max_gpu_hours: Real | None = None,
-        initial_trials: Sequence[Mapping[str, object]] = (),
+        initial_trials: Sequence[Mapping[str, object]] | None = None,
         objective_value: str | None = None,
         spec: Mapping[str, Any] | None = None,
         session: Session | None = None,
         **other: Any,
     ) -> None:
+        given = locals()
         refuse("HyperparameterTuner", {"estimator_name": estimator_name, **other}, TUNER)
         if not isinstance(estimator, Estimator):
             raise TypeError(
                 f"estimator must be an Estimator, not {estimator!r}: Estimator.from_template takes Pod templates"
             )
+        check("HyperparameterTuner", _KINDS, given, "objective_metric_name", "hyperparameter_ranges")
         criteria = completion_criteria_config or TuningJobCompletionCriteriaConfig()
         template = estimator.template()
         trials = 1 if max_jobs is None and strategy != "Grid" else max_jobs
@@ -138,7 +150,7 @@ class HyperparameterTuner:
                 "target": criteria.target(),
             },
             **render_space(hyperparameter_ranges, estimator.hyperparameters()),
-            "initialTrials": render_settings(initial_trials) or None,
+            "initialTrials": render_settings(initial_trials or ()) or None,
             "limits": {
                 "maxTrials": _whole(trials, "max_jobs"),
                 "maxParallelTrials": _whole(max_parallel_jobs, "max_parallel_jobs"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -31,6 +32,9 @@ from tuning_client import (
 from tuning_client.convert import convert
 from tuning_client.elsewhere import ANALYTICS, ATTACH, ESTIMATOR, ESTIMATOR_METHODS, FIT, TUNER, TUNER_METHODS
 from tuning_client.logs import NUMBER, shown_and_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SDK = [
     line.split()
@@ -302,3 +306,72 @@ def test_the_analytics_take_arguments_by_position_and_write_a_file(tmp_path: Pat
     assert len(looked.dataframe(True)) == 1
     looked.export_csv(str(tmp_path / "trials.csv"))
     assert "resnet-0001" in (tmp_path / "trials.csv").read_text()
+
+
+ODD = [
+    *(np.float64(0.5), np.int64(3), np.array([1, 2]), np.str_("x"), np.bool_(True), math.nan, True, 1.5, -1, 10**30),
+    *("text", "3", b"bytes", [], {}, {"a": 1}, ("a",), set(), object(), print),
+]
+
+
+def _tuner(**given: Any) -> object:
+    known: dict[str, Any] = {
+        "estimator": Estimator("image:1"),
+        "objective_metric_name": "m",
+        "hyperparameter_ranges": {"lr": ContinuousParameter(0.1, 1)},
+    }
+    return HyperparameterTuner(**known | given).manifest("j")
+
+
+def _rendered(item: Any) -> object:
+    return item.render()
+
+
+def _with(name: str) -> Callable[[Any], object]:
+    return lambda item: _tuner(**{name: item})
+
+
+def _fuzzed() -> Iterator[tuple[str, tuple[Callable[..., Any], dict[str, Any], Callable[[Any], object]]]]:
+    """Each argument of the public classes: the class, what else it needs, and what is made of it."""
+    bounds, resource = {"min_value": 1, "max_value": 9}, {"max_resource": 9, "min_resource": 1}
+    parents = {"warm_start_type": "TransferLearning", "parents": {"a"}}
+    made: list[tuple[Callable[..., Any], dict[str, Any], Callable[[Any], object]]] = [
+        (_tuner, dict.fromkeys(inspect.signature(HyperparameterTuner).parameters.keys() - {"other", "session"}), dict),
+        (Estimator, dict.fromkeys(inspect.signature(Estimator).parameters.keys() - {"other"}), _with("estimator")),
+        (WarmStartConfig, parents, _with("warm_start_config")),
+        (StrategyConfig, {"hyperband_strategy_config": None}, _with("strategy_config")),
+        (
+            TuningJobCompletionCriteriaConfig,
+            dict.fromkeys(inspect.signature(TuningJobCompletionCriteriaConfig).parameters),
+            _with("completion_criteria_config"),
+        ),
+        (ContinuousParameter, bounds | {"scaling_type": "Auto", "step": None}, _rendered),
+        (IntegerParameter, bounds | {"scaling_type": "Auto", "step": 1}, _rendered),
+        (CategoricalParameter, {"values": []}, _rendered),
+        (DiscreteParameter, {"values": []}, _rendered),
+        (HyperbandStrategyConfig, resource, _rendered),
+    ]
+    for of, fields, use in made:
+        needed = {name: value for name, value in fields.items() if value is not None}
+        needed |= {"image_uri": "image:1"} if of is Estimator else {}
+        for name in sorted(fields):
+            yield f"{of.__name__}({name}=)", (of, needed, use)
+
+
+FUZZED = dict(_fuzzed())
+
+
+@pytest.mark.filterwarnings("ignore:.*is called.*here")
+@pytest.mark.parametrize("name", FUZZED)
+def test_a_value_of_any_kind_makes_a_manifest_or_an_error_that_names_it(name: str) -> None:
+    argument = name.partition("(")[2].removesuffix("=)")
+    of, needed, use = FUZZED[name]
+    for value in [None, *ODD]:
+        try:
+            made = use(of(**needed | {argument: value}))
+        except (TypeError, ValueError) as error:
+            words = str(error)
+            assert argument in words or " must be " in words, f"{value!r}: {words}"
+            assert "ambiguous" not in words
+        else:
+            json.dumps(made, allow_nan=False)
