@@ -74,9 +74,11 @@ def test_the_list_draws_what_each_job_has_reached(visit: Callable[..., Visitor],
     expect(row.get_by_role("img", name="best so far, trial by trial")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1024, 768), (390, 844)])
-def test_no_page_is_wider_than_the_screen(visit: Callable[..., Visitor], token: str, width: int, height: int) -> None:
-    visitor = visit()
+@pytest.mark.parametrize(("width", "height", "theme"), [(1024, 768, "light"), (390, 844, "light"), (390, 844, "dark")])
+def test_every_page_fits_a_narrow_screen_and_can_be_used_there(
+    visit: Callable[..., Visitor], token: str, width: int, height: int, theme: str
+) -> None:
+    visitor = visit(theme)
     visitor.sign_in(token)
     page = visitor.page
     page.set_viewport_size({"width": width, "height": height})
@@ -86,7 +88,9 @@ def test_no_page_is_wider_than_the_screen(visit: Callable[..., Visitor], token: 
         expect(page.locator("[aria-busy]")).to_have_count(0)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name}: {wide}"
-        page.screenshot(path=SCREENS / f"{name}-{width}.png")
+        results = Axe().run(page)
+        assert results.violations_count == 0, f"{name}: {results.generate_report()}"
+        page.screenshot(path=SCREENS / f"{name}-{width}-{theme}.png")
 
 
 def test_links_lead_to_what_was_seen_and_back(visit: Callable[..., Visitor], token: str) -> None:

@@ -65,6 +65,7 @@ def trial_row(trial: Body) -> Body:
         "attemptTime": status.get("attemptTime"),
         "disruptions": status.get("disruptions"),
         "failures": status.get("failures"),
+        "resumptions": status.get("resumptions"),
         "reason": status.get("reason"),
         "message": status.get("message"),
         "decision": _decision(status.get("stopDecision") or _pause(status)),
@@ -91,7 +92,7 @@ def trial_body(trial: Body, points: int, *, maximize: bool) -> Body:
 def short_curve(trial: Body, points: int, *, maximize: bool) -> Curve:
     """A trial's curve with the epoch of its stop decision in it."""
     status = trial.get("status") or {}
-    decision = status.get("stopDecision") or status.get("wouldStop") or {}
+    decision = status.get("stopDecision") or _pause(status) or status.get("wouldStop") or {}
     marked = number(decision["epoch"]) if "epoch" in decision else None
     return shorten(parse_curve(status), points, maximize=maximize, marked=marked)
 

@@ -108,10 +108,19 @@ describe("a timeline", () => {
     expect(lanes.map((lane) => [lane.name, lane.trials.map((trial) => trial.number)])).toEqual([["slot 1", [1, 4]], ["slot 2", [2, 3]]]);
   });
 
+  test("has pauses, which hold no slot", () => {
+    const paused = { ...run(1, 0), phase: "Paused", start: undefined, seconds: 120 } as Trial;
+    expect(spans(paused, start, Date.parse(at(10))).map(({ kind, from, to }) => [kind, from, to])).toEqual([["attempt", 0, 120], ["paused", 120, 600]]);
+    expect(bySlot([paused, run(2, 3)], Date.parse(at(10)))).toHaveLength(1);
+  });
+
   test("has waits, attempts and earlier attempts", () => {
     expect(spans(run(1, 0, 10), start, 0).map(({ kind, from, to }) => [kind, from, to])).toEqual([["wait", 0, 60], ["attempt", 60, 600]]);
     const again = { ...run(1, 0, 10), attempt: 2, attemptTime: at(4), start: at(5) };
     expect(spans(again, start, 0).map(({ kind, from, to }) => [kind, from, to])).toEqual([["earlier", 0, 240], ["wait", 240, 300], ["attempt", 300, 600]]);
+    const resumed = { ...again, resumptions: 1, seconds: 400 };
+    expect(spans(resumed, start, 0).map(({ kind, from, to }) => [kind, from, to])).toEqual([["attempt", 0, 100], ["paused", 100, 240], ["wait", 240, 300], ["attempt", 300, 600]]);
+    expect(spans({ ...resumed, disruptions: 1 }, start, 0)[0]?.kind).toBe("earlier");
     expect(ticks(3600, 5)).toEqual([0, 900, 1800, 2700, 3600]);
   });
 });

@@ -54,7 +54,7 @@ export interface Wire { epochs: Num[]; values: Num[] }
 export interface TrialRow {
   name: string; number: number; uid: string; created?: string; parameters?: Record<string, string>; phase: string;
   objective?: Num; objectiveEpoch?: number; epochs?: number; seconds?: number; start?: string; end?: string; attempt?: number; attemptTime?: string;
-  disruptions?: number; failures?: number; reason?: string; message?: string; decision?: Decision; would?: Decision;
+  disruptions?: number; failures?: number; resumptions?: number; reason?: string; message?: string; decision?: Decision; would?: Decision;
   metrics?: Record<string, Num>; source?: string; sourceMessage?: string; gain?: Num;
   confirms?: number;
   curve?: Wire; tail?: Wire;

@@ -94,12 +94,13 @@ function TrialBars({ job, trial, top, x, start, now, warnings }: {
   job: Job; trial: Trial; top: number; x: (second: number) => number; start: number; now: number; warnings: KubeEvent[];
 }): JSX.Element {
   const { tone } = phaseOf(trial.phase);
-  const fills = { wait: "var(--line-strong)", earlier: "var(--curve-bad)", attempt: `var(--curve-${tone})` };
+  const fills = { wait: "var(--line-strong)", earlier: "var(--curve-bad)", paused: "var(--faint)", attempt: `var(--curve-${tone})` };
+  const heights = { wait: 6, earlier: 6, paused: 2, attempt: 14 };
   const own = warnings.filter((event) => event.message?.startsWith(`${trial.name}:`));
   return (
     <a href={trialLink(job.namespace, trial.name)} aria-label={trial.name} tabindex={-1}>
       {spans(trial, start, now).map((span) => (
-        <rect key={span.kind} x={x(span.from)} width={Math.max(1.5, x(span.to) - x(span.from) - 0.5)} y={span.kind === "attempt" ? top + 4 : top + 8} height={span.kind === "attempt" ? 14 : 6} rx={3}
+        <rect key={span.from} x={x(span.from)} width={Math.max(1.5, x(span.to) - x(span.from) - 0.5)} y={top + 11 - heights[span.kind] / 2} height={heights[span.kind]} rx={Math.min(3, heights[span.kind] / 2)}
           fill={fills[span.kind]} opacity={span.kind === "earlier" ? 0.55 : 1}><title>{`${trial.name} ${span.title}`}</title></rect>
       ))}
       {own.map((event, number) => (
@@ -110,10 +111,10 @@ function TrialBars({ job, trial, top, x, start, now, warnings }: {
 }
 
 function LaneLegend(): JSX.Element {
-  const bar = (name: string): JSX.Element => <svg viewBox="0 0 28 14" aria-hidden="true"><rect y="2" width="28" height="10" rx="3" fill={`var(--${name})`} /></svg>;
+  const bar = (name: string, height = 10): JSX.Element => <svg viewBox="0 0 28 14" aria-hidden="true"><rect y={7 - height / 2} width="28" height={height} rx={Math.min(3, height / 2)} fill={`var(--${name})`} /></svg>;
   return (
     <div class="legend">
-      <span>{bar("line-strong")}waits</span><span>{bar("curve-running")}running</span><span>{bar("curve-good")}completed</span>
+      <span>{bar("line-strong", 6)}waits</span><span>{bar("faint", 2)}paused</span><span>{bar("curve-running")}running</span><span>{bar("curve-good")}completed</span>
       <span>{bar("curve-stopped")}early stopped</span><span>{bar("curve-bad")}failed, earlier attempts</span><span><svg viewBox="0 0 28 14" aria-hidden="true"><path d="M14 2l6 10h-12z" fill="var(--bad)" /></svg>warning</span>
     </div>
   );
