@@ -166,4 +166,4 @@ def test_a_model_that_cannot_be_kept_leaves_training_and_reports_alone(
     outcome = train(f"import os\nFOLDERS = []\n{KERAS}", "val_loss", TUNING_MODEL_DIR=str(tmp_path / "models"))
     assert outcome.code == 0
     assert outcome.epochs("val_loss") == [1, 2, 3, 4]
-    assert "a model could not be kept, the training runs on" in outcome.errors
+    assert "a model could not be kept, the training continues" in outcome.errors

@@ -137,7 +137,7 @@ print("rounds", model.num_boosted_rounds(), file=sys.stderr)
         TUNING_METRICS_PORT="no number",
     )
     assert outcome.code == 0
-    assert outcome.errors.count("reporting to the tuner ends here, the training runs on") == 1
+    assert outcome.errors.count("reporting to the tuner ends here, the training continues") == 1
     assert "TUNING_METRICS_PORT is 'no number'" in outcome.errors
     assert outcome.errors.endswith("rounds 5\n")
 

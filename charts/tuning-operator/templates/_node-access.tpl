@@ -55,7 +55,7 @@ expression of when nothing is asked.
          'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT']))
 - says: spec.securityContext.windowsOptions.hostProcess, or a container's, may not be true
   rule: variables.contexts.all(context, !context.?windowsOptions.?hostProcess.orValue(false))
-- says: spec.containers[*].securityContext.procMount has to be Default
+- says: spec.containers[*].securityContext.procMount must be Default
   rule: variables.contexts.all(context, context.?procMount.orValue('Default') == 'Default')
 - says: >-
     spec.securityContext.seLinuxOptions, or a container's, may have no user and no role, and only the types
@@ -65,7 +65,7 @@ expression of when nothing is asked.
       context.?seLinuxOptions.?user.orValue('') == '' && context.?seLinuxOptions.?role.orValue('') == '' &&
       context.?seLinuxOptions.?type.orValue('') in
         ['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t'])
-- says: spec.securityContext.seccompProfile, or a container's, has to be RuntimeDefault or Localhost
+- says: spec.securityContext.seccompProfile, or a container's, must be RuntimeDefault or Localhost
   rule: >-
     variables.contexts.all(context,
       context.?seccompProfile.?type.orValue('RuntimeDefault') in ['RuntimeDefault', 'Localhost']) &&
@@ -74,7 +74,7 @@ expression of when nothing is asked.
         key.startsWith('container.seccomp.security.alpha.kubernetes.io/')) ||
       variables.annotations[key] in ['runtime/default', 'docker/default'] ||
       variables.annotations[key].startsWith('localhost/'))
-- says: spec.securityContext.appArmorProfile, a container's, or an annotation for it, has to be RuntimeDefault or Localhost
+- says: spec.securityContext.appArmorProfile, a container's, or an annotation for it, must be RuntimeDefault or Localhost
   rule: >-
     variables.contexts.all(context,
       context.?appArmorProfile.?type.orValue('RuntimeDefault') in ['RuntimeDefault', 'Localhost']) &&

@@ -57,7 +57,7 @@ ESTIMATOR = {
     "disable_output_compression": _UPLOAD,
     "enable_remote_debug": "write kubectl exec while a trial runs",
     "enable_session_tag_chaining": "leave it out",
-    "training_plan": "queues and quotas are for Kubernetes and Kueue to say (docs/install.md)",
+    "training_plan": "Kubernetes and Kueue decide about queues and quotas (docs/install.md)",
     "instance_placement_config": "write pod={'affinity': …}",
 }
 TUNER = {
@@ -76,7 +76,7 @@ TUNE = {
     "additional_metric_names": "all that is reported is recorded: leave it out",
     "search_space": "write parameters=",
     "func": "write function=",
-    "func_args": "values that are the same for all trials stand in parameters=, too",
+    "func_args": "values that are the same for all trials belong in parameters=, too",
     "trial_template": "write function= and image=",
     "trial_config": "write max_trials= and max_parallel_trials=",
     "algorithm": "write strategy=",
@@ -86,8 +86,8 @@ TUNE = {
     "num_trials": "write max_trials=",
     "parallel_trial_count": "write max_parallel_trials=",
     "parallel_trials": "write max_parallel_trials=",
-    "max_failed_trial_count": "write spec={'limits': {'maxFailedTrials': 3}}: the job fails with that many",
-    "max_failed_trials": "write spec={'limits': {'maxFailedTrials': 3}}: the job fails with that many",
+    "max_failed_trial_count": "write spec={'limits': {'maxFailedTrials': 3}}: the job fails after this many failures",
+    "max_failed_trials": "write spec={'limits': {'maxFailedTrials': 3}}: the job fails after this many failures",
     "resources_per_trial": "write resources={'limits': {'nvidia.com/gpu': 1}}, as a container has them",
     "env_per_trial": "write environment=",
     "packages_to_install": "write packages=",

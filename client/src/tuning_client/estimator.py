@@ -155,7 +155,7 @@ class Estimator:
         return self.image_uri
 
     def template(self) -> dict[str, Any]:
-        """The Pod template, as it stands in `spec.template`."""
+        """The Pod template, as in `spec.template`."""
         return copy.deepcopy(self._template)
 
     def limits(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ LEAST_COLUMNS, LEAST_LINES = 40, 12
 
 
 def draw(story: Story, trials: Sequence[Trial], columns: int, lines: int, *, coloured: bool) -> str:
-    """Draw the curves of these trials, the best on top, and say below what is to be seen.
+    """Draw the curves of these trials, the best on top, with a caption below.
 
     What has no finite value cannot be drawn; the last line says how many trials that are.
     """

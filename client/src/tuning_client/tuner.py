@@ -64,7 +64,7 @@ class HyperparameterTuner:
     """Searches the hyperparameters with which a training reaches the best value of a metric.
 
     What the values may be is checked by the API server when the job is created; its refusals name field and remedy.
-    Arguments stand in SageMaker's order; those that mean nothing here are refused with a word about what to write.
+    Arguments are in SageMaker's order; those that mean nothing here are refused, saying what to write.
 
     Args:
         estimator: the training.

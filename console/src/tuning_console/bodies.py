@@ -149,7 +149,7 @@ def event_body(event: Body) -> Body:
 
 
 def manifest(body: Body) -> Body:
-    """An object as it was applied and what became of it, without the API server's book-keeping."""
+    """An object as applied and its status, without the API server's book-keeping."""
     metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
     return body | {"metadata": metadata}
 

@@ -80,13 +80,13 @@ def _refusal(error: ConsoleError) -> web.Response:
 
 def _check(request: web.Request, access: Access) -> None:
     if request.method != "GET":
-        raise ConsoleError(HTTPStatus.METHOD_NOT_ALLOWED, "the console only reads: GET alone is answered")
+        raise ConsoleError(HTTPStatus.METHOD_NOT_ALLOWED, "the console only reads: only GET is answered")
     if request.can_read_body:
         raise ConsoleError(HTTPStatus.BAD_REQUEST, "a GET has no body here")
     hosts = access.hosts()
     if hosts is not None and request.host not in hosts:
         # A foreign name that leads to 127.0.0.1 makes a foreign page the browser's same origin.
-        raise ConsoleError(HTTPStatus.MISDIRECTED_REQUEST, "the console is reached as 127.0.0.1 or localhost alone")
+        raise ConsoleError(HTTPStatus.MISDIRECTED_REQUEST, "the console answers at 127.0.0.1 and localhost only")
     if request.path.startswith("/api/") and not _is_own(request):
         raise ConsoleError(HTTPStatus.FORBIDDEN, "another site's pages get no answer from the console")
 

@@ -41,7 +41,7 @@ class Question:
         return replace(self, query=self.query | more)
 
     def watched(self, resource_version: str, seconds: float) -> Question:
-        """The same list, as a watch of what changes after a resource version."""
+        """The same list, as a watch of changes after a resource version."""
         more = {
             "watch": "true",
             "resourceVersion": resource_version,

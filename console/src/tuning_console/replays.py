@@ -128,7 +128,7 @@ async def _asked(process: asyncio.subprocess.Process, lines: AsyncIterator[bytes
     questions.close()
     answer = await answers.read()
     if not answer:
-        raise _refusal(f"the replay failed, for want of memory as a rule: {_ELSEWHERE}")
+        raise _refusal(f"the replay failed, probably for lack of memory: {_ELSEWHERE}")
     return json.loads(answer)
 
 

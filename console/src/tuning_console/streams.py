@@ -124,7 +124,7 @@ async def _pass_on(queue: asyncio.Queue[dict[str, Any]], frames: Frames, beat: f
         await frames.send(frame)
 
 
-EXPIRED = {"reason": "expired", "message": "too much has changed since: what is there is read again"}
+EXPIRED = {"reason": "expired", "message": "too much has changed since: reading everything again"}
 
 
 def refused(error: ConsoleError) -> dict[str, Any]:

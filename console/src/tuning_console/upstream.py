@@ -54,7 +54,7 @@ class Upstream:
         """An object, or a list in one piece."""
         answer = json.loads(await self.text(question, caller))
         if not isinstance(answer, dict):
-            raise UnavailableError(f"the API server answers {question.path} with something else than an object")
+            raise UnavailableError(f"the API server answers {question.path} with something other than an object")
         return answer
 
     async def text(self, question: Question, caller: Caller) -> bytes:

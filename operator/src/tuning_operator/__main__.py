@@ -46,8 +46,8 @@ async def _run(settings: Settings) -> int:
     await asyncio.wait({running, operator.stopped}, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.wait({running}, timeout=GRACE_SECONDS)
     if not running.done():
-        # A watch that is left over may wait for ever for credentials that nobody renews any more.
-        logger.critical("kopf does not end by itself")
+        # A remaining watch may wait forever for credentials that nobody renews.
+        logger.critical("kopf did not exit")
         os._exit(1)
     running.result()
     return int(operator.end.result())

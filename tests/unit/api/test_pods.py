@@ -388,13 +388,13 @@ def test_a_trial_does_not_find_the_checkpoints_of_its_namesake() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (template(), "lies on no volume"),
-        (with_volume(CLAIM, mountPath="/check"), "lies on no volume"),
-        (with_volume(CLAIM, mountPath="/checkpoints/deeper"), "lies on no volume"),
-        (with_volume({"emptyDir": {}}), "lies on volume kept, whose emptyDir goes with the Pod"),
-        (with_volume({"ephemeral": {"volumeClaimTemplate": {}}}), "whose ephemeral goes with the Pod"),
-        (with_volume({"configMap": {"name": "x"}}), "lies on volume kept, which is read-only"),
-        (with_volume(CLAIM, readOnly=True), "lies on volume kept, which is read-only"),
+        (template(), "is not on a volume"),
+        (with_volume(CLAIM, mountPath="/check"), "is not on a volume"),
+        (with_volume(CLAIM, mountPath="/checkpoints/deeper"), "is not on a volume"),
+        (with_volume({"emptyDir": {}}), "is on volume kept, whose emptyDir is deleted with the Pod"),
+        (with_volume({"ephemeral": {"volumeClaimTemplate": {}}}), "whose ephemeral is deleted with the Pod"),
+        (with_volume({"configMap": {"name": "x"}}), "is on volume kept, which is read-only"),
+        (with_volume(CLAIM, readOnly=True), "is on volume kept, which is read-only"),
     ],
 )
 def test_checkpoints_that_would_be_lost_are_refused(given: dict[str, Any], words: str) -> None:

@@ -123,7 +123,7 @@ def test_a_trial_that_was_stopped_sooner_is_not_known_to_its_end() -> None:
     assert result.trials[1].open_end
     assert result.trials[1].recorded_stop == stop
     assert result.trials[1].epochs_saved == 0
-    assert "what became of 1 of the trials that were stopped, if they had continued" in result.unknown
+    assert "how 1 of the stopped trials would have continued" in result.unknown
     assert any("other hyperparameters would have been suggested" in sentence for sentence in result.unknown)
     sooner = what_if(job(), [ran(1, 0.5, 0.6, 0.7), stopped], EAGER).trials[1]
     assert sooner.stop is not None

@@ -43,7 +43,7 @@ def keep_model(
     Args:
         epoch: as it is reported.
         metrics: as they are reported; without the objective it is the last model only.
-        save: writes the model into a folder, which is there and empty. Not called where no folder is wanted.
+        save: writes the model into a folder, which is there and empty. Not called without such a folder.
 
     Raises:
         OSError: the folder cannot be written.

@@ -179,7 +179,7 @@ class Reporter:
         return {name: was for name, was in known.items() if was is not None and not same(was, metrics[name])}
 
     def note(self, log: Mapping[str, int | str]) -> None:
-        """Say in the termination message what became of the log that is read."""
+        """Add to the termination message how the log was read."""
         with self._lock:
             self._is_written = self._is_written and self._notes == log
             self._notes = dict(log)

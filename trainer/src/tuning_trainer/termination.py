@@ -1,7 +1,7 @@
 """The history in the container's termination message: a few kilobytes of JSON that outlive the process.
 
 The message is written during training and again at the end: it survives a process that is killed. What it says
-beside the history (the last words of a training that failed, what became of a log) takes room from the history, never
+beside the history (the last words of a training that failed, how a log was read) takes room from the history, never
 from its last epoch.
 """
 
@@ -32,7 +32,7 @@ def termination_message(
     error: str = "",
     log: Mapping[str, int | str] | None = None,
 ) -> bytes:
-    """Render a history so that it fits into `limit` bytes.
+    """Render a history within `limit` bytes.
 
     A history that is too long is thinned to epochs at equal distances, the last one always among them, and where three
     fit those of the objective's largest and least value: one of them is the best. Where not even the last one fits with
@@ -44,7 +44,7 @@ def termination_message(
         objective: the metric to keep when not all fit; where the run has no such metric, the first one.
         limit: size in bytes.
         error: the last words of a training that failed; their end is kept.
-        log: what became of the log that the history was read from.
+        log: how the log was read that the history came from.
     """
     epochs = list(history)
     for more in _beside(error, log or {}, limit):

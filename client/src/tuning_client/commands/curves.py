@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tuning_client.story import Story, Trial
 
 MOST_LINES = 30
-"""As many lines of a window that is high, and not only wide."""
+"""Most lines used of a tall window."""
 _STATES = {
     "running": frozenset({"Pending", "Running", "Collecting", "Stopping"}),
     "paused": frozenset({"Paused"}),

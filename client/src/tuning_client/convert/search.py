@@ -21,7 +21,7 @@ _LEAST_SPREAD = 1e-9
 
 @dataclass
 class Search:
-    """Hyperparameters as they stand in `spec.parameters` and `spec.staticParameters`."""
+    """Hyperparameters as in `spec.parameters` and `spec.staticParameters`."""
 
     parameters: list[dict[str, Any]] = field(default_factory=list)
     static: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A document to convert, and what became of each of its values: used, mentioned in a note, or left over.
+"""A document to convert, and the fate of each of its values: used, mentioned in a note, or left over.
 
 What is left over when the conversion is done gets its own note, so that nothing is dropped silently. A value that
 cannot be read costs what is made of it, and no more: `Field.or_left_out` turns the error into a note.
@@ -53,7 +53,7 @@ class Source:
 
     Attributes:
         document: plain mappings, lists, texts and numbers.
-        at: where it stands in the document that it is a part of.
+        at: its place in the whole document.
     """
 
     document: Any

@@ -39,7 +39,7 @@ def build_batch_job(job: Job, pod: Mapping[str, Any]) -> dict[str, Any]:
             "parallelism": job.spec.nodes,
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": [disruption]},  # so that it tells of a disruption when its Pods are gone
+            "podFailurePolicy": {"rules": [disruption]},  # so that a disruption shows even when its Pods are gone
             "template": {
                 "metadata": {"labels": metadata["labels"], "annotations": metadata["annotations"]},
                 "spec": pod["spec"],
@@ -79,7 +79,7 @@ def parse_batch_job(
 
 
 def gone_batch_job(name: str, uid: str, created: str, owner: Mapping[str, Any]) -> dict[str, Any]:
-    """What is to be said of a batch Job that somebody deleted before its Pods.
+    """The reason to state for a batch Job that somebody deleted before its Pods.
 
     Args:
         name: The batch Job's name; the Pods know it, and the uid.

@@ -35,15 +35,15 @@ def check_checkpoints(spec: Mapping[str, Any], container: Mapping[str, Any], dir
     path = PurePosixPath(directory)
     mounts = [mount for mount in container.get("volumeMounts") or () if _holds(mount, path)]
     if not mounts:
-        raise ValueError(f"{where} lies on no volume: {remedy}")
+        raise ValueError(f"{where} is not on a volume: {remedy}")
     mount = max(mounts, key=lambda mount: len(PurePosixPath(mount["mountPath"]).parts))
     volumes = (volume for volume in spec.get("volumes") or () if volume.get("name") == mount.get("name"))
     volume: Mapping[str, Any] = next(volumes, {})
     kind = next((kind for kind in (*_GONE_WITH_THE_POD, *_READ_ONLY) if volume.get(kind) is not None), None)
     if kind in _GONE_WITH_THE_POD:
-        raise ValueError(f"{where} lies on volume {volume['name']}, whose {kind} goes with the Pod: {remedy}")
+        raise ValueError(f"{where} is on volume {volume['name']}, whose {kind} is deleted with the Pod: {remedy}")
     if kind is not None or mount.get("readOnly"):
-        raise ValueError(f"{where} lies on volume {mount.get('name')}, which is read-only: {remedy}")
+        raise ValueError(f"{where} is on volume {mount.get('name')}, which is read-only: {remedy}")
 
 
 def _holds(mount: Mapping[str, Any], path: PurePosixPath) -> bool:

@@ -90,7 +90,7 @@ def _probes(body: Mapping[str, Any], name: str) -> str:
 
 
 def _last_words(terminated: Mapping[str, Any], metric: str, *, last_words: bool) -> str:
-    """What a container said at its end: as text, or beside the history of a message by the metrics contract."""
+    """A container's last words: a plain text, or the `error` of a termination message."""
     message = terminated.get("message") or ""
     if not last_words and reason_of(terminated) not in _NOT_STARTED:
         return ""

@@ -21,7 +21,7 @@ CONTROLLER = f"{names.GROUP}/operator"
 def build_event(notice: Notice, job: Job, now: datetime, instance: str) -> dict[str, Any]:
     """Build the Event of a notice: on the job, with the trial that it is about as `related`.
 
-    An Event's name follows from what it says, so that saying it again is no second Event. Of what is counted it follows
+    An Event's name is derived from its text, so repeating it makes no second Event. Of what is counted it is derived
     from what it is about: a training that reports all its epochs again, always with other values, makes one Event.
     """
     trial = notice.trial

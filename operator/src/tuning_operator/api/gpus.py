@@ -15,7 +15,7 @@ _GPU = re.compile(r"[^/]+/gpu(\.shared)?|nvidia\.com/mig-.+|gpu\.intel\.com/(i91
 def gpus_of(template: Mapping[str, Any]) -> int | None:
     """Return the number of GPUs; None where it is unknown, since the Pod claims devices.
 
-    As for Kubernetes, containers that run side by side add up, and those that run before them need no more than the
+    As for Kubernetes, containers that run side by side add up, and those that run before them need at most the
     largest of them. What is not as in a Pod counts as nothing: the API server refuses it.
     """
     spec = _mapping(template.get("spec"))

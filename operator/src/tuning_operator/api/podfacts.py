@@ -101,7 +101,7 @@ def _sidecar_end(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _without_words(history: History | None) -> History | None:
     """The history without what the training, or its log, says in its own words.
 
-    What the sidecar says of what it refused may quote it.
+    The sidecar's account of a refused line may quote it.
     """
     if history is None or history.log is None:
         return replace(history, error="") if history else None
@@ -185,7 +185,7 @@ _MAKING = {
     "ContainerCreating": "its image is being pulled, or its container is being created",
     "PodInitializing": "its init containers have not ended",
 }
-"""What the kubelet says of a container that it is making, without a word of what that takes."""
+"""The kubelet's reason for a container in creation, which names no cause."""
 
 
 def _due(status: Mapping[str, Any], created: datetime) -> datetime | None:

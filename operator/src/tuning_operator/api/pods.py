@@ -1,6 +1,6 @@
 """Builds the Pod of an attempt: the user's template and what the metrics contract adds to it.
 
-The template is taken over unchanged, but for the additions named in `docs/metrics-contract.md`; the API server
+The template stays unchanged, but for the additions that `docs/metrics-contract.md` lists; the API server
 validates the result.
 """
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAME = "tuning-metrics"
 """Of the container and, where the template has no volume at the file's folder, of the volume that is added."""
 MAX_NAME = 128
-"""As much of a metric's name, and of what is wrong with its pattern, is shown."""
+"""Characters shown of a metric's name, and of what is wrong with its pattern."""
 _MAX_PATTERN_MEMORY = 256 * 1024
 """Bytes that a compiled pattern may take: a thousand times what one in a log needs, and 4 ms of compiling."""
 SIDECAR_REFUSED = (

@@ -35,7 +35,7 @@ _OBJECT = TypeAdapter(dict[str, Any])
 
 
 def _or_nothing(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """What is said beside the history is no reason to do without the history."""
+    """An unusable `error` or `log` does not cost the history."""
     try:
         return validate(value)
     except ValidationError:

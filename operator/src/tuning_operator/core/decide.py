@@ -143,7 +143,7 @@ def _resumed(snapshot: Snapshot) -> Decision:
 
 
 def _reopened(snapshot: Snapshot) -> Decision:
-    """Record that a job whose search has ended goes on confirming, and nothing else."""
+    """Record that a job whose search has ended continues to confirm, and nothing else."""
     ending, confirming = _recorded_completion(snapshot.job), confirmation(snapshot.job, snapshot.trials, None)
     return Decision(
         _phase(snapshot, snapshot.trials, ending, confirming),

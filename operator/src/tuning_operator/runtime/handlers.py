@@ -65,7 +65,7 @@ def add_watches(registry: kopf.OperatorRegistry, operator: Operator) -> None:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=registry)
     async def on_job(namespace: str | None, name: str, type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name for it
-        # The echo of what has been written about a job that has nothing to do would cost as much as its creation; and
+        # The echo of a status write to an idle job would cost as much as its creation; and
         # at a start all jobs are listed, most of which have ended.
         if is_managed_elsewhere(body):
             return

@@ -1,7 +1,7 @@
 """A keyed work queue, after client-go's: a key waits once, and two workers never hold the same key.
 
 A key that is added while it is worked on comes back afterwards, so no change is missed. Keys of different groups take
-turns, so six hundred jobs of one namespace delay a job of another by no more than one pass.
+turns, so six hundred jobs of one namespace delay a job of another by at most one pass.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class WorkQueue(Generic[Key]):
             self._wakeups.put_nowait(True)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Work on the key after this time at the latest; an earlier appointment stands."""
+        """Work on the key after this time, or at its earlier appointment."""
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         known = self._timers.get(key)
@@ -79,7 +79,7 @@ class WorkQueue(Generic[Key]):
         return delay
 
     def is_pressing(self, key: Key) -> bool:
-        """Whether a key that is worked on is wanted again already, or others wait."""
+        """Whether the key in work has been added again, or others wait."""
         return key in self._again or len(self._line) > 0
 
     def forget(self, key: Key) -> None:

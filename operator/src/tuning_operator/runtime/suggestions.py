@@ -89,7 +89,7 @@ class Suggester:
 
     Args:
         workers: Most processes.
-        timeout: Seconds after which a suggestion is given up and a random one takes its place.
+        timeout: Seconds after which a random suggestion replaces one that is not ready.
         ready: Called with a job when there is something for it to take.
     """
 
@@ -126,7 +126,7 @@ class Suggester:
         self._end_processes()
 
     def prepare(self, job: JobKey, request: SuggestRequest) -> None:
-        """Start to compute the suggestions that are wanted."""
+        """Start to compute the requested suggestions."""
         known = self._computations.get(job)
         if known is None or not known.answers(request):
             self.drop(job)
@@ -134,7 +134,7 @@ class Suggester:
             computation.task = self._spawn(self._compute(job, computation))
 
     def take(self, job: JobKey, request: SuggestRequest) -> tuple[Suggestion, ...]:
-        """Return what is computed of the suggestions that are wanted, and keep computing the rest.
+        """Return the requested suggestions that are ready, and keep computing the rest.
 
         They count even if another trial has ended meanwhile: discarded and computed again, they might never catch up
         with trials that end quickly.
@@ -176,7 +176,7 @@ class Suggester:
                     self._note(job, computation, suggestion, clock() - began)
                     began = clock()
         finally:
-            self._ready(job)  # also to hear of a failure
+            self._ready(job)  # also to notice a failure
 
     def _note(self, job: JobKey, computation: _Computation, suggestion: Suggestion, seconds: float) -> None:
         computation.found.append(suggestion)

@@ -41,7 +41,7 @@ ALONE = Processes()
 
 
 class Interrupted(Exception):  # noqa: N818 - no error
-    """SIGTERM came; a checkpoint has been written if one is wanted."""
+    """SIGTERM came; a checkpoint was written if a folder is set."""
 
 
 class DeviceError(RuntimeError):

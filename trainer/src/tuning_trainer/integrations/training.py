@@ -131,7 +131,7 @@ def _keep(epoch: int, metrics: Mapping[str, float], save: Callable[[Path], objec
     try:
         keep_model(epoch, metrics, save)
     except Exception:  # noqa: BLE001 - whatever it is, the training is worth more
-        say(f"a model could not be kept, the training runs on:\n{traceback.format_exc().rstrip()}")
+        say(f"a model could not be kept, the training continues:\n{traceback.format_exc().rstrip()}")
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
@@ -163,7 +163,7 @@ def quietly(function: Callable[P, T]) -> Callable[P, T | None]:
             return function(*args, **kwargs)
         except Exception:  # noqa: BLE001 - whatever it is, the training is worth more
             _gave_up.append(True)
-            say(f"reporting to the tuner ends here, the training runs on:\n{traceback.format_exc().rstrip()}")
+            say(f"reporting to the tuner ends here, the training continues:\n{traceback.format_exc().rstrip()}")
             return None
 
     return guarded

@@ -26,7 +26,7 @@ def _start() -> None:
 
         install()
     except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more
-        sys.stderr.write("tuning: nothing is reported by itself: %r\n" % error)
+        sys.stderr.write("tuning: automatic reporting is off: %r\n" % error)
 
 
 _packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -36,5 +36,5 @@ if os.environ.get("TUNING_TRIAL"):
     if sys.version_info >= (3, 11):
         _start()
     else:
-        sys.stderr.write("tuning: nothing is reported by itself: that needs Python 3.11, this is %s\n" % sys.version)
+        sys.stderr.write("tuning: automatic reporting is off: that needs Python 3.11, this is %s\n" % sys.version)
 _next()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
 _FARTHEST = 86_400.0
-"""Seconds after which to look again at the latest: a large budget may outlast the range of dates."""
+"""Longest time in seconds until the next look: a large budget may outlast the range of dates."""
 
 
 def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None:

@@ -33,7 +33,7 @@ class Setting:
     Attributes:
         trial: The trial of the search that tried it.
         repetitions: The trials that repeat it; those that were stopped tell nothing, and are left out.
-        seeds: The seeds that it is to be trained with.
+        seeds: The seeds to train it with.
     """
 
     trial: Trial
@@ -110,7 +110,7 @@ def cut_short(job: Job, trials: Sequence[Trial], ending: Completion, now: dateti
 
 
 def confirmation(job: Job, trials: Sequence[Trial], cut: Completion | None) -> Confirmation:
-    """Return what is to be confirmed when the search has ended, and how far that has come."""
+    """Return the settings to confirm when the search has ended, and how far each has come."""
     found = settings(job, trials)
     return Confirmation(
         found,
@@ -121,7 +121,7 @@ def confirmation(job: Job, trials: Sequence[Trial], cut: Completion | None) -> C
 
 
 def is_reopened(job: Job, trials: Sequence[Trial], now: datetime) -> bool:
-    """Whether an edit lets a completed job go on confirming: `confirm` is new or larger, or a budget was raised."""
+    """Whether an edit makes a completed job confirm more: `confirm` is new or larger, or a budget was raised."""
     if job.phase is not JobPhase.COMPLETED or job.completion_reason is None or not job.is_edited:
         return False
     cut = cut_short(job, trials, Completion(job.completion_reason, job.message), job.completion_time or now)

@@ -26,11 +26,11 @@ class Decision:
         grown: Those whose curve alone has grown: to be shown soon, and nothing waits for it.
         create_attempts: Trials whose current attempt gets its Pod now.
         delete_attempts: Pods to delete, each only if it still has this uid.
-        suggest: What to ask the suggester for; None when no trial is to be added.
+        suggest: What to ask the suggester for; None when no trial is added.
         repeat: Trials to commit that repeat another one with another seed.
         confirmation: What is known of the best settings' repetitions, once the search has ended.
         stalled: Why no trial is added until a running one has reported an epoch.
-        delete_job: Whether the ended job's time to live is over, so that it is deleted with all that it owns.
+        delete_job: Whether the ended job's time to live is over: delete it with all that it owns.
         wake_after: When to look again even if nothing happens.
     """
 

@@ -66,7 +66,7 @@ def inherit(job: Job, parent: Job, trials: Sequence[Trial]) -> Parent:
     """
     best_for = job.spec.objective.best_for
     ended = [replace(trial, best_for=best_for) for trial in trials if trial.phase.is_final]
-    if best_trial(parent, ended) is None:  # its template may have been to blame, and nothing of that is to be believed
+    if best_trial(parent, ended) is None:  # its template may have been to blame: believe nothing
         cause = f"none of the {len(ended)} trials of parent {parent.name} has a finite objective"
         blocked = Obstacle("NoResult", cause, "recreate the job without this parent")
         return Parent(parent.name, parent.uid, parent.completion_time, total=len(ended), obstacle=blocked)

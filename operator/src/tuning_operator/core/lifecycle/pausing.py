@@ -1,6 +1,6 @@
-"""Decides what becomes of paused trials once all new ones have been started: resumed, most promising first, or ended.
+"""Decides about paused trials once all new ones have been started: resume them, most promising first, or end them.
 
-A paused trial is worth a slot that has nothing better to do as long as the rule would let it go on from where it is,
+A paused trial is worth a slot that has nothing better to do as long as the rule would let it continue from where it is,
 by all that is known by then. What is out of reach waits until nothing else runs, since the end of another trial may
 still speak for it, and ends as EarlyStopped.
 """
@@ -67,7 +67,7 @@ def settled(trials: tuple[Trial, ...], snapshot: Snapshot) -> tuple[Trial, ...]:
 
 
 def are_left(before: Sequence[Trial], after: Sequence[Trial]) -> bool:
-    """Whether some were given up in a pass, and others are to be judged in the next one."""
+    """Whether a pass ended some, so that the next one judges the others."""
     is_given_up = any(
         trial.phase is TrialPhase.EARLY_STOPPED and known.phase is TrialPhase.PAUSED
         for known, trial in zip(before, after, strict=True)

@@ -24,7 +24,7 @@ LOOK_AGAIN = timedelta(seconds=5)
 """After this time what nothing announces is looked for."""
 
 COMPANY = timedelta(seconds=10)
-"""How long other containers may run after a training's end, if its Pod is to be kept."""
+"""How long other containers may run after a training's end, if its Pod is kept."""
 
 _WITHOUT_POD = frozenset({TrialPhase.STOPPING, TrialPhase.PAUSED})
 
@@ -96,7 +96,7 @@ def leftover_attempts(snapshot: Snapshot, trials: tuple[Trial, ...]) -> tuple[At
 
 
 def has_company(job: Job, trial: Trial, attempt: Attempt) -> bool:
-    """Whether a training that has ended by itself, and whose Pod is to be kept, has left another container running."""
+    """Whether a training that ended by itself, in a Pod to keep, left another container running."""
     by_itself = trial.phase in {TrialPhase.COMPLETED, TrialPhase.FAILED} and attempt.number == trial.status.attempt
     keep = job.spec.pod_cleanup is PodCleanup.KEEP and attempt.reporter is None
     return keep and by_itself and attempt.exit is not None and not attempt.ended

@@ -1,1 +1,1 @@
-"""What is known of a job and of what belongs to it: values without decisions."""
+"""What is known of a job, its trials and attempts: values without decisions."""

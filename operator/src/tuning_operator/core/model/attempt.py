@@ -56,7 +56,7 @@ class Exit:
     """How an attempt ended: `reason` is a CamelCase word, empty for success.
 
     Attributes:
-        never_started: It is known that the training did not begin, so that it can have reported nothing.
+        never_started: The training surely did not begin, so it cannot have reported anything.
     """
 
     code: int | None

@@ -86,7 +86,7 @@ class Curve:
 
     @classmethod
     def from_lists(cls, epochs: Iterable[float] | Series, values: Iterable[float] | Series, left_out: int = 0) -> Curve:
-        """Build a curve from epochs in any order and as many values; the first value of an epoch wins."""
+        """Build a curve from epochs in any order, with their values; the first value of an epoch wins."""
         try:
             places, measured = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
         except OverflowError as error:

@@ -64,7 +64,7 @@ class EarlyStopping:
     Attributes:
         median: Counts only with type `Median`.
         dry_run: Decisions are recorded, and nothing is stopped.
-        pause: Trials are paused, and not stopped, as long as new ones are to be started.
+        pause: Pause trials instead of stopping them while new ones are left to start.
     """
 
     type: EarlyStoppingType = EarlyStoppingType.OFF

@@ -112,7 +112,7 @@ class Job:
 
     @property
     def expiry(self) -> datetime | None:
-        """When the job is to be deleted; None when it is kept, or has not ended."""
+        """When the job is due for deletion; None if it is kept or has not ended."""
         ended, ttl_after_finished = self.completion_time, self.spec.ttl_after_finished
         return ended + ttl_after_finished if ended and ttl_after_finished is not None else None
 

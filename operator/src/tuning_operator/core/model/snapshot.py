@@ -28,7 +28,7 @@ class Snapshot:
         attempts: The attempts of each trial, by the trial's name; by its uid when the trial itself is gone.
         readings: Prometheus' answers by Pod name; a Pod without an entry is unknown, not silent.
         metrics_since: From when on Prometheus has answered every question; None while it does not, or not that we know.
-        conditions: What the runtime found out beside the objects (template, quota, metrics), by type.
+        conditions: What the runtime knows from elsewhere (template, quota, metrics), by type.
         parents: The jobs that this one starts from, as far as they are known.
     """
 

@@ -68,7 +68,7 @@ class StopDecision:
 
     @property
     def completes(self) -> bool:
-        """Whether the trial was to have no more time, so that it is completed by it."""
+        """Whether the trial's time was up: the decision completes it."""
         return self.reason == TIME_LIMIT
 
 
@@ -129,7 +129,7 @@ class TrialStatus:
 
     @property
     def is_pausing(self) -> bool:
-        """Whether the trial is to be paused, and not stopped, once its Pod has ended."""
+        """Whether the trial becomes paused, not stopped, once its Pod has ended."""
         return self.phase is TrialPhase.STOPPING and self.stop is None
 
     def is_tried_again(self, max_attempts: int) -> bool:

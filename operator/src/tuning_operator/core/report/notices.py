@@ -87,7 +87,7 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         epoch, value = conflicts[0]
         yield Notice(
             "MeasurementChanged",
-            f"epoch {epoch} was reported again as {value:.6g}; the first value counts, also if others follow",
+            f"epoch {epoch} was reported again as {value:.6g}; the first value counts, even if others follow",
             before,
             warning=True,
             count=len(conflicts),

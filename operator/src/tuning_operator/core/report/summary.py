@@ -37,7 +37,7 @@ class JobStatus:
     """What the status of a HyperparameterTuningJob says.
 
     Attributes:
-        overall_best: The best of its own and its parents' trials, where these count as its own.
+        overall_best: The best of the job's and its parents' trials, where these count as the job's.
         tried: Number of trials of the search that have ended.
         searched: Number of all trials of the search.
         newest: The trial that was added last.

@@ -44,7 +44,7 @@ def waiting(snapshot: Snapshot, decision: Decision) -> Condition | None:
 
 
 def waiting_since(snapshot: Snapshot, decision: Decision) -> datetime | None:
-    """Return since when no trial has trained although one is wanted; None while one trains or none is wanted."""
+    """Return since when no trial has trained although one should; None while one trains or none should."""
     trials = decision.trials
     trains = any(not trial.phase.is_final and trial.phase not in _IDLE for trial in trials)
     wanted = decision.suggest is not None or any(trial.phase is TrialPhase.PENDING for trial in trials)

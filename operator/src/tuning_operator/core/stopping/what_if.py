@@ -225,7 +225,7 @@ def _unknown(trials: Sequence[TrialWhatIf], epochs: int, width: int) -> Iterable
         )
     cut = sum(trial.open_end and trial.phase.is_final for trial in trials)
     if cut:
-        yield f"what became of {cut} of the trials that were stopped, if they had continued"
+        yield f"how {cut} of the stopped trials would have continued"
     running = sum(trial.open_end and not trial.phase.is_final for trial in trials)
     if running:
         yield f"how {running} of the trials continue, which have not ended"

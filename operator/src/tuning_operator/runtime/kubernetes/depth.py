@@ -1,6 +1,6 @@
 """Lets the process read JSON that is nested more deeply than Python's parser goes, without the part that is too deep.
 
-The API server stores objects of 10,000 levels. The parser gives up sooner, and with it kopf's watch, and with that the
+The API server stores objects of 10,000 levels. The parser fails sooner, and with it kopf's watch, and with that the
 operator, again after each start: one user could stop it for all. What is cut off is no loss: nothing of a valid object
 lies that deep, so that the API server refuses a Pod made from what is left.
 """

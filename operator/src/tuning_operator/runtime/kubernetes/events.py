@@ -1,6 +1,6 @@
 """Posts Events, each once and one for each notice; what happens repeatedly is posted the first time, and counted.
 
-An Event is a courtesy. No pass waits for one: they are posted beside the passes, in turns by namespace. What cannot be
+No pass waits for an Event: they are posted in the background, in turns by namespace. What cannot be
 posted, or waits behind too many of its namespace, is logged and let go.
 """
 
@@ -68,7 +68,7 @@ class EventRecorder:
         self._added.set()
 
     async def run(self) -> None:
-        """Post for ever what is recorded."""
+        """Post recorded Events until cancelled."""
         while True:
             await self._added.wait()
             self._added.clear()

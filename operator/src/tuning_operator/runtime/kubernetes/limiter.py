@@ -40,7 +40,7 @@ class FairLimiter:
             await asyncio.gather(self._granting, return_exceptions=True)
 
     async def _grant(self) -> None:
-        """Give each token to whose turn it is when the token is there; whoever has given up waiting gets none."""
+        """Give each token to the next in turn when it is due; those who stopped waiting get none."""
         try:
             while len(self._line):
                 await self._bucket.acquire()

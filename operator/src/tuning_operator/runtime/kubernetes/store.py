@@ -83,7 +83,7 @@ class Store:
 
     Args:
         cluster: Where to ask.
-        is_live: Whether a watch tells of what happens to objects of a kind in a namespace.
+        is_live: Whether a watch reports changes to objects of a kind in a namespace.
     """
 
     def __init__(self, cluster: Cluster, is_live: Callable[[str, str], bool]) -> None:

@@ -55,7 +55,7 @@ class Watch:
         """Whether the last attempt to connect succeeded: then events arrive, or will soon be known to be missing."""
 
     async def run(self) -> None:
-        """Watch for ever."""
+        """Watch until cancelled."""
         while True:
             try:
                 await self._follow()

@@ -81,7 +81,7 @@ class MetricsPoller:
         return since if since and self._clock() - self._answered[namespace] <= self._overdue else None
 
     async def run(self, progress: Callable[[], None] = lambda: None) -> None:
-        """Poll for ever; `progress` is called at each answer, and once a round."""
+        """Poll until cancelled, and call `progress` at each answer and once a round."""
         self._progress = progress
         while True:
             progress()

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 WRITES = 40.0
 """A second, of all jobs together."""
 AT_ONCE = 8
-"""Written before it is looked whether something else is to be done: no free slot waits longer for curves."""
+"""Curves written before other work is looked for: no free slot waits longer than this."""
 LONGEST_PAUSE = 2.0
 """Seconds between two passes over a job that has curves to write, at most."""
 ACTIVE = 5.0
-"""Seconds after which a job that had nothing to write gives up its share."""
+"""Seconds after which a job without curves to write loses its share."""
 
 
 class CurveBudget:

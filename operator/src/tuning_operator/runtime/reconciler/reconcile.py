@@ -68,7 +68,7 @@ class Outcome:
     wake_after: timedelta | None = None
 
     def by(self, *waits: timedelta | None) -> Outcome:
-        """Return the same outcome with another look after each of these times at the latest."""
+        """Return the same outcome, due again after each of these times or sooner."""
         known = [wait for wait in (self.wake_after, *waits) if wait is not None]
         return replace(self, wake_after=min(known, default=None))
 
@@ -148,7 +148,7 @@ class Reconciler:
         return await self._write_curves(key, snapshot, decision, outcome)
 
     async def _write_curves(self, key: JobKey, snapshot: Snapshot, decision: Decision, outcome: Outcome) -> Outcome:
-        """Write curves that have grown, a few at a time: when something else is to be done, the rest waits for that."""
+        """Write curves that have grown, a few at a time; the rest waits while there is other work."""
         recorded = {trial.name: trial.curve.count for trial in snapshot.trials}
         left = list(decision.grown)
         while not self._closing and (chosen := self._curves.chosen(key, left, recorded)):

@@ -56,7 +56,7 @@ class _Refusal:
 
 
 class Refusals:
-    """The last refusal of each job's Pods; a restart forgets them and asks once more.
+    """The last refusal of each job's Pods; a restart forgets them and asks again.
 
     Args:
         wake: Called with a job whose turn has come.
@@ -95,7 +95,7 @@ class Refusals:
         return known.condition if known else None
 
     def forget(self, job: JobKey) -> None:
-        """Note that the last Pod was created, or that none is wanted any more."""
+        """Note that the last Pod was created, or that no further Pod is needed."""
         self._known.pop(job, None)
 
     def _line(self, namespace: str) -> list[JobKey]:
