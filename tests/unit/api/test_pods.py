@@ -11,33 +11,13 @@ from hypothesis import strategies as st
 
 from tests.unit.api import expansion as kubelet
 from tests.unit.api.manifests import TEMPLATE
+from tests.unit.api.templates import JOB, SPACE, TRIAL, build, environment, template, training
 from tests.unit.builders import job, trial, with_status
 from tuning_operator.api.names import parameters_hash
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.pods import build_pod, check_variables, model_folder, training_container_name
 from tuning_operator.core.model.sources import LogFile
-from tuning_operator.core.space import Categorical, Continuous, Integer, Space
-
-SPACE = Space((Continuous("lr", 0.0, 1.0), Integer("batch", 16, 64), Categorical("optimizer", ("sgd", "adam"))))
-JOB = job(space=SPACE, static={"epochs": "10"})
-TRIAL = replace(trial(3), parameters={"lr": 1e-5, "batch": 32, "optimizer": "adam"})
-
-
-def template(**container: Any) -> dict[str, Any]:
-    """A template with one container that has these fields."""
-    return {"spec": {"containers": [{"name": "train", "image": "x"} | container]}}
-
-
-def build(given: dict[str, Any]) -> dict[str, Any]:
-    return build_pod(JOB, given, TRIAL)
-
-
-def training(pod: dict[str, Any], name: str = "train") -> dict[str, Any]:
-    return next(item for item in pod["spec"]["containers"] if item["name"] == name)
-
-
-def environment(pod: dict[str, Any]) -> dict[str, str]:
-    return {entry["name"]: entry["value"] for entry in training(pod)["env"]}
+from tuning_operator.core.space import Categorical, Space
 
 
 def test_hyperparameters_reach_the_container() -> None:
@@ -133,7 +113,9 @@ def test_a_template_that_is_no_pod_is_refused_in_words(field: str, value: object
 
 
 FIELDS = ["image", "args", "command", "env", "envFrom", "ports", "volumeMounts", "securityContext"]
+
 FIELDS += ["livenessProbe", "lifecycle", "resources"]
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (
@@ -142,9 +124,11 @@ ANYTHING = st.recursive(
     ),
     max_leaves=8,
 )
+
 CONTAINERS = st.lists(
     st.fixed_dictionaries({"name": st.just("train")}, optional=dict.fromkeys(FIELDS, ANYTHING)) | ANYTHING, max_size=2
 )
+
 TEMPLATES = st.fixed_dictionaries(
     {
         "spec": st.fixed_dictionaries(
@@ -351,61 +335,3 @@ def test_the_template_is_not_touched_and_nothing_is_shared() -> None:
     first["metadata"]["annotations"]["changed"] = "yes"
     assert given == before
     assert build(given) == second
-
-
-def with_volume(volume: dict[str, Any], **mount: Any) -> dict[str, Any]:
-    made = template(volumeMounts=[{"name": "kept", "mountPath": "/checkpoints"} | mount])
-    made["spec"]["volumes"] = [{"name": "kept"} | volume]
-    return made
-
-
-CLAIM = {"persistentVolumeClaim": {"claimName": "kept"}}
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        with_volume(CLAIM),
-        with_volume(CLAIM, subPathExpr="$(TUNING_TRIAL)-$(TUNING_SEED)"),
-        with_volume(CLAIM, mountPath="/"),
-        with_volume({"nfs": {"server": "files", "path": "/"}}, mountPath="/checkpoints/"),
-    ],
-)
-def test_a_training_learns_where_its_checkpoints_stay(given: dict[str, Any]) -> None:
-    pod = build_pod(job(space=SPACE, checkpoint_dir="/checkpoints"), given, TRIAL)
-    assert environment(pod)["TUNING_CHECKPOINT_DIR"] == f"/checkpoints/job-0003-{TRIAL.uid[:8]}"
-
-
-def test_a_trial_does_not_find_the_checkpoints_of_its_namesake() -> None:
-    """A job that is deleted and created again has the same names, and with a seed of its own the same seeds."""
-    again = replace(TRIAL, uid="7d1cbb3e-0000-4000-8000-000000000000")
-    pods = [
-        build_pod(job(space=SPACE, checkpoint_dir="/checkpoints"), with_volume(CLAIM), each) for each in (TRIAL, again)
-    ]
-    assert len({environment(pod)["TUNING_CHECKPOINT_DIR"] for pod in pods}) == 2
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        (template(), "is not on a volume"),
-        (with_volume(CLAIM, mountPath="/check"), "is not on a volume"),
-        (with_volume(CLAIM, mountPath="/checkpoints/deeper"), "is not on a volume"),
-        (with_volume({"emptyDir": {}}), "is on volume kept, whose emptyDir is deleted with the Pod"),
-        (with_volume({"ephemeral": {"volumeClaimTemplate": {}}}), "whose ephemeral is deleted with the Pod"),
-        (with_volume({"configMap": {"name": "x"}}), "is on volume kept, which is read-only"),
-        (with_volume(CLAIM, readOnly=True), "is on volume kept, which is read-only"),
-    ],
-)
-def test_checkpoints_that_would_be_lost_are_refused(given: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=r"spec\.checkpointDir: /checkpoints of container train .*") as caught:
-        build_pod(job(space=SPACE, checkpoint_dir="/checkpoints"), given, TRIAL)
-    assert words in str(caught.value)
-    assert "mount a volume there that outlives the Pod" in str(caught.value)
-
-
-def test_the_volume_that_counts_is_the_one_mounted_closest() -> None:
-    given = with_volume(CLAIM)
-    given["spec"]["containers"][0]["volumeMounts"].insert(0, {"name": "tmp", "mountPath": "/"})
-    given["spec"]["volumes"].append({"name": "tmp", "emptyDir": {}})
-    assert build_pod(job(space=SPACE, checkpoint_dir="/checkpoints"), given, TRIAL)
