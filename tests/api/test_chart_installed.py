@@ -96,7 +96,7 @@ def _left(server: ControlPlane, definitions: list[str]) -> list[str]:
 def test_installing_says_what_to_do_next(release: Release) -> None:
     notes = release.install()
     for words in (
-        f"looks after HyperparameterTuningJobs in {release.namespace}",
+        f"runs HyperparameterTuningJobs in {release.namespace}",
         "reads their metrics from http://prometheus.monitoring:9090",
         f"kubectl -n {release.namespace} rollout status deployment/tuning-operator",
         f"kubectl -n {release.namespace} apply -f job.yaml",

@@ -72,15 +72,19 @@ def test_the_example_that_is_run_on_a_cluster_has_an_image_that_was_pushed() -> 
         assert re.search("image: localhost/tuning-operator/(trainer|sidecar):dev", path.read_text())
 
 
-def test_the_quick_start_installs_what_was_released_and_runs_where_it_watches() -> None:
+def test_the_quick_start_builds_what_it_installs_and_runs_where_it_watches() -> None:
     text = re.sub(r"\\\n *", "", (ROOT / "README.md").read_text())
     ((version, registry),) = re.findall(r"^\$ make release VERSION=(\S+) REGISTRY=(\S+)$", text, re.MULTILINE)
     chart = yaml.safe_load((ROOT / "charts" / "tuning-operator" / "Chart.yaml").read_text())
-    assert version == chart["version"]
+    assert version == chart["version"] == chart["appVersion"]
+    assert f"$ REGISTRY={registry}\n" in text
+    built = re.findall(r"^\$ docker build -f (\S+) -t (\S+) \.( && docker push \S+)?$", text, re.MULTILINE)
+    assert all((ROOT / dockerfile).exists() for dockerfile, _, _ in built)
+    pushed = {name for _, name, push in built if push == f" && docker push {name}"}
+    assert pushed == {f"$REGISTRY/{image}:{version}" for image in ("operator", "sidecar")}
     (install,) = re.findall(r"^\$ (helm install .*)$", text, re.MULTILINE)
-    assert install.startswith(
-        f"helm install tuning-operator oci://{registry}/charts/tuning-operator --version {version} "
-    )
+    assert install.startswith("helm install tuning-operator charts/tuning-operator --namespace ")
+    assert "--set image.repository=$REGISTRY/operator " in install
     ((where, system),) = {
         (watched, release)
         for release in re.findall(r"--namespace (\S+)", install)
@@ -88,9 +92,19 @@ def test_the_quick_start_installs_what_was_released_and_runs_where_it_watches() 
     }
     assert where != system
     assert f"$ kubectl create namespace {where}\n" in text
-    commands = re.findall(r"^\$ kubectl (?!create namespace)(.*)$", text, re.MULTILINE)
-    assert len(commands) >= 4
+    commands = re.findall(r"^\$ (?:sed .*\| )?kubectl (?!create namespace)(.*)$", text, re.MULTILINE)
+    assert len(commands) == 5
     assert [command for command in commands if not command.startswith(f"-n {where} ")] == []
+
+
+def test_the_quick_starts_job_gets_the_image_that_was_pushed() -> None:
+    text = re.sub(r"\\\n *", "", (ROOT / "README.md").read_text())
+    (edit,) = re.findall(r"^\$ (sed .*) \| kubectl", text, re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", f"REGISTRY=registry.example.com; {edit}"], cwd=ROOT, text=True, capture_output=True, check=True
+    )
+    (container,) = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]["containers"]
+    assert f"$REGISTRY{container['image'].removeprefix('registry.example.com')}" in text
 
 
 def test_targets_of_make_on_all_pages_exist() -> None:
