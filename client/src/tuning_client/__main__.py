@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None, program: str = "tuning-client") -> 
 
 
 def commands_of(program: str) -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog=program, description="Inspect tuning jobs, and convert manifests to them.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(

@@ -48,11 +48,11 @@ class HyperparameterTuningJobAnalytics:
         self._read = None
 
     def resource(self) -> dict[str, Any]:
-        """The HyperparameterTuningJob."""
+        """Return the HyperparameterTuningJob."""
         return self._fetch()[0]
 
     def dataframe(self, force_refresh: bool = False) -> pd.DataFrame:
-        """One row a trial: a column for each hyperparameter, then SageMaker's.
+        """Return a table with a row per trial: a column for each hyperparameter, then SageMaker's.
 
         `FinalObjectiveValue` is the metric's value at the trial's last epoch; NaN while it runs, after a failure, and
         where it is one. `TrainingJobStatus` is InProgress, Completed, Stopped (early, or with the job) or Failed.
@@ -76,7 +76,7 @@ class HyperparameterTuningJobAnalytics:
         self.dataframe().to_csv(filename)
 
     def curves(self, force_refresh: bool = False) -> pd.DataFrame:
-        """One row an epoch of each trial: its number and the metric's value."""
+        """Return a table with a row per epoch of each trial: its number and the metric's value."""
         job, trials = self._fetch(force_refresh)
         rows = [
             (row["TrainingJobName"], row["TrainingJobStatus"], epoch, float(value))
@@ -89,12 +89,12 @@ class HyperparameterTuningJobAnalytics:
         return frame.astype({"Epoch": "int64" if whole else "float64", "ObjectiveValue": "float64"})
 
     def training_job_summaries(self, force_refresh: bool = False) -> list[dict[str, Any]]:
-        """The trials in the words of SageMaker's ListTrainingJobsForHyperParameterTuningJob."""
+        """Return the trials in the words of SageMaker's ListTrainingJobsForHyperParameterTuningJob."""
         job, trials = self._fetch(force_refresh)
         return [summarize_trial(trial, job) for trial in trials]
 
     def description(self, force_refresh: bool = False) -> dict[str, Any]:
-        """The job in the words of SageMaker's DescribeHyperParameterTuningJob."""
+        """Return the job in the words of SageMaker's DescribeHyperParameterTuningJob."""
         job, trials = self._fetch(force_refresh)
         best = ((job.get("status") or {}).get("bestTrial") or {}).get("name")
         return describe_job(job, next((trial for trial in trials if trial["metadata"]["name"] == best), None))

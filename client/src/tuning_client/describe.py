@@ -48,12 +48,12 @@ def is_final(job: Body) -> bool:
 
 
 def phase(body: Body) -> str:
-    """Where a job or a trial is in its life; Pending until the operator has said anything."""
+    """Return the phase of a job or a trial; Pending until the operator has written one."""
     return str((body.get("status") or {}).get("phase") or "Pending")
 
 
 def describe_job(job: Body, best: Body | None) -> dict[str, Any]:
-    """A job as DescribeHyperParameterTuningJob answers; fields without a value are left out, as there.
+    """Return a job as DescribeHyperParameterTuningJob answers; fields without a value are left out, as there.
 
     Args:
         job: the HyperparameterTuningJob.
@@ -95,7 +95,7 @@ def describe_job(job: Body, best: Body | None) -> dict[str, Any]:
 
 
 def summarize_trial(trial: Body, job: Body) -> dict[str, Any]:
-    """A trial as ListTrainingJobsForHyperParameterTuningJob answers; fields without a value are left out, as there."""
+    """Return a trial as ListTrainingJobsForHyperParameterTuningJob answers, without fields that have no value."""
     status, objective = trial.get("status") or {}, job["spec"]["objective"]
     final = None
     if status.get("objectiveStatus") == "Succeeded":
@@ -118,7 +118,7 @@ def summarize_trial(trial: Body, job: Body) -> dict[str, Any]:
 
 
 def time_in(text: str | None) -> datetime | None:
-    """A time of the API server's."""
+    """Return a time that the API server wrote."""
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
@@ -193,7 +193,7 @@ def _early_stopping(spec: Body) -> str:
 
 
 def parameter_ranges(parameters: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The search space; bounds are texts, as with SageMaker."""
+    """Return the search space; bounds are texts, as with SageMaker."""
     ranges: dict[str, list[dict[str, Any]]] = {
         "IntegerParameterRanges": [],
         "ContinuousParameterRanges": [],

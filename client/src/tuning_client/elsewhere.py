@@ -139,6 +139,6 @@ def refuse(what: str, given: Mapping[str, Any], remedies: Mapping[str, str]) -> 
 
 
 def missing(instance: object, name: str, remedies: Mapping[str, str]) -> AttributeError:
-    """The error for an attribute that is not there."""
+    """Return the error for an attribute that is not there."""
     remedy = f": {remedies[name]}" if name in remedies else ""
     return AttributeError(f"{type(instance).__name__} has no {name!r}{remedy}")

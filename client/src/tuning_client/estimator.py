@@ -142,7 +142,7 @@ class Estimator:
         self._hyperparameters.update({name: str(value) for name, value in hyperparameters.items()})
 
     def hyperparameters(self) -> dict[str, str]:
-        """The hyperparameters that are the same for all trials, as texts."""
+        """Return the hyperparameters that are the same for all trials, as texts."""
         return dict(self._hyperparameters)
 
     @property
@@ -151,19 +151,19 @@ class Estimator:
         return str(self._template["spec"]["containers"][0]["image"])
 
     def training_image_uri(self) -> str:
-        """The image of the first container."""
+        """Return the image of the first container."""
         return self.image_uri
 
     def template(self) -> dict[str, Any]:
-        """The Pod template, as in `spec.template`."""
+        """Return the Pod template, as in `spec.template`."""
         return copy.deepcopy(self._template)
 
     def limits(self) -> dict[str, Any]:
-        """What a job's limits have of the estimator."""
+        """Return the job's limits that the estimator sets."""
         return {} if self._max_run is None else {"maxTrialDuration": f"{self._max_run}s"}
 
     def spec(self) -> dict[str, Any]:
-        """What else of a job's spec the estimator says: nodes and attempts."""
+        """Return the rest of a job's spec that the estimator sets: nodes and attempts."""
         return {
             "nodes": self._nodes if (self._nodes or 1) != 1 else None,
             "retry": None if self._attempts is None else {"maxAttempts": self._attempts},
@@ -171,7 +171,7 @@ class Estimator:
 
 
 def training_container(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The container of a template that trains: the one that its annotation names, else the first."""
+    """Return the container of a template that trains: the one that its annotation names, else the first."""
     containers: list[dict[str, Any]] = template["spec"]["containers"]
     named = template.get("metadata", {}).get("annotations", {}).get(DEFAULT_CONTAINER)
     return next((container for container in containers if container.get("name") == named), containers[0])

@@ -61,7 +61,7 @@ class FunctionError(ValueError):
 
 
 def script(function: Callable[..., object], parameters: Mapping[str, ParameterRange | object]) -> str:
-    """The script that calls the function with the values of a trial, which it finds in its environment.
+    """Return the script that calls the function with the values of a trial, which it finds in its environment.
 
     Args:
         function: takes the hyperparameters by their names, or one mapping of all of them.
@@ -86,7 +86,7 @@ def script(function: Callable[..., object], parameters: Mapping[str, ParameterRa
 
 
 def static_texts(parameters: Mapping[str, object]) -> dict[str, str]:
-    """Values that are the same for all trials as a job has them: texts, and all others as JSON."""
+    """Return values that are the same for all trials as a job has them: texts, and all others as JSON."""
     found = {}
     for name, given in parameters.items():
         if isinstance(given, ParameterRange):

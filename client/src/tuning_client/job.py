@@ -59,11 +59,11 @@ class TuningJob:
         return self.name
 
     def resource(self) -> dict[str, Any]:
-        """The HyperparameterTuningJob as the API server has it."""
+        """Return the HyperparameterTuningJob as the API server has it."""
         return self.session.job(self.name)
 
     def describe(self) -> dict[str, Any]:
-        """The job in the words of SageMaker's DescribeHyperParameterTuningJob."""
+        """Return the job in the words of SageMaker's DescribeHyperParameterTuningJob."""
         job = self.resource()
         best = _best_trial(job)
         return describe_job(job, self.session.trial(best) if best else None)
@@ -77,7 +77,7 @@ class TuningJob:
         return str(self._best(self.resource())["name"])
 
     def best(self) -> BestTrial:
-        """The best of the trials that have ended.
+        """Return the best of the trials that have ended.
 
         Raises:
             TuningError: none has ended with an objective.

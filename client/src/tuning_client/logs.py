@@ -70,7 +70,7 @@ def refusal(name: str, regex: str) -> str:
 
 
 def groups(regex: str) -> list[tuple[int, int]]:
-    """Where the capturing groups of an expression start and end, in the order of their numbers."""
+    """Return where the capturing groups of an expression start and end, in the order of their numbers."""
     found: list[tuple[int, int]] = []
     opened: list[int | None] = []
     for match in _TOKENS.finditer(regex):
@@ -85,13 +85,13 @@ def groups(regex: str) -> list[tuple[int, int]]:
 
 
 def with_every_number(regex: str) -> str:
-    """The expression with `NUMBER` as its first group, where that takes numbers, but not all that a program prints."""
+    """Return the expression with `NUMBER` as its first group, if that group takes some numbers, but not all."""
     start, end = next(iter(groups(regex)), (0, 0))
     return f"{regex[:start]}{NUMBER}{regex[end:]}" if _takes_some_numbers(regex[start:end]) else regex
 
 
 def with_control_characters(regex: str) -> str:
-    """The expression for a log as the program writes it: with a tab, where rsyslog writes #011."""
+    """Return the expression for a log as the program writes it: with a tab, where rsyslog writes #011."""
     result, last = [], 0
     for match in re.finditer(f"{_ESCAPED_CONTROL.pattern}|{_TOKENS.pattern}", regex, re.DOTALL):
         if match[1]:

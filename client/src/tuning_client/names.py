@@ -16,24 +16,24 @@ _RANDOM_LETTERS = "bcdfghjklmnpqrstvwxz0123456789"  # no vowels: no words
 
 
 def unique_job_name(base: str) -> str:
-    """A name that no other job has, for example `resnet-caltech-261124-1356-k7x2`."""
+    """Return a name that no other job has, for example `resnet-caltech-261124-1356-k7x2`."""
     stamp = datetime.now(UTC).strftime("%y%m%d-%H%M")
     suffix = f"-{stamp}-{''.join(secrets.choice(_RANDOM_LETTERS) for _ in range(4))}"
     return f"{dns_label(base, MAX_JOB_NAME - len(suffix))}{suffix}"
 
 
 def dns_label(text: str, length: int = MAX_JOB_NAME) -> str:
-    """The nearest text of lower-case letters, digits and hyphens that a Kubernetes name can be."""
+    """Return the nearest text of lower-case letters, digits and hyphens that a Kubernetes name can be."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:length].rstrip("-") or "job"
 
 
 def image_name(uri: str) -> str:
-    """The last part of an image's name, without tag and digest."""
+    """Return the last part of an image's name, without tag and digest."""
     return re.split(r"[:@]", uri.rpartition("/")[2])[0]
 
 
 def parameter_name(given: str) -> str:
-    """A hyperparameter's name as a part of an environment variable's, for example batch_size for batch-size."""
+    """Return a hyperparameter's name as a part of an environment variable's, for example batch_size for batch-size."""
     name = re.sub(r"[^A-Za-z0-9_]", "_", given)
     return (f"_{name}" if name[:1].isdigit() else name)[:MAX_PARAMETER_NAME]
 

@@ -22,7 +22,7 @@ AUTO_LOG_RATIO = 100
 
 
 def bounds_of(parameter: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The bounds and the scale of a parameter of a job that is a number."""
+    """Return the bounds and the scale of a parameter of a job that is a number."""
     if "discrete" not in parameter:
         return dict(parameter.get("integer") or parameter["continuous"])
     values = parameter["discrete"]["values"]
@@ -50,7 +50,7 @@ class ContinuousParameter:
     step: Real | None = None
 
     def render(self) -> dict[str, Any]:
-        """The range as in `spec.parameters`."""
+        """Return the range as in `spec.parameters`."""
         low, high = (
             real(getattr(self, name), f"{name} of a ContinuousParameter") for name in ("min_value", "max_value")
         )
@@ -81,7 +81,7 @@ class DiscreteParameter:
         return all(value.is_integer() for value in self.values)
 
     def render(self) -> dict[str, Any]:
-        """The numbers as in `spec.parameters`."""
+        """Return the numbers as in `spec.parameters`."""
         return {"discrete": {"values": [_plain(value) for value in self.values], "scale": _scale(self.scaling_type)}}
 
 
@@ -100,7 +100,7 @@ class IntegerParameter:
     step: Whole = 1
 
     def render(self) -> dict[str, Any]:
-        """The range as in `spec.parameters`."""
+        """Return the range as in `spec.parameters`."""
         named = {"min": "min_value", "max": "max_value", "step": "step"}
         bounds = {
             ours: whole(getattr(self, name), f"{name} of an IntegerParameter", "; ContinuousParameter takes others")
@@ -122,7 +122,7 @@ class CategoricalParameter:
         object.__setattr__(self, "values", tuple(str(value) for value in given))
 
     def render(self) -> dict[str, Any]:
-        """The range as in `spec.parameters`."""
+        """Return the range as in `spec.parameters`."""
         return {"categorical": {"values": list(self.values)}}
 
 
@@ -139,7 +139,7 @@ class HyperbandStrategyConfig:
     min_resource: Whole
 
     def render(self) -> dict[str, Any]:
-        """The settings as in `spec.hyperband`."""
+        """Return the settings as in `spec.hyperband`."""
         named = {"minResource": "min_resource", "maxResource": "max_resource"}
         return {ours: whole(getattr(self, name), f"{name} of HyperbandStrategyConfig") for ours, name in named.items()}
 
@@ -170,7 +170,7 @@ class TuningJobCompletionCriteriaConfig:
     target_objective_metric_value: Real | None = None
 
     def render(self) -> dict[str, Any]:
-        """The criteria as in `spec.completion`; the target is in `spec.objective`."""
+        """Return the criteria as in `spec.completion`; the target is in `spec.objective`."""
         name = "max_number_of_training_jobs_not_improving"
         trials = getattr(self, name)
         without = {} if trials is None else {"maxTrialsWithoutImprovement": whole(trials, name)}
@@ -183,7 +183,7 @@ class TuningJobCompletionCriteriaConfig:
         return bool(given)
 
     def target(self) -> float | None:
-        """The target as in `spec.objective`."""
+        """Return the target as in `spec.objective`."""
         name = "target_objective_metric_value"
         return None if self.target_objective_metric_value is None else real(self.target_objective_metric_value, name)
 
@@ -208,7 +208,7 @@ class WarmStartConfig:
     parents: Iterable[str] | str
 
     def render(self) -> dict[str, Any]:
-        """The settings as in `spec.warmStart`."""
+        """Return the settings as in `spec.warmStart`."""
         parents = sorted({str(name) for name in several(self.parents, "parents of WarmStartConfig")})
         return {"type": str(self.warm_start_type), "parents": parents}
 
@@ -217,7 +217,7 @@ ParameterRange = ContinuousParameter | IntegerParameter | DiscreteParameter | Ca
 
 
 def several(given: Iterable[object] | object, what: str) -> list[object]:
-    """The items of a list or anything like it; a text or a number is one item, as with SageMaker."""
+    """Return the items of a list or anything like it; a text or a number is one item, as with SageMaker."""
     if isinstance(given, Mapping):
         raise TypeError(f"{what} must be a list, not {given!r}")
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
@@ -229,7 +229,7 @@ def several(given: Iterable[object] | object, what: str) -> list[object]:
 
 
 def whole(value: Any, what: str, remedy: str = "") -> int:
-    """A whole number, also one of NumPy's or one that stands as text."""
+    """Return a whole number, even if it is one of NumPy's or written as text."""
     number = real(value, what)
     if number != int(number):
         raise ValueError(f"{what} must be whole, not {value!r}{remedy}")
@@ -237,7 +237,7 @@ def whole(value: Any, what: str, remedy: str = "") -> int:
 
 
 def real(value: Any, what: str) -> float:
-    """A number, also one of NumPy's or one that stands as text."""
+    """Return a number, even if it is one of NumPy's or written as text."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):

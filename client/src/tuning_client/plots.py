@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def learning_curves(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
-    """The objective after each epoch, a line a trial; a cross where a trial was stopped, the best trial on top."""
+    """Plot the objective after each epoch, a line per trial; a cross where a trial was stopped, the best on top."""
     ax = ax or _new_axes()
     curves, best = analytics.curves(), _best_name(analytics)
     kinds: dict[str, Line2D] = {}
@@ -53,7 +53,7 @@ def learning_curves(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None
 
 
 def best_so_far(*analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
-    """The best objective so far against the training time spent, a line a job: what the time has bought."""
+    """Plot the best objective so far against the training time spent, a line per job."""
     ax = ax or _new_axes()
     for job in analytics:
         ended = job.dataframe().dropna(subset=["TrainingEndTime"]).sort_values("TrainingEndTime")
@@ -69,7 +69,7 @@ def best_so_far(*analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = 
 
 
 def parallel_coordinates(analytics: HyperparameterTuningJobAnalytics, ax: Axes | None = None) -> Axes:
-    """An upright line a hyperparameter and one for the objective; each trial is a line through its values."""
+    """Plot an upright line per hyperparameter and one for the objective; each trial is a line through its values."""
     ax = ax or _new_axes()
     frame = analytics.dataframe().dropna(subset=["FinalObjectiveValue"])
     parameters = analytics.resource()["spec"]["parameters"]

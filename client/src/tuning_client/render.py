@@ -91,7 +91,7 @@ def from_output(
 
 
 def with_estimator(spec: Mapping[str, Any], estimator: Estimator) -> dict[str, Any]:
-    """The spec of a job like another one, with another training."""
+    """Return the spec of a job like another one, with another training."""
     template, tuned = estimator.template(), {parameter["name"] for parameter in spec["parameters"]}
     metrics = from_output(estimator.metric_definitions, spec["objective"]["metric"], template)
     given = render_space({}, estimator.hyperparameters())["staticParameters"] or {}
@@ -106,7 +106,7 @@ def with_estimator(spec: Mapping[str, Any], estimator: Estimator) -> dict[str, A
 
 
 def plain_numbers(value: Any) -> Any:
-    """The value with Python's own numbers, lists and mappings, where NumPy's and others are in it."""
+    """Return the value with Python's own numbers, lists and mappings, where NumPy's and others are in it."""
     if hasattr(value, "keys"):
         return {str(key): plain_numbers(value[key]) for key in value.keys()}  # noqa: SIM118 - any kind of mapping
     if hasattr(value, "tolist"):

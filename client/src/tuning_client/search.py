@@ -15,30 +15,30 @@ __all__ = ["categorical", "choice", "double", "int", "loguniform", "uniform"]
 
 
 def uniform(min: Real, max: Real) -> ContinuousParameter:
-    """A real number, on a linear scale."""
+    """Search a real number, on a linear scale."""
     return ContinuousParameter(min, max, "Linear")
 
 
 def loguniform(min: Real, max: Real) -> ContinuousParameter:
-    """A real number above 0, on a logarithmic scale."""
+    """Search a real number above 0, on a logarithmic scale."""
     return ContinuousParameter(min, max, "Logarithmic")
 
 
 def double(min: Real, max: Real) -> ContinuousParameter:
-    """Katib's name for `uniform`."""
+    """Search a real number: Katib's name for `uniform`."""
     return uniform(min, max)
 
 
 def int(min: Whole, max: Whole, step: Whole = 1) -> IntegerParameter:
-    """A whole number, on a linear scale."""
+    """Search a whole number, on a linear scale."""
     return IntegerParameter(min, max, "Linear", step)
 
 
 def choice(values: Iterable[object]) -> CategoricalParameter:
-    """One of several values, in no order. A function of `tune` gets it with the type that it has here."""
+    """Search among several values, in no order. A function of `tune` gets it with the type that it has here."""
     return CategoricalParameter(values)
 
 
 def categorical(list: Iterable[object]) -> CategoricalParameter:
-    """Katib's name for `choice`."""
+    """Search among several values: Katib's name for `choice`."""
     return choice(list)

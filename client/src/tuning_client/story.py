@@ -49,7 +49,7 @@ class Trial:
         return self.phase in FINAL_TRIAL
 
     def seconds(self, now: datetime) -> float:
-        """Seconds of training so far, also while it runs."""
+        """Return seconds of training so far, also while it runs."""
         running = self.phase in {"Running", "Stopping"} and self.started is not None
         return self.training_seconds + ((now - self.started).total_seconds() if running and self.started else 0)
 
@@ -106,11 +106,11 @@ class Story:
         return sum(max(0, (self.epochs or 0) - trial.epochs) for trial in self.stopped_early)
 
     def seconds(self, now: datetime) -> float:
-        """Seconds on the clock since the job's start."""
+        """Return seconds on the clock since the job's start."""
         return ((self.completed or now) - self.started).total_seconds() if self.started else 0.0
 
     def ranking(self) -> list[Trial]:
-        """Ended trials of the search that have an objective, best first, ties by age; without diverged ones."""
+        """Return ended trials of the search that have an objective, best first, ties by age; without diverged ones."""
         ranked = [
             (trial.value if self.maximize else -trial.value, -trial.number, trial)
             for trial in self.trials
@@ -239,7 +239,7 @@ def first_sentence(text: str) -> str:
 
 
 def parameter_text(value: str) -> str:
-    """A hyperparameter's value: shortened when it is a number with a fraction, else as it is."""
+    """Return a hyperparameter's value: shortened when it is a number with a fraction, else as it is."""
     try:
         is_fraction = not value.lstrip("+-").isdigit() and float(value) == float(value)
     except ValueError:
@@ -248,5 +248,5 @@ def parameter_text(value: str) -> str:
 
 
 def parameters_text(trial: Trial) -> str:
-    """All hyperparameters of a trial in a line."""
+    """Return all hyperparameters of a trial in a line."""
     return ", ".join(f"{name}={parameter_text(value)}" for name, value in trial.parameters.items())

@@ -44,7 +44,7 @@ def draw(story: Story, trials: Sequence[Trial], columns: int, lines: int, *, col
 
 
 def kind_of(trial: Trial, story: Story) -> str:
-    """Which of the kinds of the legend a trial is."""
+    """Return the kind of a trial in the legend."""
     if trial.name == story.best:
         return "best"
     if not trial.is_final:

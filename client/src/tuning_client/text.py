@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def plain(text: object) -> str:
-    """One line without anything that a terminal would obey."""
+    """Return one line without anything that a terminal would obey."""
     return "".join(letter if letter.isprintable() else " " for letter in str(text))
 
 
 def number(value: float | str) -> str:
-    """A number for people: four significant digits."""
+    """Return a number for people: four significant digits."""
     return f"{float(value):.4g}"
 
 
 def duration(seconds: float) -> str:
-    """Time as kubectl writes it, in at most two units: `45s`, `12m30s`, `3h20m`, `5d4h`."""
+    """Return time as kubectl writes it, in at most two units: `45s`, `12m30s`, `3h20m`, `5d4h`."""
     left, parts = max(0, round(seconds)), []
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)
@@ -33,5 +33,5 @@ def duration(seconds: float) -> str:
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """How long ago something was; empty if that is not known."""
+    """Return how long ago something was; empty if that is not known."""
     return duration((now - since).total_seconds()) if since else ""

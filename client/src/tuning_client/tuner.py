@@ -202,7 +202,7 @@ class HyperparameterTuner:
         return self._session
 
     def manifest(self, job_name: str | None = None) -> dict[str, Any]:
-        """The HyperparameterTuningJob that `fit` creates."""
+        """Return the HyperparameterTuningJob that `fit` creates."""
         metadata: dict[str, Any] = {"name": job_name or unique_job_name(self._base_name)}
         if self._labels:
             metadata["labels"] = dict(self._labels)
@@ -247,7 +247,7 @@ class HyperparameterTuner:
         self._job.stop()
 
     def describe(self) -> dict[str, Any]:
-        """The job in the words of SageMaker's DescribeHyperParameterTuningJob."""
+        """Return the job in the words of SageMaker's DescribeHyperParameterTuningJob."""
         return self._job.describe()
 
     def best_training_job(self) -> str:
@@ -255,21 +255,21 @@ class HyperparameterTuner:
         return self._job.best_training_job()
 
     def analytics(self) -> HyperparameterTuningJobAnalytics:
-        """The job's trials as tables."""
+        """Return the job's trials as tables."""
         return HyperparameterTuningJobAnalytics(self._job.name, self.session)
 
     def hyperparameter_ranges(self) -> dict[str, list[dict[str, Any]]]:
-        """What is searched, in SageMaker's form."""
+        """Return what is searched, in SageMaker's form."""
         return parameter_ranges(self._spec["parameters"])
 
     def transfer_learning_tuner(
         self, additional_parents: Iterable[str] | str | None = None, estimator: Estimator | None = None
     ) -> Self:
-        """A tuner of another task that learns from this one's latest job, and maybe others."""
+        """Return a tuner of another task that learns from this one's latest job, and maybe others."""
         return self._warm_started(WarmStartTypes.TRANSFER_LEARNING, additional_parents, estimator)
 
     def identical_dataset_and_algorithm_tuner(self, additional_parents: Iterable[str] | str | None = None) -> Self:
-        """A tuner of the same task that starts from this one's latest job, and maybe others."""
+        """Return a tuner of the same task that starts from this one's latest job, and maybe others."""
         return self._warm_started(WarmStartTypes.IDENTICAL_DATA_AND_ALGORITHM, additional_parents, None)
 
     def _warm_started(

@@ -145,7 +145,7 @@ def top_trials(story: Story) -> RenderableType:
 
 
 def closing_lines(story: Story, now: datetime) -> list[str]:
-    """What the job cost and what early stopping spared."""
+    """Return lines on the cost of the job and the savings of early stopping."""
     lines = [
         f"Training: {story.total_seconds} s in all, {story.seconds(now):.0f} s on the clock",
         f"Stopped early: {len(story.stopped_early)} of {len(story.trials)} trials",
@@ -169,5 +169,5 @@ def _heading(name: str) -> Text:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds: `4:07`."""
+    """Return minutes and seconds: `4:07`."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 120.0
 
 
 def look(session: Session, name: str) -> Story:
-    """The job and its trials as they are now."""
+    """Return the job and its trials as they are now."""
     job = session.job(name)
     return read_story(job, session.trials(job))
 

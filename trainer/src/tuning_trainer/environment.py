@@ -28,7 +28,7 @@ def check_rank(environment: Mapping[str, str]) -> None:
 
 
 def number_from(variable: str, default: float, *, most: float, whole: bool = False) -> float:
-    """A number from 0 that an environment variable has, or its default.
+    """Return a number from 0 that an environment variable has, or its default.
 
     Raises:
         ValueError: it is not a number, or out of bounds.

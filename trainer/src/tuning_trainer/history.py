@@ -90,7 +90,7 @@ class History:
         return epoch, new
 
     def value(self, epoch: float, metric: str) -> float | None:
-        """What is known of a metric at an epoch."""
+        """Return what is known of a metric at an epoch."""
         return self._epochs.get(epoch, {}).get(metric)
 
     def _enter(self, epoch: float, metrics: dict[str, float]) -> None:
@@ -118,14 +118,14 @@ class History:
 
 
 def checked_epoch(epoch: SupportsIndex) -> int:
-    """The epoch as an integer; numpy's integers are welcome, floats and booleans are not."""
+    """Return the epoch as an integer; numpy's integers are welcome, floats and booleans are not."""
     if isinstance(epoch, bool) or not isinstance(epoch, SupportsIndex):
         raise TypeError(f"epoch is {epoch!r}: give an integer")
     return epoch.__index__()
 
 
 def placed_epoch(epoch: float) -> float:
-    """The epoch with six decimals, and as an integer where it is whole.
+    """Return the epoch with six decimals, and as an integer where it is whole.
 
     Raises:
         ValueError: it is out of bounds.
@@ -137,12 +137,12 @@ def placed_epoch(epoch: float) -> float:
 
 
 def epoch_text(epoch: float) -> str:
-    """The epoch in decimals, as short as can be: never 3.0, never 1e-06."""
+    """Return the epoch in decimals, as short as can be: never 3.0, never 1e-06."""
     return str(epoch) if isinstance(epoch, int) else f"{epoch:.{_DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def checked_name(name: str) -> str:
-    """The metric's name, if it can be a label's value and an entry of a resource."""
+    """Return the metric's name, if it can be a label's value and an entry of a resource."""
     if not isinstance(name, str):
         raise TypeError(f"metric name {name!r} is not a string")
     if not 1 <= len(name) <= MAX_METRIC_LENGTH:
@@ -157,7 +157,7 @@ def _is_name(name: str) -> bool:
 
 
 def checked_value(name: str, value: SupportsFloat | SupportsIndex) -> float:
-    """The value as a float: a number, a numpy scalar or a tensor of one element; NaN and infinities too."""
+    """Return the value as a float: a number, a numpy scalar or a tensor of one element; NaN and infinities too."""
     if isinstance(value, str | bytes):
         raise TypeError(f"metric {name!r} is {value!r}: give a number")
     try:

@@ -15,7 +15,7 @@ MAX_CHARACTERS = 4000
 
 
 def words_of(error: BaseException) -> str:
-    """The end of an exception's traceback, or what `sys.exit` was given; empty for an exit without failure."""
+    """Return the end of an exception's traceback, or what `sys.exit` was given; empty for an exit without failure."""
     if not isinstance(error, SystemExit):
         return _printable("".join(traceback.format_exception(error)))
     if error.code in (None, 0):

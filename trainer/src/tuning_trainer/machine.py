@@ -15,7 +15,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - not a temporary file
 
 
 def cpu_count() -> int:
-    """Cores to use: TUNING_CPU_THREADS, else the smaller of the affinity mask and the control group's quota.
+    """Return cores to use: TUNING_CPU_THREADS, else the smaller of the affinity mask and the control group's quota.
 
     Raises:
         ValueError: TUNING_CPU_THREADS is not a positive integer.
@@ -35,7 +35,7 @@ def available_cores() -> int:
 
 
 def quota(root: Path = CGROUPS) -> float | None:
-    """The control group's share of the processor in cores, if it is limited."""
+    """Return the control group's share of the processor in cores, if it is limited."""
     text = _read(root / "cpu.max")
     if text is not None:
         share, period = text.split()
@@ -45,7 +45,7 @@ def quota(root: Path = CGROUPS) -> float | None:
 
 
 def free_memory(root: Path = CGROUPS) -> int:
-    """Bytes that this process may still take: what the machine has, or what the control group's limit leaves."""
+    """Return bytes that this process may still take: what the machine has, or what the control group's limit leaves."""
     available = _available_memory()
     limit = _number(root / "memory.max", root / "memory/memory.limit_in_bytes")
     if limit is None:

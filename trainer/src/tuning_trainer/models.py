@@ -26,7 +26,7 @@ _EPOCH, _PARTIAL = "epoch-", ".partial"
 
 
 def model_folder() -> Path | None:
-    """Where this training leaves its models: a folder of the trial's own in TUNING_MODEL_DIR; None without that."""
+    """Return where this training leaves its models, the trial's folder in TUNING_MODEL_DIR; None without that."""
     root, trial, seed = (os.environ.get(f"TUNING_{name}", "") for name in ("MODEL_DIR", "TRIAL", "SEED"))
     if not root:
         return None

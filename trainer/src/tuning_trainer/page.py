@@ -74,7 +74,7 @@ class Page:
             self._values.append(line)
 
     def render(self, now: float) -> tuple[str, int]:
-        """The page as it is now, and how many values by epoch there have been.
+        """Return the page as it is now, and how many values by epoch there have been.
 
         Args:
             now: seconds on the monotonic clock.

@@ -346,7 +346,7 @@ def report(
 
 
 def process_reporter() -> Reporter:
-    """The reporter of this process, which says goodbye when the process ends."""
+    """Return the reporter of this process, which says goodbye when the process ends."""
     global _default  # noqa: PLW0603 - one page for one process is the point
     with _default_lock:
         if _default is None:

@@ -93,7 +93,7 @@ class Scrapers:
         return min((scraper.twice for scraper in self._recent(now)), default=0)
 
     def patience(self, now: float, cap: float, *, expected: bool) -> float:
-        """How long to wait for the finished page to be fetched, in seconds.
+        """Return how long to wait for the finished page to be fetched, in seconds.
 
         Whoever fetched at an interval will be back after one, and has it for sure after two; a second more allows for a
         delay. Whoever came once may be back any time. Where nobody came, the run was shorter than the interval, or

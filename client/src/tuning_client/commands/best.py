@@ -71,7 +71,7 @@ def _best(session: Session, parsed: argparse.Namespace) -> int:
 
 
 def with_values(job: Body, trial: Body, given: Sequence[str]) -> tuple[Body, Body]:
-    """The job and the trial with other values of hyperparameters.
+    """Return the job and the trial with other values of hyperparameters.
 
     Raises:
         TuningError: one is not NAME=VALUE, or not a hyperparameter of the job.
@@ -99,7 +99,7 @@ def _check(item: str, parameter: Body, value: str) -> None:
 
 
 def environment(job: Body, trial: Body) -> dict[str, str]:
-    """The variables that the training got, except those that are for the tuner's sake."""
+    """Return the variables that the training got, except those for the tuner alone."""
     static, tuned = job["spec"].get("staticParameters") or {}, trial["spec"]["parameters"]
     kinds = {parameter["name"]: parameter for parameter in job["spec"]["parameters"]}
     values = {name: json.loads(text) if _NUMBER.fullmatch(text) else text for name, text in static.items()}
@@ -114,7 +114,7 @@ def environment(job: Body, trial: Body) -> dict[str, str]:
 
 
 def manifest(job: Body, trial: Body, kind: str) -> dict[str, Any]:
-    """A Pod or a batch Job that trains as the trial did.
+    """Return a Pod or a batch Job that trains as the trial did.
 
     Raises:
         TuningError: the trial trained on several nodes, which needs a Service and more beside it.

@@ -26,7 +26,7 @@ _UNBOUNDED = 10_000
 
 
 def flags() -> argparse.ArgumentParser:
-    """The flags with which kubectl chooses cluster and namespace."""
+    """Return the flags with which kubectl chooses cluster and namespace."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("-n", "--namespace", help="default: the context's")
     parser.add_argument("--context", help="context of the kubeconfig; default: the current one")
@@ -56,7 +56,7 @@ def run(command: Command, parsed: argparse.Namespace) -> int:
 
 
 def paper() -> Console:
-    """Where to print: as wide as the terminal, else as wide as it takes; coloured on a terminal alone."""
+    """Return where to print: as wide as the terminal, else as wide as it takes; coloured on a terminal alone."""
     on_terminal = sys.stdout.isatty()
     return Console(
         width=None if on_terminal else _UNBOUNDED, markup=False, highlight=False, emoji=False, soft_wrap=not on_terminal

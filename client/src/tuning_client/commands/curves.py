@@ -63,7 +63,7 @@ def _curves(session: Session, parsed: argparse.Namespace) -> int:
 
 
 def chosen(story: Story, top: int | None, state: str | None) -> Sequence[Trial]:
-    """The trials to draw."""
+    """Return the trials to draw."""
     trials = story.ranking()[:top] if top else story.trials
     return [trial for trial in trials if state is None or trial.phase in _STATES[state]]
 

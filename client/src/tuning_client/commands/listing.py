@@ -46,7 +46,7 @@ def _list(session: Session, parsed: argparse.Namespace) -> int:
 
 
 def table(jobs: Sequence[Mapping[str, Any]], now: datetime, *, namespaces: bool = False) -> Table:
-    """A row for each job."""
+    """Return a row for each job."""
     drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
     for heading in ("NAMESPACE", *_COLUMNS) if namespaces else _COLUMNS:
         drawn.add_column(heading, no_wrap=True)

@@ -53,7 +53,7 @@ def _logs(session: Session, parsed: argparse.Namespace) -> int:
 
 
 def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The text, also where a piece ends within a character."""
+    """Yield the text, also where a piece ends within a character."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for piece in pieces:
         yield decoder.decode(piece)
@@ -61,7 +61,7 @@ def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
 
 
 def harmless(text: str) -> str:
-    """The text without what a terminal would obey, line ends and tabs aside."""
+    """Return the text without what a terminal would obey, line ends and tabs aside."""
     return "".join(
         letter if letter.isprintable() or letter in _LAYOUT else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

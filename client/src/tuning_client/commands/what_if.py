@@ -69,7 +69,7 @@ def _what_if(session: Session, parsed: argparse.Namespace) -> int:
 
 
 def parse_rule(kind: str, fields: Sequence[str]) -> dict[str, Any]:
-    """The rule as in a job's specification.
+    """Return the rule as in a job's specification.
 
     Raises:
         TuningError: a field is not FIELD=VALUE, or the rule has none.
@@ -88,7 +88,7 @@ def parse_rule(kind: str, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def table(trials: Sequence[Mapping[str, Any]], job: str) -> Table:
-    """A row for each trial that the rule or the record stops."""
+    """Return a row for each trial that the rule or the record stops."""
     drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
     for heading in ("TRIAL", "RECORD", "STOPPED", "SAVED"):
         drawn.add_column(heading, no_wrap=True)

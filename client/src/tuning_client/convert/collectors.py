@@ -37,7 +37,7 @@ _REPORT = "let the training report each epoch, or see spec.metrics.source (docs/
 
 
 def sagemaker_source(definitions: Field, objective: str) -> dict[str, Any] | None:
-    """SageMaker's `MetricDefinitions` of an algorithm, if the objective is among them."""
+    """Return SageMaker's `MetricDefinitions` of an algorithm, if the objective is among them."""
     given = []
     for item in definitions.children():
         with item.or_left_out("the metric was left out"):
@@ -56,7 +56,7 @@ def sagemaker_source(definitions: Field, objective: str) -> dict[str, Any] | Non
 def katib_source(
     spec: Field, objective: str, others: Sequence[str], body: dict[str, Any], name: str
 ) -> dict[str, Any] | None:
-    """Katib's `metricsCollectorSpec`; what it reads from standard output is put into a file by the container's command.
+    """Return Katib's `metricsCollectorSpec`; the container's command copies standard output to a file.
 
     Args:
         spec: the collector's specification; where nothing is said standard output is read.

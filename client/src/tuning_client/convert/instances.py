@@ -35,7 +35,7 @@ _OTHERS = {
 
 
 def gpus(instance_type: str) -> int | None:
-    """NVIDIA GPUs of an instance type such as ml.p3.2xlarge; None where that is not known."""
+    """Return the number of NVIDIA GPUs of an instance type such as ml.p3.2xlarge; None where that is not known."""
     family, _, size = instance_type.strip().lower().removeprefix("ml.").partition(".")
     if family in _GPUS:
         return _GPUS[family].get(size)
@@ -43,7 +43,7 @@ def gpus(instance_type: str) -> int | None:
 
 
 def described(instance_type: str) -> str:
-    """What a container that stands for this instance type asks for, and what is left to do."""
+    """Return what a container that stands for this instance type asks for, and what is left to do."""
     count = gpus(instance_type)
     if count is not None:
         asked = f"{count} GPU" if count else "no GPU"

@@ -53,7 +53,7 @@ def metadata(place: Field) -> dict[str, Any]:
 
 
 def kept_metadata(place: Field) -> dict[str, dict[str, str]]:
-    """Labels and annotations, as texts."""
+    """Return labels and annotations, as texts."""
     result = {}
     for kind in ("labels", "annotations"):
         found = {}
@@ -74,7 +74,7 @@ def kept_metadata(place: Field) -> dict[str, dict[str, str]]:
 
 
 def pairs(place: Field) -> Iterator[tuple[str, Field]]:
-    """Names and values, which some dialects write as a mapping and others as a list of names, or keys, and values."""
+    """Yield names and values, which some dialects write as a mapping, others as a list of names or keys with values."""
     for item in place.children():
         if isinstance(place.value, dict):
             yield item.name, item
@@ -87,7 +87,7 @@ def pairs(place: Field) -> Iterator[tuple[str, Field]]:
 
 
 def job_name(place: Field) -> str:
-    """A job's name made of another one; most are fine as they are."""
+    """Return a job's name made of another one; most are fine as they are."""
     given = ""
     with place.or_left_out("the name is job: choose your own"):
         given = place.text()
@@ -101,7 +101,7 @@ def job_name(place: Field) -> str:
 
 
 def environment(place: Field) -> list[dict[str, str]]:
-    """Variables of a container, without those that the operator sets."""
+    """Return variables of a container, without those that the operator sets."""
     found: dict[str, str] = {}
     for name, value in pairs(place):
         with value.or_left_out(LEFT_OUT):
@@ -118,7 +118,7 @@ def reserved(variable: str) -> bool:
 
 
 def bounded(place: Field, low: int, high: int) -> int | None:
-    """A whole number, moved to where a job can have it; None where nothing is said that can be used."""
+    """Return a whole number within the bounds of a job; None if there is no usable one."""
     if place.is_empty():
         return None
     with place.or_left_out(LEFT_OUT):
@@ -163,7 +163,7 @@ def objective(name: Field, goal: Field, target: Field) -> dict[str, Any]:
 
 
 def limits(trials: Field, parallel: Field, *, grid: bool, default_parallel: int) -> dict[str, Any]:
-    """Numbers of trials, within what a job can have; a grid needs none."""
+    """Return the limits on trials, within the bounds of a job; a grid needs none."""
     result: dict[str, Any] = {}
     wanted = bounded(trials, 1, MAX_GRID if grid else MAX_TRIALS)
     if wanted is not None:
@@ -178,7 +178,7 @@ def limits(trials: Field, parallel: Field, *, grid: bool, default_parallel: int)
 
 
 def hyperband(place: Field, **given: int | None) -> dict[str, int]:
-    """The settings of strategy Hyperband, completed."""
+    """Return the settings of strategy Hyperband, completed."""
     known = {name: value for name, value in given.items() if value is not None}
     missing = {name: value for name, value in PLACEHOLDER_RUNGS.items() if name not in known}
     rungs = {**missing, **known}
@@ -192,7 +192,7 @@ def hyperband(place: Field, **given: int | None) -> dict[str, int]:
 
 
 def manifest(meta: dict[str, Any], search: Search, spec: dict[str, Any]) -> dict[str, Any]:
-    """A HyperparameterTuningJob, its fields in the order of the documentation, without those that have no value."""
+    """Return a HyperparameterTuningJob with its fields in the order of the documentation, without empty ones."""
     order = ("strategy", "hyperband", "seed", "objective", "parameters", "staticParameters", "limits", "earlyStopping")
     given = {**spec, "parameters": search.parameters, "staticParameters": search.static}
     ordered = {name: given.pop(name, None) for name in order} | given

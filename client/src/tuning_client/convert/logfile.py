@@ -21,7 +21,7 @@ _PROGRAM = re.compile(r"\.(?:py|sh|R|jl|jar)$|/bin/")
 
 
 def moved(path: str, place: Field, container: dict[str, Any]) -> str:
-    """A path at which the file can be read; words of the container that name it are changed with it."""
+    """Return a path at which the file can be read; words of the container that name it are changed with it."""
     whole = posixpath.normpath(posixpath.join(_text(container.get("workingDir")) or "/", path))
     whole = f"/{whole.lstrip('/')}"
     folder = posixpath.dirname(whole)

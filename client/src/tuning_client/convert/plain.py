@@ -46,7 +46,7 @@ class _Copy:
 
 
 def name_text(key: object) -> str:
-    """A name as kubectl reads it from YAML."""
+    """Return a name as kubectl reads it from YAML."""
     if key is None or isinstance(key, bool):
         return "null" if key is None else str(key).lower()
     return str(_scalar(key))

@@ -28,7 +28,7 @@ class Search:
     _encoded: list[Field] = field(default_factory=list)
 
     def name(self, place: Field, given: str) -> str:
-        """A hyperparameter's name here, which no other one has."""
+        """Return a hyperparameter's name here, which no other one has."""
         name = parameter_name(given)
         if name in self.static or any(parameter["name"] == name for parameter in self.parameters):
             raise place.error(
@@ -104,7 +104,7 @@ class Search:
             raise place.error(f"has no hyperparameter that can be searched: {reason}")
 
     def strategy(self, wanted: str, place: Field) -> str:
-        """The strategy, unless it is Grid and cannot try all combinations."""
+        """Return the strategy, unless it is Grid and cannot try all combinations."""
         if wanted != "Grid":
             return wanted
         combinations = math.prod(map(_choices, self.parameters))

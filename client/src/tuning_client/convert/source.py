@@ -110,7 +110,7 @@ class Field:
         return str(self.path[-1])
 
     def children(self) -> list[Field]:
-        """The fields of a mapping, or the items of a list."""
+        """Return the fields of a mapping, or the items of a list."""
         if isinstance(self.value, dict):
             return [Field(self.source, (*self.path, key), value) for key, value in self.value.items()]
         if isinstance(self.value, list):
@@ -122,12 +122,12 @@ class Field:
         return self.value is None or self.value in ({}, [])
 
     def take(self) -> Any:
-        """The value; everything below it counts as used."""
+        """Return the value; everything below it counts as used."""
         self.source.account(self.path)
         return self.value
 
     def text(self, default: str | None = None) -> str:
-        """The value as text, never empty; without a default it has to be there."""
+        """Return the value as text, never empty; without a default it must be there."""
         if self.value is None and default is not None:
             return default
         if self.value is None or self.value == "":
@@ -137,14 +137,14 @@ class Field:
         return str(self.value).lower() if isinstance(self.take(), bool) else str(self.value)
 
     def number(self, kind: type[int | float]) -> Any:
-        """The value as a number, also where it stands as text, as SageMaker and Katib write it."""
+        """Return the value as a number, even if it is written as text, as SageMaker and Katib do."""
         number = _number(self.text())
         if not math.isfinite(number) or (kind is int and number != int(number)):
             raise self.error(f"must be a {'whole ' if kind is int else ''}number, not {shown(self.value)}")
         return kind(number)
 
     def flag(self) -> bool:
-        """The value as a switch, also where it stands as text; off where nothing is said."""
+        """Return the value as a switch, even if it is written as text; off by default."""
         given = self.text("false").lower()
         if given not in {"true", "false"}:
             raise self.error(f"must be true or false, not {shown(self.value)}")
@@ -163,7 +163,7 @@ class Field:
         self.source.notes.append(Note((self.path,), message))
 
     def error(self, problem: str) -> FieldError:
-        """An error that names this place."""
+        """Return an error that names this place."""
         return FieldError(self.path, problem)
 
 
@@ -194,13 +194,13 @@ def note_all(fields: list[Field], message: str) -> None:
 
 
 def spelled(path: Path, *, any_index: bool = False) -> str:
-    """A path as people write it, for example spec.parameters[0].name."""
+    """Return a path as people write it, for example spec.parameters[0].name."""
     text = "".join(f"[{'*' if any_index else part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or "the document"
 
 
 def shown(value: Any) -> str:
-    """A value in a message: what it is, not all of it."""
+    """Return a value, shortened for a message."""
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     text = repr(value)

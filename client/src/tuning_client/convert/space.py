@@ -16,7 +16,7 @@ _SCALES = {"uniform": "Linear", "normal": "Linear", "logUniform": "Log", "logNor
 
 
 def add_parameters(parameters: Field, *, grid: bool) -> tuple[Search, dict[str, str]]:
-    """The hyperparameters of an Experiment, and their names here by Katib's."""
+    """Return the hyperparameters of an Experiment, and their names here by Katib's."""
     search, names = Search(), {}
     for parameter in parameters.children():
         with parameter.or_left_out("the hyperparameter was left out"):

@@ -22,7 +22,7 @@ _LAST_WORDS = "FallbackToLogsOnError"
 
 
 def trial_workload(template: Field, names: Mapping[str, str]) -> tuple[Workload, str]:
-    """What a trial runs, with the operator's variables for Katib's placeholders; and the container that trains.
+    """Return what a trial runs, with the operator's variables for Katib's placeholders; and the container that trains.
 
     Args:
         template: `spec.trialTemplate`.

@@ -31,7 +31,7 @@ _SWITCHES = {
 
 
 def template(definition: Field) -> dict[str, Any]:
-    """The Pod template of a definition; it has one container."""
+    """Return the Pod template of a definition; it has one container."""
     algorithm = definition["AlgorithmSpecification"]
     image = algorithm["TrainingImage"]
     container: dict[str, Any] = {"name": "training", "image": PLACEHOLDER_IMAGE}
@@ -56,7 +56,7 @@ def template(definition: Field) -> dict[str, Any]:
 
 
 def nodes(definition: Field) -> int | None:
-    """Nodes of a trial; None for one."""
+    """Return the number of nodes of a trial; None for one."""
     wanted = [bounded(place["InstanceCount"], 1, MAX_NODES) for place in _instances(definition)]
     return max((count for count in wanted if count is not None and count > 1), default=None)
 

@@ -65,7 +65,7 @@ class Workload:
 
 
 def workload(trial: Field) -> Workload:
-    """What `spec.trialTemplate.trialSpec` runs."""
+    """Return what `spec.trialTemplate.trialSpec` runs."""
     if trial.is_empty():
         raise trial.error("is missing: put the template there, also one that lies in a ConfigMap")
     version, kind = trial["apiVersion"].text(), trial["kind"].text()

@@ -57,7 +57,7 @@ def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: 
 
 
 def frozen(trial: Mapping[str, Any], space: Sequence[Mapping[str, Any]], confirms: str | None = None) -> FrozenTrial:
-    """A trial that has ended as Optuna keeps it; `confirms` names the one that it trains again with another seed."""
+    """Return an ended trial as Optuna keeps it; `confirms` names the one that it trains again with another seed."""
     status, number = trial["status"], trial["spec"]["number"]
     state, curve = _STATES[phase(trial)], measurements(trial)
     value = float(status.get("objective", math.nan))

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def ended(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The trials whose record is complete."""
+    """Return the trials whose record is complete."""
     return [trial for trial in trials if phase(trial) in FINAL_TRIAL]
 
 
 def measurements(trial: Mapping[str, Any]) -> list[tuple[int, float]]:
-    """Steps and values of the curve: the epochs, or where some are fractions, their positions."""
+    """Return steps and values of the curve: the epochs, or where some are fractions, their positions."""
     curve = trial["status"].get("curve") or {}
     epochs, values = curve.get("epochs") or [], [float(value) for value in curve.get("values") or ()]
     whole = all(float(epoch).is_integer() for epoch in epochs)
@@ -25,7 +25,7 @@ def measurements(trial: Mapping[str, Any]) -> list[tuple[int, float]]:
 
 
 def typed(parameter: Mapping[str, Any], text: str) -> Any:
-    """A parameter's value as what it is."""
+    """Return a parameter's value with its type."""
     if "integer" in parameter or ("discrete" in parameter and are_whole(parameter["discrete"]["values"])):
         return int(text)
     return float(text) if "continuous" in parameter or "discrete" in parameter else text

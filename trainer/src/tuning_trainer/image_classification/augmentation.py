@@ -41,13 +41,13 @@ class Preparation:
         self._mean, self._deviation = mean.view(1, -1, 1, 1), deviation.view(1, -1, 1, 1)
 
     def validation(self, images: Tensor) -> Tensor:
-        """The middle of each image."""
+        """Return the middle of each image."""
         pixels = self._pixels(images)
         top, left = (pixels.shape[2] - self._height) // 2, (pixels.shape[3] - self._width) // 2
         return self._normalised(pixels[:, :, top : top + self._height, left : left + self._width])
 
     def training(self, images: Tensor, generator: Generator) -> Tensor:
-        """A random view of each image; the generator belongs to the images' device."""
+        """Return a random view of each image; the generator belongs to the images' device."""
         if self._augmentation == "none":
             return self.validation(images)
         pixels = self._pixels(images)
@@ -79,12 +79,12 @@ class Preparation:
 
 
 def with_margin(size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width at which image files are kept for a network that takes `size`."""
+    """Return height and width at which image files are kept for a network that takes `size`."""
     return round(size[0] * MARGIN), round(size[1] * MARGIN)
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the channels of stored images, float32 (channels), values from 0 to 1."""
+    """Return mean and standard deviation of the channels of stored images, float32 (channels), values from 0 to 1."""
     pixels = images.float() / 255
     return pixels.mean((0, 2, 3)), pixels.std((0, 2, 3)).clamp_min(1 / 255)
 
@@ -92,7 +92,7 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
 def random_views(
     count: int, stored: tuple[int, int], wanted: tuple[int, int], generator: Generator, *, transform: bool
 ) -> Tensor:
-    """Affine maps from a view's coordinates to an image's, as `affine_grid` takes them: float32 (count, 2, 3).
+    """Return affine maps from a view's coordinates to an image's, as `affine_grid` takes them: float32 (count, 2, 3).
 
     Args:
         count: how many.
@@ -162,7 +162,7 @@ def to_hsl(pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def from_hsl(hue: Tensor, saturation: Tensor, lightness: Tensor) -> Tensor:
-    """The inverse of `to_hsl`."""
+    """Return the inverse of `to_hsl`."""
     amplitude = saturation * torch.minimum(lightness, 1 - lightness)
     channels = []
     for offset in (0, 8, 4):

@@ -49,7 +49,7 @@ class Trained:
 
 
 def checkpoint_path(folder: str, trial: str | None) -> Path:
-    """The run's file; trials that share a folder have one each."""
+    """Return the run's file; trials that share a folder have one each."""
     return Path(folder) / f"{trial or 'checkpoint'}.pt"
 
 

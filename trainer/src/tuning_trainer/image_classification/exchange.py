@@ -34,12 +34,12 @@ def joined(processes: Processes) -> Iterator[None]:
 
 
 def parallel(network: nn.Module, processes: Processes) -> nn.Module:
-    """The network whose gradients are the mean of all processes'; it has the weights of the first one."""
+    """Return the network whose gradients are the mean of all processes'; it has the weights of the first one."""
     return network if processes.count == 1 else DistributedDataParallel(network)
 
 
 def total(sums: list[Tensor], processes: Processes) -> list[float]:
-    """The sums over all processes, of this one's scalars on the training device."""
+    """Return the sums over all processes, of this one's scalars on the training device."""
     stacked = torch.stack(sums)
     if processes.count > 1:
         distributed.all_reduce(stacked)
@@ -55,7 +55,7 @@ def spread_buffers(network: nn.Module, processes: Processes) -> None:
 
 
 def from_first(get: Callable[[], T], processes: Processes) -> T:
-    """What the first process gets, in all of them."""
+    """Return what the first process gets, in all of them."""
     found: list[T | None] = [get() if processes.is_first else None]
     if processes.count > 1:
         distributed.broadcast_object_list(found, 0)

@@ -50,7 +50,7 @@ class ImageFolder(Dataset):  # type: ignore[type-arg] # generic for the type che
         return cls([path for path, _ in listing.samples], listing.targets, listing.classes, image_shape)
 
     def select(self, indices: Sequence[int]) -> Self:
-        """The same folder with these images only, in this order."""
+        """Return the same folder with these images only, in this order."""
         return type(self)(
             [self.files[index] for index in indices],
             [self.labels[index] for index in indices],

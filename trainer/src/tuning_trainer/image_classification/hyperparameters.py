@@ -34,7 +34,7 @@ class HyperparameterError(ValueError):
 
 
 def real(above: float | None = None, least: float = -math.inf, below: float = math.inf) -> Parse:
-    """A parser of finite numbers within bounds."""
+    """Return a parser of finite numbers within bounds."""
 
     def parse(text: str) -> float:
         value = float(text)
@@ -46,7 +46,7 @@ def real(above: float | None = None, least: float = -math.inf, below: float = ma
 
 
 def whole(least: int, most: int = 2**31 - 1) -> Parse:
-    """A parser of integers within bounds, also when written as 32.0 or 3.2e1."""
+    """Return a parser of integers within bounds, also when written as 32.0 or 3.2e1."""
 
     def parse(text: str) -> int:
         value = float(text)
@@ -58,12 +58,12 @@ def whole(least: int, most: int = 2**31 - 1) -> Parse:
 
 
 def optional(parse: Parse) -> Parse:
-    """A parser that takes an empty text for `None`."""
+    """Return a parser that takes an empty text for `None`."""
     return lambda text: parse(text) if text else None
 
 
 def one_of(choices: Sequence[str], convert: Callable[[str], Any] = str) -> Parse:
-    """A parser of words from a list."""
+    """Return a parser of words from a list."""
 
     def parse(text: str) -> Any:
         if text in choices:
@@ -90,7 +90,7 @@ def image_shape(text: str) -> tuple[int, int, int]:
 
 
 def setting(default: str, parse: Parse, allowed: str, purpose: str) -> Any:
-    """A field with what is needed to read it from a text and to explain it."""
+    """Return a field with what is needed to read it from a text and to explain it."""
     return field(
         default=parse(default), metadata={"parse": parse, "allowed": allowed, "help": purpose, "default": default}
     )

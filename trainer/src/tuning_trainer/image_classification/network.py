@@ -15,7 +15,7 @@ ADAM_BETAS, RMSPROP_GAMMA, EPSILON = (0.9, 0.999), 0.9, 1e-8
 
 
 def make_network(hp: Hyperparameters, classes: int) -> nn.Module:
-    """A torchvision ResNet with fresh weights, or with `num_layers` 0 a CNN that trains in seconds on one core."""
+    """Return a torchvision ResNet with fresh weights; with `num_layers` 0, a CNN that trains in seconds on a core."""
     channels, height, width = hp.image_shape
     if hp.num_layers == 0:
         return small_cnn(channels, height, width, classes)
@@ -30,7 +30,7 @@ def make_network(hp: Hyperparameters, classes: int) -> nn.Module:
 
 
 def small_cnn(channels: int, height: int, width: int, classes: int) -> nn.Sequential:
-    """Two convolutions and two linear layers, about 50,000 weights for images of 28 by 28."""
+    """Return two convolutions and two linear layers, about 50,000 weights for images of 28 by 28."""
     return nn.Sequential(
         nn.Conv2d(channels, 8, kernel_size=3, padding=1),
         nn.MaxPool2d(2),
@@ -46,7 +46,7 @@ def small_cnn(channels: int, height: int, width: int, classes: int) -> nn.Sequen
 
 
 def make_optimizer(hp: Hyperparameters, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser; momentum and weight decay are for sgd and nag, as in SageMaker's algorithm."""
+    """Return the optimiser; momentum and weight decay are for sgd and nag, as in SageMaker's algorithm."""
     weights = network.parameters()
     if hp.optimizer == "adam":
         return torch.optim.Adam(weights, lr=hp.learning_rate, betas=ADAM_BETAS, eps=EPSILON)

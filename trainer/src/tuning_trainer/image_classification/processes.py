@@ -29,7 +29,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, size: int) -> slice:
-        """This process's part of a batch of a size; the parts differ by one image at most."""
+        """Return this process's part of a batch of a size; the parts differ by one image at most."""
         return slice(size * self.rank // self.count, size * (self.rank + 1) // self.count)
 
 

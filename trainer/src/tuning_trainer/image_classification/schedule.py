@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def rate(hp: Hyperparameters, epochs: float) -> float:
-    """The learning rate of a step.
+    """Return the learning rate of a step.
 
     Args:
         hp: of the run, checked.

@@ -49,7 +49,7 @@ class DeviceError(RuntimeError):
 
 
 def choose_device(nvidia: Path = Path("/dev/nvidiactl")) -> torch.device:
-    """The GPU when there is one.
+    """Return the GPU when there is one.
 
     Raises:
         DeviceError: the container was given a GPU, and torch, though built for it, does not find it: training without
@@ -244,6 +244,6 @@ def _say(line: str) -> None:
 
 
 def mixed(*numbers: int) -> int:
-    """One seed of many numbers, with the 63 bits that torch takes; another one if any of them is another."""
+    """Return one seed of many numbers, with the 63 bits that torch takes; another one if any of them is another."""
     digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 1

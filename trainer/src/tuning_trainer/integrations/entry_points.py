@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def lightning() -> list[Callback]:
-    """The callbacks for a Trainer."""
+    """Return the callbacks for a Trainer."""
     return _lightning() or []
 
 

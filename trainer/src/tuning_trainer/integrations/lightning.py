@@ -54,7 +54,7 @@ class TuningCallback(Callback):
 
     @quietly
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps; Lightning writes it when an epoch is over, or in the middle of one."""
+        """Return what a checkpoint keeps; Lightning writes it when an epoch is over, or in the middle of one."""
         if self._over is not None:
             self._report(self._over.current_epoch + 1)
         return {"history": self._history}

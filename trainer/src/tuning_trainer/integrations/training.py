@@ -48,7 +48,7 @@ class Training:
 
     @classmethod
     def that_goes_on(cls) -> Training:
-        """The training that reports in this process, where one does: the present one continues it."""
+        """Return the training that reports in this process, where one does: the present one continues it."""
         return cls._reporting or cls()
 
     def measure(
@@ -135,7 +135,7 @@ def _keep(epoch: int, metrics: Mapping[str, float], save: Callable[[Path], objec
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Those of the values that are numbers, NumPy's and tensors of one element among them."""
+    """Return those of the values that are numbers, NumPy's and tensors of one element among them."""
     found = {}
     for name, value in metrics.items():
         if value is None or isinstance(value, str | bytes):

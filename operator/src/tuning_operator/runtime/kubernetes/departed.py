@@ -71,11 +71,11 @@ class Departed:
             self._pods.popitem(last=False)
 
     def pod(self, uid: str) -> dict[str, Any] | None:
-        """The Pod with this uid."""
+        """Return the Pod with this uid."""
         return copy.deepcopy(self._pods.get(uid))
 
     def nodes(self, batch_jobs: Collection[str]) -> list[dict[str, Any]]:
-        """The Pods that were controlled by batch Jobs with these uids."""
+        """Return the Pods that were controlled by batch Jobs with these uids."""
         return [
             copy.deepcopy(pod)
             for pod in self._pods.values()

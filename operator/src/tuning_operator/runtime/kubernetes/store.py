@@ -104,15 +104,15 @@ class Store:
         return self._listed.get(key, set()) >= self._views.get(key, {}).keys()
 
     async def trials(self, key: JobKey) -> list[Body]:
-        """The TuningTrials with a job's label; they may belong to an earlier job of the same name."""
+        """Return the TuningTrials with a job's label; they may belong to an earlier job of the same name."""
         return await self._of(TRIALS, key)
 
     async def pods(self, key: JobKey) -> list[Body]:
-        """The Pods with a job's label."""
+        """Return the Pods with a job's label."""
         return await self._of(PODS, key)
 
     async def batch_jobs(self, key: JobKey) -> list[Body]:
-        """The batch Jobs with a job's label."""
+        """Return the batch Jobs with a job's label."""
         return await self._of(BATCH_JOBS, key)
 
     async def _of(self, kind: str, key: JobKey) -> list[Body]:
@@ -255,5 +255,5 @@ def _identity(body: Body) -> tuple[str, str, int]:
 
 
 def version_of(text: str) -> int:
-    """The place of a version among those of its kind: they are numbers that grow, as Kubernetes promises since 1.35."""
+    """Return the place of a version among those of its kind: growing numbers, as Kubernetes promises since 1.35."""
     return int(text)

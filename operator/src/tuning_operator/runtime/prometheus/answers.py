@@ -91,7 +91,7 @@ def _after(text: str, at: int, sign: str) -> int:
 
 
 def either(ranges: Sequence[str]) -> str:
-    """A PromQL expression for the series of all ranges, which have none in common.
+    """Return a PromQL expression for the series of all ranges, which have none in common.
 
     As a balanced tree: in a chain, Prometheus looks at the series of the first range once for each of the others.
     """
@@ -112,12 +112,12 @@ def by_window(windows: Mapping[str, int]) -> list[tuple[int, list[str]]]:
 
 
 def any_of(words: Collection[str]) -> str:
-    """A PromQL string that matches each of some words and nothing else."""
+    """Return a PromQL string that matches each of some words and nothing else."""
     return quoted("|".join(re.escape(word) for word in sorted(words)))
 
 
 def quoted(text: str) -> str:
-    """A PromQL string; its escapes are those of Go, of which JSON's are a part.
+    """Return a PromQL string; its escapes are those of Go, of which JSON's are a part.
 
     Prometheus takes the replacement character, unless it is escaped, for broken UTF-8, and refuses the question.
     """
@@ -125,5 +125,5 @@ def quoted(text: str) -> str:
 
 
 def excerpt(text: str | bytearray) -> str:
-    """The beginning of what a server said, as one line."""
+    """Return the beginning of what a server said, as one line."""
     return printable(text if isinstance(text, str) else text.decode(errors="replace"), 300)

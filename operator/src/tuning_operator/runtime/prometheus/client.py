@@ -65,7 +65,7 @@ class Prometheus:
 
     @classmethod
     def configured(cls, settings: Settings) -> Prometheus:
-        """The one that the settings name."""
+        """Return the client that the settings describe."""
         return cls(
             settings.prometheus_url,
             ca_file=settings.prometheus_ca_file,

@@ -50,14 +50,14 @@ class Interest:
     started: datetime | None = None
 
     def window(self, now: datetime, reach: timedelta) -> int:
-        """How far to look back, in milliseconds: `reach` beyond the Pod's end, but not beyond its beginning."""
+        """Return how far to look back, in milliseconds: `reach` beyond the Pod's end, but not beyond its beginning."""
         back = reach if self.ended is None else reach + max(timedelta(0), now - self.ended)
         if self.created is not None:
             back = min(back, now - self.created)
         return max(1000, min(back, MAX_WINDOW) // timedelta(milliseconds=1))
 
     def shared_window(self, now: datetime, reach: timedelta) -> int:
-        """The same in round figures, of which many Pods have one in common.
+        """Return the window in round figures, so that many Pods share one.
 
         It is no shorter than `reach`, and never reaches beyond the Pod's beginning: of a young Pod it leaves out up to
         half of its life, from the beginning, which has been read.

@@ -68,7 +68,7 @@ class MetricsPoller:
         self._known[job] = {pod: known[pod] for pod in interests if pod in known}
 
     def readings(self, job: JobKey) -> Mapping[str, Reading]:
-        """What is known of a job's Pods, by Pod name."""
+        """Return what is known of a job's Pods, by Pod name."""
         return {pod: known.reading for pod, known in self._known.get(job, {}).items()}
 
     def condition(self, namespace: str) -> Condition | None:
@@ -76,7 +76,7 @@ class MetricsPoller:
         return self._conditions.get(namespace)
 
     def answering_since(self, namespace: str) -> datetime | None:
-        """From when on Prometheus has answered every question; None while it does not, or is overdue."""
+        """Return from when on Prometheus has answered every question; None while it does not, or is overdue."""
         since = self._answering_since.get(namespace)
         return since if since and self._clock() - self._answered[namespace] <= self._overdue else None
 
