@@ -1,19 +1,16 @@
 """`report()` and the `Reporter` behind it: every epoch on the metrics page and in the termination message.
 
-The page is served by a separate process (`serving.py`); this module decides when it starts, what it shows and how
+A separate process serves the page (`pageprocess.py`); this module decides when it starts, what it shows and how
 training ends.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import json
 import math
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +22,7 @@ from tuning_trainer.environment import check_rank, number_from
 from tuning_trainer.history import History, epoch_text, same
 from tuning_trainer.lastwords import watch_exit, words_of
 from tuning_trainer.models import keep_model
+from tuning_trainer.pageprocess import PageProcess
 from tuning_trainer.termination import MAX_BYTES, termination_message, write_message
 
 if TYPE_CHECKING:
@@ -39,11 +37,6 @@ FAILED_SECONDS = 2.0
 # How often, at most, the termination message is written during training.
 MESSAGE_SECONDS = 1.0
 EXIT_TERMINATED = 128 + signal.SIGTERM
-# Without `site` and the user's settings: what an image has start with each interpreter can take seconds.
-PAGE = (
-    "import sys; sys.path.append(sys.argv[1]); from tuning_trainer.serving import main; "
-    "main(int(sys.argv[2]), sys.argv[3])"
-)
 
 
 class Reporter:
@@ -90,30 +83,10 @@ class Reporter:
         self._lock = threading.RLock()
         self._message_due = -math.inf
         self._is_written = True
-        self._port = port
         self._owner = os.getpid()
         self._closed = False
-        self._trouble: OSError | None = None
-        self._page: subprocess.Popen[str] | None = None
-        try:
-            self._page = self._start_page()
-        except OSError as error:
-            self._trouble = error
+        self._page = PageProcess(port, self._objective or "")
         self._handle_sigterm()
-
-    def _start_page(self) -> subprocess.Popen[str]:
-        """Open the port, and start the process that serves on it: whoever connects before it is there waits for it."""
-        with _listener(self._port) as listener:
-            self._port = listener.getsockname()[1]
-            descriptor = listener.fileno()
-            arguments = [str(Path(__file__).parent.parent), str(descriptor), self._objective or ""]
-            return subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-                [sys.executable, "-I", "-S", "-X", "utf8", "-c", PAGE, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[descriptor],
-                encoding="utf-8",
-            )
 
     @property
     def port(self) -> int:
@@ -122,13 +95,7 @@ class Reporter:
         Raises:
             OSError: it cannot be served on.
         """
-        if self._trouble is not None:
-            raise OSError(
-                f"cannot serve metrics on port {self._port}: {self._trouble.strerror}. If another process of this "
-                f"training reports: in distributed training only rank 0 reports. If it is another program's: "
-                f"TUNING_METRICS_PORT chooses another port"
-            ) from self._trouble
-        return self._port
+        return self._page.port
 
     @property
     def completed(self) -> int:
@@ -203,16 +170,11 @@ class Reporter:
                     wait = 0
                 cap = self._finish_timeout if wait is None else min(wait, self._finish_timeout)
                 if len(self._history) and cap > 0:
-                    self._tell("finish", cap, int(self._expected))
+                    self._page.send("finish", cap, int(self._expected))
                 else:
-                    self._kill_page()
-        if self._page is None:
-            return
-        # The page process keeps the time. Not under the lock, so that SIGTERM can end the wait.
+                    self._page.kill()
+        # Not under the lock, so that SIGTERM can end the wait.
         self._page.wait()
-        if self._page.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._page.stdin.close()
 
     def __enter__(self) -> Self:
         return self
@@ -233,26 +195,9 @@ class Reporter:
 
     def _publish(self, epoch: float, new: Mapping[str, float]) -> None:
         for name, value in new.items():
-            self._tell(len(self._history), epoch_text(epoch), name, value)
+            self._page.send(len(self._history), epoch_text(epoch), name, value)
             self._is_written = False
         self._write_when_due()
-
-    def _tell(self, *words: object) -> None:
-        if self._page is None or self._page.stdin is None:
-            return
-        try:
-            self._page.stdin.write("\t".join(map(str, words)) + "\n")
-            self._page.stdin.flush()
-        except BrokenPipeError:
-            warnings.warn(
-                "the metrics page has died: epochs are kept in the termination message only",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-
-    def _kill_page(self) -> None:
-        if self._page is not None:
-            self._page.kill()
 
     def _message(self) -> bytes:
         return termination_message(
@@ -297,7 +242,7 @@ class Reporter:
                 return
             if self._closed:
                 # Training is over and only the wait is left: end that, and let the exit code be training's.
-                self._kill_page()
+                self._page.kill()
                 return
             # Another thread may be writing. This one may have been interrupted at it: the pipe is left alone.
             locked = self._lock.acquire(timeout=MESSAGE_SECONDS)
@@ -305,20 +250,10 @@ class Reporter:
             self._write_message()
             if locked:
                 self._lock.release()
-            self._kill_page()
+            self._page.kill()
             sys.exit(EXIT_TERMINATED)
 
         signal.signal(signal.SIGTERM, terminate)
-
-
-def _listener(port: int) -> socket.socket:
-    """A socket that listens on all addresses, of IPv4 and, where there is one, IPv6."""
-    return socket.create_server(
-        ("", port),
-        family=socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET,
-        dualstack_ipv6=socket.has_dualstack_ipv6(),
-        backlog=128,
-    )
 
 
 _default: Reporter | None = None
