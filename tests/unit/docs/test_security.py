@@ -38,6 +38,11 @@ def test_every_promise_has_a_test() -> None:
     assert len([row for row in rows if "::" in row]) >= 30
 
 
+def test_no_row_is_there_twice() -> None:
+    tests = re.findall(r"`(tests/\S+?\.py::\w+)` \|$", PAGE, re.MULTILINE)
+    assert sorted(tests) == sorted(set(tests))
+
+
 def test_what_is_installed_is_locked_with_hashes() -> None:
     assert len(LOCKS) >= 5
     for lock in LOCKS:
