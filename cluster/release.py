@@ -22,6 +22,7 @@ OPERATOR_IMAGE = "localhost/tuning-operator/operator"
 TRAINER_IMAGE = "localhost/tuning-operator/trainer:dev"
 SIDECAR_IMAGE = "localhost/tuning-operator/sidecar:dev"
 PROMETHEUS_IMAGE = "localhost/tuning-operator/prometheus:dev"
+LIGHTNING_IMAGE = "localhost/tuning-operator/lightning:dev"
 TIMEOUT = "120s"
 
 

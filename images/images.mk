@@ -1,5 +1,5 @@
 # The container images; images/README.md says how to build them with docker or podman.
-.PHONY: images images-build images-check images-lock
+.PHONY: images images-build images-check images-lightning images-lock
 
 IMAGES := $(addprefix localhost/tuning-operator/,$(addsuffix :dev,operator trainer sidecar console prometheus))
 
@@ -9,6 +9,11 @@ images: images-build cluster ## build the images and load them into the test clu
 # BASE=IMAGE builds on that image; TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes torch without GPU support.
 images-build: packages
 	@BASE="$(BASE)" TORCH_INDEX_URL="$(TORCH_INDEX_URL)" $(PYTHON) images/build.py
+
+# A user's image, which the tests need and the demo doesn't.
+images-lightning: images
+	@TORCH_INDEX_URL="$(TORCH_INDEX_URL)" BASE="$(BASE)" $(PYTHON) images/build.py lightning
+	@$(PYTHON) -m cluster load localhost/tuning-operator/lightning:dev
 
 images-check: venv images-build ## the operator's image suggests what the development environment does; what each costs
 	@$(PY) images/checks/compare.py
@@ -23,5 +28,7 @@ images-lock: venv ## resolve the images' dependencies, to the versions of `make 
 	  operator/pyproject.toml --extra run -o operator/requirements.lock
 	$(IMAGES_COMPILE) -c images/torch/requirements.lock --override images/torch/provided.txt \
 	  trainer/pyproject.toml --extra image-classification --extra prometheus -o trainer/requirements.lock
+	$(IMAGES_COMPILE) -c images/torch/requirements.lock -c trainer/adapters.lock --override images/torch/provided.txt \
+	  images/lightning/requirements.in -o images/lightning/requirements.lock
 	$(IMAGES_COMPILE) trainer/pyproject.toml --extra sidecar -o images/sidecar/requirements.lock
 	$(IMAGES_COMPILE) console/pyproject.toml operator/pyproject.toml -o console/requirements.lock

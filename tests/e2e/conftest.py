@@ -23,7 +23,7 @@ def tools(pytestconfig: pytest.Config) -> Tools:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     quiet = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     with capture.global_and_fixture_disabled():
-        subprocess.run(["make", "-s", "cluster", "images"], cwd=release.ROOT, env=quiet, check=True)
+        subprocess.run(["make", "-s", "cluster", "images-lightning"], cwd=release.ROOT, env=quiet, check=True)
     return Tools.for_test_cluster()
 
 

@@ -1,17 +1,15 @@
-"""The first tutorial, followed literally: from a script to its best value, in under ten minutes."""
+"""Tutorials followed literally: a script of one's own to its best value, and those of frameworks unchanged."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from cluster.release import ROOT
-from tests.unit.docs.tutorials import TUTORIALS, commands, save
+from cluster.release import LIGHTNING_IMAGE, OPERATOR_IMAGE, ROOT
+from tests.unit.docs.tutorials import TUTORIALS, Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,30 +22,49 @@ TYPING_SECONDS = 180
 """What a reader takes to copy two files and seven commands."""
 
 
-def follow(page: str, namespace: Namespace, folder: Path) -> tuple[list[str], float]:
-    """Run a tutorial's commands; returns what they wrote and the seconds that they took."""
-    save(TUTORIALS / f"{page}.md", folder, images="localhost/tuning-operator")
-    environment = os.environ | {
-        "KUBECONFIG": str(namespace.tools.kubeconfig),
-        "NO_PROXY": "*",
-        "PATH": f"{ROOT / 'cluster'}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
-    }
-    began, written = time.monotonic(), []
-    for command in commands(TUTORIALS / f"{page}.md"):
-        there = command.replace("-n tuning", f"-n {namespace.name}")
-        done = subprocess.run(
-            ["bash", "-c", there], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
-        )
-        assert done.returncode == 0, f"{there}: {done.stdout}{done.stderr}"
-        written.append(done.stdout)
-    return written, time.monotonic() - began
-
-
 def test_a_script_of_ones_own_has_its_best_value_in_ten_minutes(namespace: Namespace, tmp_path: Path) -> None:
-    written, seconds = follow("own-script", namespace, tmp_path)
+    page = TUTORIALS / "own-script.md"
+    images = {
+        f"registry.example.com/tuning-operator/{name}:0.1.0": f"localhost/tuning-operator/{name}:dev"
+        for name in ("sidecar", "trainer")
+    }
+    reader = Reader(tmp_path, namespace.tools.kubeconfig, namespace.name, ROOT / "cluster", images)
+    reader.save(page)
+    began = time.monotonic()
+    *_, variables = reader.follow(page).values()
+    seconds = time.monotonic() - began
     assert seconds + TYPING_SECONDS < 600
-    variables = dict(line.split("=", 1) for line in written[-1].splitlines())
+    best = dict(line.split("=", 1) for line in variables.splitlines())
     status = yaml.safe_load(namespace.kubectl("get", "tuningjob", "my-script", "-o", "yaml"))["status"]
     assert status["phase"] == "Completed"
-    assert variables["HP_learning_rate"] == status["bestTrial"]["parameters"]["learning_rate"]
+    assert best["HP_learning_rate"] == status["bestTrial"]["parameters"]["learning_rate"]
     assert float(status["bestTrial"]["objective"]) < 0.05, "the noise has a variance of 0.01"
+
+
+IMAGES = {"lightning": LIGHTNING_IMAGE, "sklearn": f"{OPERATOR_IMAGE}:dev"}
+"""Images with the frameworks, and without a word of the tuner's."""
+
+
+def test_a_script_of_lightning_s_or_scikit_learn_s_reports_every_epoch_from_an_image_of_its_own(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    (tmp_path / "examples" / "frameworks").mkdir(parents=True)
+    reader = Reader(tmp_path, namespace.tools.kubeconfig, namespace.name, ROOT / "cluster")
+    for framework, heading in (("lightning", "## PyTorch Lightning"), ("sklearn", "## scikit-learn")):
+        recipe = f"examples/frameworks/{framework}.yaml"
+        text = (ROOT / recipe).read_text()
+        for words, ours in (
+            (f"registry.example.com/team/{framework}:1", IMAGES[framework]),
+            ("maxTrials: 20", "maxTrials: 2"),
+            ('requests: {cpu: "1"', "requests: {cpu: 100m"),
+        ):
+            assert words in text
+            text = text.replace(words, ours)
+        (tmp_path / recipe).write_text(text)
+        reader.follow(TUTORIALS / "frameworks.md", heading)
+        trials = namespace.trials(framework)
+        assert [trial["status"]["phase"] for trial in trials] == ["Completed"] * 2
+        for trial in trials:
+            epochs = trial["status"]["curve"]["epochs"]
+            assert epochs == list(range(1, len(epochs) + 1))
+            assert len(epochs) == 10 if framework == "lightning" else 1 < len(epochs) <= 100

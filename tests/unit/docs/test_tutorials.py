@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.unit.client.bodies import FakeSession
-from tests.unit.client.notebooks import run_cell
 from tests.unit.docs.pages import ROOT, blocks
 from tests.unit.docs.schema import as_stored
 from tests.unit.docs.tutorials import TUTORIALS, commands, save
-from tuning_client import function
 from tuning_client.__main__ import commands_of, main
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.podoptions import PodOptions
@@ -129,34 +126,3 @@ def test_the_model_of_the_job_goes_where_the_page_says(tmp_path: Path) -> None:
     environment, _, trial = first_trial(manifest)
     assert environment["TUNING_MODEL_DIR"] == "/models"
     assert model_folder(manifest["spec"]["template"], trial) == f"/models/{trial.name}-{trial.seed}"
-
-
-class Cluster(FakeSession):
-    """Takes what is created."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        ended = {"name": "x-0001", "objective": "2", "epoch": 1, "parameters": {"a": "12", "b": "0.1"}}
-        parameters = [{"name": "a", "integer": {}}, {"name": "b", "continuous": {}}]
-        spec = {"parameters": parameters, "limits": {}, "objective": {"metric": "x", "goal": "Maximize"}}
-        status = {"phase": "Completed", "bestTrial": ended, "progress": "1/1"}
-        super().__init__({"metadata": {"name": "x", "uid": "1"}, "spec": spec, "status": status})
-
-    def create_job(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        first_trial({**manifest, "spec": {**manifest["spec"], "suspend": False}})
-        return {**manifest, "metadata": {**manifest["metadata"], "uid": "1"}}
-
-    def create_config_map(self, body: dict[str, Any]) -> None:
-        compile(body["data"]["function.py"], "function.py", "exec")
-
-
-@pytest.mark.parametrize("page", ["after-the-job", "from-katib", "from-sagemaker"])
-def test_the_python_of_a_page_runs(
-    page: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert function.PROVIDED == "report"
-    for module in ("tuner", "tune", "analytics"):
-        monkeypatch.setattr(f"tuning_client.{module}.Session", Cluster, raising=False)
-    monkeypatch.setattr("tuning_client.Session", Cluster)
-    (block,) = blocks(TUTORIALS / f"{page}.md", "python")
-    run_cell(block.text, page, {})
-    capsys.readouterr()
