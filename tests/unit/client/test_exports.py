@@ -53,6 +53,21 @@ def test_a_study_has_states_values_parameters_distributions_and_curves(tmp_path:
     assert stopped.user_attrs["message"] == "0.2 is below 0.3"
 
 
+def test_a_lucky_repetition_is_not_the_best_trial_of_the_study(tmp_path: Path) -> None:
+    lucky = trial(3, objective="0.99")
+    lucky["spec"]["confirms"] = 2
+    confirmed = job(bestTrial={"name": "resnet-0002", "objective": "0.4"})
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    assert export(confirmed, [trial(1, objective="0.3"), trial(2), lucky], tmp_path / "study.db") == 3
+    study = optuna.load_study(study_name="resnet", storage=storage)
+    assert [item.value for item in study.trials] == [0.3, 0.4]
+    assert study.best_trial.user_attrs["trial"] == study.user_attrs["best"] == "resnet-0002"
+    again = optuna.load_study(study_name="resnet-confirmation", storage=storage)
+    assert again.direction is study.direction
+    assert [(item.value, item.user_attrs["confirms"]) for item in again.trials] == [(0.99, "resnet-0002")]
+    assert again.trials[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.4}
+
+
 def test_a_study_is_not_written_twice(tmp_path: Path) -> None:
     export(job(), trials(), tmp_path / "study.db")
     with pytest.raises(TuningError, match="already has a study resnet: choose another file"):

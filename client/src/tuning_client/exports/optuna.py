@@ -2,7 +2,7 @@
 
 A trial that was stopped is pruned, one that failed or diverged has failed. Parameters have the distributions of the
 search space; where Optuna has no counterpart (ReverseLog) the values are right and the distribution is linear. Numbers
-to choose from are choices.
+to choose from are choices. Repetitions with other seeds are a second study, so that none of them is the best trial.
 """
 
 from __future__ import annotations
@@ -40,19 +40,27 @@ _STATES = {
 def export(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: Path) -> int:
     """Write the trials that have ended as a study into an SQLite file; returns how many those are.
 
+    Those that train a setting again are in the study `<job>-confirmation`.
+
     Raises:
         TuningError: the file has a study of this name already.
     """
-    name, objective = job["metadata"]["name"], job["spec"]["objective"]
+    name, objective, space = job["metadata"]["name"], job["spec"]["objective"], job["spec"]["parameters"]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{target.absolute()}")
-    try:
-        study = optuna.create_study(storage=storage, study_name=name, direction=objective["goal"].lower())
-    except optuna.exceptions.DuplicatedStudyError:
-        raise TuningError(f"{target} already has a study {name}: choose another file") from None
-    study.set_user_attr("metric", objective["metric"])
-    found = [frozen(trial, job["spec"]["parameters"], repeated_trial(trial, job)) for trial in ended(trials)]
-    study.add_trials(found)
+    found = ended(trials)
+    studies = {name: [trial for trial in found if not repeated_trial(trial, job)]}
+    if repeated := [trial for trial in found if repeated_trial(trial, job)]:
+        studies[f"{name}-confirmation"] = repeated
+    for study_name, those in studies.items():
+        try:
+            study = optuna.create_study(storage=storage, study_name=study_name, direction=objective["goal"].lower())
+        except optuna.exceptions.DuplicatedStudyError:
+            raise TuningError(f"{target} already has a study {study_name}: choose another file") from None
+        study.set_user_attr("metric", objective["metric"])
+        if best := (job.get("status") or {}).get("bestTrial"):
+            study.set_user_attr("best", best["name"])  # of a confirmed job by the mean, which is no trial's value
+        study.add_trials([frozen(trial, space, repeated_trial(trial, job)) for trial in those])
     return len(found)
 
 
