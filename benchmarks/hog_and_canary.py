@@ -55,7 +55,7 @@ def main() -> None:
         plane = stack.enter_context(ControlPlane(folder / "control-plane", manifests=[CRDS]))
         for namespace in (QUIET, LOUD):
             plane.create_namespace(namespace)
-        stack.enter_context(Kubelet(Api(plane.kubeconfig), (QUIET, LOUD), _training, METRIC))
+        stack.enter_context(Kubelet(Api(plane.kubeconfig), (QUIET, LOUD), _training))
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", [], scrape_interval=2.0))
         operator = start_operator(plane.kubeconfig, [QUIET, LOUD], prometheus.url, folder / "operator.log", _SIDECAR)
         stack.callback(operator.stop)

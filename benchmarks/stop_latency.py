@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.api import Api
 from cluster.controlplane import ControlPlane
-from cluster.operators import METRIC, Cluster, job_manifest, start_operator
+from cluster.operators import Cluster, job_manifest, start_operator
 from cluster.played_kubelet import Kubelet, Training
 from cluster.prometheus import Prometheus
 
@@ -58,7 +58,7 @@ def run_job(stops: int, scrape_interval: float, poll_interval: float) -> list[Ru
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         plane = stack.enter_context(ControlPlane(folder / "control-plane", manifests=[CRDS]))
         plane.create_namespace(NAMESPACE)
-        kubelet = stack.enter_context(Kubelet(Api(plane.kubeconfig), NAMESPACE, _training, METRIC))
+        kubelet = stack.enter_context(Kubelet(Api(plane.kubeconfig), NAMESPACE, _training))
         targets = [kubelet.target(f"job-{number:04d}-1") for number in range(1, trials + 1)]
         prometheus = stack.enter_context(Prometheus(folder / "prometheus", targets, scrape_interval=scrape_interval))
         flag = f"--poll-interval={poll_interval}"

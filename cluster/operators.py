@@ -137,6 +137,7 @@ class Cluster:
 
     def __init__(self, kubeconfig: Path, namespace: str) -> None:
         self.api = Api(kubeconfig)
+        self.kubeconfig = kubeconfig
         self.namespace = namespace
 
     def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:

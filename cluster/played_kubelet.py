@@ -79,6 +79,7 @@ class Run:
     uid: str
     parameters: dict[str, Any]
     training: Training
+    metric: str
     container: str = "training"
     created: float = field(default_factory=time.monotonic)
     started: float | None = None
@@ -103,7 +104,7 @@ class Run:
         is_known = self.known == len(self.training.values)
         return self.has_reported_all() and may_end and (is_known or not self.training.waits_for_scrape)
 
-    def page(self, metric: str) -> str:
+    def page(self) -> str:
         epochs = self.epochs()
         if self.training.page is not None:
             return self.training.page
@@ -112,15 +113,15 @@ class Run:
             shown = self.training.values[epochs - 1] if epochs else 0.0
             return f'{value}{{split="validation"}} {shown}\n{value}{{split="train"}} 1\n{epoch} {epochs}\n'
         lines = [
-            f'tuning_epoch_value{{metric="{metric}",epoch="{epoch * self.training.step:g}"}} {value}'
+            f'tuning_epoch_value{{metric="{self.metric}",epoch="{epoch * self.training.step:g}"}} {value}'
             for epoch, value in enumerate(self.training.values[:epochs], start=1)
         ]
         if epochs:
-            lines.append(f'tuning_latest_value{{metric="{metric}"}} {self.training.values[epochs - 1]}')
+            lines.append(f'tuning_latest_value{{metric="{self.metric}"}} {self.training.values[epochs - 1]}')
             lines.append(f"tuning_latest_epoch {epochs * self.training.step:g}")
         return "\n".join([*lines, f"tuning_epochs_completed {epochs}", ""])
 
-    def message(self, metric: str) -> str:
+    def message(self) -> str:
         if self.training.message is not None:
             return self.training.message
         if not self.training.leaves_message:
@@ -128,7 +129,12 @@ class Run:
         epochs = self.epochs()
         values = list(self.training.values[:epochs])
         return json.dumps(
-            {"epochs": list(range(1, epochs + 1)), "metrics": {metric: values}, "completed": epochs, "thinned": False}
+            {
+                "epochs": list(range(1, epochs + 1)),
+                "metrics": {self.metric: values},
+                "completed": epochs,
+                "thinned": False,
+            }
         )
 
 
@@ -138,8 +144,7 @@ class Kubelet:
     Args:
         api: the administrator's access.
         namespaces: whose Pods it runs: one, or several.
-        train: the training of a Pod, by its hyperparameters and its name.
-        metric: name of the objective.
+        train: the training of a Pod, by its hyperparameters and its name; it measures the job's objective.
         poll_seconds: between two looks at the Pods.
     """
 
@@ -148,13 +153,11 @@ class Kubelet:
         api: Api,
         namespaces: str | Sequence[str],
         train: Callable[[Mapping[str, Any], str], Training],
-        metric: str,
         poll_seconds: float = 0.05,
     ) -> None:
         self._api = api
         self._namespaces = (namespaces,) if isinstance(namespaces, str) else tuple(namespaces)
         self._train = train
-        self._metric = metric
         self._poll_seconds = poll_seconds
         self._newest: dict[tuple[str, str], Run] = {}
         self.runs: dict[str, Run] = {}
@@ -212,7 +215,15 @@ class Kubelet:
         environment = {entry["name"]: entry.get("value", "") for entry in container["env"]}
         parameters = json.loads(environment["HYPERPARAMETERS"])
         training = self._train(parameters, metadata["name"])
-        run = Run(metadata["name"], metadata["namespace"], metadata["uid"], parameters, training, container["name"])
+        run = Run(
+            metadata["name"],
+            metadata["namespace"],
+            metadata["uid"],
+            parameters,
+            training,
+            environment["TUNING_OBJECTIVE_METRIC"],
+            container["name"],
+        )
         self.runs[run.uid] = self._newest[run.namespace, run.name] = run
         if training.obstacle == "Unschedulable":
             message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
@@ -253,7 +264,7 @@ class Kubelet:
             "reason": training.reason or ("Completed" if exit_code == 0 else "Error"),
             "startedAt": _time(started),
             "finishedAt": _now(training.clock_ahead),
-            "message": run.message(self._metric),
+            "message": run.message(),
         }
         self._patch(run, "Succeeded" if exit_code == 0 else "Failed", {"terminated": terminated})
 
@@ -289,7 +300,7 @@ class Kubelet:
                     before.known = max(before.known, epochs)
                 run = kubelet._training(*self.path.removeprefix("/").split("/"))
                 self.answered = (run, run.epochs()) if run is not None else None
-                page = None if run is None else run.page(kubelet._metric)
+                page = None if run is None else run.page()
                 body = (page or "").encode()
                 with contextlib.suppress(BrokenPipeError):  # Prometheus waits no longer than a scrape interval
                     self.send_response(200 if page is not None else 404)

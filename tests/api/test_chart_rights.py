@@ -14,7 +14,7 @@ import pytest
 
 from cluster.api import Api
 from cluster.controlplane import ControlPlane
-from cluster.operators import GROUP, METRIC, Cluster, job_manifest, start_operator
+from cluster.operators import GROUP, Cluster, job_manifest, start_operator
 from cluster.played_kubelet import Kubelet, Training
 from cluster.prometheus import Prometheus
 from cluster.waiting import wait_until
@@ -78,7 +78,7 @@ def test_a_whole_job_uses_all_rights_and_lacks_none(
         account = server.kubeconfig_for_service_account("tuning-system", "tuning-operator")
         cluster = Cluster(server.kubeconfig, "team")
         with (
-            Kubelet(Api(server.kubeconfig), "team", worse_and_worse, METRIC) as kubelet,
+            Kubelet(Api(server.kubeconfig), "team", worse_and_worse) as kubelet,
             Prometheus(
                 tmp_path / "prometheus",
                 [kubelet.target(name) for name in ("job-0001-2", "job-0002-1", "job-0003-1")],

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cluster.api import Api
 from cluster.controlplane import ControlPlane
-from cluster.operators import METRIC, Cluster, job_manifest, start_operator
+from cluster.operators import Cluster, job_manifest, start_operator
 from cluster.played_kubelet import Kubelet, Training
 from cluster.prometheus import Prometheus
 
@@ -60,7 +60,7 @@ def main() -> None:
         control_plane = stack.enter_context(ControlPlane(Path(folder) / "control-plane", manifests=[CRDS]))
         control_plane.create_namespace(NAMESPACE)
         api = Api(control_plane.kubeconfig)
-        kubelet = stack.enter_context(Kubelet(api, NAMESPACE, train, METRIC, poll_seconds=0.25))
+        kubelet = stack.enter_context(Kubelet(api, NAMESPACE, train, poll_seconds=0.25))
         names = itertools.product(range(JOBS), range(1, TRIALS + 1), range(1, ATTEMPTS + 1))
         targets = [kubelet.target(f"soak-{job}-{trial:04d}-{attempt}") for job, trial, attempt in names]
         prometheus = stack.enter_context(Prometheus(Path(folder) / "prometheus", targets, scrape_interval=1))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.api import Api
-from cluster.operators import METRIC, Cluster, operator_process, start_operator
+from cluster.operators import Cluster, operator_process, start_operator
 from cluster.played_kubelet import Kubelet, Training
 from cluster.prometheus import Prometheus
 
@@ -49,7 +49,7 @@ def start_lab(
             scrape_interval: float = 0.5,
             run_operator: bool = True,
         ) -> Lab:
-            kubelet = stack.enter_context(Kubelet(Api(control_plane.kubeconfig), namespace, train, METRIC))
+            kubelet = stack.enter_context(Kubelet(Api(control_plane.kubeconfig), namespace, train))
             # All Pods that there may be are targets from the beginning: Prometheus takes seconds to see new ones.
             names = [
                 f"{job}-{trial:04d}-{attempt}" for trial in range(1, trials + 1) for attempt in range(1, attempts + 1)

@@ -134,7 +134,7 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, z
         return trainings[min(started[job], len(trainings)) - 1]
 
     with contextlib.ExitStack() as stack:
-        kubelet = stack.enter_context(Kubelet(api, list(names.values()), train, METRIC, poll_seconds=0.1))
+        kubelet = stack.enter_context(Kubelet(api, list(names.values()), train, poll_seconds=0.1))
         targets = [
             kubelet.target(f"{job}-{trial:04d}-{attempt}", names[NAMESPACES.get(job, "jobs")])
             for job, trial, attempt in itertools.product(TRAININGS, (1, 2), (1, 2))

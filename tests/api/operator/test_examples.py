@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from cluster.operators import GROUP, METRIC, Cluster, start_operator
+from cluster.operators import GROUP, Cluster, start_operator
 from cluster.played_kubelet import Kubelet, Training
 from cluster.prometheus import Prometheus
 from cluster.waiting import wait_until
@@ -289,7 +289,7 @@ EXAMPLES = {
     "tensorboard.yaml": Example(
         log_of,
         lambda _: Training((0.1, 0.2, 0.3), epoch_seconds=0.3, leaves_message=False, waits_for_scrape=True),
-        shorter={**limits(2, 2), "objective": {"metric": METRIC, "goal": "Maximize"}},
+        shorter=limits(2, 2),
         scraped=2,
     ),
     "unmodified-image.yaml": Example(brought_of, shorter=limits(2, 2)),
@@ -329,7 +329,7 @@ def lab(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, z
         return trains[job](int(number))
 
     with contextlib.ExitStack() as stack:
-        kubelet = stack.enter_context(Kubelet(cluster.api, namespace, train, METRIC))
+        kubelet = stack.enter_context(Kubelet(cluster.api, namespace, train))
         # Those whose metrics nobody needs are left out: a few hundred scrapes a second would keep a processor busy.
         targets = [
             kubelet.target(f"{jobs[name]['metadata']['name']}-{trial:04d}-1")
