@@ -21,7 +21,7 @@ accelerator.end_training()
 CURVES = {"train_loss": {1: 0.5, 2: 0.25}, "val_loss": {1: 1.0, 2: 0.5}}
 
 
-def test_an_unchanged_loop_reports_what_it_logs(train: Callable[..., Outcome]) -> None:
+def test_an_unchanged_loop_reports_every_step_that_it_logs(train: Callable[..., Outcome]) -> None:
     outcome = train(LOOP.format(tracker=""), "val_loss")
     assert (outcome.curves, outcome.errors) == (CURVES, "")
 

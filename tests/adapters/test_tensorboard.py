@@ -24,7 +24,7 @@ def history(folder: Path) -> dict[float, dict[str, float]]:
 CURVE = {1: {"val_loss": 0.5, "loss": 0.75}, 2: {"val_loss": 0.25, "loss": 0.375}}
 
 
-def test_torchs_writer_in_both_of_its_styles(tmp_path: Path) -> None:
+def test_every_step_of_torchs_writer_in_both_of_its_styles(tmp_path: Path) -> None:
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - only where it is needed: it loads torch
 
     for new_style in (False, True):
