@@ -129,6 +129,17 @@ def test_the_same_setting_counts_once() -> None:
     assert [each.trial.number for each in settings(confirming(), [SEARCH[0], SEARCH[1], twin, SEARCH[3]])] == [2, 4]
 
 
+def test_where_fewer_have_completed_than_are_to_be_confirmed_those_are() -> None:
+    a_job = confirming(top=9, seeds=1, parallel=9, trials=3)
+    trials = [SEARCH[0], ended(2, 0.4, math.nan), ended(3, phase=TrialPhase.FAILED)]
+    found = decide(snapshot(a_job, trials))
+    assert repeated(found) == [(4, 1)]
+    (seed,) = settings(a_job, trials)[0].seeds
+    end = decide(snapshot(a_job, [*trials, repetition(4, 1, seed, 0.6)]))
+    assert end.phase is JobPhase.COMPLETED
+    assert winner(a_job, [*trials, repetition(4, 1, seed, 0.6)]) == trials[0]
+
+
 def test_a_search_that_still_has_trials_is_waited_for() -> None:
     running = trial(4, TrialPhase.RUNNING, attempt_uid="pod-uid-4-1", start_time=ago(90))
     a_job = confirming(phase=JobPhase.STOPPING)
