@@ -8,6 +8,7 @@ to choose from are choices. Repetitions with other seeds are a second study, so 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tuning_client.describe import phase, time_in
@@ -105,12 +106,20 @@ def distribution(parameter: Mapping[str, Any]) -> BaseDistribution:
     if "integer" in parameter:
         bounds = parameter["integer"]
         log, step = is_logarithmic(bounds), bounds.get("step", 1)
-        return IntDistribution(bounds["min"], bounds["max"], log=log and step == 1, step=step)
+        return IntDistribution(bounds["min"], _last(bounds, step), log=log and step == 1, step=step)
     if "discrete" in parameter:
         return CategoricalDistribution([typed(parameter, str(value)) for value in parameter["discrete"]["values"]])
     bounds = parameter["continuous"]
-    step = bounds.get("step")
-    return FloatDistribution(bounds["min"], bounds["max"], log=step is None and is_logarithmic(bounds), step=step)
+    if step := bounds.get("step"):
+        return FloatDistribution(bounds["min"], _last(bounds, step), step=step)
+    return FloatDistribution(bounds["min"], bounds["max"], log=is_logarithmic(bounds))
+
+
+def _last(bounds: Mapping[str, Any], step: float) -> float:
+    """The last value on the step, which Optuna takes for the end of the range."""
+    first, end, distance = (Decimal(str(number)) for number in (bounds["min"], bounds["max"], step))
+    last = first + (end - first) // distance * distance
+    return int(last) if isinstance(bounds["min"], int) and isinstance(step, int) else float(last)
 
 
 def _local(time: Any) -> Any:
