@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -92,6 +94,23 @@ trainer.validate(Model(), loader, ckpt_path=folder + "/last.ckpt", verbose=False
     assert second.code == 0, second.errors
     assert second.epochs("val_loss") == [1, 2, 3, 4, 5]
     assert second.values("late") == second.values("validated") == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+def test_of_two_processes_that_train_one_reports_every_epoch_once(train: Callable[..., Outcome], strategy: str) -> None:
+    script = (
+        NEW
+        + """
+if __name__ == "__main__":
+    settings |= dict(devices=2, strategy=os.environ["STRATEGY"], enable_checkpointing=False)
+    L.Trainer(max_epochs=3, **settings).fit(Model(), loader, loader)
+"""
+    )
+    outcome = train(script, "val_loss", hooks=False, STRATEGY=strategy)
+    assert outcome.code == 0, outcome.errors
+    assert outcome.epochs("val_loss") == outcome.epochs("train_loss_epoch") == [1, 2, 3]
+    assert outcome.values("validated") == [1, 2, 3]
+    assert "tuning:" not in outcome.errors
 
 
 def test_another_rank_reports_nothing(train: Callable[..., Outcome]) -> None:

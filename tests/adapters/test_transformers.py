@@ -81,6 +81,25 @@ Trainer(Model(), arguments, train_dataset=data, eval_dataset={"near": data, "far
     assert "already" not in outcome.errors
 
 
+def test_of_two_processes_that_train_one_reports_every_evaluation_once(train: Callable[..., Outcome]) -> None:
+    script = (
+        DATA
+        + """
+if "LOCAL_RANK" in os.environ:
+    arguments = TrainingArguments(num_train_epochs=3, eval_strategy="epoch", save_strategy="no", **settings)
+    Trainer(Model(), arguments, train_dataset=data, eval_dataset=data).train()
+else:
+    from torch.distributed.run import main
+    main(["--nproc-per-node=2", "--master-addr=127.0.0.1", "--master-port=0", __file__])
+"""
+    )
+    outcome = train(script, "eval_loss")
+    assert outcome.code == 0, outcome.errors
+    assert outcome.epochs("eval_loss") == [1, 2, 3]
+    assert outcome.values("epoch") == [1, 2, 3]
+    assert "tuning:" not in outcome.errors
+
+
 def test_another_rank_reports_nothing(train: Callable[..., Outcome]) -> None:
     script = (
         DATA

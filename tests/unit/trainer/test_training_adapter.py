@@ -65,6 +65,11 @@ def curves(start: Callable[..., Run], measured: object, objective: str = "val") 
             {"val": {1: 0.5}},
             id="what is no number is left out",
         ),
+        pytest.param(
+            [({"huge": 10**400, "": 1, "two\nlines": 1, "long" * 40: 1, 'q"\\ é': 2, "val": 0.5}, 1, 1)],
+            {'q"\\ é': {1: 2}, "val": {1: 0.5}},
+            id="odd names and numbers cost no other",
+        ),
         pytest.param([({"other": 0.5}, 1, 1), ({"other": 0.4}, 2, 2)], {"other": {1: 0.4}}, id="it never comes"),
         pytest.param([({"val": 0.5}, 3, 3), ({"val": 0.4}, 1, 1)], {"val": {3: 0.5, 4: 0.4}}, id="epochs begin again"),
     ],

@@ -142,7 +142,7 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
             continue
         try:
             found[str(name)] = float(value)
-        except (TypeError, ValueError, RuntimeError):  # a list, an array, a tensor of several elements
+        except (TypeError, ValueError, RuntimeError, OverflowError):  # a list, a tensor of several elements, 10**400
             continue
     return found
 
