@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from tuning_client.describe import describe_job, summarize_trial
 from tuning_client.elsewhere import ANALYTICS, refuse
 from tuning_client.names import repeated_trial
@@ -13,6 +11,8 @@ from tuning_client.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
 SUMMARY_COLUMNS = (
     "TrainingJobName",
@@ -60,6 +60,8 @@ class HyperparameterTuningJobAnalytics:
         Times are of UTC. A job with `spec.confirm` has a column more, `ConfirmsTrainingJob`: the trial that one trains
         again with another seed, or none.
         """
+        import pandas as pd  # noqa: PLC0415 - takes a second, which most commands are spared
+
         job, trials = self._fetch(force_refresh)
         parameters = job["spec"]["parameters"]
         own = [*SUMMARY_COLUMNS, *((CONFIRMS,) if any("confirms" in trial["spec"] for trial in trials) else ())]
@@ -77,6 +79,8 @@ class HyperparameterTuningJobAnalytics:
 
     def curves(self, force_refresh: bool = False) -> pd.DataFrame:
         """Return a table with a row per epoch of each trial: its number and the metric's value."""
+        import pandas as pd  # noqa: PLC0415 - takes a second
+
         job, trials = self._fetch(force_refresh)
         rows = [
             (row["TrainingJobName"], row["TrainingJobStatus"], epoch, float(value))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import plotext
-
 from tuning_client.text import number, plain
 
 if TYPE_CHECKING:
@@ -26,6 +24,8 @@ def draw(story: Story, trials: Sequence[Trial], columns: int, lines: int, *, col
     drawn = [trial for trial in trials if any(map(math.isfinite, trial.values))]
     if not drawn:
         return f"{plain(story.name)}: no trial has reported a finite {story.metric}"
+    import plotext  # noqa: PLC0415 - takes a part of a second, which other commands are spared
+
     figure = plotext.figure
     figure.clear()
     figure.theme("simple" if coloured else "colorless")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,6 +110,13 @@ def run(
         return code, out, err
 
     return with_trials
+
+
+def test_a_command_starts_without_the_libraries_of_others() -> None:
+    heavy = "{'pandas', 'plotext', 'matplotlib', 'optuna', 'mlflow', 'torch'}"
+    script = f"import sys, tuning_client.__main__; print({heavy} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    assert loaded == "set()\n"
 
 
 def test_why_names_the_decision_to_pause(run: Run) -> None:
