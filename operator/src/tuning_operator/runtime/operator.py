@@ -35,7 +35,7 @@ from tuning_operator.runtime.suggestions import Suggester
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tuning_operator.runtime.kubernetes.cluster import Body
+    from tuning_operator.runtime.kubernetes.transport import Body
     from tuning_operator.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Reads and writes of the API server: raw JSON through the official asyncio client, at a bounded rate.
+"""What this operator reads and writes at the API server.
 
 Lists and gets carry no resource version, so that they are never stale.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import os
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -17,26 +16,19 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from tuning_operator.api import names
 from tuning_operator.api.compact import compact, compact_pod, compact_trial
-from tuning_operator.runtime import metrics
 from tuning_operator.runtime.kubernetes.departed import Departed
-from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind, classify
-from tuning_operator.runtime.kubernetes.limiter import FairLimiter
+from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.kubernetes.paths import attempt, custom, watched
+from tuning_operator.runtime.kubernetes.transport import JSON, MERGE_PATCH, Body, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
-Body = dict[str, Any]
-
-for _kind in ErrorKind:
-    metrics.API_ERRORS.labels(_kind)  # a counter that begins at 1 has not increased, as far as Prometheus can tell
-
-REQUEST_TIMEOUT = 30.0
 WATCH_SECONDS = 300
 """After this time the API server ends a watch, and another one begins where it ended."""
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
 FIRST_PAGE, PAGE, PAGE_BYTES = 20, 500, 1 << 20
 """Objects of a list that are asked for at first and at most, and about how much of it is read in one go."""
-_JSON, _MERGE_PATCH = "application/json", "application/merge-patch+json"
 
 
 async def load_configuration() -> client.Configuration:
@@ -60,34 +52,32 @@ class Cluster:
     """The API server, as far as this operator uses it."""
 
     def __init__(self, configuration: client.Configuration, qps: float, burst: int) -> None:
-        self._client = client.ApiClient(configuration)
-        self._limiter = FairLimiter(qps, burst)
+        self._transport = Transport(configuration, qps, burst)
         self.departed = Departed()
         """What its watches saw of Pods that are gone."""
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._limiter.close()
-        await self._client.close()
+        await self._transport.close()
 
     async def served(self) -> set[str]:
         """Return the plurals that are served in the versions of Pods and of this operator's resources."""
-        groups = (await self._request("GET", "/apis"))["groups"]
+        groups = (await self._transport.request("GET", "/apis"))["groups"]
         versions = {version["groupVersion"] for group in groups for version in group["versions"]}
         paths = ["/api/v1"] + [f"/apis/{version}" for version in versions & {names.API_VERSION}]
-        return {kind["name"] for path in paths for kind in (await self._request("GET", path))["resources"]}
+        return {kind["name"] for path in paths for kind in (await self._transport.request("GET", path))["resources"]}
 
     async def get_job(self, namespace: str, name: str) -> Body:
         """Read a HyperparameterTuningJob."""
-        return await self._request("GET", _custom(namespace, names.JOB_PLURAL, name))
+        return await self._transport.request("GET", custom(namespace, names.JOB_PLURAL, name))
 
     async def delete_job(self, namespace: str, name: str, uid: str, version: str) -> None:
         """Delete a job, and by garbage collection all that belongs to it, if it has not changed since it was read."""
-        await self._delete_as_seen(_custom(namespace, names.JOB_PLURAL, name), uid, version)
+        await self._delete_as_seen(custom(namespace, names.JOB_PLURAL, name), uid, version)
 
     async def list_jobs(self, namespace: str | None) -> list[Body]:
         """List the jobs of a namespace, or of all."""
-        return (await self._list(_custom(namespace, names.JOB_PLURAL), {}, compact)).items
+        return (await self._list(custom(namespace, names.JOB_PLURAL), {}, compact)).items
 
     async def list_of_job(self, plural: str, namespace: str, job: str) -> Listed:
         """List the objects of a kind with a job's label: TuningTrials, Pods or batch Jobs.
@@ -95,11 +85,11 @@ class Cluster:
         They may belong to an earlier job of the same name. They are reduced to what is used.
         """
         selector = {"labelSelector": f"{names.LABEL_JOB}={job}"}
-        return await self._list(_watched(plural, namespace), selector, REDUCE[plural])
+        return await self._list(watched(plural, namespace), selector, REDUCE[plural])
 
     async def get_attempt(self, namespace: str, kind: str, name: str) -> Body:
         """Read an attempt: a Pod or a batch Job."""
-        return await self._request("GET", _ATTEMPTS[kind](namespace, name))
+        return await self._transport.request("GET", attempt(kind, namespace, name))
 
     async def create_attempt(self, namespace: str, body: Body, *, dry_run: bool = False) -> Body:
         """Create a Pod, or a batch Job, whose Pods follow.
@@ -107,7 +97,7 @@ class Cluster:
         Unknown fields are refused, since a misspelt one would silently do nothing.
         """
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
-        return await self._request("POST", _ATTEMPTS[body["kind"]](namespace), query=query, body=body)
+        return await self._transport.request("POST", attempt(body["kind"], namespace), query=query, body=body)
 
     async def delete_attempt(self, namespace: str, kind: str, name: str, uid: str, version: str) -> None:
         """Delete a Pod, or a batch Job, which stays until its Pods are gone; one that is gone is what was wanted.
@@ -115,11 +105,11 @@ class Cluster:
         One that has changed since it was read is a conflict: it may have ended by itself meanwhile.
         """
         options = {} if kind == "Pod" else {"propagationPolicy": "Foreground"}
-        await self._delete_as_seen(_ATTEMPTS[kind](namespace, name), uid, version, **options)
+        await self._delete_as_seen(attempt(kind, namespace, name), uid, version, **options)
 
     async def newest_version(self, plural: str, namespace: str | None) -> str:
         """Return the version from which on a watch tells of all that changes from now on."""
-        answer = await self._request("GET", _watched(plural, namespace), query={"limit": "1", **_LABELLED})
+        answer = await self._transport.request("GET", watched(plural, namespace), query={"limit": "1", **_LABELLED})
         return str(answer["metadata"]["resourceVersion"])
 
     async def watch(self, plural: str, namespace: str | None, version: str) -> AsyncGenerator[bytes, None]:
@@ -135,10 +125,10 @@ class Cluster:
             "timeoutSeconds": str(WATCH_SECONDS),
             **_LABELLED,
         }
-        path = _watched(plural, namespace)
-        await self._limiter.acquire(namespace or "")
+        path = watched(plural, namespace)
+        await self._transport.turn(namespace or "")
         try:
-            response = await self._open("GET", path, query, None, _JSON, _WATCH_TIMEOUT)
+            response = await self._transport.open("GET", path, query, None, JSON, _WATCH_TIMEOUT)
             try:
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     text = (await response.read()).decode()
@@ -157,32 +147,32 @@ class Cluster:
 
     async def get_service(self, namespace: str, name: str) -> Body:
         """Read a Service."""
-        return await self._request("GET", f"/api/v1/namespaces/{namespace}/services/{name}")
+        return await self._transport.request("GET", f"/api/v1/namespaces/{namespace}/services/{name}")
 
     async def create_service(self, namespace: str, body: Body) -> Body:
         """Create a Service."""
-        return await self._request("POST", f"/api/v1/namespaces/{namespace}/services", body=body)
+        return await self._transport.request("POST", f"/api/v1/namespaces/{namespace}/services", body=body)
 
     async def get_trial(self, namespace: str, name: str) -> Body:
         """Read a TuningTrial."""
-        return await self._request("GET", _custom(namespace, names.TRIAL_PLURAL, name))
+        return await self._transport.request("GET", custom(namespace, names.TRIAL_PLURAL, name))
 
     async def create_trial(self, namespace: str, body: Body) -> Body:
         """Create a TuningTrial."""
-        return await self._request("POST", _custom(namespace, names.TRIAL_PLURAL), body=body)
+        return await self._transport.request("POST", custom(namespace, names.TRIAL_PLURAL), body=body)
 
     async def patch_job_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
         """Replace fields of a job's status, if the job has not changed since it was read."""
-        return await self._patch_status(_custom(namespace, names.JOB_PLURAL, name), status, version)
+        return await self._patch_status(custom(namespace, names.JOB_PLURAL, name), status, version)
 
     async def patch_trial_status(self, namespace: str, name: str, status: Body, version: str) -> Body:
         """Replace fields of a trial's status, if the trial has not changed since it was read."""
-        return await self._patch_status(_custom(namespace, names.TRIAL_PLURAL, name), status, version)
+        return await self._patch_status(custom(namespace, names.TRIAL_PLURAL, name), status, version)
 
     async def create_event(self, namespace: str, body: Body) -> None:
         """Create an Event; one that exists already says the same."""
         try:
-            await self._request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
+            await self._transport.request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
         except ApiError as error:
             if error.kind is not ErrorKind.ALREADY_EXISTS:
                 raise
@@ -190,14 +180,14 @@ class Cluster:
     async def _delete_as_seen(self, path: str, uid: str, version: str, **options: str) -> None:
         seen = {"uid": uid, "resourceVersion": version}
         try:
-            await self._request("DELETE", path, body={"preconditions": seen, **options})
+            await self._transport.request("DELETE", path, body={"preconditions": seen, **options})
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
 
     async def _patch_status(self, path: str, status: Body, version: str) -> Body:
         patch = {"metadata": {"resourceVersion": version}, "status": status}
-        return await self._request("PATCH", f"{path}/status", body=patch, content_type=_MERGE_PATCH)
+        return await self._transport.request("PATCH", f"{path}/status", body=patch, content_type=MERGE_PATCH)
 
     async def _list(self, path: str, query: Mapping[str, str], reduce: Callable[[Body], Body]) -> Listed:
         """List page by page, starting with small pages, then as large as can be read in one go."""
@@ -205,109 +195,14 @@ class Cluster:
         limit, token = FIRST_PAGE, ""
         while True:
             more = {"continue": token} if token else {}
-            answer, size = await self._sized("GET", path, query={**query, "limit": str(limit), **more})
+            answer, size = await self._transport.sized("GET", path, query={**query, "limit": str(limit), **more})
             items += map(reduce, answer["items"])
             token = answer["metadata"].get("continue")
             if not token:
                 return Listed(items, answer["metadata"]["resourceVersion"])
             limit = max(1, min(PAGE, PAGE_BYTES * len(answer["items"]) // size))
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        content_type: str = _JSON,
-    ) -> Body:
-        """Send one request and return the JSON of the answer.
-
-        Raises:
-            ApiError: The server refused, or did not answer in time.
-        """
-        return (await self._sized(method, path, query=query, body=body, content_type=content_type))[0]
-
-    async def _sized(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        content_type: str = _JSON,
-    ) -> tuple[Body, int]:
-        """Send one request and return the JSON of the answer, and how long that is."""
-        try:
-            await self._limiter.acquire(_namespace_of(path))
-            return await self._send(method, path, query or {}, body, content_type)
-        except ApiError as error:
-            metrics.API_ERRORS.labels(error.kind).inc()
-            raise
-
-    async def _send(
-        self, method: str, path: str, query: Mapping[str, str], body: Body | None, content_type: str
-    ) -> tuple[Body, int]:
-        try:
-            response = await self._open(method, path, query, body, content_type, REQUEST_TIMEOUT)
-            text = (await response.read()).decode()
-        except RecursionError as error:
-            raise ApiError(ErrorKind.INVALID, "the object is nested too deeply to be sent") from error
-        except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
-            raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: {error!r}") from error
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise classify(response.status, text)
-        try:
-            answer: Body = json.loads(text)
-        except ValueError as error:
-            raise ApiError(ErrorKind.UNAVAILABLE, f"{method} {path}: the answer is not JSON") from error
-        return answer, len(text)
-
-    async def _open(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Body | None,
-        content_type: str,
-        timeout: float | aiohttp.ClientTimeout,  # noqa: ASYNC109 - the client's own
-    ) -> Any:
-        """Send one request and return its answer, of which the head has been read."""
-        _, url, headers, sent, _ = await self._client.param_serialize(
-            method,
-            f"{path}?{urlencode(query)}",
-            header_params={"Accept": _JSON, "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        return await self._client.call_api(method, url, header_params=headers, body=sent, _request_timeout=timeout)
-
-
-def _namespace_of(path: str) -> str:
-    """The namespace that a path leads into; empty for what concerns all of them."""
-    return path.partition("/namespaces/")[2].partition("/")[0]
-
-
-def _custom(namespace: str | None, plural: str, name: str | None = None) -> str:
-    scope = f"/namespaces/{namespace}" if namespace else ""
-    return f"/apis/{names.API_VERSION}{scope}/{plural}" + (f"/{name}" if name else "")
-
-
-def _pods(namespace: str, name: str | None = None) -> str:
-    return f"/api/v1/namespaces/{namespace}/pods" + (f"/{name}" if name else "")
-
-
-def _batch_jobs(namespace: str, name: str | None = None) -> str:
-    return f"/apis/batch/v1/namespaces/{namespace}/jobs" + (f"/{name}" if name else "")
-
-
-def _watched(plural: str, namespace: str | None) -> str:
-    scope = f"/namespaces/{namespace}" if namespace else ""
-    return f"{_GROUPS[plural]}{scope}/{plural}"
-
 
 REDUCE = {names.TRIAL_PLURAL: compact_trial, "pods": compact_pod, "jobs": compact}
 """What is kept of the objects of each kind."""
 _LABELLED = {"labelSelector": names.LABEL_JOB}
-_GROUPS = {names.TRIAL_PLURAL: f"/apis/{names.API_VERSION}", "pods": "/api/v1", "jobs": "/apis/batch/v1"}
-_ATTEMPTS = {"Pod": _pods, "Job": _batch_jobs}

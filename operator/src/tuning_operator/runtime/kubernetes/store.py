@@ -22,7 +22,8 @@ from tuning_operator.runtime.queue import JobKey
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.transport import Body
 
 TRIALS, PODS, BATCH_JOBS = names.TRIAL_PLURAL, "pods", "jobs"
 KINDS = (TRIALS, PODS, BATCH_JOBS)

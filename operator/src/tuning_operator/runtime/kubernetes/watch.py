@@ -17,7 +17,8 @@ from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind, class
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuning_operator.runtime.kubernetes.cluster import Body, Cluster
+    from tuning_operator.runtime.kubernetes.cluster import Cluster
+    from tuning_operator.runtime.kubernetes.transport import Body
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.runtime.kubernetes.cluster import Body
     from tuning_operator.runtime.kubernetes.store import Store
+    from tuning_operator.runtime.kubernetes.transport import Body
     from tuning_operator.runtime.queue import JobKey
 
 logger = logging.getLogger(__name__)

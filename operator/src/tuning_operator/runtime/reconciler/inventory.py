@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.attempt import Attempt
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.runtime.kubernetes.cluster import Body
     from tuning_operator.runtime.kubernetes.store import Store
+    from tuning_operator.runtime.kubernetes.transport import Body
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.identity import Identity, Known
 

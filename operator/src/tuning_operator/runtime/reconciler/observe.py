@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt, Reading
-    from tuning_operator.runtime.kubernetes.cluster import Body
     from tuning_operator.runtime.kubernetes.store import Store
+    from tuning_operator.runtime.kubernetes.transport import Body
     from tuning_operator.runtime.queue import JobKey
     from tuning_operator.runtime.reconciler.identity import Identity
     from tuning_operator.runtime.reconciler.parents import Parents
