@@ -19,7 +19,8 @@ from tests.unit.api.statuses import (
 )
 from tests.unit.builders import trial
 from tuning_operator.api.values import render_time
-from tuning_operator.core.lifecycle.advance import TrialFacts, advance
+from tuning_operator.core.lifecycle.advance import advance
+from tuning_operator.core.lifecycle.facts import TrialFacts
 from tuning_operator.core.model.attempt import Reading
 from tuning_operator.core.model.curves import Curve
 

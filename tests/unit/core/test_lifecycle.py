@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, pod, running_pod, trial
-from tuning_operator.core.lifecycle.advance import TrialFacts, advance, retry_delay
+from tuning_operator.core.lifecycle.advance import advance
+from tuning_operator.core.lifecycle.attempts import retry_delay
+from tuning_operator.core.lifecycle.facts import TrialFacts
 from tuning_operator.core.model.attempt import Exit, History, Log, Reading, Scraping, Waiting
 from tuning_operator.core.model.curves import Curve, Measurement
 from tuning_operator.core.model.sources import Gauges, LogFile, Selector

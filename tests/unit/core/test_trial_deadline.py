@@ -10,7 +10,8 @@ import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, job, pod, running_pod, snapshot, trial
 from tuning_operator.core.decide import decide
-from tuning_operator.core.lifecycle.advance import TrialFacts, advance
+from tuning_operator.core.lifecycle.advance import advance
+from tuning_operator.core.lifecycle.facts import TrialFacts
 from tuning_operator.core.model.attempt import Exit, History, Reading
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase, TrialStatus
 

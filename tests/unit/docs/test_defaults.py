@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from tests.unit.docs.pages import ROOT, blocks, section, table
 from tuning_operator.api.pods import METRICS_PORT
 from tuning_operator.api.termination import MAX_EPOCH
-from tuning_operator.core.lifecycle.advance import retry_delay
+from tuning_operator.core.lifecycle.attempts import retry_delay
 from tuning_operator.core.lifecycle.completion import LOW_GAINS
 from tuning_operator.core.model.curves import Curve, Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, MedianKnobs

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.lifecycle.advance import TrialFacts, advance, next_attempt
+from tuning_operator.core.lifecycle.advance import advance
+from tuning_operator.core.lifecycle.attempts import next_attempt
 from tuning_operator.core.lifecycle.completion import completion, final_phase, is_resumed, stall, untried
 from tuning_operator.core.lifecycle.confirm import confirmation, cut_short, is_reopened
 from tuning_operator.core.lifecycle.decision import Decision
+from tuning_operator.core.lifecycle.facts import TrialFacts
 from tuning_operator.core.lifecycle.parents import inherited, related
 from tuning_operator.core.lifecycle.pausing import are_left, has_new_trials, settled
 from tuning_operator.core.lifecycle.slots import (

@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.lifecycle.advance import resumed
+from tuning_operator.core.lifecycle.attempts import resumed
 from tuning_operator.core.lifecycle.completion import untried
 from tuning_operator.core.lifecycle.slots import free_slots, retries_to_come, trials_without_attempt
 from tuning_operator.core.model.early_stopping import EarlyStopping

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tuning_operator.core.lifecycle.advance import next_attempt, report_due, retry_delay
+from tuning_operator.core.lifecycle.attempts import next_attempt, retry_delay
 from tuning_operator.core.lifecycle.budget import spent_at
+from tuning_operator.core.lifecycle.deadlines import report_due
 from tuning_operator.core.lifecycle.nodes import MAKING
 from tuning_operator.core.model.spec import PodCleanup
 from tuning_operator.core.model.trial import Trial, TrialPhase, searched
