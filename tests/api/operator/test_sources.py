@@ -70,3 +70,37 @@ def test_a_log_needs_the_sidecars_image(start_lab: Callable[..., Lab], image: st
         return
     pod = wait_until(lambda: next(iter(lab.cluster.pods()), None), "the API server has taken the Pod")
     assert [item["name"] for item in pod["spec"]["initContainers"]] == ["tuning-metrics"]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "refused"),
+    [
+        ({"default": {"cpu": "2", "memory": "2Gi"}, "defaultRequest": {"cpu": "1", "memory": "1Gi"}}, False),
+        ({"min": {"cpu": "10m", "memory": "16Mi"}, "max": {"cpu": "2", "memory": "2Gi"}}, False),
+        ({"min": {"memory": "1Gi"}}, True),
+        ({"max": {"cpu": "100m"}}, True),
+        ({"maxLimitRequestRatio": {"cpu": "2"}, "default": {"cpu": "1"}, "defaultRequest": {"cpu": "1"}}, True),
+    ],
+    ids=["defaults", "wide bounds", "minimum", "maximum", "ratio"],
+)
+def test_a_sidecar_fits_limit_ranges_or_is_named_as_what_does_not(
+    start_lab: Callable[..., Lab], bounds: dict[str, Any], refused: bool
+) -> None:
+    lab = start_lab(lambda *_: Training((0.5,) * 50), "--sidecar-image=registry.example.com/sidecar:1", trials=1)
+    limits = {"limits": [{"type": "Container", **bounds}]}
+    range_ = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "some"}, "spec": limits}
+    lab.cluster.api.call("POST", f"/api/v1/namespaces/{lab.namespace}/limitranges", range_)
+    source = {"type": "File", "file": {"path": "/logs/out"}}
+    lab.cluster.apply(job_manifest(lab.namespace, metrics={"source": source}))
+    if refused:
+        assert lab.cluster.wait_for_phase("Failed")["status"]["completionReason"] == "InvalidTemplate"
+        assert "--sidecar-resources" in lab.cluster.condition("TemplateValid")["message"]
+        return
+    pod = wait_until(lambda: next(iter(lab.cluster.pods()), None), "the API server has taken the Pod")
+    (trial,) = wait_until(
+        lambda: [
+            item for item in lab.cluster.trials() if (item.get("status") or {}).get("podUID") == pod["metadata"]["uid"]
+        ],
+        "the Pod is known to be the trial's, whatever was added to it",
+    )
+    assert trial["status"]["attempt"] == 1

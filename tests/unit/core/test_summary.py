@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.report.summary import JobStatus, summarize
 
 if TYPE_CHECKING:
+    from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.snapshot import Snapshot
+    from tuning_operator.core.model.trial import Trial
 
 
 def summary(found: Snapshot) -> JobStatus:
@@ -170,6 +173,25 @@ def test_a_stop_by_the_user_has_a_condition_of_its_own() -> None:
     found = summary(snapshot(job(stop=True), [ended(1, 0.5)]))
     assert (found.phase, found.conditions["Stopped"].reason) == (JobPhase.STOPPED, "StoppedByUser")
     assert "Complete" not in found.conditions
+
+
+@pytest.mark.parametrize(
+    ("ending", "trials", "own"),
+    [
+        (job(trials=1), [ended(1, 0.5)], "Complete"),
+        (job(max_failed=1), [ended(1, phase=TrialPhase.FAILED)], "Failed"),
+        (job(stop=True), [ended(1, 0.5)], "Stopped"),
+    ],
+)
+def test_finished_is_true_in_every_end_with_its_reason_and_false_again_when_the_job_goes_on(
+    ending: Job, trials: list[Trial], own: str
+) -> None:
+    found = summary(snapshot(ending, trials)).conditions
+    assert found["Finished"] == replace(found[own], type="Finished")
+    assert found["Finished"].status == "True"
+    resumed = summary(snapshot(job(trials=9, conditions=found.values()), trials)).conditions
+    assert {resumed[kind].status for kind in (own, "Finished")} == {"False"}
+    assert "Finished" not in summary(snapshot(job(trials=9), trials)).conditions
 
 
 def test_nothing_of_an_end_is_left_when_the_job_goes_on_but_a_condition_and_the_time_it_took() -> None:

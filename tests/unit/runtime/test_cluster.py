@@ -148,3 +148,30 @@ async def test_large_objects_are_listed_few_at_a_time() -> None:
     assert limits[0] <= 20
     assert max(limits[1:]) <= 6
     assert int(fake.queries[-1]["limit"]) == 500
+
+
+@pytest.mark.parametrize(
+    "name", ["../../victim/tuningjobs/base", "base?watch=true", "base/status", "a b#c", "%2e%2e/x"]
+)
+async def test_no_name_that_a_user_writes_leads_to_another_place(name: str) -> None:
+    """Parents of a job and owners of a Pod are names that users write."""
+    asked: list[tuple[str, str]] = []
+
+    async def note(request: web.Request) -> web.Response:
+        asked.append((request.path, request.query_string))
+        return web.json_response({"message": "not found", "reason": "NotFound"}, status=404)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", note)
+    async with serving(app) as cluster:
+        for get in (cluster.get_job, cluster.get_trial, cluster.get_service):
+            with pytest.raises(ApiError):
+                await get("ns", name)
+        for kind in ("Pod", "Job"):
+            with pytest.raises(ApiError):
+                await cluster.get_attempt("ns", kind, name)
+    assert len(asked) == 5
+    for path, query in asked:
+        assert "/namespaces/ns/" in path
+        assert path.endswith(f"/{name}")
+        assert query == ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from tuning_operator.api import names
 from tuning_operator.api.job import parse_job
 from tuning_operator.api.trial import parse_trial
+from tuning_operator.core.lifecycle.parents import inherit
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.queue import JobKey
+from tuning_operator.runtime.reconciler import parents
 from tuning_operator.runtime.reconciler.parents import Parents
 
 if TYPE_CHECKING:
@@ -140,6 +143,19 @@ async def test_a_parent_that_goes_on_is_read_anew_when_it_has_ended_again(bench:
     bench.cluster.jobs["base"]["status"] = status
     found = (await bench.read())["base"]
     assert (found.obstacle, len(found.observations)) == (None, 2)
+
+
+async def test_trials_of_a_parent_are_read_beside_the_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+
+    def noted(*given: Any) -> Parent:
+        threads.add(threading.get_ident())
+        return inherit(*given)
+
+    monkeypatch.setattr(parents, "inherit", noted)
+    await bench.read()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_parent_that_is_not_understood_is_named(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from tuning_operator.api import names
 from tuning_operator.api.compact import compact, compact_pod, compact_trial
 from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
-from tuning_operator.runtime.kubernetes.paths import attempt, custom, watched
+from tuning_operator.runtime.kubernetes.paths import attempt, custom, services, watched
 from tuning_operator.runtime.kubernetes.transport import JSON, MERGE_PATCH, Body, Transport
 
 if TYPE_CHECKING:
@@ -147,11 +147,11 @@ class Cluster:
 
     async def get_service(self, namespace: str, name: str) -> Body:
         """Read a Service."""
-        return await self._transport.request("GET", f"/api/v1/namespaces/{namespace}/services/{name}")
+        return await self._transport.request("GET", services(namespace, name))
 
     async def create_service(self, namespace: str, body: Body) -> Body:
         """Create a Service."""
-        return await self._transport.request("POST", f"/api/v1/namespaces/{namespace}/services", body=body)
+        return await self._transport.request("POST", services(namespace), body=body)
 
     async def get_trial(self, namespace: str, name: str) -> Body:
         """Read a TuningTrial."""

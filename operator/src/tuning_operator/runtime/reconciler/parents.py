@@ -5,6 +5,7 @@ A parent's trials are read once, when it has ended. They stay known after its de
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.job import Job
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.kubernetes.store import Store
+    from tuning_operator.runtime.kubernetes.transport import Body
     from tuning_operator.runtime.queue import JobKey
 
 
@@ -66,8 +68,7 @@ class Parents:
             if (known.uid, known.ended) == (parent.uid, parent.completion_time):
                 return replace(known, obstacle=None) if known.learned else known
             bodies = await self._store.list_trials(job.namespace, name)
-            own = (body for body in bodies if names.is_controlled_by(body, names.JOB_KIND, parent.uid))
-            return inherit(job, parent, [parse_trial(body, parent.spec) for body in own])
+            return await asyncio.to_thread(_inherited, job, parent, bodies)
         except ApiError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
@@ -75,3 +76,9 @@ class Parents:
         except (InvalidJobError, InvalidTrialError) as error:
             cause = f"parent {name} cannot be read: {error}"
             return replace(known, obstacle=Obstacle("ParentInvalid", cause, "recreate the job without this parent"))
+
+
+def _inherited(job: Job, parent: Job, bodies: Sequence[Body]) -> Parent:
+    """What a job learns from a parent's trials: up to ten thousand, so that others do not wait for their reading."""
+    own = (body for body in bodies if names.is_controlled_by(body, names.JOB_KIND, parent.uid))
+    return inherit(job, parent, [parse_trial(body, parent.spec) for body in own])
