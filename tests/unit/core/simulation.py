@@ -722,9 +722,7 @@ class SimulatedOperator:
         self._heard: dict[str, dict[str, Body]] = {TRIALS: {}, PODS: {}}
         self._unheard: list[tuple[str, str, Body]] = []
         suggester = cast("Suggester", InstantSuggester(world))
-        self.reconciler = Reconciler(
-            self.store, self._poller, suggester, self.recorder, timedelta(minutes=15), clock=lambda: world.now
-        )
+        self.reconciler = Reconciler(self.store, self._poller, suggester, self.recorder, clock=lambda: world.now)
 
     def hear(self) -> None:
         """Have the watches tell what has changed since they were asked last: all of it, or less, later or never."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ class PodOptions:
         sidecar_image: What follows a training's log; empty where there is none.
         sidecar_resources: What the sidecar asks for.
         last_words: Whether texts from logs and termination messages are shown in statuses and Events.
+        image_pull_grace: How long creating a container may fail before its trial fails.
     """
 
     sidecar_image: str = ""
     sidecar_resources: Mapping[str, Any] = field(default_factory=lambda: parse_resources(SIDECAR_RESOURCES))
     last_words: bool = True
+    image_pull_grace: timedelta = timedelta(minutes=15)
 
 
 def parse_resources(text: str) -> dict[str, Any]:

@@ -82,9 +82,11 @@ class Operator:
             self._poller,
             self._suggester,
             self._recorder,
-            timedelta(seconds=settings.image_pull_grace),
             PodOptions(
-                settings.sidecar_image, parse_resources(settings.sidecar_resources), last_words=settings.last_words
+                settings.sidecar_image,
+                parse_resources(settings.sidecar_resources),
+                settings.last_words,
+                timedelta(seconds=settings.image_pull_grace),
             ),
             wake=self.queue.add,
             is_urgent=self.queue.is_pressing,

@@ -22,7 +22,7 @@ from tuning_operator.runtime.reconciler.refusals import REFUSALS, refusal_condit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from tuning_operator.api.podoptions import PodOptions
     from tuning_operator.core.model.attempt import Attempt, Reading
@@ -53,7 +53,6 @@ async def observe(
     conditions: Mapping[str, Condition],
     metrics_since: datetime | None,
     now: datetime,
-    image_pull_grace: timedelta,
     parents: Parents,
     identity: Identity,
 ) -> Observed | None:
@@ -92,7 +91,7 @@ async def observe(
     known = await parents.read(key, job, trials)
     if known:
         found[ConditionType.PARENTS_READY] = readiness(known, started=bool(trials))
-    snapshot = Snapshot(job, trials, attempts, readings, now, metrics_since, image_pull_grace, found, known)
+    snapshot = Snapshot(job, trials, attempts, readings, now, metrics_since, options.image_pull_grace, found, known)
     return Observed(tuning_job, snapshot, is_overheard=not there.unlabelled)
 
 

@@ -82,7 +82,6 @@ class Reconciler:
         poller: MetricsPoller,
         suggester: Suggester,
         recorder: EventRecorder,
-        image_pull_grace: timedelta,
         options: PodOptions = _DEFAULTS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         wake: Callable[[JobKey], None] = lambda _: None,
@@ -93,7 +92,6 @@ class Reconciler:
         self._poller = poller
         self._suggester = suggester
         self._recorder = recorder
-        self._image_pull_grace = image_pull_grace
         self._identity = Identity(store, options)
         self._clock = clock
         self._statuses = JobStatuses(store, metrics.TrialGauge(), job_metrics)
@@ -117,7 +115,6 @@ class Reconciler:
             self._conditions(key),
             self._poller.answering_since(key.namespace),
             self._clock(),
-            self._image_pull_grace,
             self._parents,
             self._identity,
         )
