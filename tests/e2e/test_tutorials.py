@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from cluster.release import LIGHTNING_IMAGE, OPERATOR_IMAGE, ROOT
+from cluster.release import LIGHTNING_IMAGE, OPERATOR_IMAGE, ROOT, TRAINER_IMAGE
 from tests.unit.docs.tutorials import TUTORIALS, Reader
 
 if TYPE_CHECKING:
@@ -41,30 +41,29 @@ def test_a_script_of_ones_own_has_its_best_value_in_ten_minutes(namespace: Names
     assert float(status["bestTrial"]["objective"]) < 0.05, "the noise has a variance of 0.01"
 
 
-IMAGES = {"lightning": LIGHTNING_IMAGE, "sklearn": f"{OPERATOR_IMAGE}:dev"}
-"""Images with the frameworks, and without a word of the tuner's."""
+RECIPES = {
+    "## PyTorch Lightning": ("frameworks/lightning", "registry.example.com/team/lightning:1", LIGHTNING_IMAGE),
+    "## scikit-learn": ("frameworks/sklearn", "registry.example.com/team/sklearn:1", f"{OPERATOR_IMAGE}:dev"),
+    "## Anything that writes TensorBoard's event files": ("tensorboard", TRAINER_IMAGE, LIGHTNING_IMAGE),
+}
+"""Headings of the page with a recipe each, its image, and one here that has what the script imports, and no trainer."""
 
 
-def test_a_script_of_lightning_s_or_scikit_learn_s_reports_every_epoch_from_an_image_of_its_own(
+def test_scripts_of_three_frameworks_report_every_epoch_from_images_of_their_own(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     (tmp_path / "examples" / "frameworks").mkdir(parents=True)
     reader = Reader(tmp_path, namespace.tools.kubeconfig, namespace.name, ROOT / "cluster")
-    for framework, heading in (("lightning", "## PyTorch Lightning"), ("sklearn", "## scikit-learn")):
-        recipe = f"examples/frameworks/{framework}.yaml"
-        text = (ROOT / recipe).read_text()
-        for words, ours in (
-            (f"registry.example.com/team/{framework}:1", IMAGES[framework]),
-            ("maxTrials: 20", "maxTrials: 2"),
-            ('requests: {cpu: "1"', "requests: {cpu: 100m"),
-        ):
-            assert words in text
-            text = text.replace(words, ours)
-        (tmp_path / recipe).write_text(text)
-        reader.follow(TUTORIALS / "frameworks.md", heading)
-        trials = namespace.trials(framework)
+    for heading, (recipe, image, ours) in RECIPES.items():
+        text = (ROOT / "examples" / f"{recipe}.yaml").read_text()
+        assert image in text
+        assert "maxTrials: 20" in text
+        shorter = text.replace(image, ours).replace("maxTrials: 20", "maxTrials: 2").replace('cpu: "1"', "cpu: 100m")
+        (tmp_path / "examples" / f"{recipe}.yaml").write_text(shorter)
+        written = reader.follow(TUTORIALS / "frameworks.md", heading)
+        trials = namespace.trials([*written][-1].split()[-1])
         assert [trial["status"]["phase"] for trial in trials] == ["Completed"] * 2
         for trial in trials:
             epochs = trial["status"]["curve"]["epochs"]
             assert epochs == list(range(1, len(epochs) + 1))
-            assert len(epochs) == 10 if framework == "lightning" else 1 < len(epochs) <= 100
+            assert 1 < len(epochs) <= 100 if "sklearn" in recipe else len(epochs) == 10
