@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -317,3 +318,21 @@ def test_an_object_that_is_not_whole_is_reported(line: str) -> None:
 @pytest.mark.parametrize("line", ["{" * 200_000, "{'" * 100_000, '{"a":' * 100_000, "{'\\" * 100_000])
 def test_no_line_takes_long(line: str) -> None:
     assert Followed("eval_loss").end(f'{line}\n{{"eval_loss": 1}}\n')[-1:] == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "val_loss=1 " + "".join(f"epoch {number} " for number in range(20_000)),
+        "".join(f"epoch {number} val_loss=1 " for number in range(10_000)),
+        "".join(f"val_loss={number} epoch {number} " for number in range(10_000)),
+        "val_loss=x " * 20_000,
+        "val_loss=1 s " * 20_000,
+    ],
+    ids=["mentioned epochs", "epochs", "values first", "words", "units"],
+)
+@pytest.mark.parametrize("regex", [f"val_loss={NUMBER}", r"val_loss=([0-9.]+) ms"])
+def test_no_line_of_text_takes_long(line: str, regex: str) -> None:
+    began = time.process_time()
+    Followed(regex=regex).end(f"{line}\nval_loss=1 ms\n")
+    assert time.process_time() - began < 5

@@ -80,14 +80,15 @@ def parts(text: str, value: Any) -> Sequence[str]:
         found = _cut(text, [before.end(2) for before, _ in changes])
     else:
         found = _cut(text, sorted({*glued, *(mark.start(1) for _, mark in changes)}))
-    kept: list[str] = []
-    for part in found:
+    starts = []
+    has_value = True
+    for index, part in enumerate(found):
         # An epoch that is mentioned behind a value, and has none, is no other: `val_loss=0.5, lowest at epoch 3`.
-        if kept and value.search(kept[-1]) and not value.search(part):
-            kept[-1] += part
-        else:
-            kept.append(part)
-    return kept
+        own = bool(value.search(part))
+        if index == 0 or own or not has_value:
+            starts.append(index)
+            has_value = own
+    return ["".join(found[start:end]) for start, end in pairwise((*starts, len(found)))]
 
 
 def _marks(text: str) -> Iterator[Any]:
