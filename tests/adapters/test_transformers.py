@@ -90,7 +90,7 @@ if "LOCAL_RANK" in os.environ:
     Trainer(Model(), arguments, train_dataset=data, eval_dataset=data).train()
 else:
     from torch.distributed.run import main
-    main(["--nproc-per-node=2", "--master-addr=127.0.0.1", "--master-port=0", __file__])
+    main(["--standalone", "--local-addr=localhost", "--nproc-per-node=2", __file__])
 """
     )
     outcome = train(script, "eval_loss")
