@@ -39,6 +39,13 @@ def test_merging_nothing_new_returns_the_curve_itself() -> None:
     assert known.merge(Curve.of([(1, 0.1), (2, float("nan"))])) is known
 
 
+def test_merging_the_same_again_gives_the_same_curve() -> None:
+    known, later, other = Curve.of([(1, 0.1)]), Curve.of([(2, 0.2)]), Curve.of([(3, 0.3)])
+    merged = known.merge(later)
+    assert known.merge(later) is merged
+    assert [known.merge(other), known.merge(later)] == [Curve.of([(1, 0.1), (3, 0.3)]), merged]
+
+
 def test_curves_with_a_diverged_epoch_are_equal_however_their_nan_came_about() -> None:
     """What was read from Prometheus is compared with what was read before; NaN is unequal to NaN."""
     assert Curve.of([(1, float("nan"))]) == Curve.of([(1, -float("nan"))])

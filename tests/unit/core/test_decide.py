@@ -748,3 +748,16 @@ def test_whether_a_slot_has_become_free_is_looked_at_again_soon() -> None:
     trials = [ended(1, 0.5), trial(2)]
     found = decide(snapshot(job(parallel=1), trials, [running_pod(1)]))
     assert (found.create_attempts, found.wake_after) == ((), timedelta(seconds=5))
+
+
+def test_a_trial_of_which_nothing_is_learned_stays_the_same_object() -> None:
+    waiting = pod(2, waiting=Waiting("Unschedulable", "0/1 nodes are available"))
+    seen = [trial(1), trial(2), trial(3)], [running_pod(1), waiting, running_pod(3)]
+    first = decide(snapshot(job(parallel=3), *seen, {"job-0001-1": Reading(curve(0.1))}))
+    assert [item.name for item in first.changed] == ["job-0001", "job-0002", "job-0003"]
+    known = snapshot(job(parallel=3), first.trials, seen[1], {"job-0001-1": Reading(curve(0.1))})
+    again = decide(known)
+    assert all(after is before for after, before in zip(again.trials, known.trials, strict=True))
+    assert (again.changed, again.grown) == ((), ())
+    grown = decide(replace(known, readings={"job-0001-1": Reading(curve(0.1, 0.2))}))
+    assert ([item.name for item in grown.grown], grown.changed) == (["job-0001"], ())

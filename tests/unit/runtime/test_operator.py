@@ -224,20 +224,21 @@ def pod(name: str, version: int, phase: str = "Running", job: str = "job", **met
     }
 
 
-async def heard(*events: tuple[str, Body]) -> tuple[list[JobKey | None], list[str], int]:
-    """The jobs that events of Pods lead to, the namespaces whose quota they free, and how many Pods are noted."""
+async def heard(*events: tuple[str, Body]) -> tuple[list[JobKey], list[JobKey], list[str], int]:
+    """The jobs that events of Pods lead to at once and soon, whose quota they free, and how many Pods are noted."""
     async with running(Hanging(World({}, 0))) as operator:
         freed: list[str] = []
         operator.reconciler.quota_freed = freed.append  # type: ignore[method-assign,assignment]
         for kind, body in events:
             operator._hear("pods", kind, body)
-        keys = [await operator.queue.get() for _ in range(len(operator.queue))]
-        return keys, freed, len(operator._cluster.departed)
+        soon = list(operator.queue._timers)
+        keys = [key for _ in range(len(operator.queue)) if (key := await operator.queue.get())]
+        return keys, soon, freed, len(operator._cluster.departed)
 
 
 @pytest.mark.parametrize(("job", "keys"), [("job", [JobKey("ns", "job")]), ("", [])])
 async def test_an_event_leads_to_the_job_of_its_label(job: str, keys: list[JobKey]) -> None:
-    assert await heard(("ADDED", pod("job-0001-1", 1, job=job))) == (keys, [], 0)
+    assert await heard(("MODIFIED", pod("job-0001-1", 1, "Failed", job=job))) == (keys, [], ["ns"], 0)
 
 
 @pytest.mark.parametrize(
@@ -250,10 +251,17 @@ async def test_an_event_leads_to_the_job_of_its_label(job: str, keys: list[JobKe
         ("ADDED", "Pending", False, 0),
     ],
 )
-async def test_a_pod_that_ends_or_goes_frees_quota_and_one_that_goes_is_noted(
+async def test_a_pod_that_ends_or_goes_frees_a_slot_and_quota_and_one_that_goes_is_noted(
     kind: str, phase: str, freed: bool, noted: int
 ) -> None:
-    assert await heard((kind, pod("job-0001-1", 1, phase))) == ([JobKey("ns", "job")], ["ns"] * freed, noted)
+    job = [JobKey("ns", "job")]
+    lists = (job, []) if freed else ([], job)
+    assert await heard((kind, pod("job-0001-1", 1, phase))) == (*lists, ["ns"] * freed, noted)
+
+
+async def test_pods_that_start_together_have_one_pass() -> None:
+    events = [("MODIFIED", pod(f"job-{number:04d}-1", number, "Running")) for number in range(1, 50)]
+    assert await heard(*events) == ([], [JobKey("ns", "job")], [], 0)
 
 
 def test_after_a_gap_the_jobs_are_looked_at_whose_events_may_have_been_missed() -> None:

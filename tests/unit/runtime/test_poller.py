@@ -64,6 +64,16 @@ async def test_no_interest_no_question() -> None:
         assert r"job\\-0001" not in it.server.questions[-1]["query"]
 
 
+async def test_thousands_of_pods_are_asked_about_less_often() -> None:
+    async with bench(interval=2, running=False) as it:
+        it.poller.watch(JOB, RUNNING)
+        assert it.poller.pause == 2
+        it.poller.watch(OTHER, {f"other-{number:04d}-1": Interest("", METRIC) for number in range(3000)})
+        assert it.poller.pause == pytest.approx(6, abs=0.1)
+        it.poller.watch(OTHER, {})
+        assert it.poller.pause == 2
+
+
 async def test_one_question_for_all_jobs_of_a_namespace() -> None:
     async with bench(running=False) as it:
         it.server.says(answer(series(POD, [(1, "0.1")]), series("other-0001-1", [(1, "5")], metric="loss")))

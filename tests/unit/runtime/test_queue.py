@@ -71,6 +71,17 @@ async def test_an_appointment_during_the_work_is_kept_for_after_it() -> None:
     assert await next_key(queue) == "a"
 
 
+async def test_work_makes_up_for_an_appointment() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("a", 0.001)
+    queue.add("a")
+    assert await next_key(queue) == "a"
+    queue.done("a")
+    queue.add_after("b", 0.003)
+    assert await next_key(queue) == "b"
+    assert len(queue) == 0
+
+
 async def test_failures_back_off_and_a_success_forgets_them() -> None:
     queue: WorkQueue[str] = WorkQueue()
     delays = [queue.add_failed("a") for _ in range(10)]

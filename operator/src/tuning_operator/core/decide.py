@@ -71,7 +71,7 @@ def decide(snapshot: Snapshot) -> Decision:
     trials = tuple(_stopped(trial, cut if trial.is_repetition else ending, snapshot) for trial in trials)
     if job.spec.suspend and job.spec.suspend_policy is SuspendPolicy.STOP:
         trials = tuple(_suspended(trial, snapshot) for trial in trials)
-    moved = [(before, after) for before, after in zip(snapshot.trials, trials, strict=True) if before is not after]
+    changed, grown = _to_write(snapshot.trials, trials)
     confirming = confirmation(job, trials, cut) if ending else None
     phase = _phase(snapshot, trials, ending, confirming)
     if ending and phase is JobPhase.FAILED and not ending.reason.is_failure:
@@ -85,8 +85,8 @@ def decide(snapshot: Snapshot) -> Decision:
     decision = Decision(
         phase=phase,
         trials=trials,
-        changed=tuple(after for before, after in moved if _has_news(before, after)),
-        grown=tuple(after for before, after in moved if _has_only_grown(before, after)),
+        changed=changed,
+        grown=grown,
         create_attempts=tuple(trial for trial in waiting if is_due(trial, snapshot.now))[:slots],
         delete_attempts=leftover,
         suggest=_suggest_request(snapshot, trials, left) if may_start and not ending and not stalled else None,
@@ -203,7 +203,8 @@ def _advanced(trial: Trial, snapshot: Snapshot, longest: float | None) -> Trial:
         longest=longest,
         source=snapshot.job.spec.source,
     )
-    return with_thinned_curve(replace(trial, status=advance(trial, facts)), snapshot.job)
+    status = advance(trial, facts)
+    return with_thinned_curve(trial if status is trial.status else replace(trial, status=status), snapshot.job)
 
 
 def _is_prometheus_silent(snapshot: Snapshot) -> bool:
@@ -282,12 +283,15 @@ def _suggest_request(snapshot: Snapshot, trials: tuple[Trial, ...], free: int) -
     )
 
 
-def _has_news(before: Trial, after: Trial) -> bool:
-    """Whether more of a status has changed than its curve."""
-    return replace(before.status, curve=after.curve) != after.status
+def _to_write(before: Sequence[Trial], after: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
+    """Return the trials of which more has changed than the curve, and those whose curve has grown by at least 2 %."""
+    moved = [(known, trial) for known, trial in zip(before, after, strict=True) if known is not trial]
+    changed = [not trial.status.says_the_same_as(known.status) for known, trial in moved]
+    return (
+        tuple(trial for (_, trial), more in zip(moved, changed, strict=True) if more),
+        tuple(trial for (known, trial), more in zip(moved, changed, strict=True) if not more and _grows(known, trial)),
+    )
 
 
-def _has_only_grown(before: Trial, after: Trial) -> bool:
-    """Whether only a curve has grown, by at least 2 % more epochs, which is worth writing."""
-    more = after.curve.count - before.curve.count
-    return more >= max(1, before.curve.count // 50) and not _has_news(before, after)
+def _grows(before: Trial, after: Trial) -> bool:
+    return after.curve.count - before.curve.count >= max(1, before.curve.count // 50)

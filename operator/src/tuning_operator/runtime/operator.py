@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tuning_operator.api import names
 from tuning_operator.api.job import is_idle, is_managed_elsewhere, is_settled
 from tuning_operator.api.jobspec import InvalidJobError
+from tuning_operator.api.podfacts import has_ended
 from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics
@@ -48,6 +49,8 @@ restart, which the probe would request after STALE_SECONDS, would not answer the
 """
 LEAST_PROCESSES, MOST_PROCESSES = 2, 4
 """Processes for suggestions unless the settings say how many: with two, one is always free for another namespace."""
+SOON = 0.5
+"""Seconds after which a job hears of a Pod that holds a slot: each has a few events before it runs, and nobody waits."""
 LAST_SECONDS = 3.0
 """How long a pass may continue after SIGTERM: ample for its writes, unless nobody answers."""
 
@@ -138,13 +141,18 @@ class Operator:
     def _hear(self, plural: str, event: str, body: Body) -> None:
         """Handle an event: if it is news, run a pass over the job that the object's label names."""
         metadata, deleted = body["metadata"], event == "DELETED"
+        holds_a_slot = plural == PODS and not deleted and not has_ended(body)
         if plural == PODS:
             self._cluster.departed.note(body, deleted=deleted)
-            if deleted or (body.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+            if not holds_a_slot:
                 self.reconciler.quota_freed(metadata["namespace"])
         job = (metadata.get("labels") or {}).get(names.LABEL_JOB)
         if self._store.heard(plural, event, body) and job:
-            self.queue.add(JobKey(metadata["namespace"], job))
+            key = JobKey(metadata["namespace"], job)
+            if holds_a_slot:
+                self.queue.add_after(key, SOON)
+            else:
+                self.queue.add(key)
 
     def _look_again(self, plural: str, namespace: str | None) -> None:
         """Look again at the jobs whose events may have been missed."""

@@ -65,10 +65,9 @@ class WorkQueue(Generic[Key]):
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         known = self._timers.get(key)
-        if known is not None:
-            if known.when() <= due:
-                return
-            known.cancel()
+        if known is not None and known.when() <= due:
+            return
+        self._drop_appointment(key)
         self._timers[key] = loop.call_at(due, self._due, key)
 
     def add_failed(self, key: Key, longest: float = MAX_BACKOFF) -> float:
@@ -92,6 +91,7 @@ class WorkQueue(Generic[Key]):
             return None
         key = self._line.pop()
         self._queued.discard(key)
+        self._drop_appointment(key)  # whoever works on it sees what that was about, and makes the next one
         self._active.add(key)
         return key
 
@@ -105,6 +105,11 @@ class WorkQueue(Generic[Key]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+
+    def _drop_appointment(self, key: Key) -> None:
+        known = self._timers.pop(key, None)
+        if known is not None:
+            known.cancel()
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

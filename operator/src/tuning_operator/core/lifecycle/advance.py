@@ -50,8 +50,7 @@ def _without_attempt(status: TrialStatus, facts: TrialFacts) -> TrialStatus:
 
 
 def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> TrialStatus:
-    status = replace(
-        status,
+    status = status.having(
         attempt_uid=attempt.uid,
         reporter=attempt.reporter or status.reporter,
         start_time=start_time(status, attempt, facts.now),
@@ -62,7 +61,7 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
         return disrupted(status, "PodLost", "one of its Pods disappeared", facts)
     if attempt.started is not None:
         reason, message = _scraping(status, facts.reading)
-        running = replace(status, phase=TrialPhase.RUNNING, reason=reason, message=message)
+        running = status.having(phase=TrialPhase.RUNNING, reason=reason, message=message)
         return silent(status, facts) or at_deadline(running, facts) or running
     if (
         attempt.waiting
@@ -77,8 +76,7 @@ def _with_attempt(status: TrialStatus, attempt: Attempt, facts: TrialFacts) -> T
             message=f"the container could not be created for {facts.image_pull_grace}: {attempt.waiting.message}",
         )
     waiting = attempt.waiting
-    return replace(
-        status,
+    return status.having(
         phase=TrialPhase.PENDING,
         reason=waiting.reason if waiting else None,
         message=waiting.message if waiting else None,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Series = npt.NDArray[np.float64]
 
+_MERGED = "the curve that was added last, and what came of it"
 REGULAR = 1.5
 """A gap is as wide as the others up to this factor: logs round epochs, and where one is lost it is twice as wide."""
 
@@ -164,7 +165,7 @@ class Curve:
 
     @cached_property
     def derived(self) -> dict[Hashable, Any]:
-        """What rules have computed from this curve: it never changes, and most trials of a job have ended."""
+        """What has been computed from this curve: it never changes, and most trials of a job have ended."""
         return {}
 
     def head(self, count: int) -> Curve:
@@ -182,6 +183,9 @@ class Curve:
         """
         if not len(later) or np.array_equal(later.epochs, self.epochs):
             return self
+        added, merged = self.derived.get(_MERGED, (None, self))
+        if added is later:  # each pass adds what is known of running trials, and of few of them is there news
+            return merged
         is_new = ~self._find(later)[1]
         if not is_new.any():
             return self
@@ -189,7 +193,9 @@ class Curve:
         values = np.concatenate([self.values, later.values[is_new]])
         order = np.argsort(epochs, kind="stable")
         count = self.count + np.count_nonzero(is_new & (later.epochs > self.epochs[-1]) if self.thinned else is_new)
-        return Curve(epochs[order], values[order], max(0, int(count) - len(epochs)))
+        merged = Curve(epochs[order], values[order], max(0, int(count) - len(epochs)))
+        self.derived[_MERGED] = later, merged
+        return merged
 
     def conflicts(self, later: Curve) -> tuple[Measurement, ...]:
         """The measurements of `later` that contradict this curve (NaN agrees with NaN)."""

@@ -58,8 +58,10 @@ class Snapshot:
 
     def attempt(self, trial: Trial) -> Attempt | None:
         """The trial's current attempt; None when nothing of it exists."""
-        attempts = self.attempts.get(trial.name, ())
-        return next((attempt for attempt in attempts if attempt.number == trial.status.attempt), None)
+        for attempt in self.attempts.get(trial.name, ()):
+            if attempt.number == trial.status.attempt:
+                return attempt
+        return None
 
     def reading(self, trial: Trial) -> Reading | None:
         """Prometheus' answer about that Pod; None when it is not known."""

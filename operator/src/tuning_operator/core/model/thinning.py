@@ -36,11 +36,13 @@ def points_per_trial(max_trials: int) -> int:
 
 def with_thinned_curve(trial: Trial, job: Job) -> Trial:
     """Return the trial with its curve thinned."""
+    most = points_per_trial(job.spec.most_trials)
+    if len(trial.curve) <= most:
+        return trial
     decisions = (trial.status.stop, trial.status.pause, trial.status.would_stop)
     judged = [decision.epoch for decision in decisions if decision and decision.epoch is not None]
-    most = points_per_trial(job.spec.most_trials)
     curve = thinned(trial.curve, most, job.spec.objective.goal, judged)
-    return trial if curve is trial.curve else replace(trial, status=replace(trial.status, curve=curve))
+    return replace(trial, status=replace(trial.status, curve=curve))
 
 
 def thinned(curve: Curve, most: int, goal: Goal, judged: Iterable[float] = ()) -> Curve:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from tuning_operator.core.model.curves import Curve
 
@@ -116,6 +117,16 @@ class TrialStatus:
     reason: str | None = None
     message: str | None = None
 
+    def having(self, **facts: Any) -> TrialStatus:
+        """Return the status with these facts; itself if it has them, since of most trials a pass learns nothing."""
+        if all(getattr(self, name) == fact for name, fact in facts.items()):
+            return self
+        return replace(self, **facts)
+
+    def says_the_same_as(self, other: TrialStatus) -> bool:
+        """Whether the two differ in nothing but their curves."""
+        return bool(_FACTS(self) == _FACTS(other))
+
     def seconds(self, now: datetime) -> float:
         """Return for how long it has trained in all its attempts, the present one included."""
         running = self.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING} and self.start_time is not None
@@ -135,6 +146,9 @@ class TrialStatus:
     def is_tried_again(self, max_attempts: int) -> bool:
         """Whether another attempt follows when the present one fails."""
         return self.failures + 1 < max_attempts
+
+
+_FACTS = attrgetter(*(known.name for known in fields(TrialStatus) if known.name != "curve"))
 
 
 @dataclass(frozen=True, slots=True)

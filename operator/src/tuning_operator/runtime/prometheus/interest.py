@@ -6,6 +6,7 @@ much as a question, and a big answer costs everybody's memory.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -63,9 +64,9 @@ class Interest:
         half of its life, from the beginning, which has been read.
         """
         wanted = reach // timedelta(milliseconds=1)
-        longer = next(step for step in _STEPS if step >= min(wanted, _LONGEST))
+        longer = _STEPS[bisect_left(_STEPS, min(wanted, _LONGEST))]
         window = self.window(now, timedelta(milliseconds=longer))
-        return max(step for step in _STEPS if step <= window)
+        return _STEPS[bisect_right(_STEPS, window) - 1]
 
 
 _LONGEST = MAX_WINDOW // timedelta(milliseconds=1)
@@ -80,15 +81,17 @@ def batches(windows: Mapping[str, int], series: Mapping[str, int]) -> Iterator[d
         series: How many series each of them is known to have.
     """
     batch: dict[str, int] = {}
+    lengths: set[int] = set()
     expected = samples = 0
     for pod in sorted(windows, key=lambda pod: (windows[pod], pod)):
         more = series.get(pod, UNKNOWN_SERIES)
         each = more * (1 + windows[pod] // SCRAPE_MILLISECONDS)
         is_large = expected + more > MAX_SERIES or samples + each > MAX_SAMPLES
-        if batch and (is_large or len({*batch.values(), windows[pod]}) > MAX_WINDOWS):
+        if batch and (is_large or len(lengths | {windows[pod]}) > MAX_WINDOWS):
             yield batch
-            batch, expected, samples = {}, 0, 0
+            batch, lengths, expected, samples = {}, set(), 0, 0
         batch[pod] = windows[pod]
+        lengths.add(windows[pod])
         expected, samples = expected + more, samples + each
     if batch:
         yield batch

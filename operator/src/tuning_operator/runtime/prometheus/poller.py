@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PODS_A_SECOND = 500.0
+"""That are asked about at most. Each answer leads to a pass over every job that has a new epoch, so more Pods are asked
+about less often: with 3,000 Pods every 6 s.
+"""
+
 
 class MetricsPoller:
     """Keeps the readings of all jobs fresh.
 
     Args:
         prometheus: Where to ask.
-        interval: Seconds between two questions about a namespace.
+        interval: Seconds between two questions about a namespace, unless there are very many Pods.
         window: Seconds to look back beyond the end of a Pod.
         changed: Called with a job of which something new is known.
     """
@@ -47,7 +52,6 @@ class MetricsPoller:
         self._prometheus = prometheus
         self._interval = interval
         self._reach = timedelta(seconds=window)
-        self._overdue = timedelta(seconds=3 * interval)
         self._changed = changed
         self._clock = clock
         self._progress: Callable[[], None] = lambda: None
@@ -78,7 +82,13 @@ class MetricsPoller:
     def answering_since(self, namespace: str) -> datetime | None:
         """Return from when on Prometheus has answered every question; None while it does not, or is overdue."""
         since = self._answering_since.get(namespace)
-        return since if since and self._clock() - self._answered[namespace] <= self._overdue else None
+        overdue = timedelta(seconds=3 * self.pause)
+        return since if since and self._clock() - self._answered[namespace] <= overdue else None
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two rounds of questions."""
+        return max(self._interval, sum(map(len, self._interests.values())) / PODS_A_SECOND)
 
     async def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """Poll until cancelled, and call `progress` at each answer and once a round."""
@@ -87,7 +97,7 @@ class MetricsPoller:
             progress()
             namespaces = {job.namespace for job in self._interests}
             await asyncio.gather(*(self.poll(namespace) for namespace in sorted(namespaces)))
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(self.pause)
 
     async def poll(self, namespace: str) -> None:
         """Ask about all Pods of interest in a namespace, once."""

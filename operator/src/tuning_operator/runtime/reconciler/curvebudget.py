@@ -20,9 +20,9 @@ WRITES = 40.0
 """A second, of all jobs together."""
 AT_ONCE = 8
 """Curves written before other work is looked for: no free slot waits longer than this."""
-LONGEST_PAUSE = 2.0
-"""Seconds between two passes over a job that has curves to write, at most."""
-ACTIVE = 5.0
+LONGEST_PAUSE = 10.0
+"""Seconds after which the remaining curves are written, at most: each new epoch has them written sooner."""
+ACTIVE = 15.0
 """Seconds after which a job without curves to write loses its share."""
 
 
