@@ -107,8 +107,7 @@ class Child:
 
 def main() -> None:
     """Load the operator, then fork one, or tell how one has ended, for each line of input until that ends."""
-    import kopf  # noqa: F401, PLC0415 - what an operator needs is loaded here, and not in its suggestion processes
-
+    # What an operator needs is loaded here, and not in its suggestion processes.
     import tuning_operator.__main__  # noqa: PLC0415
 
     gc.freeze()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tuning_operator.runtime.kubernetes.asyncio_alone  # noqa: F401 - before anything imports kopf or the client
+
+# isort: split
 import asyncio
 import logging
 import os

@@ -60,3 +60,12 @@ async def test_it_ends_and_says_what_is_missing(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "the API server does not serve tuningjobs, tuningtrials: apply the CRDs" in errors.decode()
     assert "Traceback" not in errors.decode()
+
+
+async def test_it_does_not_load_the_half_of_the_client_that_it_does_not_use() -> None:
+    program = "import sys, tuning_operator.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    output, _ = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    loaded = set(output.decode().split())
+    assert loaded >= {"kopf", "kubernetes"}
+    assert not loaded & {"requests", "oauthlib", "google", "websocket"}

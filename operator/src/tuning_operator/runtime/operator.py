@@ -50,7 +50,7 @@ restart, which the probe would request after STALE_SECONDS, would not answer the
 LEAST_PROCESSES, MOST_PROCESSES = 2, 4
 """Processes for suggestions unless the settings say how many: with two, one is always free for another namespace."""
 SOON = 0.5
-"""Seconds after which a job hears of a Pod that holds a slot: each has a few events before it runs, and nobody waits."""
+"""Seconds after which a job hears of a Pod that holds a slot: it has several events before it runs; nobody waits."""
 LAST_SECONDS = 3.0
 """How long a pass may continue after SIGTERM: ample for its writes, unless nobody answers."""
 
