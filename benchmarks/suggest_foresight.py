@@ -67,7 +67,7 @@ def _correlations(
     with varied(variant):
         fitted = model.fit(task.space, history.History.of(request))
     with torch.no_grad():
-        shared = fitted.covariance(torch.from_numpy(unseen), fitted.known)
+        shared = fitted.covariance(fitted.place(torch.from_numpy(unseen)), fitted.known)
         means = fitted.mean + shared @ (fitted.inverse @ fitted.residuals)
         expected = means.numpy()
     best = np.argsort(-truth)[:_BEST]

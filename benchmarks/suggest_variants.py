@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from tuning_operator.core.suggest import bayesian, history, model, outcomes, search, start
+from tuning_operator.core.suggest import bayesian, density, history, model, outcomes, search, start
 from tuning_operator.core.suggest.sobol import sobol
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ VARIANTS: Mapping[str, list[tuple[object, str, object]]] = {
     "half-ranks": [(history, "utilities", _half_ranks)],
     "ranks-only": [(history, "utilities", _ranks)],
     "standardised": [(outcomes, "ratios", _unchanged), (outcomes, "power", outcomes.standard)],
-    "botorch-prior": [(model, "LENGTHSCALE", (2**0.5, 3**0.5))],
-    "more-noise": [(model, "NOISE", (-3.5, 1.0))],
+    "botorch-prior": [(density, "LENGTHSCALE", (2**0.5, 3**0.5))],
+    "more-noise": [(density, "NOISE", (-3.5, 1.0))],
+    "never-bent": [(model, "CLEARLY", math.inf)],
     "failed-penalised": [(history, "utilities", _penalised)],
     "failed-left-out": [(bayesian, "History", Finished), (bayesian, "Search", Forgetting)],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
 
 
-def search_of(*parameters: Parameter) -> Search:
-    """A search without a model, two of whose points have been tried."""
-    from tuning_operator.core.suggest.search import Search  # noqa: PLC0415 - imports torch
+def search_of(*parameters: Parameter, bend: float = 0.0) -> Search:
+    """A search on bent scales without a model, two of whose points have been tried."""
+    import torch  # noqa: PLC0415
+
+    from tuning_operator.core.suggest.search import Search  # noqa: PLC0415
 
     space = Space(parameters)
     rows = space.spread(np.array([[0.1] * len(parameters), [0.7] * len(parameters)]))
     history = History(rows, np.array([-1.0, 1.0]), 2, rows[:0], rows)
-    return Search(space, cast("Process", None), history, np.random.default_rng(5))
+    model = SimpleNamespace(bends=torch.full([len(parameters)], bend, dtype=torch.float64))
+    return Search(space, cast("Process", model), history, np.random.default_rng(5))
 
 
 class Acquisition:
@@ -101,6 +105,21 @@ def test_numbers_of_many_values_climb_together_and_others_stay() -> None:
     assert climbers[:, [0, 2]] == pytest.approx(np.array([[0.3, 0.9], [0.3, 0.9]]), abs=1e-3)
     assert climbers[:, 1].tolist() == [2.0, 1.0]
     assert values == pytest.approx([-1.0, 0.0], abs=1e-4)
+
+
+def test_a_scale_is_climbed_and_spread_over_as_the_model_bends_it() -> None:
+    """A rate's best value is a thousandth of its range: a straight climb goes past it."""
+
+    search = search_of(Continuous("rate", 0, 1), bend=10.0)
+
+    def peak(candidates: torch.Tensor) -> torch.Tensor:
+        return -(candidates[:, 0, 0] + 1e-6).log10().add(3).square()
+
+    climbers = np.array([[0.5]])
+    values = search._evaluate(peak, climbers)
+    search._ascend(peak, climbers, values)
+    assert float(np.log10(climbers[0, 0])) == pytest.approx(-3, abs=0.05)
+    assert 0.2 < (search._spread(1000) < 1e-3).mean() < 0.5
 
 
 def test_a_climb_that_leads_to_a_point_that_was_tried_stays_where_it_was() -> None:

@@ -13,7 +13,6 @@ from botorch.sampling.qmc import NormalQMCEngine
 from linear_operator.utils.cholesky import psd_safe_cholesky
 
 if TYPE_CHECKING:
-    from tuning_operator.core.suggest.history import History
     from tuning_operator.core.suggest.model import Process
 
 _SAMPLES = 16
@@ -32,14 +31,14 @@ class Fantasies(Model):
 
     num_outputs = 1
 
-    def __init__(self, process: Process, history: History, pending: torch.Tensor) -> None:
+    def __init__(self, process: Process, pending: torch.Tensor) -> None:
         """Draw samples, given unfinished trials of shape (pending, columns)."""
         super().__init__()
-        self._process = process
+        self._process, history = process, process.history
         points = torch.cat([torch.from_numpy(history.rows), pending])
         trials, identity = len(history.rows), torch.eye(len(points), dtype=points.dtype)
-        self._known = points
-        covariance = process.covariance(points, points)
+        self._known = process.place(points)
+        covariance = process.covariance(self._known, self._known)
         root = psd_safe_cholesky(covariance + _JITTER * process.variance * identity)
         normal = NormalQMCEngine(len(points) + trials, seed=0).draw(_SAMPLES, dtype=points.dtype).T
         sampled = root @ normal[: len(points)]
@@ -64,7 +63,7 @@ class Fantasies(Model):
         Returns:
             Independent normal distributions, shape (points, samples, 1, 1).
         """
-        covariance = self._process.covariance(X[:, 0, 0], self._known)
+        covariance = self._process.covariance(self._process.place(X[:, 0, 0]), self._known)
         means = self._process.mean + covariance @ self._solved
         explained = (covariance @ self._whiten.T).square().sum(-1, keepdim=True)
         variances = (self._process.variance * (1 + _JITTER) - explained).clamp_min(1e-10)

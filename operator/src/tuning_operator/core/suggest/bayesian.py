@@ -47,13 +47,14 @@ def propose(request: SuggestRequest) -> Iterator[Suggestion]:
 
 def _learned(request: SuggestRequest) -> Iterator[Suggestion]:
     history = History.of(request)
-    search = Search(
-        request.space, fit(request.space, history), history, np.random.default_rng((request.seed, request.numbers[0]))
-    )
+    process = fit(request.space, history)
+    search = Search(request.space, process, history, np.random.default_rng((request.seed, request.numbers[0])))
     observed = float(np.ptp(history.objectives[: history.own]))
     basis = f"a model of {history.own} trials"
     if request.relatives:
-        basis += f" and {len(history.rows) - history.own} of related jobs"
+        related = len(process.history.rows) - history.own
+        without = ", without those of related jobs, which make it predict worse"
+        basis += f" and {related} of related jobs" if related else without
     message = f"most promising by {basis}"
     for number in request.numbers:
         point, improvement = search.next()

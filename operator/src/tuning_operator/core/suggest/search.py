@@ -12,6 +12,7 @@ from botorch.optim.batched_lbfgs_b import fmin_l_bfgs_b_batched
 from tuning_operator.core.space import Categorical, Continuous
 from tuning_operator.core.suggest.acquisition import Fantasies, Promise
 from tuning_operator.core.suggest.history import switched
+from tuning_operator.core.suggest.kernel import bend, straighten
 from tuning_operator.core.suggest.request import SpaceExhausted
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Search:
         self._model = model
         self._history = history
         self._generator = generator
+        self._bends = model.bends
         self._pending = history.pending
         self._promising: Rows | None = None
         self._seen = {row.tobytes() for row in (*history.tried, *history.pending)}
@@ -75,7 +77,7 @@ class Search:
     def acquisition(self) -> Promise:
         """Return what points promise, with regard to unfinished trials."""
         with torch.no_grad():
-            return Promise(Fantasies(self._model, self._history, self._inputs(self._pending)))
+            return Promise(Fantasies(self._model, self._inputs(self._pending)))
 
     def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> tuple[Rows, float]:
         rows = self._unseen(self._space.encode([self._space.nth(index) for index in range(size)]))
@@ -103,22 +105,23 @@ class Search:
         if not self._smooth:
             return
         inputs, smooth = self._inputs(climbers), torch.tensor(self._smooth)
+        bends = self._bends[smooth]
 
         def slopes(flat: Rows, batch_indices: Sequence[int]) -> tuple[Rows, Rows]:
-            places = torch.from_numpy(flat).requires_grad_(True)
-            promise = acquisition(inputs[batch_indices].index_copy(1, smooth, places)[:, None])
-            (slope,) = torch.autograd.grad(promise.sum(), places)
+            bent = torch.from_numpy(flat).requires_grad_(True)
+            promise = acquisition(inputs[batch_indices].index_copy(1, smooth, straighten(bent, bends))[:, None])
+            (slope,) = torch.autograd.grad(promise.sum(), bent)
             return -promise.detach().numpy(), -slope.numpy()
 
         found, _, _ = fmin_l_bfgs_b_batched(
             slopes,
-            climbers[:, self._smooth],
+            bend(inputs[:, smooth], bends).numpy(),
             [(0.0, 1.0)] * len(smooth),
             maxiter=_ASCENT * len(climbers),
             pass_batch_indices=True,
         )
         rows = climbers.copy()
-        rows[:, self._smooth] = found
+        rows[:, self._smooth] = straighten(torch.from_numpy(found), bends).numpy()
         rows = self._space.snap(rows)
         self._take(np.arange(len(rows)), rows, self._evaluate(acquisition, rows), climbers, values)
 
@@ -153,7 +156,9 @@ class Search:
         return pool[order], values[order]
 
     def _spread(self, count: int) -> Rows:
-        return self._space.spread(self._generator.random((count, len(self._space.parameters))))
+        """Draw points that cover the model's scales evenly, which may be bent."""
+        uniform = torch.from_numpy(self._generator.random((count, len(self._space.parameters))))
+        return self._space.spread(straighten(uniform, self._bends).numpy())
 
     def _near_best(self, count: int) -> Rows:
         """Change one or two parameters of the best trials, those of related jobs too, which may lie outside."""
