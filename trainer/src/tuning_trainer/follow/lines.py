@@ -23,7 +23,7 @@ _SEEN = 1024
 """Bytes before the position that are compared: if they differ, the file was overwritten in place."""
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ROOM = b"\0" * 4
-"""So many zeros and more are no text in any encoding: room that is not written to yet, or a hole."""
+"""From this many zeros on, it is no text in any encoding: room that is not written to yet, or a hole."""
 
 
 def _as_latin_1(error: UnicodeError) -> tuple[str, int]:

@@ -119,5 +119,5 @@ def likeliest_mean(inverse: torch.Tensor, targets: torch.Tensor) -> torch.Tensor
 
 
 def diagonal(noise: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the covariance of so many trials' noise, shape (..., size, size)."""
+    """Return the covariance of the noise of `size` trials, shape (..., size, size)."""
     return noise * torch.eye(size, dtype=noise.dtype)

@@ -18,7 +18,7 @@ MODEL_TRIALS = 400
 """No more trials than this are predicted from: the best, and a sample of the others."""
 
 _RELATED_TRIALS = 150
-"""So many trials of related jobs are learned from, shared among these jobs."""
+"""Trials of related jobs that the model learns from, shared among these jobs."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _related(request: SuggestRequest, place: int) -> tuple[NDArray[np.float64], 
 
 
 def telling(objectives: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """Return the places of so many trials: a third of them are the best, the others every so many of the rest."""
+    """Return the places of at most `most` trials: the best third, and an even sample of the others."""
     if len(objectives) <= most:
         return np.arange(len(objectives))
     order = np.argsort(-objectives, kind="stable")

@@ -205,7 +205,7 @@ class Search:
 
 
 def _is_fine(parameter: Parameter) -> bool:
-    """Whether a parameter is a number with so many values that its gradient says where to go."""
+    """Whether a parameter is a number with enough values for its gradient to say where to go."""
     return not isinstance(parameter, Categorical) and (parameter.levels is None or parameter.levels > _COARSE)
 
 
