@@ -221,7 +221,7 @@ class Kubelet:
             metadata["uid"],
             parameters,
             training,
-            environment["TUNING_OBJECTIVE_METRIC"],
+            environment.get("TUNING_OBJECTIVE_METRIC", ""),  # not every Pod is a trial's
             container["name"],
         )
         self.runs[run.uid] = self._newest[run.namespace, run.name] = run

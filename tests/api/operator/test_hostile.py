@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.operators import GROUP, job_manifest
+from cluster.operators import GROUP, METRIC, job_manifest
 from cluster.played_kubelet import NEVER, Training
 from cluster.waiting import wait_until
 
@@ -74,7 +74,10 @@ MERGE = "application/merge-patch+json"
 CONTAINER: dict[str, Any] = {
     "name": "training",
     "image": "example.invalid/forge",
-    "env": [{"name": "HYPERPARAMETERS", "value": '{"forged": 1}'}],
+    "env": [
+        {"name": "HYPERPARAMETERS", "value": '{"forged": 1}'},
+        {"name": "TUNING_OBJECTIVE_METRIC", "value": METRIC},
+    ],
     "resources": {"requests": {"cpu": "1m"}},
 }
 
