@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.unit.builders import trial
@@ -24,6 +25,7 @@ class Clock:
         return self.now
 
 
+@cache
 def grown(number: int, epochs: int) -> Trial:
     return trial(number, curve=Curve.of((epoch, 0.5) for epoch in range(1, epochs + 1)))
 
