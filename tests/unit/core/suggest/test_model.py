@@ -35,12 +35,12 @@ def drawn(count: int, seed: int) -> Rows:
     return SPACE.spread(np.random.default_rng(seed).random((count, 3)))
 
 
-def history_of(rows: Rows, objectives: Rows, related: Rows | None = None, worth: float = 1.0) -> History:
-    """Own trials, and those of a related job whose objectives are so many times what the same points have here."""
+def history_of(rows: Rows, objectives: Rows, related: Rows | None = None) -> History:
+    """Own trials, and those of a related job with the same objective."""
     own, values = rows, standard(objectives)
     if related is not None:
         rows = np.vstack([switched(rows, 1), switched(related, 1, on=0)])
-        values = np.concatenate([values, standard(worth * truth(related))])
+        values = np.concatenate([values, standard(truth(related))])
     return History(rows, values, len(own), own[:0], own)
 
 
@@ -197,13 +197,6 @@ def test_a_scale_is_bent_where_that_foresees_clearly_better() -> None:
     assert not plain.any()
     assert float(bent[0]) > 3
     assert bent[1:].tolist() == [0, 0]
-
-
-@pytest.mark.parametrize(("worth", "counts"), [(1.0, True), (-1.0, False)])
-def test_a_related_job_counts_unless_the_job_foresees_its_own_trials_better_alone(worth: float, counts: bool) -> None:
-    rows = drawn(4, 0)
-    known = fitted(history_of(rows, truth(rows), related=drawn(30, 5), worth=worth)).history
-    assert (known.own, len(known.rows), len(known.objectives)) == ((4, 34, 34) if counts else (4, 4, 4))
 
 
 def test_samples_agree_with_the_process_that_they_are_of() -> None:

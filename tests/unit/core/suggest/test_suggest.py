@@ -308,8 +308,6 @@ def test_a_model_takes_related_jobs_for_what_they_are() -> None:
     assert helped.source is Source.MODEL
     assert helped.message == "most promising by a model of 8 trials and 40 of related jobs"
     assert loss(helped.parameters) < best
-    (own,) = suggest(replace(request(numbers=(5,), observations=history(4)), relatives=(misleads,)))
-    assert own.message.endswith("4 trials, without those of related jobs, which make it predict worse")
     many = request(numbers=(31, 32), observations=history(30))
     good = sorted(loss(seen.parameters) for seen in many.observations)[4]
     for relatives in ((misleads,), (helps, misleads)):

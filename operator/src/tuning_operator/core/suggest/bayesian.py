@@ -52,9 +52,7 @@ def _learned(request: SuggestRequest) -> Iterator[Suggestion]:
     observed = float(np.ptp(history.objectives[: history.own]))
     basis = f"a model of {history.own} trials"
     if request.relatives:
-        related = len(process.history.rows) - history.own
-        without = ", without those of related jobs, which make it predict worse"
-        basis += f" and {related} of related jobs" if related else without
+        basis += f" and {len(history.rows) - history.own} of related jobs"
     message = f"most promising by {basis}"
     for number in request.numbers:
         point, improvement = search.next()

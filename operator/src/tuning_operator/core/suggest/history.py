@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,10 +60,6 @@ class History:
             pending=space.encode(sorted(request.pending, key=space.key)),
             tried=space.encode([seen.parameters for seen in request.observations]),
         )
-
-    def alone(self) -> History:
-        """Return the same without the trials of related jobs."""
-        return replace(self, rows=self.rows[: self.own], objectives=self.objectives[: self.own])
 
 
 def switched(rows: NDArray[np.float64], relatives: int, on: int | None = None) -> NDArray[np.float64]:

@@ -70,23 +70,8 @@ class Process:
         """Return what placed rows have in common, shape (rows of the one, rows of the other)."""
         return self.variance * self._kernel.covariance(one, other, self.hyperparameters.scales)
 
-    def foresight(self) -> float:
-        """Return the log density of own trials, each given all others (Sundararajan and Keerthi, 2001)."""
-        precision = self.inverse.diagonal()
-        missed = self.inverse @ self.residuals / precision.sqrt()  # in standard deviations of the prediction
-        return float((precision.log() - missed.square())[: self.history.own].sum()) / 2
-
 
 def fit(space: Space, history: History) -> Process:
-    """Fit a process to a history; to own trials only where it foresees these better without those of related jobs."""
-    known = _fit(space, history)
-    if len(history.rows) == history.own:
-        return known
-    alone = _fit(space, history.alone())
-    return alone if alone.foresight() > known.foresight() else known
-
-
-def _fit(space: Space, history: History) -> Process:
     """Fit hyperparameters to a history, and let a process know all of that."""
     related = np.arange(history.own, len(history.rows))
     chosen = np.concatenate([telling(history.objectives[: history.own], _FIT_TRIALS - len(related)), related])
