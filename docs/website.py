@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("*.md", "docs/**/*.md", "[!.]*/README.md", "charts/*/README.md")
 STAGED, BUILT = ROOT / ".site" / "pages", ROOT / ".site" / "html"
-_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 _TARGET = re.compile(r"\]\(([^)\s#]+)")
 _ABROAD = re.compile(r"<(?:script|img|iframe|source|link)\b[^>]*(?:src|href)=\"?((?:https?:)?//[^\s\">]+)")
 

@@ -28,7 +28,9 @@ def test_pages_come_with_the_files_that_they_link_to(tmp_path: Path) -> None:
     for name in ("docs/images/a.png", "examples/job.yaml", "examples/other.yaml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
-    (root / "docs" / "page.md").write_text("![a](images/a.png) [a job](../examples/job.yaml#L1) [all](../examples)\n")
+    (root / "docs" / "page.md").write_text(
+        "![a](images/a.png) [a job](../examples/job.yaml#L1) [all\nof them](../examples)\n"
+    )
     (root / "README.md").write_text("[a page](docs/page.md#part), [code](https://example.com/)\n")
     (root / ".cache").mkdir()
     (root / ".cache" / "README.md").write_text("of a tool")
@@ -39,7 +41,9 @@ def test_pages_come_with_the_files_that_they_link_to(tmp_path: Path) -> None:
         *("README.md", "docs/page.md", "docs/images/a.png", "examples/job.yaml"),
     }
     assert (site / "README.md").read_text() == (root / "README.md").read_text()
-    assert (site / "docs" / "page.md").read_text() == "![a](images/a.png) [a job](../examples/job.yaml#L1) all\n"
+    assert (
+        site / "docs" / "page.md"
+    ).read_text() == "![a](images/a.png) [a job](../examples/job.yaml#L1) all\nof them\n"
 
 
 @pytest.mark.parametrize(
