@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     Schema = Mapping[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "crd-reference.md"
+_REASONS = re.compile("(?:[:;]|, (?:because|since|or there|or the)) ")
 INTRODUCTION = """\
 # CRD reference
 
 <!-- Generated from crds/*.yaml by docs/generate_crd_reference.py: do not edit; run `make docs`. -->
 
-Both resources belong to the group `tuning-operator.dev`, are namespaced and have a `status` subresource. The API server
-checks every rule on this page when you apply an object. `kubectl explain tuningjob.spec` shows the same texts.
+Both resources are namespaced, of version `tuning-operator.dev/v1alpha1`, and have a `status` subresource.
+`kubectl explain tuningjob.spec` shows the same texts.
 
-"Checks" lists the messages with which the API server refuses a value, each after the field that it is about.
+The API server refuses a value of the wrong type, and what fails a check below; its message also says what to write
+instead. A **duration** is at least 1s, in numbers with units h, m, s or ms: 6h, 1h30m or 90s.
 """
 
 
@@ -43,80 +45,143 @@ def render() -> str:
 
 def _resource(body: Schema) -> Iterator[str]:
     """Render one CustomResourceDefinition."""
-    spec = body["spec"]
-    names, version = spec["names"], spec["versions"][0]
+    names, version = body["spec"]["names"], body["spec"]["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
     yield f"## {names['kind']}\n"
     yield f"{_prose(schema['description'])}\n"
-    yield "| | |\n|---|---|"
-    yield f"| API version | `{spec['group']}/{version['name']}` |"
-    yield f"| Names for kubectl | {_codes([names['plural'], names['singular'], *names['shortNames']])} |"
-    yield f"| Categories | {_codes(names['categories'])} |"
-    yield f"| Field selectors | {_codes(field['jsonPath'].lstrip('.') for field in version['selectableFields'])} |"
-    yield from _checks("", schema)
-    yield "\n### Columns of `kubectl get`\n"
-    yield "| Column | Field | Meaning |\n|---|---|---|"
-    for column in version["additionalPrinterColumns"]:
-        wide = " (with `-o wide`)" if column.get("priority") else ""
-        name = column["name"].upper()
-        yield f"| {name}{wide} | `{column['jsonPath'].lstrip('.')}` | {_cell(column.get('description', ''))} |"
+    yield f"- Names for kubectl: {_codes([names['plural'], names['singular'], *names['shortNames']])}"
+    yield f"- Category: {_codes(names['categories'])}"
+    yield f"- Field selector: {_codes(field['jsonPath'].lstrip('.') for field in version['selectableFields'])}"
+    yield from _columns(version["additionalPrinterColumns"])
+    rules = list(_rules(schema))
+    yield from _checks(rule for rule in rules if not rule[0].startswith("spec"))
     yield ""
-    for part in ("spec", "status"):
-        yield from _object(part, schema["properties"][part], names["kind"])
+    within = [(path.removeprefix("spec."), message) for path, message in rules if path.startswith("spec.")]
+    yield from _spec(schema["properties"]["spec"], within)
+    yield from _status(schema["properties"]["status"])
 
 
-def _object(path: str, schema: Schema, kind: str) -> Iterator[str]:
-    """Render an object's fields as a table, then the objects in it."""
-    described = {name: field for name, field in schema["properties"].items() if "type" in field}
-    passed_on = [name for name in schema["properties"] if name not in described]
-    yield f"### `{path}` of {kind}\n"
-    yield f"{_prose(schema['description'])}\n"
+def _columns(columns: list[Any]) -> Iterator[str]:
+    """Render what `kubectl get` shows."""
+    for wide, title in ((False, "Columns of `kubectl get`"), (True, "With `-o wide` also")):
+        shown = [column for column in columns if bool(column.get("priority")) == wide]
+        listed = (f"{column['name'].upper()} (`{column['jsonPath'].lstrip('.')}`)" for column in shown)
+        yield f"- {title}: {', '.join(listed)}"
+
+
+def _spec(schema: Schema, rules: list[tuple[str, str]]) -> Iterator[str]:
+    """Render a spec: a table of its fields, and one for each object in it, however deep that is."""
+    objects = {name: below for name, field in schema["properties"].items() if (below := _object(field))}
+    yield f"### `spec`\n\n{_prose(schema['description'])}\n"
     yield "| Field | Type | Default | Description |\n|---|---|---|---|"
-    for name, field in described.items():
-        default = "**required**" if name in schema.get("required", ()) else _default(field)
-        yield f"| `{name}` | {_type(field)} | {default} | {_cell(field.get('description', ''))} |"
-    if passed_on:
-        yield f"\nPassed on to the Pod as they are: {_codes(passed_on)}."
-    yield from _checks(path, schema)
+    for name, field in schema["properties"].items():
+        link, text = f"`{name}`", _description(field)
+        if name in objects:
+            link, text = f"[`{name}`](#spec{name.lower()})", text.partition(". ")[0].rstrip(".") + "."
+        yield f"| {link} | {_type(field)} | {_default(schema, name)} | {_cell(text)} |"
+    yield from _checks(rule for rule in rules if re.split(r"[.\[]", rule[0])[0] not in objects)
     yield ""
-    for name, field in described.items():
-        if "properties" in field:
-            yield from _object(f"{path}.{name}", field, kind)
-        elif "properties" in field.get("items", {}):
-            yield from _object(f"{path}.{name}[]", field["items"], kind)
+    for name, below in objects.items():
+        within = "[]" if below is not schema["properties"][name] else ""
+        yield f"### `spec.{name}{within}`\n\n{_prose(schema['properties'][name]['description'])}\n"
+        yield "| Field | Type | Default | Description |\n|---|---|---|---|"
+        for path, parent, leaf, note in _fields(below):
+            field = parent["properties"][leaf]
+            yield f"| `{path}` | {_type(field)} | {_default(parent, leaf)} | {_cell(_description(field) + note)} |"
+        start = re.compile(rf"{name}(\[\])?(\.|$)")
+        yield from _checks((start.sub("", path) or name, message) for path, message in rules if start.match(path))
+        yield ""
 
 
-def _checks(path: str, schema: Schema) -> Iterator[str]:
-    """Render the messages of an object's own rules and of those of its fields that are no objects themselves."""
-    rules = [(path, rule) for rule in schema.get("x-kubernetes-validations", ())]
+def _status(schema: Schema) -> Iterator[str]:
+    """Render a status, which people only read: one table, without bounds and defaults."""
+    yield f"### `status`\n\n{_prose(schema['description'])}\n"
+    yield "| Field | Type | Description |\n|---|---|---|"
+    for path, parent, name, note in _fields(schema):
+        field = parent["properties"][name]
+        yield f"| `{path}` | {_kind(field)} | {_cell(_description(field) + note)} |"
+    yield ""
+
+
+def _fields(
+    schema: Schema, path: str = "", shown: dict[str, str] | None = None
+) -> Iterator[tuple[str, Schema, str, str]]:
+    """Return the fields of an object and of those in it: path, the object that has it, name, a note.
+
+    Of two objects with the same fields, the second has a note in their place. Fields that are passed on to the Pod as
+    they are have no type, and are left out.
+    """
+    shown = {} if shown is None else shown
+    for name, field in schema["properties"].items():
+        if "type" in field:
+            below = _object(field)
+            here = f"{path}{name}{'[]' if below and below is not field else ''}"
+            twin = shown.setdefault(_look(below), here) if below else here
+            yield here, schema, name, "" if twin == here else f" Fields as in `{twin}`."
+            if below and twin == here:
+                yield from _fields(below, f"{here}.", shown)
+
+
+def _look(schema: Schema) -> str:
+    """Return what a page shows of an object's fields, to compare objects."""
+    fields = ((name, field) for name, field in schema["properties"].items() if "type" in field)
+    return str([(name, _type(field), _description(field)) for name, field in fields])
+
+
+def _object(field: Schema) -> Schema | None:
+    """Return the object that a field holds, alone or in a list."""
+    return next((part for part in (field, field.get("items", {})) if "properties" in part), None)
+
+
+def _rules(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
+    """Return where each rule of an object and of all in it holds, and its message."""
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield (path + rule.get("fieldPath", "")).lstrip("."), rule["message"]
     for name, field in schema.get("properties", {}).items():
-        if "properties" not in field:
-            rules += [(f"{path}.{name}", rule) for rule in field.get("x-kubernetes-validations", ())]
-    if rules:
+        yield from _rules(field, f"{path}.{name}")
+    if "items" in schema:
+        yield from _rules(schema["items"], f"{path}[]")
+
+
+def _checks(rules: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Render rules without their advice, and without what stands in the table: what is immutable or a duration."""
+    said: dict[str, list[str]] = {}
+    for path, message in rules:
+        if not message.startswith(("is immutable", "must be a duration")):
+            said.setdefault(_REASONS.split(message)[0], []).append(path)
+    if said:
         yield "\nChecks:\n"
-    for where, rule in rules:
-        yield f"- `{(where + rule.get('fieldPath', '')).lstrip('.')}` {_prose(rule['message'])}"
+    for message, paths in said.items():
+        yield f"- {_codes(paths)} {_prose(message)}"
 
 
 def _type(field: Schema) -> str:
     """The type of a field and its bounds, in words."""
-    kind = field["type"]
-    if kind == "array":
-        return f"list of {_element(field['items'])}{_bounds(field, 'Items', ' items')}"
-    if "additionalProperties" in field:
-        return f"map of {_element(field['additionalProperties'])}{_bounds(field, 'Properties', ' keys')}"
-    if "enum" in field:
-        return " or ".join(f"`{word}`" for word in field["enum"])
-    if field.get("format") == "date-time":
-        return "time"
+    kind = _kind(field)
+    if kind == "enum":
+        return kind
+    for part, what in (("items", "Items"), ("additionalProperties", "Properties")):
+        if part in field:
+            each = _type(field[part]).partition(", ")[2]
+            unit = " items" if part == "items" else " keys"
+            return f"{kind}{f' ({each} each)' if each else ''}{_bounds(field, what, unit)}"
     if kind == "string":
         return f"string{_bounds(field, 'Length', ' characters')}"
     return f"{kind}{_bounds(field, 'imum')}"
 
 
-def _element(field: Schema) -> str:
-    kind, _, bounds = _type(field).partition(", ")
-    return f"{kind}s ({bounds} each)" if bounds else f"{kind}s"
+def _kind(field: Schema) -> str:
+    """The type of a field in a word or two."""
+    if "items" in field:
+        return f"list of {_kind(field['items'])}s"
+    if "additionalProperties" in field:
+        return f"map of {_kind(field['additionalProperties'])}s"
+    if "enum" in field:
+        described = all(word in field["description"] for word in field["enum"])
+        return "enum" if described else " or ".join(f"`{word}`" for word in field["enum"])
+    if any(rule["message"].startswith("must be a duration") for rule in field.get("x-kubernetes-validations", ())):
+        return "duration"
+    return "time" if field.get("format") == "date-time" else str(field["type"])
 
 
 def _bounds(field: Schema, what: str, unit: str = "") -> str:
@@ -133,11 +198,27 @@ def _bounds(field: Schema, what: str, unit: str = "") -> str:
     return "" if high is None else f", at most {high:,}{unit}"
 
 
-def _default(field: Schema) -> str:
-    if "default" not in field:
-        return ""
-    value = field["default"]
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+def _default(parent: Schema, name: str) -> str:
+    field = parent["properties"][name]
+    if "default" in field:
+        return f"`{_value(field['default'])}`"
+    return "required" if name in parent.get("required", ()) else ""
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _description(field: Schema) -> str:
+    """Return what a field means, without the default, which has its own column."""
+    text = str(field["description"]).strip()
+    if "default" in field:
+        text = (
+            text.replace(f"Default: {_value(field['default'])}.", "")
+            .replace(" (default)", "")
+            .replace("(default; ", "(")
+        )
+    return re.sub("  +", " ", text).strip()
 
 
 def _codes(words: Any) -> str:
