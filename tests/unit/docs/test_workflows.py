@@ -46,6 +46,14 @@ def test_a_workflow_has_no_rights_that_it_does_not_name(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_an_action_is_the_one_that_was_read(path: Path) -> None:
+    """A tag can be moved to other code; a digest cannot. The comment says which version it is."""
+    used = re.findall(r"uses: (.+)", path.read_text())
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in used)
+
+
 def test_every_python_that_is_supported_is_checked() -> None:
     oldest = tomllib.loads((ROOT / "operator" / "pyproject.toml").read_text())["project"]["requires-python"]
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())
