@@ -64,7 +64,10 @@ async def _finished_trial(server: ApiServer, load: Load, job: dict[str, Any], nu
             "name": names.trial_name(metadata["name"], number),
             "namespace": metadata["namespace"],
             "labels": names.job_labels(metadata["name"]),
-            "annotations": {names.ANNOTATION_SOURCE: "Random", names.ANNOTATION_SOURCE_MESSAGE: "drawn at random"},
+            "annotations": {
+                names.ANNOTATION_SUGGESTION_SOURCE: "Random",
+                names.ANNOTATION_SUGGESTION_MESSAGE: "drawn at random",
+            },
             "ownerReferences": [names.owner_reference(names.JOB_KIND, metadata["name"], metadata["uid"])],
         },
         "spec": {"number": number, "parameters": {"x0": str(number / (load.finished_trials + 1))}, "seed": number},

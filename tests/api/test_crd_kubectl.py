@@ -80,7 +80,12 @@ def test_columns_tell_the_story_of_a_job_and_its_trials(control_plane: ControlPl
     committed = _create(control_plane, namespace, new_trial(parsed.job, suggestion))
     trial = parse_trial(committed, parsed.job.spec)
     stopped = Trial(
-        name=trial.name, number=7, parameters=trial.parameters, seed=trial.seed, source=Source.MODEL, status=STOPPED
+        name=trial.name,
+        number=7,
+        parameters=trial.parameters,
+        seed=trial.seed,
+        suggestion_source=Source.MODEL,
+        status=STOPPED,
     )
     status = render_trial_status(stopped, builders.NOW)
     recorded = _patch_status(control_plane, namespace, names.TRIAL_PLURAL, trial.name, status)

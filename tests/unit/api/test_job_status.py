@@ -27,7 +27,9 @@ def summed_up() -> JobStatus:
         ended(3, 0.1, phase=TrialPhase.EARLY_STOPPED),
         ended(4, phase=TrialPhase.FAILED),
         trial(5, TrialPhase.COLLECTING, attempt_uid="x", training_seconds=80),
-        replace(trial(6), source="Model", source_message="expected improvement 0.1", expected_gain=0.01234),
+        replace(
+            trial(6), suggestion_source="Model", suggestion_message="expected improvement 0.1", expected_gain=0.01234
+        ),
     ]
     found = snapshot(job(generation=3), trials)
     return summarize(found, decide(found))

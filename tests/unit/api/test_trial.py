@@ -137,7 +137,9 @@ def test_a_new_object_is_a_trial_with_its_initial_status() -> None:
         "tuning-operator.dev/suggestion-message": "why",
         "tuning-operator.dev/expected-gain": "0.0123",
     }
-    expected = replace(trial(2), deleting=True, source="Model", source_message="why", expected_gain=0.0123)
+    expected = replace(
+        trial(2), deleting=True, suggestion_source="Model", suggestion_message="why", expected_gain=0.0123
+    )
     assert parse_trial(body, SPEC) == expected
 
 

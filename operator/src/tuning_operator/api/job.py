@@ -208,7 +208,11 @@ def _early_stopping(savings: Savings) -> dict[str, Any]:
 
 
 def _suggestion(newest: Trial) -> dict[str, Any]:
-    suggestion: dict[str, Any] = {"trial": newest.number, "source": newest.source, "message": newest.source_message}
+    suggestion: dict[str, Any] = {
+        "trial": newest.number,
+        "source": newest.suggestion_source,
+        "message": newest.suggestion_message,
+    }
     if math.isfinite(newest.expected_gain):
         suggestion["expectedGain"] = f"{newest.expected_gain:.3g}"
     return suggestion

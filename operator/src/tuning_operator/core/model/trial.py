@@ -156,8 +156,8 @@ class Trial:
     """A TuningTrial: an immutable assignment of parameters and its status.
 
     Attributes:
-        source: Where the parameters came from, for example `Model`.
-        source_message: What the suggester said about them.
+        suggestion_source: Where the parameters came from, for example `Model`.
+        suggestion_message: What the suggester said about them.
         expected_gain: By how much the model expected them to raise the best objective, as a share of the observed
             range; infinite when no model was asked.
         best_for: The goal whose best epoch is its objective; None where the last epoch is.
@@ -169,8 +169,8 @@ class Trial:
     number: int
     parameters: Mapping[str, Value]
     seed: int
-    source: str = ""
-    source_message: str = ""
+    suggestion_source: str = ""
+    suggestion_message: str = ""
     expected_gain: float = math.inf
     best_for: Goal | None = None
     confirms: int | None = None
