@@ -7,4 +7,4 @@ soak: venv cluster-build ## does the operator's memory grow? Half an hour of sma
 	@$(PY) -m tests.soak.soak --minutes $(SOAK_MINUTES)
 
 simulation: venv ## random histories of a job with crashes and rivals: 100,000 of them, hours
-	@$(PY) -m pytest tests/unit/core/test_simulation.py -q -s -m slow --hypothesis-profile=long --timeout=0
+	@$(PY) -m pytest tests/unit/simulation/test_simulation.py -q -s -m slow --hypothesis-profile=long --timeout=0

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.core.simulation import (
-    KEY,
-    Connection,
-    SimulatedOperator,
-    World,
-    new_job,
-)
+from tests.unit.simulation.objects import KEY, new_job
+from tests.unit.simulation.operator import SimulatedOperator
+from tests.unit.simulation.world import World
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
 if TYPE_CHECKING:
     import asyncio
+
+    from tests.unit.simulation.connection import Connection
 
 
 Body = dict[str, Any]

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.unit.api.manifests import pod_body
-from tests.unit.core.simulation import METRIC, SimulatedOperator, World, new_job
+from tests.unit.simulation.objects import METRIC, new_job
+from tests.unit.simulation.operator import SimulatedOperator
+from tests.unit.simulation.world import World
 from tuning_operator.api.podfacts import parse_pod
 from tuning_operator.runtime.kubernetes.departed import Departed
 

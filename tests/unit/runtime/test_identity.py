@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.core.simulation import (
-    KEY,
-    SimulatedOperator,
-    SimulatedPod,
-)
 from tests.unit.runtime.passes import Bench, Body
+from tests.unit.simulation.objects import KEY
+from tests.unit.simulation.operator import SimulatedOperator
+from tests.unit.simulation.world import SimulatedPod
 from tuning_operator.api import names
 from tuning_operator.core.lifecycle.slots import LOOK_AGAIN
 from tuning_operator.runtime.kubernetes.cluster import Listed

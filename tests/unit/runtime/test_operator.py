@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tests.unit.core.simulation import KEY, Connection, SimulatedOperator, World, new_job
+from tests.unit.simulation.connection import Connection
+from tests.unit.simulation.objects import KEY, new_job
+from tests.unit.simulation.operator import SimulatedOperator
+from tests.unit.simulation.world import World
 from tuning_operator.runtime import operator as module
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.operator import Operator

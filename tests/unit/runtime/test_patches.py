@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.core.simulation import (
-    merge_patch,
-)
+from tests.unit.simulation.objects import merge_patch
 from tuning_operator.runtime.reconciler.patches import difference
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a pass does beside deciding; whole histories are in `tests/unit/core/test_simulation.py`."""
+"""What a pass does beside deciding; whole histories are in `tests/unit/simulation/test_simulation.py`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.core.simulation import (
-    KEY,
-    SimulatedOperator,
-)
 from tests.unit.runtime.passes import Bench, Body
+from tests.unit.simulation.objects import KEY
+from tests.unit.simulation.operator import SimulatedOperator
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE

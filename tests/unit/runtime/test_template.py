@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.core.simulation import (
-    KEY,
-    SimulatedOperator,
-)
 from tests.unit.runtime.passes import Bench, Body
+from tests.unit.simulation.objects import KEY
+from tests.unit.simulation.operator import SimulatedOperator
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.api.sidecar import has_sidecar
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind

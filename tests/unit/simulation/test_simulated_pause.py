@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.core.simulation import EPOCHS, Fault, SimulatedOperator, SimulatedPod, World, new_job, new_runner
+from tests.unit.simulation.connection import Fault
+from tests.unit.simulation.objects import EPOCHS, new_job
+from tests.unit.simulation.operator import SimulatedOperator, new_runner
+from tests.unit.simulation.world import SimulatedPod, World
 
 if TYPE_CHECKING:
     import asyncio

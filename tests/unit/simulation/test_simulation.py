@@ -1,6 +1,6 @@
 """Random histories of a job: Pods meet with any fate, the operator crashes between any two requests, another operator
 or a user comes in between, Prometheus is silent for a while. The promises are checked at every write (see
-`simulation.py`) and at the end.
+`promises.py`) and at the end.
 
 `make simulation` runs a hundred times as many of them, new ones each time.
 """
@@ -18,18 +18,10 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.unit.core.simulation import (
-    FINAL,
-    FINAL_JOB,
-    Fault,
-    SimulatedOperator,
-    World,
-    new_job,
-    new_runner,
-    phases,
-    repetitions_of,
-    searched,
-)
+from tests.unit.simulation.connection import Fault
+from tests.unit.simulation.objects import FINAL, FINAL_JOB, new_job, phases, repetitions_of, searched
+from tests.unit.simulation.operator import SimulatedOperator, new_runner
+from tests.unit.simulation.world import World
 
 EVERYDAY = ("start all", "report all", "report all", "report all", "report", "succeed", "succeed unscraped")
 TROUBLE = ("fail", "delete", "disrupt", "lose node", "vanish", "reap", "unlabel")
