@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from docs.generate_dashboards import dashboards
-from tests.unit.docs.pages import ROOT, section
+from tests.unit.docs.pages import ROOT, section, table
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.job_metrics import JobMetrics
 
@@ -52,11 +53,18 @@ def test_every_query_is_of_a_metric_that_there_is_and_each_metric_is_shown() -> 
     assert bare == {re.sub("_(bucket|count|sum)$", "", name) for name in named}
 
 
-def test_alerts_are_those_of_the_page_and_no_others() -> None:
-    page = section((ROOT / "docs" / "reference.md").read_text(), "## The operator's own metrics").replace("\\|", "|")
-    query = r"`((?:absent\(|[^`|]*\w[^`]* > )[^`]*)`(?: for (\d+ \w+))?"
-    documented = dict(re.findall(query, page))
-    assert documented == {rule["expr"]: MINUTES.get(rule.get("for", ""), "") for rule in ALERTS}
+def test_alerts_are_named_with_their_metric_and_their_time_and_no_others_are() -> None:
+    page = section((ROOT / "docs" / "reference.md").read_text(), "## The operator's own metrics")
+    assert sorted(re.findall(r"`(Tuning\w+)`", page)) == sorted(rule["alert"] for rule in ALERTS)
+    rows = {name.partition("{")[0]: re.split(r"(?=`Tuning\w+`:)", text) for name, _, text in table(page)}
+    for rule in ALERTS[1:]:
+        (metric,) = {name for name in rows if re.sub("_total$", "", name) in rule["expr"] and named(rows[name], rule)}
+        (said,) = named(rows[metric], rule)
+        assert MINUTES.get(rule.get("for", ""), "") in said
+
+
+def named(cells: list[str], rule: dict[str, Any]) -> list[str]:
+    return [cell for cell in cells if cell.lstrip("`").startswith(rule["alert"])]
 
 
 def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:

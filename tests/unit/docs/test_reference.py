@@ -32,40 +32,45 @@ def rows(heading: str, page: str = PAGE) -> list[list[str]]:
 
 
 def test_settings() -> None:
-    documented = {flag: (variable, default) for flag, variable, default, _ in rows("## Settings")}
+    documented = {flag: default for flag, default, _ in rows("## Settings")}
     expected = {}
     for setting in fields(Settings):
         default = "required" if setting.default is MISSING else setting.default
         if isinstance(default, bool):
             default = str(default).lower()
-        expected[f"--{setting.name.replace('_', '-')}"] = (
-            f"TUNING_OPERATOR_{setting.name.upper()}",
-            f"{default:g}" if isinstance(default, float | int) else default or "",
-        )
+        flag = f"--{setting.name.replace('_', '-')}"
+        expected[flag] = f"{default:g}" if isinstance(default, float | int) else default or ""
     assert documented == expected
 
 
+def listed(heading: str) -> dict[str, tuple[str, list[str]]]:
+    """The metrics under a heading, written `name{label}`: type and labels of each."""
+    found = {}
+    for metric, kind, meaning in rows(heading):
+        name, _, labels = metric.rstrip("}").partition("{")
+        assert meaning
+        found[name] = (kind, labels.split(", ") if labels else [])
+    return found
+
+
 def test_metrics() -> None:
-    documented = {
-        name: (kind, labels.replace("`", "")) for name, kind, labels, _, _ in rows("## The operator's own metrics")
-    }
     expected = {}
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
             family = next(iter(metric.describe()))
             suffix = "_total" if family.type == "counter" else ""
-            expected[family.name + suffix] = (family.type, ", ".join(metric._labelnames))
-    assert documented == expected
+            expected[family.name + suffix] = (family.type, list(metric._labelnames))
+    assert listed("## The operator's own metrics") == expected
 
 
 def test_metrics_of_jobs() -> None:
-    documented = {name: (kind, labels.replace("`", "")) for name, kind, labels, _ in rows("## Metrics of each job")}
+    documented = listed("## Metrics of each job")
+    *of_jobs, about_all = documented
+    for name in of_jobs:
+        documented[name][1][:0] = ["tuning_namespace", "tuning_job"]
+    assert documented[about_all][1] == []
     families = list(JobMetrics().describe())
-    assert documented == {family.name: (family.type, ", ".join(family._labelnames)) for family in families}  # type: ignore[attr-defined]
-
-
-def test_every_metric_has_a_meaning_and_an_alert() -> None:
-    assert all(row[3] and row[4] for row in rows("## The operator's own metrics"))
+    assert documented == {family.name: (family.type, list(family._labelnames)) for family in families}  # type: ignore[attr-defined]
 
 
 def trees() -> Iterator[ast.Module]:
@@ -85,7 +90,7 @@ def words(node: ast.AST) -> set[str]:
 
 
 def test_event_reasons() -> None:
-    documented = {reason: kind for reason, kind, *_ in rows("## Events")}
+    documented = {reason: kind for reasons, kind, _ in rows("## Events") for reason in re.findall(r"\w+", reasons)}
     reasons = {word for call in calls("Notice") for word in words(call.args[0])}
     reasons |= {reason for reason, _ in notices._EVENTS.values()} | set(CompletionReason)
     assert set(documented) == reasons
@@ -97,9 +102,10 @@ def test_conditions() -> None:
     """Types, statuses and reasons that the code writes out are in the table; those from elsewhere are described."""
     documented: dict[str, set[tuple[str, str]]] = {}
     kind = ""
-    for first, status, reason, *_ in rows("## Conditions"):
+    for first, *states, _ in rows("## Conditions"):
         kind = first or kind
-        documented.setdefault(kind, set()).add((status, reason))
+        found = re.findall(r"(True|False|Unknown): (\w+)", " ".join(states))
+        documented.setdefault(kind, set()).update(found)
     schema = yaml.safe_load((ROOT / "crds" / "tuningjobs.yaml").read_text())["spec"]["versions"][0]["schema"]
     described = schema["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]["description"]
     assert [name for name in documented if name not in described] == []
