@@ -141,14 +141,6 @@ def test_rights_are_those_of_the_chart() -> None:
     }
     documented = {(group, resource): verbs for group, resource, verbs, _ in rows("## Namespaces and rights", INSTALL)}
     assert documented == granted
-    page = section((CHART / "README.md").read_text(), "## Where the operator runs jobs")
-    rights = re.findall(r"^\| (`.*`\)?): (.*?) \|", page, re.MULTILINE)
-    named = {
-        name: verbs
-        for documented, verbs in rights
-        for name in re.findall(r"`([a-z/]+)`", documented.partition(" (")[0])
-    }
-    assert named == {resource: verbs for (_, resource), verbs in granted.items()}
 
 
 def test_all_ways_to_scrape_leave_out_the_nodes_that_do_not_report() -> None:
