@@ -84,8 +84,6 @@ def pauses(records: Sequence[JobRecord]) -> str:
         ("same bill, with pauses", lambda pair: pair.same_bill[1], ".4f"),
     ]
     counts: list[tuple[str, Callable[[Pair], float], str]] = [
-        ("stopped, Auto", lambda pair: len(pair.base.stopped), ".0f"),
-        ("stopped, with pauses", lambda pair: len(pair.variant.stopped), ".0f"),
         ("paused", lambda pair: sum(trial.paused for trial in pair.variant.trials), ".0f"),
         ("resumed", lambda pair: sum(trial.resumed is not None for trial in pair.variant.trials), ".0f"),
     ]

@@ -35,7 +35,7 @@ def test_a_row_for_each_length_of_a_trial() -> None:
 
 def test_a_row_for_each_seed_of_what_pauses_change() -> None:
     seed, mean = table(pauses(both(kind=Kind.PAUSES)))
-    assert " ".join(seed) == "seed 1 36 s 40 s 0.8000 0.9000 0.8000 0.8000 1 0 1 1"
+    assert " ".join(seed) == "seed 1 36 s 40 s 0.8000 0.9000 0.8000 0.8000 1 1"
     assert mean[-2:] == ["1.0", "1.0"]
 
 
