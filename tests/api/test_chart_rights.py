@@ -15,7 +15,7 @@ import pytest
 from cluster.api import Api
 from cluster.controlplane import ControlPlane
 from cluster.operators import GROUP, Cluster, job_manifest, start_operator
-from cluster.played_kubelet import Kubelet, Training
+from cluster.played_kubelet import NEVER, Kubelet, Training
 from cluster.prometheus import Prometheus
 from cluster.waiting import wait_until
 from tests.api.chart import CHART, PROMETHEUS, helm, of_kind, render, values_flags
@@ -57,10 +57,11 @@ TAKEN_POD = {
 
 
 def worse_and_worse(_parameters: Mapping[str, Any], pod: str) -> Training:
-    """The first trial is quick and good, the others are slow and bad."""
-    first = pod.startswith("job-0001-")
-    level = 0.9 if first else 0.1
-    return Training(tuple(level * epoch / 10 for epoch in range(1, 11)), epoch_seconds=0.1 if first else 0.5)
+    """The first trial is good, the others are bad and wait to be stopped; what is spread over nodes completes."""
+    if pod.startswith("job-0001-"):
+        return Training(tuple(0.9 * epoch / 10 for epoch in range(1, 11)))
+    bad = tuple(0.1 * epoch / 10 for epoch in range(1, 10))
+    return Training(bad, until=NEVER if pod.startswith("job-") else None)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from cluster.operators import GROUP, Cluster, start_operator
-from cluster.played_kubelet import Kubelet, Training
+from cluster.played_kubelet import NEVER, Kubelet, Training
 from cluster.prometheus import Prometheus
 from cluster.waiting import wait_until
 
@@ -35,6 +35,8 @@ JOB_LABEL = "tuning-operator.dev/job"
 MOUNT = "checkpoints"
 GATE = "kueue.x-k8s.io/admission"
 MERGE = "application/merge-patch+json"
+OUTRANKED = (1, 3, 5)
+"""Trials that Hyperband stops at epoch 1, whoever comes there first: its first bracket has two better ones, 6 and 8."""
 EVICTED = threading.Event()
 """Until then the training of the example that resumes does not end, however late its test begins."""
 
@@ -73,10 +75,11 @@ def steps_of(lab: Lab, job: str) -> None:
 def rungs_of(lab: Lab, job: str) -> None:
     """Some are stopped at a rung, the best of all by nobody."""
     status, trials = lab.end(job)
-    stopped = [trial for trial in trials if trial["phase"] == "EarlyStopped"]
-    assert len(stopped) == status["trialCounts"]["earlyStopped"] >= 3
-    assert {trial["stopDecision"]["reason"] for trial in stopped} == {"BelowRung"}
-    assert any(trial["epochs"] < 9 for trial in stopped)
+    stopped = {number: trial for number, trial in enumerate(trials, 1) if trial["phase"] == "EarlyStopped"}
+    assert set(OUTRANKED) <= set(stopped) <= {*OUTRANKED, 6}, "6 only where it met 8 and one other"
+    assert len(stopped) == status["trialCounts"]["earlyStopped"]
+    assert {trial["stopDecision"]["reason"] for trial in stopped.values()} == {"BelowRung"}
+    assert all("at epoch 1 (bracket 1 of 4)" in stopped[number]["stopDecision"]["message"] for number in OUTRANKED)
     assert status["bestTrial"]["name"] == f"{job}-0009"
 
 
@@ -243,7 +246,7 @@ EXAMPLES = {
     ),
     "fashion-mnist.yaml": Example(
         stops_of,
-        lambda number: Training((0.9,) * 10, 0.05) if number <= 3 else Training((0.1,) * 10, 1.0),
+        lambda number: Training((0.9,) * 10, 0.05) if number <= 3 else Training((0.1,) * 9, 0.1, until=NEVER),
         shorter=limits(5, 3),
         scraped=5,
     ),
@@ -269,7 +272,12 @@ EXAMPLES = {
     ),
     "hyperband.yaml": Example(
         rungs_of,
-        lambda number: Training((number / 100,) * 10, epoch_seconds=0.1 if number % 4 == 0 else 1.5),
+        # Those that are to be stopped wait for it before the next rung.
+        lambda number: (
+            Training((number / 100,) * 2, 0.1, until=NEVER)
+            if number in OUTRANKED
+            else Training((number / 100,) * 10, 0.1)
+        ),
         shorter=limits(9, 9),
         scraped=9,
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.operators import METRIC, job_manifest
-from cluster.played_kubelet import Training
+from cluster.played_kubelet import NEVER, Training
 from cluster.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def test_trials_whose_logs_state_strides_or_fractions_are_stopped_early(
     def train(_parameters: Mapping[str, Any], pod: str) -> Training:
         good = int(pod.split("-")[-2]) <= 2
         values = tuple((0.9 if good else 0.1) * epoch / 10 for epoch in range(1, 11))
-        return Training(values, 0.1 if good else 0.5, leaves_message=False, waits_for_scrape=good, step=step)
+        if good:
+            return Training(values, leaves_message=False, waits_for_scrape=True, step=step)
+        return Training(values[:-1], leaves_message=False, until=NEVER, step=step)
 
     lab = start_lab(train, trials=3, attempts=1)
     rule = {"type": "Median", "median": {"minCompletedTrials": 2}}
