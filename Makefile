@@ -49,6 +49,8 @@ imports: venv
 define pytest
 @echo "== $@"; $(PY) -m pytest -q $(1)
 endef
+# The files with a marker: to import all others as well takes each worker half a minute.
+marked = $$(grep -rlE --include='test_*.py' 'mark\.$(1)\b' tests)
 
 # The core's own tests run under `coverage`, once; its model's are left out of the measure, since torch is slow there.
 unit: coverage ## the pure tests
@@ -56,14 +58,14 @@ unit: coverage ## the pure tests
 	  -m "not api and not browser and not e2e and not faults and not slow and not release and not adapters")
 
 slow: venv ## the pure tests that take longer
-	$(call pytest,tests -n auto -m "slow and not api and not browser and not e2e and not faults")
+	$(call pytest,$(call marked,slow) -n auto --dist worksteal -m slow)
 
 coverage: venv ## how much of the core its own tests cover, and that it is no less than the floor
 	$(call pytest,tests/unit/core --ignore=tests/unit/core/suggest -n auto -m "not slow" --cov --cov-report=term-missing)
 
 # One worker more than processors: much of it is waiting.
 api: venv cluster-build ## the tests on a real API server and a real Prometheus
-	$(call pytest,tests -n $$(( $$(nproc) + 1 )) --dist loadgroup -m api)
+	$(call pytest,$(call marked,api) -n $$(( $$(nproc) + 1 )) --dist loadgroup -m api)
 
 # One after the other: what waits for a cluster is judged by time, which it loses beside what takes the processor.
 test: check builds slow faults-fast api e2e ## all tests but those in a browser (console-test): unit, faults, API server, whole cluster

@@ -19,4 +19,4 @@ demo-down: venv ## remove what the demo installed (make cluster-down stops the c
 	@$(PY) -m demo down $(ON_CLUSTER)
 
 e2e: venv builds images-lightning ## the tests on the whole cluster
-	$(call pytest,tests -m e2e $(E2E_ARGS))
+	$(call pytest,$(call marked,e2e) -m e2e $(E2E_ARGS))
