@@ -150,7 +150,7 @@ def test_all_that_the_operator_adds_to_a_pod_is_on_the_page() -> None:
     ]
     documented = section(PAGE.read_text(), "## What the operator adds to the Pod")
     assert [name for name in added if f"`{name}`" not in documented] == []
-    assert set(re.findall(r"^\| (?:label|annotation) `(\S+)`", documented, re.MULTILINE)) == {
+    assert set(re.findall(r"`([a-z0-9.-]+/[a-z-]+)`", documented)) == {
         *pod["metadata"]["labels"],
         *pod["metadata"]["annotations"],
     }
