@@ -49,6 +49,16 @@ def answer(request: SuggestRequest) -> tuple[Suggestion, ...]:
     )
 
 
+def load() -> None:
+    os.environ["LOADED"] = "1"
+
+
+def answer_when_loaded(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    return tuple(
+        Suggestion(number, {"lr": 0.5}, Source.MODEL, f"loaded: {os.environ['LOADED']}") for number in request.numbers
+    )
+
+
 def slowly(request: SuggestRequest) -> Iterator[Suggestion]:
     for suggestion in answer(request):
         yield suggestion

@@ -16,10 +16,12 @@ from tests.unit.runtime.suggesting import (
     OTHER,
     answer,
     answer_and_dream,
+    answer_when_loaded,
     bench,
     die,
     dream,
     fail,
+    load,
 )
 from tuning_operator.core.suggest import Source, Suggestion, SuggestRequest, fallback
 from tuning_operator.runtime import model_process, model_worker, suggestions
@@ -59,6 +61,23 @@ async def test_a_job_that_needs_the_model_now_does_not_wait_for_a_rehearsal(
         it.suggester.expect(JOB)
         assert len(it.suggester._tasks) == 1
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
+
+
+async def test_a_process_that_was_started_ahead_loads_the_model_and_gets_the_first_question(
+    model: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart does not wait for trials to be read before it begins to import PyTorch."""
+    model(answer_when_loaded)
+    monkeypatch.setattr(model_process, "load", load)
+    with bench() as it:
+        for job in (JOB, OTHER):
+            it.suggester.start(job)
+            await it.end()
+        worker = it.suggester._processes[0]._worker
+        it.suggester.expect(JOB)
+        assert not it.suggester._tasks
+        assert [item.message for item in await it.take(BAYESIAN)] == ["loaded: 1"] * 2
+        assert it.suggester._processes[0]._worker is worker
 
 
 async def test_a_model_that_is_loaded_takes_the_processor_after_the_loop(

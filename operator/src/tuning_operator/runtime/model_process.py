@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Any
 
-from tuning_operator.core.suggest import suggest_each
+from tuning_operator.core.suggest import load, suggest_each
 from tuning_operator.runtime.model_worker import End
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class _Worker:
         self._thread.submit(self._connection.send, suggest_each)
         self.has_loaded = False
         self.answers = 0
+
+    def load(self) -> None:
+        """Have it import the model; it works on nothing else meanwhile."""
+        self._thread.submit(self._connection.send, load)
 
     async def send(self, message: SuggestRequest | None, seconds: float) -> None:
         await self._call(self._connection.send, message, seconds=seconds)
@@ -86,6 +90,13 @@ class ModelProcess:
     def runs(self) -> bool:
         """Whether it has been started and has not ended."""
         return self._worker is not None and self._worker.lives
+
+    def start(self) -> None:
+        """Start it, if it does not run, and have it load the model ahead of the first question."""
+        if not self.runs:
+            self.end()
+            self._worker = _Worker()
+            self._worker.load()
 
     async def answer(
         self, request: SuggestRequest, seconds: float, go_on: Callable[[], bool] = lambda: True

@@ -1,7 +1,8 @@
 """What a process runs that computes suggestions: `main`.
 
 The first message on the connection is the function that answers; each further one is a request, or None for the wish
-that the answer under way stops. What goes back are suggestions, each when it is computed, then the end of the answer.
+that the answer under way stops. Instead of the first request there may be a function that loads what answers need. What
+goes back are suggestions, each when it is computed, then the end of the answer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.suggest import Suggestion, SuggestRequest
 
     Answer = Callable[[SuggestRequest], Iterable[Suggestion]]
+    Load = Callable[[], None]
 
 NICENESS = 10
 """The operator's loop, which serves all jobs, takes the processor before a model that one job waits for."""
@@ -52,8 +54,10 @@ def serve(connection: Connection) -> None:
 
 
 def _answer_next(connection: Connection, answer: Answer) -> None:
-    request = connection.recv()
-    if request is not None:  # that wish came when the answer was over
+    request: SuggestRequest | Load | None = connection.recv()
+    if callable(request):
+        request()
+    elif request is not None:  # that wish came when the answer was over
         connection.send(_answered(connection, answer, request))
 
 

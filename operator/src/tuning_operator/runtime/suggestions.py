@@ -105,6 +105,11 @@ class Suggester:
         self._busy = 0
         self._idle: asyncio.TimerHandle | None = None
 
+    def start(self, job: JobKey) -> None:
+        """Start a process, if none runs, for a job that may need the model as soon as a pass has read its trials."""
+        if not any(process.runs for process in self._processes):
+            self._spawn(self._start(job))
+
     def expect(self, job: JobKey) -> None:
         """Load the model in a process, so that a job that is new here does not wait for that.
 
@@ -235,6 +240,10 @@ class Suggester:
                 if self._idle is not None:
                     self._idle.cancel()
                 self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_idle)
+
+    async def _start(self, job: JobKey) -> None:
+        async with self._process(job) as process:
+            process.start()
 
     async def _load(self, job: JobKey) -> None:
         """Answer a practice question."""

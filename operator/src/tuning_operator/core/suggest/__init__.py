@@ -4,7 +4,7 @@ Importing this package imports no torch; the model is imported by the first sugg
 in a worker process.
 """
 
-from tuning_operator.core.suggest.dispatch import suggest, suggest_each
+from tuning_operator.core.suggest.dispatch import load, suggest, suggest_each
 from tuning_operator.core.suggest.draws import fallback
 from tuning_operator.core.suggest.initial import initial_points
 from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion, SuggestRequest
@@ -17,6 +17,7 @@ __all__ = [
     "Suggestion",
     "fallback",
     "initial_points",
+    "load",
     "needs_model",
     "suggest",
     "suggest_each",

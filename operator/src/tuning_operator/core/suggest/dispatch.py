@@ -33,6 +33,11 @@ def suggest_each(request: SuggestRequest) -> Iterator[Suggestion]:
         yield from _strategy(rest)(rest)
 
 
+def load() -> None:
+    """Import what the model needs, which takes seconds."""
+    import tuning_operator.core.suggest.bayesian  # noqa: F401, PLC0415 - torch
+
+
 def _strategy(request: SuggestRequest) -> Callable[[SuggestRequest], Iterable[Suggestion]]:
     match request.strategy:
         case Strategy.RANDOM:
