@@ -194,7 +194,9 @@ def test_the_probe_blames_no_outage_but_a_part_that_stands_still() -> None:
     assert asyncio.run(resync()) == ["resync: no progress for 200 s"]
 
 
-def test_a_resync_looks_at_jobs_that_have_something_to_do() -> None:
+def test_a_resync_looks_at_jobs_that_have_something_to_do_and_the_first_one_loads_their_model() -> None:
+    started: list[JobKey] = []
+
     def body(name: str, phase: str, **spec: Any) -> Body:
         status = {"phase": phase, "observedGeneration": 1}
         return {"metadata": {"name": name, "namespace": "ns", "generation": 1}, "spec": spec, "status": status}
@@ -205,16 +207,23 @@ def test_a_resync_looks_at_jobs_that_have_something_to_do() -> None:
         async def list_jobs(_namespace: str) -> list[Body]:
             server.asked.set()
             idle = [body(f"idle-{number}", "Suspended", suspend=True) for number in range(600)]
-            return [*idle, body("ended", "Completed"), body("resumed", "Suspended"), body("runs", "Running")]
+            ended = [body("ended", "Completed", strategy="Bayesian")]
+            return [*idle, *ended, body("resumed", "Suspended", strategy="Grid"), body("runs", "Running", **bayesian)]
+
+        bayesian = {"strategy": "Bayesian"}
 
         server.list_jobs = list_jobs  # type: ignore[attr-defined]
-        async with running(server) as operator:
+        async with running(server, resync_interval=0.001) as operator:
+            operator._suggester.start = started.append  # type: ignore[method-assign,assignment]
             operator._spawn(operator._resync(), "resync")
-            await server.asked.wait()
-            await asyncio.sleep(0)
+            for _ in range(2):
+                await server.asked.wait()
+                server.asked.clear()
+                await asyncio.sleep(0)
             return [await operator.queue.get() for _ in range(len(operator.queue))]
 
     assert asyncio.run(queued()) == [JobKey("ns", "resumed"), JobKey("ns", "runs")]
+    assert started == [JobKey("ns", "runs")]
 
 
 def pod(name: str, version: int, phase: str = "Running", job: str = "job", **metadata: Any) -> Body:

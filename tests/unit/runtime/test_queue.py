@@ -151,3 +151,45 @@ async def test_a_key_that_comes_back_waits_for_one_turn_of_a_flood() -> None:
             queue.add(canary)
         queue.done(key)
     assert turns == list(range(1, 20, 2))
+
+
+async def test_who_can_wait_lets_the_others_go_first_and_has_a_turn_all_the_same() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for number in range(6):
+        queue.add_patient(f"new epochs of {number}")
+        queue.add(f"a free slot of {number}")
+    order = [await next_key(queue) for _ in range(12)]
+    slots = [f"a free slot of {number}" for number in range(6)]
+    assert order[:8] == [*slots[:3], "new epochs of 0", *slots[3:], "new epochs of 1"]
+    assert order[8:] == [f"new epochs of {number}" for number in range(2, 6)]
+    assert len(queue) == 0
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_key_waits_once_and_does_not_wait_any_more_when_it_cannot(first: bool) -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_patient("other")
+    for can_wait in (first, not first):
+        (queue.add_patient if can_wait else queue.add)("a")
+    assert len(queue) == 2
+    assert [await next_key(queue), await next_key(queue)] == ["a", "other"]
+    for key in ("a", "other"):
+        queue.done(key)
+    queue.add_patient("a")
+    assert await next_key(queue) == "a"
+    assert len(queue) == 0
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_a_key_that_comes_back_waits_only_if_all_that_it_comes_back_for_can_wait(patient: bool) -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    assert await next_key(queue) == "a"
+    queue.add_patient("a")
+    if not patient:
+        queue.add("a")
+    queue.add_patient("a")
+    assert queue.is_pressing("a")
+    queue.done("a")
+    queue.add("b")
+    assert await next_key(queue) == ("b" if patient else "a")

@@ -19,6 +19,7 @@ from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.podfacts import has_ended
 from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
+from tuning_operator.core.model.spec import Strategy
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.health import Heartbeats
 from tuning_operator.runtime.job_metrics import JobMetrics
@@ -64,7 +65,9 @@ class Operator:
         self.queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace)
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
         self._prometheus = Prometheus.configured(settings)
-        self._poller = MetricsPoller(self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add)
+        self._poller = MetricsPoller(
+            self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add_patient
+        )
         self._suggester = Suggester(_processes(settings), settings.suggestion_timeout, self.queue.add)
         self.job_metrics = JobMetrics() if settings.job_metrics else None
         self._recorder = EventRecorder(cluster)
@@ -245,6 +248,7 @@ class Operator:
     async def _resync(self) -> None:
         """Look at all unfinished or edited jobs from time to time, in case an event was missed."""
         self.heartbeats.beat("resync")
+        is_first = True
         while True:
             pause = self._settings.resync_interval
             for namespace in self._settings.namespaces or (None,):
@@ -258,9 +262,12 @@ class Operator:
                     rests = is_settled(body) or is_idle(body, datetime.now(UTC))
                     if not rests and not is_managed_elsewhere(body):
                         key = JobKey(body["metadata"]["namespace"], body["metadata"]["name"])
+                        if is_first and body["spec"].get("strategy") == Strategy.BAYESIAN:
+                            self._suggester.start(key)  # PyTorch takes seconds, and a slot may be free
                         self._store.doubt_job(key)
-                        self.queue.add(key)
+                        self.queue.add_patient(key)
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
+            is_first = False
             await asyncio.sleep(pause)
 
 
