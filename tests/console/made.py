@@ -222,7 +222,7 @@ def job_of(plan: Plan, trials: list[Body], start: datetime, now: datetime) -> Bo
 def events_of(plan: Plan, trials: list[Body]) -> Iterator[Body]:
     for trial in trials:
         name, status = trial["metadata"]["name"], trial["status"]
-        yield _event(plan, f"{name}.start", status["startTime"], "TrialStarted", f"{name}: attempt 1 trains")
+        yield _event(plan, f"{name}.start", status["startTime"], "TrialCreated", f"{name} (Random): drawn at random")
         if status.get("disruptions"):
             yield _event(
                 plan,

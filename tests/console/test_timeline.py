@@ -83,7 +83,7 @@ def test_a_timeline_tells_waits_preemptions_retries_and_pauses_apart(
     made.job["status"] |= {"phase": "Suspended", "startTime": at(0)}
     suspended = {"type": "Suspended", "status": "True", "reason": "SuspendedByUser", "message": "it is suspended"}
     made.job["status"]["conditions"].append({**suspended, "lastTransitionTime": at(50), "observedGeneration": 1})
-    made.events = [event for event in made.events if event["reason"] == "TrialStarted"][:1]
+    made.events = [event for event in made.events if event["reason"] == "TrialCreated"][:1]
     for event in made.events:
         event |= {"type": "Warning", "reason": "Disrupted", "message": "rough-0002: preempted by another Pod"}
         event["eventTime"] = at(10).replace("Z", ".000000Z")

@@ -65,7 +65,6 @@ def test_every_decision_is_one_event_on_the_job(start_lab: Callable[..., Lab]) -
         ("MaxTrialsReached", ""),
         ("TrialCompleted", "job-0001"),
         ("TrialCreated", ""),
-        ("TrialStarted", "job-0001"),
     ]
     wait_until(lambda: said() == wanted, f"{wanted} were reported", describe=said)
     assert {event["regarding"]["name"] for event in lab.cluster.events()} == {"job"}

@@ -13,7 +13,7 @@ from tuning_operator.core.model.notice import Notice
 if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
 
-NOTICE = Notice("TrialStarted", "attempt 1 started training")
+NOTICE = Notice("AttemptFailed", "attempt 1 failed")
 
 
 def build(notice: Notice, about: Trial | None, later: float = 0) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def test_a_trials_news_is_told_on_its_job_and_names_the_trial() -> None:
         "namespace": "ns",
         "uid": "job-uid",
     }
-    assert event["note"] == "job-0001: attempt 1 started training"
+    assert event["note"] == "job-0001: attempt 1 failed"
 
 
 def test_what_an_event_consists_of() -> None:
@@ -55,9 +55,9 @@ def test_the_same_news_has_the_same_name_at_any_time() -> None:
 
 def test_other_news_has_another_name() -> None:
     notices = [
-        Notice("TrialStarted", "attempt 1 started training"),
-        Notice("TrialStarted", "attempt 2 started training"),
-        Notice("Disrupted", "attempt 1 started training"),
+        Notice("AttemptFailed", "attempt 1 failed"),
+        Notice("AttemptFailed", "attempt 2 failed"),
+        Notice("Disrupted", "attempt 1 failed"),
     ]
     named = {build(notice, trial(1))["metadata"]["name"] for notice in notices}
     assert len(named) == 3

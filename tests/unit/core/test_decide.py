@@ -670,7 +670,7 @@ def test_an_unchanged_cluster_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("before", "found", "expected"),
     [
-        (trial(1), running_pod(1), ("TrialStarted", False)),
+        (trial(1), running_pod(1), None),  # its Pod has the kubelet's own Event
         (running(1), ended_pod(1, history=COMPLETE), ("TrialCompleted", False)),
         (running(1), ended_pod(1, code=1, history=COMPLETE), ("TrialFailed", True)),
         (running(1), ended_pod(1, code=137, disruption="PreemptionByScheduler"), ("Disrupted", True)),

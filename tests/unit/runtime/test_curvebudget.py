@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tests.unit.builders import trial
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.runtime.queue import JobKey
-from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE, LONGEST_PAUSE, CurveBudget
+from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE, AT_ONCE_IF_URGENT, LONGEST_PAUSE, CurveBudget
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
@@ -76,3 +76,11 @@ def test_what_is_put_off_is_looked_at_again_when_there_is_some_budget() -> None:
     assert len(budget.chosen(LARGE, several[10:], recorded)) == AT_ONCE
     budget.forget(LARGE)
     assert budget.chosen(LARGE, [], {}) == []
+
+
+def test_where_other_work_waits_fewer_are_written_at_a_time() -> None:
+    budget = CurveBudget(1000.0, Clock())
+    several = [grown(number, 1) for number in range(50)]
+    recorded = {item.name: 0 for item in several}
+    assert len(budget.chosen(LARGE, several, recorded)) == AT_ONCE
+    assert len(budget.chosen(LARGE, several, recorded, is_urgent=True)) == AT_ONCE_IF_URGENT

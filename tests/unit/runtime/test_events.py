@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.runtime.kubernetes.cluster import Cluster
 
-STARTED = Notice("TrialStarted", "attempt 1 started training", trial(1))
+COMPLETED = Notice("TrialCompleted", "objective 0.5 after 3 epochs, 9 s", trial(1))
 
 
 class FakeCluster:
@@ -63,8 +63,8 @@ async def test_what_is_counted_is_told_once_a_trial_and_counted_also_after_a_res
 async def test_news_is_posted_once() -> None:
     cluster, it = recorder()
     for _ in range(3):
-        it.record(STARTED, job())
-        it.record(STARTED, job())
+        it.record(COMPLETED, job())
+        it.record(COMPLETED, job())
         await it.drain()
     assert [body["regarding"]["kind"] for body in cluster.posted] == ["HyperparameterTuningJob"]
     it.record(Notice("TargetReached", "done"), job())
@@ -75,10 +75,10 @@ async def test_news_is_posted_once() -> None:
 async def test_news_that_could_not_be_posted_harms_nothing_and_is_posted_the_next_time() -> None:
     cluster, it = recorder()
     cluster.refuses = True
-    it.record(STARTED, job())
+    it.record(COMPLETED, job())
     await it.drain()
     cluster.refuses = False
-    it.record(STARTED, job())
+    it.record(COMPLETED, job())
     await it.drain()
     assert len(cluster.posted) == 1
 

@@ -14,7 +14,8 @@ from tests.unit.simulation.objects import KEY
 from tests.unit.simulation.operator import SimulatedOperator
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
-from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE
+from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE_IF_URGENT
+from tuning_operator.runtime.reconciler.status import LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from tuning_operator.runtime.kubernetes.cluster import Listed
@@ -282,6 +283,67 @@ def test_pods_are_created_side_by_side_and_few_are_refused(
     assert it.condition("QuotaExceeded")["status"] == "True"
 
 
+def test_of_a_job_whose_pods_are_accepted_the_next_ones_are_created_together(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner, maxTrials=60, maxParallelTrials=20)
+    it.reconcile()
+    under_way, waves, works = 0, [0], it.connection.create_attempt
+
+    async def create(namespace: str, body: Body, *, dry_run: bool = False) -> Body:
+        nonlocal under_way
+        under_way += 1
+        waves[-1] = max(waves[-1], under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        waves.extend([0] if under_way == 0 else [])
+        return await works(namespace, body, dry_run=dry_run)
+
+    monkeypatch.setattr(it.connection, "create_attempt", create)
+    it.world.befall("start all", 0)
+    it.world.befall("report all", 0)
+    it.world.befall("succeed unscraped all", 0)
+    it.reconcile(2)
+    assert waves == [16, 4, 0]
+
+
+def test_where_a_trial_cannot_be_committed_no_number_is_left_out(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Bench(runner, maxTrials=20, maxParallelTrials=5)
+    works = it.connection.create_trial
+
+    async def create(namespace: str, body: Body) -> Body:
+        if body["spec"]["number"] == 2:
+            raise ApiError(ErrorKind.UNAVAILABLE, "no answer")
+        return await works(namespace, body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(it.connection, "create_trial", create)
+        it.reconcile()
+        assert list(it.world.trials) == ["job-0001"]
+    it.reconcile(2)
+    assert sorted(it.world.pods) == [f"job-000{number}-1" for number in range(1, 6)]
+
+
+def test_counts_of_many_trials_are_written_together_and_all_else_at_once(runner: asyncio.Runner) -> None:
+    it = Bench(runner, maxTrials=9)
+    it.reconcile()
+    assert it.status["trialCounts"]["pending"] == 2
+    it.world.befall("start all", 0)
+    it.operator.hear()
+    outcome = runner.run(it.operator.reconciler.reconcile(KEY))
+    assert it.status["trialCounts"]["running"] == 0
+    assert outcome.wake_after == LONGEST_PAUSE - timedelta(seconds=1)
+    it.world.edit(suspend=True)
+    it.reconcile()
+    assert (it.status["phase"], it.status["trialCounts"]["running"]) == ("Suspended", 2), "a phase does not wait"
+    it.world.befall("report all", 0)
+    it.world.befall("succeed unscraped", 0)
+    it.reconcile()
+    assert it.status["trialCounts"]["completed"] == 1, "after a while counts do not wait either"
+
+
 def test_a_free_slot_does_not_wait_for_curves(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are written last, and a few at a time: a slot that becomes free meanwhile does not wait for all of them."""
     it = Bench(runner, maxTrials=60, maxParallelTrials=30)
@@ -308,7 +370,7 @@ def test_a_free_slot_does_not_wait_for_curves(runner: asyncio.Runner, monkeypatc
     monkeypatch.setattr(it.operator.reconciler, "_is_urgent", lambda _: True)
     it.reconcile()
     after = written[written.index("job-0031-1") + 2 :]  # the Pod, and the record of its uid
-    assert after == ["patch_trial_status"] * AT_ONCE
+    assert after == ["patch_trial_status"] * AT_ONCE_IF_URGENT
     monkeypatch.setattr(it.operator.reconciler, "_is_urgent", lambda _: False)
     it.reconcile(2)
     assert len(written) > 20

@@ -25,7 +25,8 @@ def notices(
 ) -> Iterator[Notice]:
     """Yield Events for new decisions; earlier ones have been reported."""
     for before, after in zip(snapshot.trials, trials, strict=True):
-        yield from _trial_notices(before, after, snapshot)
+        if after is not before or snapshot.reading(before):  # of most trials nothing is new
+            yield from _trial_notices(before, after, snapshot)
     earlier, found = (
         snapshot.job.conditions.get(ConditionType.PARENTS_READY),
         snapshot.conditions.get(ConditionType.PARENTS_READY),
@@ -141,7 +142,6 @@ def _of_its_pod(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Not
 
 
 _EVENTS = {
-    TrialPhase.RUNNING: ("TrialStarted", False),
     TrialPhase.COMPLETED: ("TrialCompleted", False),
     TrialPhase.FAILED: ("TrialFailed", True),
 }
@@ -149,8 +149,6 @@ _EVENTS = {
 
 def _sentence(trial: Trial) -> str:
     status = trial.status
-    if trial.phase is TrialPhase.RUNNING:
-        return f"attempt {status.attempt} started training"
     if trial.phase is TrialPhase.COMPLETED:
         measured = trial.measured
         best = f" of epoch {measured.epoch}" if measured and trial.best_for else ""

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 REMEMBERED = 4096
 MOST_WAITING = 1000
 """Events of one namespace that wait to be posted."""
+AT_ONCE = 4
+"""Events under way at the same time: one after the other they could not keep up with twenty trials a second."""
 
 
 class _Post(NamedTuple):
@@ -76,6 +78,9 @@ class EventRecorder:
 
     async def drain(self) -> None:
         """Post what waits."""
+        await asyncio.gather(*(self._post() for _ in range(AT_ONCE)))
+
+    async def _post(self) -> None:
         while len(self._line):
             post = self._line.pop()
             self._waiting -= Counter({post.job.namespace: 1})

@@ -60,6 +60,7 @@ class Created:
         moved: Whether a trial takes its next name, since this one is somebody else's.
         waiting: Whether a name still belongs to something that is being deleted.
         pause: How long to wait before the next one; None if it may be tried at once.
+        at_once: How many may be tried together next.
     """
 
     count: int = 0
@@ -68,6 +69,7 @@ class Created:
     waiting: bool = False
     pause: timedelta | None = None
     notices: list[Notice] = field(default_factory=list)
+    at_once: int = 1
 
     def __add__(self, later: Created) -> Created:
         """Add the result of those that were tried afterwards."""
@@ -78,6 +80,7 @@ class Created:
             self.waiting or later.waiting,
             later.pause,
             self.notices + later.notices,
+            later.at_once,
         )
 
 
@@ -90,20 +93,21 @@ async def create_attempts(
     now: datetime,
     sure: Collection[str],
     closing: Callable[[], bool],
+    at_once: int = 1,
 ) -> Created:
     """Create the Pods of committed trials, until one is refused, and record the uid of each as soon as it is known.
 
-    They are created side by side, at first one, then two, four and so on, as Kubernetes' own controllers do: where a
-    quota is full few are refused. With several nodes it is their batch Job that is created. What is recorded is the
-    trial's own; of whatever else has its name it has to be found out. Trials that are not `sure`, since this pass has
-    not written them, are asked for first: what is known of them may be old.
+    They are created side by side, at first `at_once`, then twice as many and so on, as Kubernetes' own controllers do:
+    where a quota is full few are refused. With several nodes it is their batch Job that is created. What is recorded is
+    the trial's own; of whatever else has its name it has to be found out. Trials that are not `sure`, since this pass
+    has not written them, are asked for first: what is known of them may be old.
 
     Raises:
         ApiError: Conflict, when a trial has changed meanwhile.
     """
-    result, begin, size = Created(), 0, 1
+    result, begin = Created(at_once=at_once), 0
     while begin < len(trials) and result.refusal is None and not closing():
-        several = trials[begin : begin + size]
+        several = trials[begin : begin + result.at_once]
         try:
             bodies = await asyncio.to_thread(_built, tuning_job, several, identity.options)
         except ValueError as error:  # settings have changed since the template was accepted
@@ -119,7 +123,8 @@ async def create_attempts(
         failure = next((error for error in made if error is not None), None)
         if failure is not None:
             raise failure
-        begin, size = begin + size, min(MOST_AT_ONCE, 2 * size)
+        begin += len(several)
+        result.at_once = min(MOST_AT_ONCE, max(result.at_once, 2 * len(several)))
     return result
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.queue import JobKey
 
-WRITES = 40.0
+WRITES = 30.0
 """A second, of all jobs together."""
-AT_ONCE = 8
-"""Curves written before other work is looked for: no free slot waits longer than this."""
+AT_ONCE, AT_ONCE_IF_URGENT = 8, 2
+"""Curves written before other work is looked for, and if it is there already: no free slot waits longer than this."""
 LONGEST_PAUSE = 10.0
 """Seconds after which the remaining curves are written, at most: each new epoch has them written sooner."""
 ACTIVE = 15.0
@@ -40,13 +40,16 @@ class CurveBudget:
         self._jobs: dict[JobKey, tuple[float, float]] = {}
         """When a job asked last, and the tokens that it had left."""
 
-    def chosen(self, job: JobKey, grown: Iterable[Trial], recorded: dict[str, int]) -> list[Trial]:
+    def chosen(
+        self, job: JobKey, grown: Iterable[Trial], recorded: dict[str, int], *, is_urgent: bool = False
+    ) -> list[Trial]:
         """Return the trials whose curves are written next, by how many epochs they lag.
 
         Args:
             job: Whose trials they are.
             grown: The trials with their curves as they are now.
             recorded: How many epochs of each are recorded, by its name.
+            is_urgent: Whether other work waits.
         """
         lagging = sorted(grown, key=lambda trial: recorded[trial.name] - trial.curve.count)
         if not lagging:
@@ -56,7 +59,7 @@ class CurveBudget:
         share = self._rate / len({*self._jobs, job})
         since, left = self._jobs.get(job, (now - 1.0, 0.0))
         tokens = min(max(AT_ONCE, share), left + (now - since) * share)
-        taken = lagging[: min(int(tokens), AT_ONCE)]
+        taken = lagging[: min(int(tokens), AT_ONCE_IF_URGENT if is_urgent else AT_ONCE)]
         self._jobs[job] = now, tokens - len(taken)
         return taken
 

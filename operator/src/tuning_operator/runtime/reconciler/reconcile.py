@@ -99,6 +99,8 @@ class Reconciler:
         self._is_urgent = is_urgent
         self._refusals = Refusals(wake)
         self._parents = Parents(store)
+        self._at_once: dict[JobKey, int] = {}
+        """Pods of a job that are created together next, since none was refused last time."""
         self._closing = False
 
     async def reconcile(self, key: JobKey) -> Outcome:
@@ -148,7 +150,10 @@ class Reconciler:
         """Write curves that have grown, a few at a time; the rest waits while there is other work."""
         recorded = {trial.name: trial.curve.count for trial in snapshot.trials}
         left = list(decision.grown)
-        while not self._closing and (chosen := self._curves.chosen(key, left, recorded)):
+        while not self._closing:
+            chosen = self._curves.chosen(key, left, recorded, is_urgent=self._is_urgent(key))
+            if not chosen:
+                break
             committed = await commit_trials(self._store, snapshot, chosen)
             if committed.failures:
                 raise next(iter(committed.failures.values()))
@@ -176,9 +181,9 @@ class Reconciler:
             made += await self._create_pods(key, observed, fresh, {item.name for item in fresh}, made.count)
         self._watch_metrics(key, snapshot, decision)
         self._tell(snapshot.job, (*decision.notices, *made.notices, *(item.notice for item in added)))
-        await self._statuses.write(key, observed, replace(decision, trials=(*decision.trials, *fresh)))
+        unshown = await self._statuses.write(key, observed, replace(decision, trials=(*decision.trials, *fresh)))
         look = None if observed.is_overheard or decision.phase.is_final else LOOK_AGAIN
-        return Outcome(again=len(added) > len(fresh) or made.moved).by(decision.wake_after, made.pause, look)
+        return Outcome(again=len(added) > len(fresh) or made.moved).by(decision.wake_after, made.pause, look, unshown)
 
     def close(self) -> None:
         """From now on record decisions, and start nothing."""
@@ -197,6 +202,7 @@ class Reconciler:
         self._statuses.forget(key)
         self._store.forget(key)
         self._curves.forget(key)
+        self._at_once.pop(key, None)
         self._refusals.forget(key)
         self._parents.forget(key)
         self._identity.forget(key)
@@ -234,9 +240,18 @@ class Reconciler:
         if pause is not None:
             return Created(pause=pause)
         made = await create_attempts(
-            self._store, key, observed.tuning_job, trials, self._identity, snapshot.now, sure, lambda: self._closing
+            self._store,
+            key,
+            observed.tuning_job,
+            trials,
+            self._identity,
+            snapshot.now,
+            sure,
+            lambda: self._closing,
+            self._at_once.pop(key, 1),
         )
         if made.refusal is None:
+            self._at_once[key] = made.at_once
             self._refusals.forget(key)
             made.pause = LOOK_AGAIN if made.waiting else None
         else:
@@ -252,6 +267,7 @@ class Reconciler:
         else:
             found = self._suggester.take(key, decision.suggest)
         job, suggestions = tuning_job.job, self._while_open(found)
+        # One after the other: where one fails, no number is left out.
         return [await create_trial(self._store, key, job, item, self._identity) for item in suggestions]
 
     def _while_open(self, items: Iterable[Item]) -> Iterator[Item]:

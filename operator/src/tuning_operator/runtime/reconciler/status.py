@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.job import is_managed_elsewhere, render_status, with_condition
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FINAL_PHASES = {phase.value for phase in JobPhase if phase.is_final}
+_CAN_WAIT = frozenset(
+    {"cost", "earlyStopping", "objectiveCounts", "progress", "suggestion", "totalTrainingSeconds", "trialCounts"}
+)
+"""Fields that change with each trial. Where trials are many, one write shows what several have changed."""
+LEAST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(seconds=5)
+"""Between two writes of these fields alone: by a pass that comes by itself, and at the latest."""
 
 
 class JobStatuses:
@@ -37,14 +44,19 @@ class JobStatuses:
         self._store = store
         self._gauge = gauge
         self._job_metrics = job_metrics
-        self._written: dict[JobKey, str] = {}
+        self._written: dict[JobKey, tuple[str, datetime]] = {}
 
     def has_written(self, key: JobKey, version: str) -> bool:
         """Whether a pass wrote this version of a job, so that its event is no news."""
-        return self._written.get(key) == version
+        known = self._written.get(key)
+        return known is not None and known[0] == version
 
-    async def write(self, key: JobKey, observed: Observed, decision: Decision) -> None:
-        """Write the fields of the job's status that differ; of an ended job, that its edits were seen."""
+    async def write(self, key: JobKey, observed: Observed, decision: Decision) -> timedelta | None:
+        """Write the fields of the job's status that differ; of an ended job, that its edits were seen.
+
+        Returns:
+            When to look again, since what differs can wait; None where nothing is left to write.
+        """
         tuning_job = observed.tuning_job
         job = tuning_job.job
         if job.phase.is_final and decision.phase.is_final:
@@ -62,9 +74,14 @@ class JobStatuses:
                 self._job_metrics.update(key, observed.snapshot, summary)
             status = render_status(summary, tuning_job.status, *_of_the_best(tuning_job, summary))
             changes = difference(tuning_job.status, status)
-        if changes:
-            made = await self._store.patch_job_status(*key, changes, tuning_job.resource_version)
-            self._written[key] = made["metadata"]["resourceVersion"]
+        if not changes:
+            return None
+        now, known = observed.snapshot.now, self._written.get(key)
+        if known is not None and changes.keys() <= _CAN_WAIT and now - known[1] < LEAST_PAUSE:
+            return known[1] + LONGEST_PAUSE - now
+        made = await self._store.patch_job_status(*key, changes, tuning_job.resource_version)
+        self._written[key] = made["metadata"]["resourceVersion"], now
+        return None
 
     async def report_failure(self, key: JobKey, message: str, now: datetime) -> None:
         """Show in the job's conditions that a pass failed, so that users need not read the operator's log.
