@@ -75,15 +75,18 @@ def _spec(schema: Schema, rules: list[tuple[str, str]]) -> Iterator[str]:
     yield f"### `spec`\n\n{_prose(schema['description'])}\n"
     yield "| Field | Type | Default | Description |\n|---|---|---|---|"
     for name, field in schema["properties"].items():
-        link, text = f"`{name}`", _description(field)
-        if name in objects:
-            link, text = f"[`{name}`](#spec{name.lower()})", text.partition(". ")[0].rstrip(".") + "."
-        yield f"| {link} | {_type(field)} | {_default(schema, name)} | {_cell(text)} |"
+        if name not in objects:
+            yield f"| `{name}` | {_type(field)} | {_default(schema, name)} | {_cell(_description(field))} |"
+    if objects:
+        links = (f"[`{name}`](#spec{name.lower()})" for name in objects)
+        needed = [name for name in objects if name in schema["required"]]
+        yield f"\nFurther fields are objects, or lists of them: {', '.join(links)}. Required: {_codes(needed)}."
     yield from _checks(rule for rule in rules if re.split(r"[.\[]", rule[0])[0] not in objects)
     yield ""
     for name, below in objects.items():
-        within = "[]" if below is not schema["properties"][name] else ""
-        yield f"### `spec.{name}{within}`\n\n{_prose(schema['properties'][name]['description'])}\n"
+        whole = schema["properties"][name]
+        within, kind = ("", "") if below is whole else ("[]", f"A {_type(whole)}. ")
+        yield f"### `spec.{name}{within}`\n\n{kind}{_prose(whole['description'])}\n"
         yield "| Field | Type | Default | Description |\n|---|---|---|---|"
         for path, parent, leaf, note in _fields(below):
             field = parent["properties"][leaf]
