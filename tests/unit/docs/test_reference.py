@@ -90,7 +90,12 @@ def words(node: ast.AST) -> set[str]:
 
 
 def test_event_reasons() -> None:
-    documented = {reason: kind for reasons, kind, _ in rows("## Events") for reason in re.findall(r"\w+", reasons)}
+    documented = {
+        reason: kind
+        for kind in ("Normal", "Warning")
+        for reasons, _ in rows(f"### {kind}")
+        for reason in re.findall(r"\w+", reasons)
+    }
     reasons = {word for call in calls("Notice") for word in words(call.args[0])}
     reasons |= {reason for reason, _ in notices._EVENTS.values()} | set(CompletionReason)
     assert set(documented) == reasons
