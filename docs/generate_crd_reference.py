@@ -25,7 +25,7 @@ INTRODUCTION = """\
 <!-- Generated from crds/*.yaml by docs/generate_crd_reference.py: do not edit; run `make docs`. -->
 
 Both resources are namespaced, of version `tuning-operator.dev/v1alpha1`, and have a `status` subresource.
-`kubectl explain tuningjob.spec` shows the same texts.
+`kubectl explain tuningjob.spec` shows the same texts. Objectives and amounts in `status` are strings with decimals.
 
 The API server refuses a value of the wrong type, and what fails a check below; its message also says what to write
 instead. A **duration** is at least 1s, in numbers with units h, m, s or ms: 6h, 1h30m or 90s.
@@ -97,12 +97,12 @@ def _spec(schema: Schema, rules: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def _status(schema: Schema) -> Iterator[str]:
-    """Render a status, which people only read: one table, without bounds and defaults."""
+    """Render a status, which people only read: one table, without types, bounds and defaults."""
     yield f"### `status`\n\n{_prose(schema['description'])}\n"
-    yield "| Field | Type | Description |\n|---|---|---|"
+    yield "| Field | Description |\n|---|---|"
     for path, parent, name, note in _fields(schema):
-        field = parent["properties"][name]
-        yield f"| `{path}` | {_kind(field)} | {_cell(_description(field) + note)} |"
+        if not path.startswith("conditions[]."):  # they have the fields of all conditions in Kubernetes
+            yield f"| `{path}` | {_cell(_description(parent['properties'][name]) + note)} |"
     yield ""
 
 
