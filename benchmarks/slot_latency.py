@@ -2,7 +2,8 @@
 
 Measures, over a job with the Bayesian strategy, the time from the end of a trial's Pod, as the API server shows it,
 to the creation of the next Pod. The suggestion is computed in between. Both moments are those at which a watch
-delivers them.
+delivers them. What a GPU waits for is longer: from a training's last epoch to the first line of the next script. For
+that the scripts print the time, since a kubelet states whole seconds.
 """
 
 from __future__ import annotations
@@ -12,18 +13,22 @@ import statistics
 from typing import TYPE_CHECKING
 
 from cluster import release
-from cluster.jobs import Namespace, job_manifest
+from cluster.jobs import REPORTING_SCRIPT, Namespace, job_manifest
 from cluster.recorder import Recorder
 from cluster.tools import Tools
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cluster.recorder import PodHistory
+    from collections.abc import Iterable, Sequence
 
 NAMESPACE = "slot-latency"
 OPERATOR_NAMESPACE = "slot-latency-system"
 PARALLEL = 2
+_SCRIPT = f"""
+import time
+print("started", time.time(), flush=True)
+{REPORTING_SCRIPT}
+print("reported", time.time(), flush=True)
+"""
 
 
 def main() -> None:
@@ -40,7 +45,12 @@ def main() -> None:
             namespace = Namespace(tools, NAMESPACE)
             namespace.apply(_job(trials))
             namespace.wait_for_end(seconds=20.0 * trials)
-            print_report(latencies(recorder.pods(NAMESPACE), PARALLEL))
+            pods = recorder.pods(NAMESPACE)
+        ends, created = [pod.ended for pod in pods if pod.ended is not None], [pod.created for pod in pods]
+        print_report("end of a Pod to creation of the next", waits(ends, created, PARALLEL))
+        logs = [tools.kubectl("logs", f"--namespace={NAMESPACE}", pod.name) for pod in pods]
+        between = waits(moments("reported", logs), moments("started", logs), PARALLEL)
+        print_report("last epoch to the start of the next script", between)
     finally:
         installed.uninstall()
         tools.kubectl("delete", "namespace", NAMESPACE, OPERATOR_NAMESPACE, "--ignore-not-found", "--wait=false")
@@ -48,6 +58,7 @@ def main() -> None:
 
 def _job(trials: int) -> dict[str, object]:
     return job_manifest(
+        command=["python", "-c", _SCRIPT],
         epochs=2,
         epoch_seconds=0.7,
         strategy="Bayesian",
@@ -60,18 +71,21 @@ def _job(trials: int) -> dict[str, object]:
     )
 
 
-def latencies(pods: Sequence[PodHistory], parallel: int) -> list[float]:
-    """Seconds from each Pod's end to the creation of the Pod that took its slot: the first free slot is taken first."""
-    ends = sorted(pod.ended for pod in pods if pod.ended is not None)
-    created = sorted(pod.created for pod in pods)[parallel:]
-    return [begin - end for end, begin in zip(ends, created, strict=False)]
+def moments(event: str, logs: Iterable[str]) -> list[float]:
+    """Return when trainings say that something happened, in seconds by their node's clock."""
+    lines = (line.split() for log in logs for line in log.splitlines())
+    return [float(words[1]) for words in lines if words[:1] == [event]]
 
 
-def print_report(seconds: Sequence[float]) -> None:
+def waits(ends: Iterable[float], begins: Iterable[float], parallel: int) -> list[float]:
+    """Return the seconds from each end to the beginning in the same slot: the first free slot is taken first."""
+    return [begin - end for end, begin in zip(sorted(ends), sorted(begins)[parallel:], strict=False)]
+
+
+def print_report(what: str, seconds: Sequence[float]) -> None:
     """Print median, 90th percentile and maximum."""
     median, p90 = statistics.median(seconds), statistics.quantiles(seconds, n=10, method="inclusive")[-1]
-    print(f"slots refilled: {len(seconds)}")
-    print(f"end of a Pod to creation of the next: median {median:.2f} s, p90 {p90:.2f} s, max {max(seconds):.2f} s")
+    print(f"{what}: {len(seconds)} times, median {median:.2f} s, p90 {p90:.2f} s, max {max(seconds):.2f} s")
     print("in order:", " ".join(f"{second:.2f}" for second in seconds))
 
 
