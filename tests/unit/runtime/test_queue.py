@@ -193,3 +193,24 @@ async def test_a_key_that_comes_back_waits_only_if_all_that_it_comes_back_for_ca
     queue.done("a")
     queue.add("b")
     assert await next_key(queue) == ("b" if patient else "a")
+
+
+async def test_of_those_that_can_wait_few_are_worked_on_at_a_time() -> None:
+    queue: WorkQueue[str] = WorkQueue(patient=2)
+    for number in range(4):
+        queue.add_patient(f"new epochs of {number}")
+    taken = [await next_key(queue) for _ in range(2)]
+    third = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert (taken, third.done(), len(queue)) == (["new epochs of 0", "new epochs of 1"], False, 2)
+    queue.add("a free slot")
+    assert await asyncio.wait_for(third, 5) == "a free slot"
+    queue.done("a free slot")
+    waits = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert not waits.done()
+    queue.done("new epochs of 1")
+    assert await asyncio.wait_for(waits, 5) == "new epochs of 2"
+    queue.end_worker()
+    queue.done("new epochs of 0")
+    assert [await next_key(queue), await next_key(queue)] == ["new epochs of 3", None]

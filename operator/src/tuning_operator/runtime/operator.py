@@ -48,6 +48,8 @@ PASS_SECONDS = 120.0
 """A pass that takes longer is abandoned, and the next one completes it: it waits for unanswered requests, and a
 restart, which the probe would request after STALE_SECONDS, would not answer them.
 """
+PATIENT = 2
+"""One of so many workers works for jobs that can wait; the others are there when a slot becomes free."""
 LEAST_PROCESSES, MOST_PROCESSES = 2, 4
 """Processes for suggestions unless the settings say how many: with two, one is always free for another namespace."""
 SOON = 0.5
@@ -62,7 +64,7 @@ class Operator:
     def __init__(self, settings: Settings, cluster: Cluster) -> None:
         self._settings = settings
         self._cluster = cluster
-        self.queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace)
+        self.queue: WorkQueue[JobKey] = WorkQueue(lambda key: key.namespace, max(1, settings.workers // PATIENT))
         self.heartbeats = Heartbeats(stale_after=max(STALE_SECONDS, 3 * settings.resync_interval))
         self._prometheus = Prometheus.configured(settings)
         self._poller = MetricsPoller(

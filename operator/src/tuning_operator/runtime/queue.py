@@ -8,7 +8,8 @@ others go first, since new epochs of thirty jobs arrive together, and a free slo
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import sys
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from tuning_operator.runtime.line import FairLine
@@ -23,7 +24,7 @@ MAX_BACKOFF = 60.0
 OUTAGE_BACKOFF = 5.0
 """Longest wait for what passes by itself, such as an outage: work resumes within seconds of its end."""
 PATIENCE = 4
-"""Each turn of this number is for a key that can wait: others may never end."""
+"""One of so many turns is for a key that can wait: others may never end."""
 
 
 class JobKey(NamedTuple):
@@ -38,18 +39,23 @@ class WorkQueue(Generic[Key]):
 
     Args:
         group: With whom a key takes turns; by default no key has a group to itself.
+        patient: Most keys that could wait and are worked on at the same time: they share the processor with the others.
     """
 
-    def __init__(self, group: Callable[[Key], Hashable] = lambda _: None) -> None:
+    def __init__(self, group: Callable[[Key], Hashable] = lambda _: None, patient: int = sys.maxsize) -> None:
         self._group = group
+        self._most_patient = patient
         self._lines: dict[bool, FairLine[Key]] = {False: FairLine(), True: FairLine()}
         """Keys, and those that can wait. One that cannot wait any more is in both, and has its place in the first."""
         self._turn = 0
-        self._wakeups: asyncio.Queue[bool] = asyncio.Queue()
-        """One entry for each key that is queued, and a False for each worker that must end."""
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        """Workers that have found nothing to do."""
+        self._ends = 0
+        """Workers that must end."""
         self._queued: dict[Key, bool] = {}
         """The keys that are queued, and whether they can wait."""
-        self._active: set[Key] = set()
+        self._active: dict[Key, bool] = {}
+        """The keys that are worked on, and whether they could wait."""
         self._again: dict[Key, bool] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: Counter[Key] = Counter()
@@ -69,13 +75,11 @@ class WorkQueue(Generic[Key]):
         if key in self._active:
             self._again[key] = can_wait and self._again.get(key, True)
             return
-        known = self._queued.get(key)
-        if known is None:
-            self._wakeups.put_nowait(True)
-        elif can_wait or not known:
+        if can_wait >= self._queued.get(key, 2):
             return
         self._queued[key] = can_wait
         self._lines[can_wait].push(self._group(key), key)
+        self._wake()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Work on the key after this time, or at its earlier appointment; it can wait then."""
@@ -104,36 +108,55 @@ class WorkQueue(Generic[Key]):
 
     async def get(self) -> Key | None:
         """Wait for a key, which the caller must return by `done`; None tells a worker to end."""
-        if not await self._wakeups.get():
-            return None
-        key = self._next()
+        while (key := self._next()) is None:
+            if self._ends:
+                self._ends -= 1
+                return None
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
         self._drop_appointment(key)  # whoever works on it sees what that was about, and makes the next one
-        self._active.add(key)
         return key
 
     def end_worker(self) -> None:
         """Let one worker end, once it is idle."""
-        self._wakeups.put_nowait(False)
+        self._ends += 1
+        self._wake()
 
     def done(self, key: Key) -> None:
         """Return a key."""
-        self._active.discard(key)
+        self._active.pop(key, None)
         can_wait = self._again.pop(key, None)
         if can_wait is not None:
             self._add(key, can_wait=can_wait)
+        self._wake()  # another one that could wait may have its place
 
-    def _next(self) -> Key:
-        """Take a key out of the line whose turn it is, or else out of the other one."""
-        self._turn += 1
-        first = self._turn % PATIENCE == 0
+    def _next(self) -> Key | None:
+        """Take a key out of the line whose turn it is, or else out of the other one; None where nothing is to be done.
+
+        Each fourth turn is of those that can wait, as long as few of them are worked on.
+        """
+        first = (self._turn + 1) % PATIENCE == 0
         for can_wait in (first, not first):
+            if can_wait and sum(self._active.values()) >= self._most_patient:
+                continue
             line = self._lines[can_wait]
             while len(line):
                 key = line.pop()
                 if self._queued.get(key) == can_wait:
                     del self._queued[key]
+                    self._active[key] = can_wait
+                    self._turn += 1
                     return key
-        raise IndexError("no key is queued")
+        return None
+
+    def _wake(self) -> None:
+        """Have a worker that waits look again."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     def _drop_appointment(self, key: Key) -> None:
         known = self._timers.pop(key, None)
