@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,18 +35,20 @@ class Release:
         namespace: where the operator runs; of the restricted Pod security level.
         watched: namespaces whose jobs it runs.
         name: of the release.
+        values: of the chart, at each installation.
     """
 
     tools: Tools
     namespace: str
     watched: tuple[str, ...]
     name: str = "tuning-operator"
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def install(self, values: Mapping[str, str] | None = None) -> None:
-        """Install it, or upgrade it to these values, and wait until it is ready."""
-        create_namespace(self.tools, self.namespace, enforce="restricted")
-        for namespace in self.watched:
-            create_namespace(self.tools, namespace)
+        """Install it, or upgrade it to these values as well, and wait until it is ready."""
+        create_namespaces(self.tools, self.namespace, enforce="restricted")
+        create_namespaces(self.tools, *self.watched)
+        added = {**self.values, **(values or {})}
         # The definitions, which all releases of a cluster share, pass to the one that was installed last.
         self.tools.helm(
             "upgrade", "--install", self.name, CHART, "--namespace", self.namespace, "--take-ownership",
@@ -58,7 +60,7 @@ class Release:
             "--set", f"settings.sidecarImage={SIDECAR_IMAGE}",
             # The tag stays the same when the image is rebuilt: this restarts the operator then, and only then.
             "--set-string", f"podAnnotations.image={image_id(f'{OPERATOR_IMAGE}:dev')}",
-            *(word for name, value in (values or {}).items() for word in ("--set", f"{name}={value}")),
+            *(word for name, value in added.items() for word in ("--set", f"{name}={value}")),
         )  # fmt: skip
 
     def uninstall(self) -> None:
@@ -66,11 +68,11 @@ class Release:
         self.tools.helm("uninstall", self.name, "--namespace", self.namespace, "--ignore-not-found", "--wait")
 
 
-def create_namespace(tools: Tools, name: str, *, enforce: str = "") -> None:
-    """Create a namespace unless it is there, with a Pod security level if one is named."""
+def create_namespaces(tools: Tools, *names: str, enforce: str = "") -> None:
+    """Create the namespaces that are not there, with a Pod security level if one is named."""
     labels = f"labels: {{pod-security.kubernetes.io/enforce: {enforce}}}" if enforce else ""
-    manifest = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  {labels}\n"
-    tools.kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
+    manifests = [f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  {labels}\n" for name in names]
+    tools.kubectl("apply", "--server-side", "-f", "-", stdin="---\n".join(manifests))
 
 
 def install_prometheus(tools: Tools, scrape_interval: str = "5s") -> None:

@@ -29,16 +29,16 @@ def tools(pytestconfig: pytest.Config) -> Tools:
 
 @pytest.fixture(scope="session")
 def operator(tools: Tools) -> Iterator[Operator]:
-    for leftover in (OPERATOR_NAMESPACE, *NAMESPACES):
-        tools.kubectl("delete", "namespace", leftover, "--ignore-not-found", "--wait=false")
-    tools.kubectl("wait", "--for=delete", *(f"namespace/{name}" for name in (OPERATOR_NAMESPACE, *NAMESPACES)))
+    # Each kubectl takes a quarter of a second: one for all.
+    remove = ("delete", "namespace", OPERATOR_NAMESPACE, *NAMESPACES, "--ignore-not-found")
+    tools.kubectl(*remove, "--wait")
     release.install_prometheus(tools, scrape_interval="1s")
-    installed = release.Release(tools, OPERATOR_NAMESPACE, NAMESPACES, name="tuning-operator-e2e")
+    quick = {"settings.pollInterval": "1"}
+    installed = release.Release(tools, OPERATOR_NAMESPACE, NAMESPACES, name="tuning-operator-e2e", values=quick)
     installed.install()
     yield Operator(installed)
     installed.uninstall()
-    for namespace in (OPERATOR_NAMESPACE, *NAMESPACES):
-        tools.kubectl("delete", "namespace", namespace, "--wait=false")
+    tools.kubectl(*remove, "--wait=false")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.jobs import Namespace
-from cluster.release import PROMETHEUS_IMAGE, ROOT, Release, create_namespace
+from cluster.release import PROMETHEUS_IMAGE, ROOT, Release, create_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def quickstart(tools: Tools) -> Iterator[tuple[Namespace, dict[str, Any]]]:
     release = Release(tools, "quickstart-system", ("quickstart",), name="quickstart")
     namespace = Namespace(tools, "quickstart")
     try:
-        create_namespace(tools, namespace.name, enforce="restricted")
+        create_namespaces(tools, namespace.name, enforce="restricted")
         bundled = {"url": "", "bundled": "true", "bundledImage": PROMETHEUS_IMAGE}
         release.install({f"prometheus.{name}": value for name, value in bundled.items()})
         namespace.kubectl("apply", "-f", str(ROOT / "examples" / "quickstart.yaml"))

@@ -59,7 +59,7 @@ def test_an_upgrade_in_mid_job_costs_nothing(operator: Operator, namespace: Name
     before = {pod["metadata"]["uid"] for pod in operator.pods()}
     namespace.apply(long_job(8))  # longer than an upgrade on a busy node
     wait_until(lambda: any(trial["status"].get("epochs") for trial in with_status(namespace)), "training continues")
-    operator.release.install({"settings.pollInterval": "1"})
+    operator.release.install({"settings.pollInterval": "2"})
     assert namespace.phase() == "Running"
     assert before.isdisjoint(pod["metadata"]["uid"] for pod in operator.pods()), "another operator took over"
     namespace.wait_for_end()

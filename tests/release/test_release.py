@@ -22,7 +22,7 @@ from cluster.api import answers
 from cluster.jobs import Namespace
 from cluster.ports import free_ports
 from cluster.process import Process, start_on_free_ports
-from cluster.release import PROMETHEUS_IMAGE, SIDECAR_IMAGE, create_namespace
+from cluster.release import PROMETHEUS_IMAGE, SIDECAR_IMAGE, create_namespaces
 from cluster.tools import Tools
 from release.build import CHECKSUMS, sha256
 from release.project import DISTRIBUTIONS, IMAGES, ROOT, Project
@@ -180,8 +180,8 @@ def installed(released: Released) -> Iterator[Namespace]:
     tools = Tools.for_test_cluster()
     namespace = Namespace(tools, USERS)
     try:
-        create_namespace(tools, SYSTEM, enforce="restricted")
-        create_namespace(tools, USERS, enforce="restricted")
+        create_namespaces(tools, SYSTEM, enforce="restricted")
+        create_namespaces(tools, USERS, enforce="restricted")
         tools.helm(
             "install", "tuning-operator", f"oci://{released.registry}/charts/tuning-operator", "--version", VERSION,
             "--plain-http", "--namespace", SYSTEM, "--take-ownership", "--wait", "--timeout", "300s",
