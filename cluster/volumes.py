@@ -32,27 +32,37 @@ def claim() -> dict[str, Any]:
 def volume_on_node(kubectl: Callable[..., str], namespace: str) -> Iterator[str]:
     """A folder of the only node as the volume of the namespace's claim; removed at the end, when nothing may use it."""
     with TemporaryDirectory(prefix="checkpoints-") as folder:
-        Path(folder).chmod(0o777)
-        name = f"{CLAIM}-{namespace}"
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": name},
-            "spec": {
-                "capacity": {"storage": "1Gi"},
-                "accessModes": ["ReadWriteMany"],
-                "claimRef": {"name": CLAIM, "namespace": namespace},
-                "hostPath": {"path": folder},
-            },
-        }
-        _remove(kubectl, name, namespace)  # what a run that was killed has left
-        kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+        remove_volume(kubectl, namespace)  # what a run that was killed has left
+        create_volume(kubectl, namespace, Path(folder))
         try:
-            yield name
+            yield name_of(namespace)
         finally:
-            _remove(kubectl, name, namespace)
+            remove_volume(kubectl, namespace)
 
 
-def _remove(kubectl: Callable[..., str], name: str, namespace: str) -> None:
+def create_volume(kubectl: Callable[..., str], namespace: str, folder: Path) -> None:
+    """Make a folder of the node, in which any user may write, the volume of the namespace's claim."""
+    folder.chmod(0o777)
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name_of(namespace)},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteMany"],
+            "claimRef": {"name": CLAIM, "namespace": namespace},
+            "hostPath": {"path": str(folder)},
+        },
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+
+
+def remove_volume(kubectl: Callable[..., str], namespace: str) -> None:
+    """Remove claim and volume, if there are any; nothing may use them. The folder stays."""
     kubectl("delete", "pvc", CLAIM, "--namespace", namespace, "--ignore-not-found")
-    kubectl("delete", "persistentvolume", name, "--ignore-not-found")
+    kubectl("delete", "persistentvolume", name_of(namespace), "--ignore-not-found")
+
+
+def name_of(namespace: str) -> str:
+    """Return the name of the volume for a namespace's claim."""
+    return f"{CLAIM}-{namespace}"

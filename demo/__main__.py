@@ -10,7 +10,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from rich.console import Console
@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=("up", "down"), help="run the demo and show it, or remove it")
     parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save a picture of the finished view")
     parser.add_argument("--minutes", type=float, default=20, help="how long the job may take (%(default)s)")
+    parser.add_argument(
+        "--pause", action="store_true", help="keep checkpoints, and pause trials instead of stopping them"
+    )
     mine = parser.add_argument_group("on your own cluster")
     mine.add_argument("--context", default="", help="of your kubeconfig; without it the test cluster is used")
     mine.add_argument("--registry", default="", help="what the images' names begin with, as for make release")
@@ -69,9 +72,11 @@ def _on_the_test_cluster(arguments: argparse.Namespace, console: Console) -> int
         return 0
     console.print("Installing Prometheus and the operator")
     install.install(tools)
+    if arguments.pause:
+        install.provide_volume(tools)
     session = Session(install.NAMESPACE, kubeconfig=tools.kubeconfig)
     by_hand = f"KUBECONFIG={tools.kubeconfig} kubectl -n {install.NAMESPACE}"
-    return _show(tools.kubectl, session, yaml.safe_load(install.EXAMPLE.read_text()), by_hand, arguments, console)
+    return _show(tools.kubectl, session, _example(arguments).read_text(), by_hand, arguments, console)
 
 
 def _on_the_users(there: UserCluster, arguments: argparse.Namespace, console: Console) -> int:
@@ -82,7 +87,7 @@ def _on_the_users(there: UserCluster, arguments: argparse.Namespace, console: Co
     if not there.registry or not there.version:
         raise CommandError("name the images: REGISTRY=registry.example.com/path VERSION=1.2.3, as for make release")
     console.print(Text(f"In the cluster of the context {there.context} this installs:"))
-    for line in there.plan():
+    for line in there.plan(_example(arguments).read_text()):
         console.print(Text(f"- {line}"), soft_wrap=True)
     console.print(Text(f"make demo-down CONTEXT={there.context} removes it.\n"))
     if not arguments.yes and not _agrees(console):
@@ -91,7 +96,12 @@ def _on_the_users(there: UserCluster, arguments: argparse.Namespace, console: Co
     there.install()
     session = Session(anywhere.NAMESPACE, context=there.context)
     by_hand = f"kubectl --context {there.context} -n {anywhere.NAMESPACE}"
-    return _show(there.kubectl, session, there.job(), by_hand, arguments, console)
+    manifests = there.adapted(_example(arguments).read_text())
+    return _show(there.kubectl, session, manifests, by_hand, arguments, console)
+
+
+def _example(arguments: argparse.Namespace) -> Path:
+    return install.PAUSING if arguments.pause else install.EXAMPLE
 
 
 def _agrees(console: Console) -> bool:
@@ -103,16 +113,17 @@ def _agrees(console: Console) -> bool:
 def _show(
     kubectl: Kubectl,
     session: Session,
-    manifest: dict[str, Any],
+    manifests: str,
     by_hand: str,
     arguments: argparse.Namespace,
     console: Console,
 ) -> int:
-    """Run the job and show it until it ends; returns the exit code."""
-    name, namespace = manifest["metadata"]["name"], session.namespace
+    """Run the job, the last of the manifests, and show it until it ends; returns the exit code."""
+    *_, job = yaml.safe_load_all(manifests)
+    name, namespace = job["metadata"]["name"], session.namespace
     install.delete_job(kubectl, name, namespace)
-    kubectl("apply", "--namespace", namespace, "-f", "-", stdin=yaml.safe_dump(manifest))
-    console.print(f"Applied {install.EXAMPLE.relative_to(Path.cwd())}; follow it by hand:")
+    kubectl("apply", "--namespace", namespace, "-f", "-", stdin=manifests)
+    console.print(f"Applied {_example(arguments).relative_to(Path.cwd())}; follow it by hand:")
     console.print(f"  {by_hand} get tuningjobs,tuningtrials\n", soft_wrap=True)
     story = follow(session, name, console, arguments.minutes * 60)
     table = kubectl("get", "tuningjobs", "--namespace", namespace)

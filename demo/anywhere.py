@@ -6,13 +6,12 @@ Everything has the demo's own names, so that nothing of the user's is changed or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from cluster.release import CHART, TRAINER_IMAGE
 from cluster.tools import CommandError, call
-from demo.install import EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +49,17 @@ class UserCluster:
         """Run helm in the context and return its output; raises `CommandError`."""
         return call("helm", "--kube-context", self.context, *words)
 
-    def plan(self) -> Iterator[str]:
-        """Yield what `install` would do, a line each."""
+    def plan(self, example: str) -> Iterator[str]:
+        """Yield what the demo of an example's manifests would do, a line each."""
         yield f"the namespaces {NAMESPACE} and {OPERATOR_NAMESPACE}"
         parts = f"the operator ({self._image('operator')}), a Prometheus without storage, roles and admission policies"
         yield f"the Helm release {RELEASE} in {OPERATOR_NAMESPACE}: {parts}"
         if self._installs_definitions():
             yield "the resource definitions tuningjobs and tuningtrials, which stay when the demo is removed"
+        for manifest in yaml.safe_load_all(example):
+            if manifest["kind"] == "PersistentVolumeClaim":
+                storage = manifest["spec"]["resources"]["requests"]["storage"]
+                yield f"a claim in {NAMESPACE} for a volume of {storage}, of the default storage class"
         yield f"a job in {NAMESPACE}: 20 trials on CPUs, two at a time ({self._image('trainer')})"
 
     def install(self) -> None:
@@ -76,12 +79,12 @@ class UserCluster:
         where = ("--namespace", OPERATOR_NAMESPACE)
         self.helm("upgrade", "--install", RELEASE, CHART, *where, "--wait", "--timeout", TIMEOUT, *settings)
 
-    def job(self) -> dict[str, Any]:
-        """Return the example's job with the release's image, and without the GPU that it asks for."""
-        manifest: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text().replace(TRAINER_IMAGE, self._image("trainer")))
-        (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    def adapted(self, example: str) -> str:
+        """Return an example's manifests with the release's image, and without the GPU that the job asks for."""
+        *others, job = yaml.safe_load_all(example.replace(TRAINER_IMAGE, self._image("trainer")))
+        (container,) = job["spec"]["template"]["spec"]["containers"]
         del container["resources"]["limits"]["nvidia.com/gpu"]
-        return manifest
+        return yaml.safe_dump_all([*others, job])
 
     def uninstall(self) -> None:
         """Remove the jobs and the operator; the resource definitions stay, as other jobs may need them."""

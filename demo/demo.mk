@@ -1,5 +1,5 @@
 # The demo and the tests on the whole cluster. `python -m demo --help` has more about the first;
-# DEMO_ARGS="--save-svg FILE" saves a picture.
+# DEMO_ARGS="--save-svg FILE" saves a picture, DEMO_ARGS=--pause pauses trials instead of stopping them.
 .PHONY: builds demo demo-down e2e
 DEMO_ARGS ?=
 E2E_ARGS ?=

@@ -6,10 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from cluster.tools import CommandError
 from demo.__main__ import main
 from demo.anywhere import DEFINITIONS, LABEL, NAMESPACE, OPERATOR_NAMESPACE, OURS, UserCluster
+from demo.install import EXAMPLE, PAUSING
 from tests.unit.docs.pages import ROOT
 from tests.unit.docs.schema import as_stored, job_schema, misspelt
 from tuning_operator.api.job import parse_job
@@ -85,7 +87,7 @@ def test_the_release_takes_the_images_and_a_prometheus_of_its_own(calls: Path) -
 
 def test_resource_definitions_of_another_release_are_left_alone(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THERE", json.dumps({DEFINITIONS: "xtuning-operator"}))
-    assert not any("resource definitions" in line for line in HERE.plan())
+    assert not any("resource definitions" in line for line in HERE.plan(EXAMPLE.read_text()))
     HERE.install()
     assert "crds.install=false" in made(calls)[-1]
 
@@ -109,8 +111,9 @@ def test_all_that_it_made_is_removed(calls: Path, monkeypatch: pytest.MonkeyPatc
     assert LABEL.endswith("managed-by")
 
 
-def test_its_job_needs_no_gpu(calls: Path) -> None:
-    job: dict[str, Any] = HERE.job()
+@pytest.mark.parametrize("example", [EXAMPLE, PAUSING], ids=lambda path: path.name)
+def test_its_job_needs_no_gpu(calls: Path, example: Path) -> None:
+    *_, job = yaml.safe_load_all(HERE.adapted(example.read_text()))
     parse_job(as_stored(job))
     assert list(misspelt(job, job_schema(), "")) == []
     (container,) = job["spec"]["template"]["spec"]["containers"]
@@ -119,7 +122,30 @@ def test_its_job_needs_no_gpu(calls: Path) -> None:
     assert not calls.exists()
 
 
+def test_a_claim_is_asked_for_only_where_trials_are_paused(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options, asked in (([], False), (["--pause"], True)):
+        assert main([*ARGUMENTS, *options]) == 1
+        assert (f"a claim in {NAMESPACE} for a volume of 1Gi" in capsys.readouterr().out) is asked
+        kinds = [body["kind"] for body in yaml.safe_load_all(HERE.adapted((PAUSING if asked else EXAMPLE).read_text()))]
+        assert kinds == ["PersistentVolumeClaim"] * asked + ["HyperparameterTuningJob"]
+    assert made(calls) == []
+
+
+def test_with_pauses_it_is_the_same_job() -> None:
+    """But for the volume, and the time that it takes to write a checkpoint."""
+    plain = yaml.safe_load(EXAMPLE.read_text())["spec"]
+    *_, job = yaml.safe_load_all(PAUSING.read_text())
+    pausing: dict[str, Any] = job["spec"]
+    pod, (container,) = pausing["template"]["spec"], pausing["template"]["spec"]["containers"]
+    assert pausing.pop("checkpointDir") == container["volumeMounts"].pop()["mountPath"]
+    assert pausing["earlyStopping"].pop("pause") is True
+    assert pod["volumes"].pop()["persistentVolumeClaim"] == {"claimName": "checkpoints"}
+    assert pod["securityContext"].pop("fsGroup") == pod["securityContext"]["runAsGroup"]
+    pod["terminationGracePeriodSeconds"] = plain["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert pausing == plain
+
+
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError, match="kubectl is not installed"):
-        list(HERE.plan())
+        list(HERE.plan(EXAMPLE.read_text()))
