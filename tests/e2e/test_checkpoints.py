@@ -1,126 +1,151 @@
-"""A trial resumes from its checkpoint after an eviction and after a pause, with a volume on the node."""
+"""The demo's job with checkpoints: a trial that is evicted and one that is paused continue where they were."""
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from cluster.jobs import job_manifest
-from cluster.release import ROOT
-from cluster.volumes import claim, volume_on_node
+from cluster.volumes import volume_on_node
 from cluster.waiting import wait_until
+from demo.install import PAUSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cluster.jobs import Namespace
     from cluster.tools import Tools
 
 pytestmark = pytest.mark.e2e
 
-JOB, EPOCHS = "resumed", 20
-CURVES = {
-    "1": (0.2, 0.3, 0.4, 0.6, 0.9),
-    "2": (0.3, 0.4, 0.5, 0.65, 0.7),
-    "3": (0.02, 0.03, 0.05, 0.5, 0.95),
-    "4": (0.25, 0.35, 0.45, 0.55, 0.65),
-}
-"""Of four settings, tried in this order. The first two change places late, so that the third may still pass them."""
-
-KEEPING = """
-import json, os, pathlib, sys, time
-import tuning_trainer
-curve, folder = json.loads(os.environ["CURVES"])[os.environ["HP_setting"]], os.environ["TUNING_CHECKPOINT_DIR"]
-file = pathlib.Path(folder, "epochs")
-file.parent.mkdir(parents=True, exist_ok=True)
-done = int(file.read_text()) if file.exists() else 0
-print(f"resumed after epoch {done}" if done else "started")
-for epoch, value in enumerate(curve, 1):
-    if epoch > done:
-        time.sleep(1)
-        if os.environ["HP_setting"] == "3" and epoch == 4 and not done:
-            time.sleep(3600)  # until it is paused
-        file.write_text(str(epoch))
-    tuning_trainer.report(epoch, {os.environ["TUNING_OBJECTIVE_METRIC"]: value})
-"""
+JOB, EPOCHS = "resumed", 10
+EVICTED, PAUSED = 3, 4
+SETTINGS = (("0.6", "64"), ("0.5", "64"), ("0.0014", "16"), ("0.00035", "16"), ("0.8", "64"))
+"""Learning rates and batch sizes, in this order. While the rate warms up, the first two and the last learn at once and
+break down later; the third learns slowly and ends as the best. Ranks are decided so late that the fourth, still slower,
+is paused for the last but never given up."""
 
 
-@pytest.fixture
-def volume(tools: Tools, namespace: Namespace) -> Iterator[str]:
-    """A volume on the node for the example's claim, which a cluster in the cloud would provide by itself."""
-    with volume_on_node(tools.kubectl, namespace.name) as name:
-        yield name
+@dataclass(frozen=True)
+class Ended:
+    """The job after its end.
+
+    Attributes:
+        namespace: Where it ran.
+        status: Its status.
+        trials: Those of its trials, by number.
+        before: The curves when a trial was evicted and when one was paused, by its number.
+    """
+
+    namespace: Namespace
+    status: dict[str, Any]
+    trials: dict[int, dict[str, Any]]
+    before: dict[int, dict[str, Any]]
+
+    def events(self) -> set[str]:
+        found = json.loads(self.namespace.kubectl("get", "events", "-o", "json"))["items"]
+        return {event["reason"] for event in found}
+
+
+@pytest.fixture(scope="module")
+def ended(tools: Tools, new_namespace: Callable[[], Namespace]) -> Iterator[Ended]:
+    """The demo's job with pauses and fewer trials, one after the other; two are interrupted in mid-training."""
+    namespace = new_namespace()
+    storage, job = yaml.safe_load_all(PAUSING.read_text())
+    job["metadata"]["name"] = JOB
+    job["spec"] |= {
+        "seed": 7,
+        "limits": {"maxTrials": len(SETTINGS), "maxParallelTrials": 1},
+        "initialTrials": [
+            {"parameters": {"optimizer": "sgd", "learning_rate": rate, "mini_batch_size": size}}
+            for rate, size in SETTINGS
+        ],
+    }
+    job["spec"]["staticParameters"] |= {"num_training_samples": "3000", "warmup_epochs": "8"}
+    with volume_on_node(tools.kubectl, namespace.name):
+        namespace.apply(storage)
+        namespace.apply(job)
+        before = {EVICTED: evict(namespace, EVICTED), PAUSED: wait_for_pause(namespace, PAUSED)}
+        status = namespace.wait_for_end(JOB)
+        yield Ended(namespace, status, statuses(namespace), before)
         namespace.kubectl("delete", "tuningjob", "--all")
 
 
-def test_an_evicted_trial_goes_on_from_its_checkpoint(namespace: Namespace, volume: str) -> None:
-    assert volume
-    storage, job = yaml.safe_load_all((ROOT / "examples" / "checkpoints.yaml").read_text())
-    storage["spec"]["storageClassName"] = ""
-    job["metadata"]["name"] = JOB
-    job["spec"]["limits"] = {"maxTrials": 1}
-    job["spec"]["staticParameters"]["epochs"] = str(EPOCHS)
-    namespace.apply(storage)
-    namespace.apply(job)
-    wait_until(lambda: trial(namespace).get("epochs", 0) >= 2, "two epochs are recorded", seconds=120)
-    before = trial(namespace)["curve"]
+def statuses(namespace: Namespace) -> dict[int, dict[str, Any]]:
+    return {trial["spec"]["number"]: dict(trial.get("status", {})) for trial in namespace.trials(JOB)}
+
+
+def evict(namespace: Namespace, number: int) -> dict[str, Any]:
+    """Evict a trial's first Pod in mid-training, and return the curve that was recorded before."""
+
+    def curve() -> dict[str, Any] | None:
+        found: dict[str, Any] = statuses(namespace).get(number, {}).get("curve", {"epochs": []})
+        return found if len(found["epochs"]) >= 2 else None
+
+    recorded = wait_until(curve, "two epochs are recorded")
+    pod = f"{JOB}-{number:04d}-1"
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
-        "metadata": {"name": f"{JOB}-0001-1", "namespace": namespace.name},
+        "metadata": {"name": pod, "namespace": namespace.name},
     }
-    path = f"/api/v1/namespaces/{namespace.name}/pods/{JOB}-0001-1/eviction"
+    path = f"/api/v1/namespaces/{namespace.name}/pods/{pod}/eviction"
     namespace.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
-    status = namespace.wait_for_end(JOB)
-    after = trial(namespace)
-    assert status["completionReason"] == "MaxTrialsReached"
-    assert (after["attempt"], after["disruptions"]) == (2, 1)
-    assert after["curve"]["epochs"] == list(range(1, EPOCHS + 1))
-    recorded = len(before["epochs"])
-    assert after["curve"]["values"][:recorded] == before["values"]
-    log = namespace.kubectl("logs", f"{JOB}-0001-2")
-    assert "resumed in epoch" in log
-    assert f"epoch {recorded} of {EPOCHS}:" not in log, "what was reported is not trained again"
-    reasons = {event["reason"] for event in json.loads(namespace.kubectl("get", "events", "-o", "json"))["items"]}
-    assert "MeasurementChanged" not in reasons
+    return recorded
 
 
-def test_a_paused_trial_resumes_from_its_checkpoint_and_becomes_the_best(namespace: Namespace, volume: str) -> None:
-    """It is paused for the fourth trial, resumes when none is left, and completes."""
-    assert volume
-    job = job_manifest(
-        name="paused",
-        command=["python", "-c", KEEPING],
-        parameters=[{"name": "setting", "categorical": {"values": list(CURVES)}}],
-        initialTrials=[{"parameters": {"setting": setting}} for setting in CURVES],
-        limits={"maxTrials": 4, "maxParallelTrials": 1},
-        checkpointDir="/checkpoints",
-        earlyStopping={"type": "Auto", "pause": True},
-    )
-    container = job["spec"]["template"]["spec"]["containers"][0]
-    container["env"] = [{"name": "CURVES", "value": json.dumps(CURVES)}]
-    container["volumeMounts"] = [{"name": "checkpoints", "mountPath": "/checkpoints"}]
-    checkpoints = {"name": "checkpoints", "persistentVolumeClaim": {"claimName": "checkpoints"}}
-    job["spec"]["template"]["spec"]["volumes"] = [checkpoints]
-    namespace.apply(claim())
-    namespace.apply(job)
-    status = namespace.wait_for_end("paused")
-    third = next(each["status"] for each in namespace.trials("paused") if each["spec"]["number"] == 3)
-    assert (third["phase"], third["attempt"], third["resumptions"]) == ("Completed", 2, 1)
-    assert third["pauseDecision"]["epoch"] <= 3
-    assert [float(value) for value in third["curve"]["values"]] == list(CURVES["3"])
-    assert "repeatedEpochs" not in third
-    assert (status["completionReason"], status["bestTrial"]["name"]) == ("SpaceExhausted", "paused-0003")
+def wait_for_pause(namespace: Namespace, number: int) -> dict[str, Any]:
+    """Wait until a trial is paused, and return its curve."""
+
+    def paused() -> dict[str, Any] | None:
+        status = statuses(namespace).get(number, {})
+        return status["curve"] if status.get("phase") == "Paused" else None
+
+    return wait_until(paused, f"trial {number} is paused", describe=lambda: statuses(namespace))
+
+
+def assert_continued(ended: Ended, number: int, known: int) -> None:
+    """The second attempt trained the epochs that were missing, and the network of the first one."""
+    log = ended.namespace.kubectl("logs", f"{JOB}-{number:04d}-2")
+    assert f"resumed in epoch {known + 1} from /checkpoints/{JOB}-{number:04d}-" in log
+    trained = [int(epoch) for epoch in re.findall(rf"^epoch ([0-9]+) of {EPOCHS}:", log, re.MULTILINE)]
+    assert trained == list(range(known + 1, EPOCHS + 1))
+    curve, before = ended.trials[number]["curve"], ended.before[number]["values"]
+    assert curve["epochs"] == list(range(1, EPOCHS + 1))
+    assert curve["values"][: len(before)] == before
+    first, *_, next_one = map(float, curve["values"][: known + 1])
+    assert next_one > first + 0.05, "a network that begins again would be where this one began"
+
+
+def test_an_evicted_trial_goes_on_from_its_checkpoint(ended: Ended) -> None:
+    trial = ended.trials[EVICTED]
+    assert (trial["phase"], trial["attempt"], trial["disruptions"]) == ("Completed", 2, 1)
+    (resumed,) = re.findall("resumed in epoch ([0-9]+)", ended.namespace.kubectl("logs", f"{JOB}-{EVICTED:04d}-2"))
+    assert int(resumed) > len(ended.before[EVICTED]["epochs"]), "what was recorded is not trained again"
+    assert_continued(ended, EVICTED, int(resumed) - 1)
+
+
+def test_a_paused_trial_resumes_from_its_checkpoint_and_completes(ended: Ended) -> None:
+    """It is paused for a new trial, and resumes when none is left."""
+    trial, known = ended.trials[PAUSED], len(ended.before[PAUSED]["epochs"])
+    assert (trial["phase"], trial["attempt"], trial["resumptions"]) == ("Completed", 2, 1)
+    assert not trial.get("disruptions")
+    assert not trial.get("failures")
+    assert 2 <= trial["pauseDecision"]["epoch"] <= known < EPOCHS
+    assert "repeatedEpochs" not in trial
+    assert_continued(ended, PAUSED, known)
+
+
+def test_the_job_completes_and_counts_what_its_pause_cost(ended: Ended) -> None:
+    status = ended.status
+    assert (status["phase"], status["completionReason"]) == ("Completed", "MaxTrialsReached")
+    assert status["bestTrial"]["name"] == f"{JOB}-{EVICTED:04d}"
+    assert status["trialCounts"]["paused"] == 0
     assert status["earlyStopping"]["resumptions"] == 1
-    assert "resumed after epoch" in namespace.kubectl("logs", "paused-0003-2")
-    told = {event["reason"] for event in json.loads(namespace.kubectl("get", "events", "-o", "json"))["items"]}
+    told = ended.events()
     assert {"TrialPaused", "TrialResumed"} <= told
-    assert "EpochsRepeated" not in told
-
-
-def trial(namespace: Namespace) -> dict[str, Any]:
-    """The status of the job's only trial."""
-    return next((dict(each["status"]) for each in namespace.trials(JOB) if "status" in each), {})
+    assert not {"EpochsRepeated", "MeasurementChanged"} & told
