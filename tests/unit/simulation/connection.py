@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from tests.unit.simulation.objects import FINAL, FINAL_JOB, SPACE, merge_patch, searched
+from tests.unit.simulation.objects import FINAL, FINAL_JOB, SPACE, copied, merge_patch, searched
 from tests.unit.simulation.promises import Promises
 from tests.unit.simulation.world import SimulatedPod
 from tuning_operator.api import names
@@ -71,10 +70,10 @@ class Connection:
         await self._request(lambda: None)
 
     async def create_trial(self, _namespace: str, body: Body) -> Body:
-        return await self._request(lambda: self._create_trial(copy.deepcopy(body)))
+        return await self._request(lambda: self._create_trial(copied(body)))
 
     async def create_attempt(self, _namespace: str, body: Body, *, dry_run: bool = False) -> Body:
-        return await self._request(lambda: body if dry_run else self._create_pod(copy.deepcopy(body)))
+        return await self._request(lambda: body if dry_run else self._create_pod(copied(body)))
 
     async def delete_attempt(self, _namespace: str, _kind: str, name: str, uid: str, version: str) -> None:
         await self._request(lambda: self._delete_pod(name, uid, version))
@@ -94,7 +93,7 @@ class Connection:
             await self._suffer(fault)
         if self._world.deleted:
             raise ApiError(ErrorKind.NOT_FOUND, "the job is gone, and what belonged to it")
-        answer = copy.deepcopy(effect())
+        answer = copied(effect())
         if fault and fault.late:
             await self._suffer(fault)
         return answer
@@ -193,7 +192,7 @@ class Connection:
 
     def _patch_trial(self, name: str, status: Body, version: str) -> Body:
         trial = self._found(self._world.trials, name)
-        before = copy.deepcopy(trial.get("status") or {})
+        before = copied(trial.get("status") or {})
         versions = self._world.versions
         self._patch(trial, status, version)
         if self._world.versions != versions:
@@ -202,7 +201,7 @@ class Connection:
 
     def _patch_job(self, status: Body, version: str) -> Body:
         job = self._world.job
-        before = copy.deepcopy(job.get("status") or {})
+        before = copied(job.get("status") or {})
         self._patch(job, status, version)
         self._promises.keeps_the_record(before, job)
         return job

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.simulation.connection import Connection, Crash
-from tests.unit.simulation.objects import KEY
+from tests.unit.simulation.objects import KEY, copied
 from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
@@ -144,7 +143,7 @@ class SimulatedOperator:
         if self.hearing == "one":
             events, self._unheard = events[:1], events[1:]
         for event in reversed(events) if self.hearing == "backwards" else events:
-            self.store.heard(*copy.deepcopy(event))
+            self.store.heard(*copied(event))
 
     def resync(self) -> None:
         """Have the next pass look at everything."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.simulation.objects import EPOCHS, GRACE, KEY, METRIC, Body, new_job
+from tests.unit.simulation.objects import EPOCHS, GRACE, KEY, METRIC, Body, copied, new_job
 from tuning_operator.api import names
 from tuning_operator.api.values import render_time
 from tuning_operator.core.model.curves import Curve
@@ -58,7 +57,7 @@ class SimulatedPod:
 
     def render(self) -> Body:
         """The Pod as the API server shows it."""
-        body = copy.deepcopy(self.body)
+        body = copied(self.body)
         body["metadata"]["creationTimestamp"] = render_time(self.created)
         if not self.foreign:
             body["spec"]["nodeName"] = "node"
@@ -114,9 +113,9 @@ class World:
 
     def listed(self, plural: str) -> Listed:
         """The objects of a kind that have the job's label."""
-        bodies = list(self.trials.values()) if plural == TRIALS else [pod.render() for pod in self.pods.values()]
-        labelled = [copy.deepcopy(body) for body in bodies if names.LABEL_JOB in body["metadata"]["labels"]]
-        return Listed([REDUCE[plural](body) for body in labelled], str(self.versions))
+        bodies = map(copied, self.trials.values()) if plural == TRIALS else map(SimulatedPod.render, self.pods.values())
+        labelled = [REDUCE[plural](body) for body in bodies if names.LABEL_JOB in body["metadata"]["labels"]]
+        return Listed(labelled, str(self.versions))
 
     def edit(self, **spec: Any) -> None:
         """Change fields of the job's specification; `target` stands for the objective's."""
