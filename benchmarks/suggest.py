@@ -86,7 +86,7 @@ def main() -> None:
     torch.set_num_threads(1)  # for every method: threads would fight over a shared machine
     chosen = problems(options.problems, options.surrogates)
     if options.foresight:
-        print_foresight(chosen, options.methods, options.seeds)
+        print_foresight(chosen, options.surrogates, options.methods, options.seeds)
         return
     if options.starts:
         print_starts(chosen, options.methods, options.seeds)

@@ -22,6 +22,7 @@ from tuning_operator.core.suggest import SuggestRequest, history, model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from benchmarks.suggest_functions import Problem
 
@@ -29,11 +30,12 @@ _TRIALS = (20, 50)
 _UNSEEN, _BEST = 2000, 200
 
 
-def print_foresight(problems: Sequence[str], variants: Sequence[str], seeds: int) -> None:
-    """Print mean and standard error over seeds, by problem and number of trials."""
+def print_foresight(problems: Sequence[str], surrogates: Path | None, variants: Sequence[str], seeds: int) -> None:
+    """Print mean and standard error over seeds, by problem and number of trials and what variants gain."""
     print(f"{'problem':28}{'trials':>7} {'variant':20}{'random points':>20}{'the best tenth':>20}", flush=True)
+    means: dict[tuple[int, str], list[np.ndarray]] = {}
     for name in problems:
-        task = problem(name)
+        task = problem(name, surrogates)
         unseen = np.unique(
             task.space.spread(np.random.default_rng(1).random((_UNSEEN, len(task.space.parameters)))), axis=0
         )
@@ -47,6 +49,13 @@ def print_foresight(problems: Sequence[str], variants: Sequence[str], seeds: int
                     f"{mean:14.3f} ±{each:.3f}" for mean, each in zip(scores.mean(axis=0), error, strict=True)
                 )
                 print(f"{name:28}{trials:7} {variant:20}{cells}", flush=True)
+                means.setdefault((trials, variant), []).append(scores.mean(axis=0))
+    for trials in _TRIALS if len(problems) > 1 else ():
+        for variant in variants[1:]:
+            gains = np.array(means[trials, variant]) - np.array(means[trials, variants[0]])
+            error = gains.std(axis=0, ddof=1) / len(gains) ** 0.5
+            cells = "".join(f"{mean:+14.3f} ±{each:.3f}" for mean, each in zip(gains.mean(axis=0), error, strict=True))
+            print(f"{f'more than {variants[0]}':28}{trials:7} {variant:20}{cells}")
 
 
 def _search(task: Problem, seed: int) -> list[Observation]:
