@@ -73,10 +73,10 @@ def _spec(schema: Schema, rules: list[tuple[str, str]]) -> Iterator[str]:
     """Render a spec: a table of its fields, and one for each object in it, however deep that is."""
     objects = {name: below for name, field in schema["properties"].items() if (below := _object(field))}
     yield f"### `spec`\n\n{_prose(schema['description'])}\n"
-    yield "| Field | Type | Default | Description |\n|---|---|---|---|"
+    yield "| Field | Type | Description |\n|---|---|---|"
     for name, field in schema["properties"].items():
         if name not in objects:
-            yield f"| `{name}` | {_type(field)} | {_default(schema, name)} | {_cell(_description(field))} |"
+            yield f"| `{name}` | {_type(field)}{_default(schema, name)} | {_cell(_description(field))} |"
     if objects:
         links = (f"[`{name}`](#spec{name.lower()})" for name in objects)
         needed = [name for name in objects if name in schema["required"]]
@@ -87,10 +87,10 @@ def _spec(schema: Schema, rules: list[tuple[str, str]]) -> Iterator[str]:
         whole = schema["properties"][name]
         within, kind = ("", "") if below is whole else ("[]", f"A {_type(whole)}. ")
         yield f"### `spec.{name}{within}`\n\n{kind}{_prose(whole['description'])}\n"
-        yield "| Field | Type | Default | Description |\n|---|---|---|---|"
+        yield "| Field | Type | Description |\n|---|---|---|"
         for path, parent, leaf, note in _fields(below):
             field = parent["properties"][leaf]
-            yield f"| `{path}` | {_type(field)} | {_default(parent, leaf)} | {_cell(_description(field) + note)} |"
+            yield f"| `{path}` | {_type(field)}{_default(parent, leaf)} | {_cell(_description(field) + note)} |"
         start = re.compile(rf"{name}(\[\])?(\.|$)")
         yield from _checks((start.sub("", path) or name, message) for path, message in rules if start.match(path))
         yield ""
@@ -202,10 +202,11 @@ def _bounds(field: Schema, what: str, unit: str = "") -> str:
 
 
 def _default(parent: Schema, name: str) -> str:
+    """Return what follows a field's type: whether it is required, or else its default."""
     field = parent["properties"][name]
     if "default" in field:
-        return f"`{_value(field['default'])}`"
-    return "required" if name in parent.get("required", ()) else ""
+        return f"; default `{_value(field['default'])}`"
+    return "; **required**" if name in parent.get("required", ()) else ""
 
 
 def _value(value: object) -> str:
@@ -213,7 +214,7 @@ def _value(value: object) -> str:
 
 
 def _description(field: Schema) -> str:
-    """Return what a field means, without the default, which has its own column."""
+    """Return what a field means, without the default, which stands beside its type."""
     text = str(field["description"]).strip()
     if "default" in field:
         text = (

@@ -56,7 +56,7 @@ def test_every_query_is_of_a_metric_that_there_is_and_each_metric_is_shown() -> 
 def test_alerts_are_named_with_their_metric_and_their_time_and_no_others_are() -> None:
     page = section((ROOT / "docs" / "reference.md").read_text(), "## The operator's own metrics")
     assert sorted(re.findall(r"`(Tuning\w+)`", page)) == sorted(rule["alert"] for rule in ALERTS)
-    rows = {name.partition("{")[0]: re.split(r"(?=`Tuning\w+`:)", text) for name, _, text in table(page)}
+    rows = {name.partition("{")[0]: re.split(r"(?=`Tuning\w+`:)", text) for name, text in table(page)}
     for rule in ALERTS[1:]:
         (metric,) = {name for name in rows if re.sub("_total$", "", name) in rule["expr"] and named(rows[name], rule)}
         (said,) = named(rows[metric], rule)
