@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 import yaml
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from tests.unit.docs.pages import ROOT, blocks, section, table
 from tuning_operator.api.pods import METRICS_PORT
@@ -24,6 +25,7 @@ from tuning_operator.core.stopping import rule_for
 from tuning_operator.core.suggest import Source
 from tuning_operator.core.suggest.start import RELATED_START, START
 from tuning_operator.runtime.prometheus.interest import MAX_WINDOW
+from tuning_operator.runtime.settings import Settings
 from tuning_trainer.reporting import DEFAULT_FINISH_TIMEOUT, EXIT_TERMINATED, FAILED_SECONDS
 from tuning_trainer.termination import MAX_BYTES
 
@@ -36,6 +38,13 @@ def test_the_knobs_of_the_median_rule() -> None:
     assert {name: default for name, default, *_ in table(page)} == {name: str(value) for name, value in KNOBS.items()}
     examples = [yaml.safe_load(block.text) for block in blocks(DOCS / "early-stopping.md", "yaml")]
     assert {"earlyStopping": {"type": "Median", "median": KNOBS}} in examples
+
+
+def test_the_charts_settings_are_the_operators() -> None:
+    chart = yaml.safe_load((ROOT / "charts" / "tuning-operator" / "values.yaml").read_text())["settings"]
+    operator = asdict(Settings(namespaces=(), prometheus_url=""))
+    operator["sidecar_resources"] = json.loads(operator["sidecar_resources"])
+    assert chart == {name: operator[to_snake(name)] for name in chart}
 
 
 def test_the_sources_of_suggestions() -> None:
