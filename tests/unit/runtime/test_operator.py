@@ -15,7 +15,7 @@ from tests.unit.simulation.world import World
 from tuning_operator.runtime import operator as module
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.operator import Operator
-from tuning_operator.runtime.queue import JobKey
+from tuning_operator.runtime.queue import OUTAGE_BACKOFF, JobKey
 from tuning_operator.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -224,6 +224,45 @@ def test_a_resync_looks_at_jobs_that_have_something_to_do_and_the_first_one_load
 
     assert asyncio.run(queued()) == [JobKey("ns", "resumed"), JobKey("ns", "runs")]
     assert started == [JobKey("ns", "runs")]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_resync_looks_at_one_job_after_the_other_unless_it_has_looked_at_none(
+    fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look lists all that a job has, and meanwhile slots of others become free."""
+    done: list[str | float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        done.append(seconds)
+        if done.count("list") > 2:
+            await sleep(3600)
+
+    async def resync() -> None:
+        server = Hanging(World({}, 0))
+
+        async def list_jobs(_namespace: str) -> list[Body]:
+            done.append("list")
+            if done.count("list") > 2:
+                server.asked.set()
+            if fails and done.count("list") == 1:
+                raise ApiError(ErrorKind.UNAVAILABLE, "no answer")
+            names = ("a", "b")
+            return [{"metadata": {"name": name, "namespace": "ns"}, "spec": {}, "status": {}} for name in names]
+
+        server.list_jobs = list_jobs  # type: ignore[attr-defined]
+        async with running(server, resync_interval=60.0) as operator:
+            monkeypatch.setattr(operator.queue, "add_patient", lambda key: done.append(key.name))
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio, "sleep", note)
+                operator._spawn(operator._resync(), "resync")
+                await server.asked.wait()
+
+    asyncio.run(resync())
+    at_once, spread = ["list", "a", 0.0, "b", 0.0, 60.0], ["list", "a", 15.0, "b", 15.0, 30.0]
+    expected = ["list", OUTAGE_BACKOFF, *at_once] if fails else [*at_once, *spread]
+    assert done[: len(expected)] == expected
 
 
 def pod(name: str, version: int, phase: str = "Running", job: str = "job", **metadata: Any) -> Body:

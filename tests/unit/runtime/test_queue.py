@@ -189,7 +189,9 @@ async def test_a_key_that_comes_back_waits_only_if_all_that_it_comes_back_for_ca
     if not patient:
         queue.add("a")
     queue.add_patient("a")
-    assert queue.is_pressing("a")
+    assert queue.is_pressing("a") is not patient
+    queue.add_patient("c")
+    assert queue.is_pressing("a") is not patient
     queue.done("a")
     queue.add("b")
     assert await next_key(queue) == ("b" if patient else "a")

@@ -248,11 +248,15 @@ class Operator:
         await self.reconciler.report_failure(key, message)
 
     async def _resync(self) -> None:
-        """Look at all unfinished or edited jobs from time to time, in case an event was missed."""
+        """Look at all unfinished or edited jobs from time to time, in case an event was missed.
+
+        At first at once, and later one after the other: all that a job has is listed, and other jobs have free slots.
+        """
         self.heartbeats.beat("resync")
-        is_first = True
+        interval, spread = self._settings.resync_interval, 0.0
         while True:
-            pause = self._settings.resync_interval
+            pause = interval
+            due: list[Body] = []
             for namespace in self._settings.namespaces or (None,):
                 try:
                     bodies = await self._cluster.list_jobs(namespace)
@@ -260,17 +264,21 @@ class Operator:
                     logger.warning("the jobs of %s could not be listed: %s", namespace or "the cluster", error)
                     bodies = []
                     pause = min(pause, OUTAGE_BACKOFF)
-                for body in bodies:
-                    rests = is_settled(body) or is_idle(body, datetime.now(UTC))
-                    if not rests and not is_managed_elsewhere(body):
-                        key = JobKey(body["metadata"]["namespace"], body["metadata"]["name"])
-                        if is_first and body["spec"].get("strategy") == Strategy.BAYESIAN:
-                            self._suggester.start(key)  # PyTorch takes seconds, and a slot may be free
-                        self._store.doubt_job(key)
-                        self.queue.add_patient(key)
+                due += [body for body in bodies if not (_rests(body) or is_managed_elsewhere(body))]
                 self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
-            is_first = False
-            await asyncio.sleep(pause)
+            for body in due:
+                key = JobKey(body["metadata"]["namespace"], body["metadata"]["name"])
+                if not spread and body["spec"].get("strategy") == Strategy.BAYESIAN:
+                    self._suggester.start(key)  # PyTorch takes seconds, and a slot may be free
+                self._store.doubt_job(key)
+                self.queue.add_patient(key)
+                await asyncio.sleep(spread / len(due))
+            await asyncio.sleep(max(0.0, pause - spread) if due else pause)
+            spread = interval / 2 if pause == interval else 0.0
+
+
+def _rests(body: Body) -> bool:
+    return is_settled(body) or is_idle(body, datetime.now(UTC))
 
 
 def _processes(settings: Settings) -> int:

@@ -99,8 +99,8 @@ class WorkQueue(Generic[Key]):
         return delay
 
     def is_pressing(self, key: Key) -> bool:
-        """Whether the key in work has been added again, or others wait."""
-        return key in self._again or len(self._queued) > 0
+        """Whether the key in work has been added again, or others are queued, that cannot wait."""
+        return not (self._again.get(key, True) and all(self._queued.values()))
 
     def forget(self, key: Key) -> None:
         """Reset the key's backoff after a success."""

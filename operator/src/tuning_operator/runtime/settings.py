@@ -42,7 +42,7 @@ class Settings:
     poll_interval: float = 2.0
     metrics_window: float = 300.0
     resync_interval: float = 60.0
-    workers: int = 8
+    workers: int = 6
     suggestion_workers: int = 0
     suggestion_timeout: float = 60.0
     api_qps: float = 200.0

@@ -49,7 +49,7 @@ class CurveBudget:
             job: Whose trials they are.
             grown: The trials with their curves as they are now.
             recorded: How many epochs of each are recorded, by its name.
-            is_urgent: Whether other work waits.
+            is_urgent: Whether other work is there that cannot wait.
         """
         lagging = sorted(grown, key=lambda trial: recorded[trial.name] - trial.curve.count)
         if not lagging:
