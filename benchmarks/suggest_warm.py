@@ -1,8 +1,10 @@
 """Compares ways to start from the trials of another job, where they help and where they mislead.
 
     python -m benchmarks.suggest_warm --seeds 5 --json warm.jsonl
+    python -m benchmarks.suggest_warm --seeds 5 --foresight
 
-Needs the packages of `benchmarks/requirements.txt`. Searches that the file has are not run again.
+Needs the packages of `benchmarks/requirements.txt`. Searches that the file has are not run again. Foresight is how well
+a model orders points that it has not seen; it takes minutes where searches take an hour (`suggest_warm_foresight.py`).
 """
 
 from __future__ import annotations
@@ -20,25 +22,45 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.suggest_problems import problem
+from benchmarks.suggest_warm_foresight import as_related, changed, print_foresight
 from tuning_operator.core.model.curves import Goal
-from tuning_operator.core.model.observation import Observation, RelatedTrial
+from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.suggest import SuggestRequest, start, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from tuning_operator.core.space import Value
 
     Seen = tuple[Observation, ...]
 
-CASES = {
-    "slice from parkinsons": ("slice_localization", "parkinsons_telemonitoring"),
-    "naval from slice": ("naval_propulsion", "slice_localization"),
-    "naval from its reverse": ("naval_propulsion", "naval_propulsion:reversed"),
-    "slice from noise": ("slice_localization", "slice_localization:shuffled"),
+KINDS = {
+    "helpful": {
+        "slice from parkinsons": ("slice_localization", "parkinsons_telemonitoring"),
+        "naval from slice": ("naval_propulsion", "slice_localization"),
+        "protein from slice": ("protein_structure", "slice_localization"),
+    },
+    "reversed": {
+        "naval from its reverse": ("naval_propulsion", "naval_propulsion:reversed"),
+        "protein from its reverse": ("protein_structure", "protein_structure:reversed"),
+        "slice from its reverse": ("slice_localization", "slice_localization:reversed"),
+        "levy from its reverse": ("levy4-noisy", "levy4-noisy:reversed"),
+        "branches from its reverse": ("branches4", "branches4:reversed"),
+        "valley from its reverse": ("valley5", "valley5:reversed"),
+    },
+    "unrelated": {
+        "slice from noise": ("slice_localization", "slice_localization:shuffled"),
+        "protein from noise": ("protein_structure", "protein_structure:shuffled"),
+        "levy from noise": ("levy4-noisy", "levy4-noisy:shuffled"),
+        "valley from ackley": ("valley5", "ackley5"),
+    },
 }
-"""A problem, and the one that its parent searched: reversed, for the worst; shuffled, with results mixed up."""
+"""Problems, and those that their parents searched: reversed, for the worst; shuffled, with results mixed up."""
+
+CASES = {case: problems for kind in KINDS.values() for case, problems in kind.items()}
 
 STARTS = {"related": 2, "related-5": 5}
 METHODS = ("alone", "joined", *STARTS)
@@ -47,6 +69,8 @@ related job, where the model takes over after this many own trials."""
 
 PARENT_TRIALS, TRIALS, SLOTS = 30, 20, 2
 AT = (5, 10, 15, 20)
+LEAST = 1e-3
+"""What is less than this of a regret is as good as none."""
 
 
 @cache
@@ -60,12 +84,7 @@ def parent(name: str, seed: int) -> Seen:
         request = SuggestRequest(task.space, goal, Strategy.BAYESIAN, seed + 100, (number,), tuple(seen), ())
         (suggestion,) = suggest(request)
         seen.append(Observation(suggestion.parameters, task.loss(suggestion.parameters)))
-    losses = np.array([each.objective for each in seen])
-    if change == "reversed":
-        losses = -losses
-    if change == "shuffled":
-        losses = np.random.default_rng(seed).permutation(losses)
-    return tuple(replace(each, objective=float(loss)) for each, loss in zip(seen, losses, strict=True))
+    return changed(seen, change, seed)
 
 
 def study(method: str, case: str, seed: int) -> list[float]:
@@ -89,13 +108,11 @@ def study(method: str, case: str, seed: int) -> list[float]:
 
 
 def _ask(method: str, request: SuggestRequest, known: Seen) -> Mapping[str, Value]:
-    space = request.space
     with ExitStack() as stack:
         if method == "joined":
             request = replace(request, observations=request.observations + known)
         elif method in STARTS:
-            trials = (RelatedTrial(space.place(space.render(each.parameters)), each.objective) for each in known)
-            request = replace(request, relatives=(tuple(trials),))
+            request = replace(request, relatives=(as_related(request.space, known),))
             stack.enter_context(patch.object(start, "RELATED_START", STARTS[method]))
         (suggestion,) = suggest(request)
     return suggestion.parameters
@@ -107,8 +124,13 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path, required=True)
+    output = parser.add_mutually_exclusive_group(required=True)
+    output.add_argument("--json", type=Path)
+    output.add_argument("--foresight", action="store_true", help="judge models instead of searches")
     options = parser.parse_args()
+    if options.foresight:
+        print_foresight(KINDS, options.seeds)
+        return
     lines = options.json.read_text().splitlines() if options.json.exists() else []
     curves: dict[tuple[Any, ...], list[float]] = {
         (each["method"], each["case"], each["seed"]): each["curve"] for each in map(json.loads, lines)
@@ -122,13 +144,30 @@ def main() -> None:
                 curve = curves[method, case, seed] = study(method, case, seed)
                 file.write(json.dumps({"method": method, "case": case, "seed": seed, "curve": curve}) + "\n")
                 file.flush()
-    print(f"{'case':24}{'method':11}" + "".join(f"{f'{at} trials':>16}" for at in AT))
-    for case in options.cases:
+    regrets = {
+        (case, method): np.array([curves[method, case, seed] for seed in range(options.seeds)])[:, np.array(AT) - 1]
+        for case in options.cases
+        for method in options.methods
+    }
+    print(f"{'case':26}{'method':11}" + "".join(f"{f'{at} trials':>16}" for at in AT))
+    for (case, method), found in regrets.items():
+        _print_row(case, method, found.mean(axis=0), found.std(axis=0, ddof=1) / options.seeds**0.5)
+    for kind, cases in KINDS.items():
         for method in options.methods:
-            regrets = np.array([curves[method, case, seed] for seed in range(options.seeds)])[:, [at - 1 for at in AT]]
-            error = regrets.std(axis=0, ddof=1) / options.seeds**0.5
-            cells = zip(regrets.mean(axis=0), error, strict=True)
-            print(f"{case:24}{method:11}" + "".join(f"{mean:9.3f} ±{each:.3f}" for mean, each in cells))
+            logs = [
+                np.log(np.maximum(regrets[case, method].mean(axis=0), LEAST))
+                - np.log(np.maximum(regrets[case, "alone"].mean(axis=0), LEAST))
+                for case in cases
+                if (case, "alone") in regrets
+            ]
+            if len(logs) > 1:
+                ratios, error = np.exp(np.mean(logs, axis=0)), np.std(logs, axis=0, ddof=1) / len(logs) ** 0.5
+                _print_row(f"{kind}: times `alone`", method, ratios, ratios * error)
+
+
+def _print_row(title: str, method: str, means: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
+    cells = zip(means, errors, strict=True)
+    print(f"{title:26}{method:11}" + "".join(f"{mean:9.3f} ±{each:.3f}" for mean, each in cells))
 
 
 if __name__ == "__main__":

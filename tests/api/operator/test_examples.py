@@ -210,7 +210,7 @@ def start_of(lab: Lab, job: str) -> None:
     assert "of the 9 trials of fashion-mnist-hyperband" in condition["message"]
     assert len(trials) == 3
     assert status["suggestion"]["source"] == "Model"
-    assert status["suggestion"]["message"].endswith("of related jobs")
+    assert " of related jobs (correlation with this one: " in status["suggestion"]["message"]
     assert "overallBestTrial" not in status
 
 

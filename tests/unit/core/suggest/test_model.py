@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tuning_operator.core.suggest.acquisition import Fantasies
+    from tuning_operator.core.suggest.kernel import Hyperparameters
     from tuning_operator.core.suggest.model import Process
 
     Rows = NDArray[np.float64]
@@ -35,12 +37,12 @@ def drawn(count: int, seed: int) -> Rows:
     return SPACE.spread(np.random.default_rng(seed).random((count, 3)))
 
 
-def history_of(rows: Rows, objectives: Rows, related: Rows | None = None) -> History:
-    """Own trials, and those of a related job with the same objective."""
+def history_of(rows: Rows, objectives: Rows, related: Rows | None = None, worth: float = 1.0) -> History:
+    """Own trials, and those of a related job whose objectives are so many times what the same points have here."""
     own, values = rows, standard(objectives)
     if related is not None:
         rows = np.vstack([switched(rows, 1), switched(related, 1, on=0)])
-        values = np.concatenate([values, standard(truth(related))])
+        values = np.concatenate([values, standard(worth * truth(related))])
     return History(rows, values, len(own), own[:0], own)
 
 
@@ -67,21 +69,44 @@ def expected(process: Process, rows: Rows) -> Rows:
     return found
 
 
-@pytest.mark.parametrize("relatives", [0, 1])
-def test_numbers_and_switches_have_a_matern_kernel(relatives: int) -> None:
+def hyperparameters(scales: list[float], correlations: tuple[float, ...] = ()) -> Hyperparameters:
+    import torch  # noqa: PLC0415
+
+    from tuning_operator.core.suggest.kernel import Hyperparameters  # noqa: PLC0415
+
+    one = torch.ones(1, 1, dtype=torch.float64)
+    related = torch.tensor([correlations], dtype=torch.float64)
+    return Hyperparameters(torch.tensor([scales]).double(), one, one, 0 * one, related, 0 * related)
+
+
+def test_numbers_have_a_matern_kernel() -> None:
     import torch  # noqa: PLC0415
     from gpytorch.kernels import MaternKernel  # noqa: PLC0415
 
     from tuning_operator.core.suggest.kernel import Kernel  # noqa: PLC0415
 
-    space = Space((Continuous("x", 0, 1), Continuous("y", 0, 1)))
-    rows = torch.from_numpy(switched(np.random.default_rng(0).random((6, 2)), relatives))
-    scales = torch.tensor([[0.3, 0.7, 0.5][: 2 + relatives]], dtype=torch.float64)
-    kernel, theirs = Kernel(space, relatives), MaternKernel(ard_num_dims=2 + relatives).double()
-    theirs.lengthscale = scales
+    rows = torch.from_numpy(np.random.default_rng(0).random((6, 2)))
+    found = hyperparameters([0.3, 0.7])
+    kernel, theirs = Kernel(Space((Continuous("x", 0, 1), Continuous("y", 0, 1))), 0), MaternKernel(ard_num_dims=2)
+    theirs.double().lengthscale = found.scales
     placed = kernel.place(rows, torch.zeros(1, 2, dtype=torch.float64))
     assert torch.allclose(placed, rows, atol=1e-6)
-    assert torch.allclose(kernel.covariance(placed, placed, scales), theirs(rows).to_dense(), atol=1e-6)
+    assert torch.allclose(kernel.covariance(placed, placed, found), theirs(rows).to_dense(), atol=1e-6)
+
+
+def test_related_jobs_have_in_common_what_each_has_with_this_one() -> None:
+    """The job itself, one that is its reverse but for noise, and one that is much like it."""
+    import torch  # noqa: PLC0415
+
+    from tuning_operator.core.suggest.kernel import Kernel  # noqa: PLC0415
+
+    point = np.array([[0.5, 1.0, 0.5]])
+    rows = np.vstack([switched(point, 2, on) for on in (None, 0, 1)])
+    kernel = Kernel(SPACE, 2)
+    placed = kernel.place(torch.from_numpy(rows), torch.zeros(1, 2, dtype=torch.float64))
+    covariance = kernel.covariance(placed, placed, hyperparameters([1.0, 1.0, 1.0], (-0.9, 0.5)))
+    between = [[1, -0.9, 0.5], [-0.9, 1, -0.45], [0.5, -0.45, 1]]
+    assert covariance.numpy() == pytest.approx(np.array(between) + np.diag([0, 1, 1]), abs=1e-6)
 
 
 def test_a_bent_scale_is_that_of_a_logarithm_or_of_its_mirror() -> None:
@@ -120,7 +145,7 @@ def test_categories_are_equally_far_apart() -> None:
     placed = kernel.place(rows, torch.zeros(1, 2, dtype=torch.float64))
     root = 5**0.5 / 2.0
     matern = (1 + root + root**2 / 3) * np.exp(-root)
-    found = kernel.covariance(placed, placed, torch.tensor([[0.1, 2.0, 0.1]], dtype=torch.float64))
+    found = kernel.covariance(placed, placed, hyperparameters([0.1, 2.0, 0.1]))
     assert found.flatten().tolist() == pytest.approx(
         [1, matern, matern, matern, 1, matern, matern, matern, 1], abs=1e-6
     )
@@ -150,7 +175,7 @@ def test_a_fit_minimises_what_gpytorch_says_is_unlikely() -> None:
     from gpytorch.priors import LogNormalPrior  # noqa: PLC0415
 
     from tuning_operator.core.suggest import density as densities  # noqa: PLC0415
-    from tuning_operator.core.suggest.density import Density, diagonal, likeliest_mean  # noqa: PLC0415
+    from tuning_operator.core.suggest.density import Density, likeliest_mean  # noqa: PLC0415
     from tuning_operator.core.suggest.kernel import Kernel  # noqa: PLC0415
 
     rows, targets = torch.from_numpy(drawn(12, 0)), torch.from_numpy(standard(truth(drawn(12, 0))))
@@ -163,7 +188,9 @@ def test_a_fit_minimises_what_gpytorch_says_is_unlikely() -> None:
         flat = density.start()[:1] + shift * np.array([[1.0] * 5 + [0.0] * 2])
         found = density.read(torch.from_numpy(flat), [0])[0]
         placed = kernel.place(rows, found.bends)
-        covariance = found.outputscale * kernel.covariance(placed, placed, found.scales) + diagonal(found.noise, 12)
+        covariance = found.outputscale * kernel.covariance(placed, placed, found) + torch.diag(
+            kernel.noise(placed, found)
+        )
         mean = likeliest_mean(torch.linalg.inv(covariance), targets).flatten()
         likelihood = MultivariateNormal(mean.expand(12), covariance).log_prob(targets)
         prior = scale.log_prob(found.scales).sum() + LogNormalPrior(*densities.NOISE).log_prob(found.noise).sum()
@@ -197,6 +224,32 @@ def test_a_scale_is_bent_where_that_foresees_clearly_better() -> None:
     assert not plain.any()
     assert float(bent[0]) > 3
     assert bent[1:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("worth", [1.0, -1.0])
+def test_a_related_job_helps_whether_it_is_alike_or_the_reverse(worth: float) -> None:
+    rows, unseen = drawn(6, 0), drawn(200, 1)
+    alone = expected(fitted(history_of(rows, truth(rows))), unseen)
+    process = fitted(history_of(rows, truth(rows), related=drawn(30, 5), worth=worth))
+    (correlation,) = process.correlations
+    assert correlation * worth > 0.7
+    helped = expected(process, switched(unseen, 1))
+    before, after = (float(np.corrcoef(each, truth(unseen))[0, 1]) for each in (alone, helped))
+    assert after > max(0.9, before)
+
+
+def test_the_noise_of_a_related_job_stays_its_own() -> None:
+    rows, unseen = drawn(12, 0), drawn(200, 1)
+    alone = fitted(history_of(rows, truth(rows)))
+    history = history_of(rows, truth(rows), related=drawn(30, 5))
+    noise = standard(np.random.default_rng(3).standard_normal(30))
+    process = fitted(replace(history, objectives=np.concatenate([history.objectives[:12], noise])))
+    assert float(process.noise[-1]) > 10 * float(process.noise[0])
+    before, after = (
+        float(np.corrcoef(expected(model, points), truth(unseen))[0, 1])
+        for model, points in ((alone, unseen), (process, switched(unseen, 1)))
+    )
+    assert after > before - 0.05
 
 
 def test_samples_agree_with_the_process_that_they_are_of() -> None:

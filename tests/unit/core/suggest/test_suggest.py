@@ -306,7 +306,7 @@ def test_a_model_takes_related_jobs_for_what_they_are() -> None:
     best = min(loss(seen.parameters) for seen in few.observations)
     (helped,) = suggest(replace(few, relatives=(helps,)))
     assert helped.source is Source.MODEL
-    assert helped.message == "most promising by a model of 8 trials and 40 of related jobs"
+    assert helped.message.startswith("most promising by a model of 8 trials and 40 of related jobs (correlation with ")
     assert loss(helped.parameters) < best
     many = request(numbers=(31, 32), observations=history(30))
     good = sorted(loss(seen.parameters) for seen in many.observations)[4]

@@ -42,7 +42,7 @@ class Fantasies(Model):
         root = psd_safe_cholesky(covariance + _JITTER * process.variance * identity)
         normal = NormalQMCEngine(len(points) + trials, seed=0).draw(_SAMPLES, dtype=points.dtype).T
         sampled = root @ normal[: len(points)]
-        noise = process.noise.sqrt() * normal[len(points) :]
+        noise = process.noise.sqrt()[:, None] * normal[len(points) :]
         missing = process.residuals[:, None] - sampled[:trials] - noise
         sampled = sampled + covariance[:, :trials] @ (process.inverse @ missing)
         self._whiten = torch.linalg.solve_triangular(root, identity, upper=False)

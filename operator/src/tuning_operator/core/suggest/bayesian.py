@@ -52,7 +52,8 @@ def _learned(request: SuggestRequest) -> Iterator[Suggestion]:
     observed = float(np.ptp(history.objectives[: history.own]))
     basis = f"a model of {history.own} trials"
     if request.relatives:
-        basis += f" and {len(history.rows) - history.own} of related jobs"
+        correlations = ", ".join(f"{each:.2f}" for each in process.correlations)
+        basis += f" and {len(history.rows) - history.own} of related jobs (correlation with this one: {correlations})"
     message = f"most promising by {basis}"
     for number in request.numbers:
         point, improvement = search.next()

@@ -33,6 +33,12 @@ NOISE = (-5.0, 1.0)
 OUTPUTSCALE = (0.0, 1.0)
 """The same of the objective's variance."""
 
+CORRELATION = (0.5, 1.0)
+"""Mean and scale of the normal prior of a related job's correlation, as its inverse hyperbolic tangent."""
+
+EXTRA_NOISE = (-3.0, 1.5)
+"""Mean and scale of the normal prior of a related job's extra noise, as the logarithm of its variance."""
+
 _LEAST = {"scale": 0.025, "outputscale": 1e-3, "noise": 1e-4}
 """No process is rougher, flatter or freer of noise."""
 
@@ -59,16 +65,22 @@ class Density:
     def start(self) -> NDArray[np.float64]:
         """Return where a fit starts, at modes of the priors and suspected bends, shape (processes, hyperparameters)."""
         modes = torch.maximum(self._locations - self._spreads.square(), self._least + math.log(2))
-        found: NDArray[np.float64] = torch.cat([modes.expand(len(self._bends), -1), self._bends], dim=-1).numpy()
-        return found
+        related = torch.tensor([CORRELATION[0], EXTRA_NOISE[0]], dtype=modes.dtype).repeat_interleave(
+            self._kernel.relatives
+        )
+        several = len(self._bends)
+        found = torch.cat([modes.expand(several, -1), self._bends, related.expand(several, -1)], dim=-1)
+        flat: NDArray[np.float64] = found.numpy()
+        return flat
 
-    def bounds(self) -> list[tuple[float, float | None]]:
+    def bounds(self) -> list[tuple[float | None, float | None]]:
         """Return the bounds of what is fitted.
 
         Most have none above: a search that is bounded on all sides begins with a step that can go too far.
         """
         positive = [(least, None) for least in self._least.tolist()]
-        return [*positive, *[(0.0, _MOST_BENT)] * len(self._kernel.numbers)]
+        bends = [(0.0, _MOST_BENT)] * len(self._kernel.numbers)
+        return [*positive, *bends, *[(None, None)] * (2 * self._kernel.relatives)]
 
     @torch.no_grad()
     def __call__(
@@ -78,46 +90,52 @@ class Density:
         raw = torch.from_numpy(flat)
         found = self.read(raw, batch_indices)
         placed = self._kernel.place(self._rows, found.bends)
-        signal = found.outputscale * self._kernel.covariance(placed, placed, found.scales)
-        root = psd_safe_cholesky(signal + diagonal(found.noise, len(self._rows)))
+        signal = found.outputscale * self._kernel.covariance(placed, placed, found)
+        root = psd_safe_cholesky(signal + torch.diag_embed(self._kernel.noise(placed, found)))
         inverse = torch.cholesky_inverse(root)
         solved = inverse @ (self._targets[:, None] - likeliest_mean(inverse, self._targets))
         fits = (self._targets @ solved)[..., 0] / 2 + root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         slope = (inverse - solved @ solved.transpose(-1, -2)) / 2  # over each covariance
-        over_scales, over_bends = self._kernel.slopes(self._rows, placed, found, found.outputscale * slope)
+        over_scales, over_bends, over_related = self._kernel.slopes(
+            self._rows, placed, found, found.outputscale * slope
+        )
         over_outputscale = (slope * signal).sum((-2, -1))
-        over_noise = found.noise[..., 0, 0] * slope.diagonal(dim1=-2, dim2=-1).sum(-1)
+        over_noises = slope.diagonal(dim1=-2, dim2=-1)
+        over_noise = found.noise[..., 0, 0] * over_noises.sum(-1)
+        over_extra = found.extra_noise[:, 0] * (over_noises[..., None] * self._kernel.switches(placed)).sum(-2)
         over_bends = over_bends * (self._bends[batch_indices] > 0)
-        slopes = torch.cat([over_scales, over_outputscale[:, None], over_noise[:, None], over_bends], dim=-1)
+        over_related = over_related * (1 - found.correlations[:, 0].square())
+        positive = [over_scales, over_outputscale[:, None], over_noise[:, None]]
+        slopes = torch.cat([*positive, over_bends, over_related, over_extra], dim=-1)
         unlikely, more = self._unlikely(raw)
         size = len(self._rows)
         return ((fits + unlikely) / size).numpy(), ((slopes + more) / size).numpy()
 
     def read(self, raw: torch.Tensor, processes: Sequence[int]) -> Hyperparameters:
-        """Return what numbers stand for: logarithms, but for the bends; a fit takes far fewer steps so."""
-        positive, bends = self._split(raw)
+        """Return what numbers stand for: mostly logarithms, over which a fit takes far fewer steps."""
+        positive, bends, related, extra = self._split(raw)
         scales, outputscale, noise = positive.exp().split([self._kernel.columns, 1, 1], dim=-1)
         bends = bends * (self._bends[processes] > 0)
-        return Hyperparameters(scales[:, None], outputscale[:, None], noise[:, None], bends[:, None])
+        found = (scales, outputscale, noise, bends, related.tanh(), extra.exp())
+        return Hyperparameters(*(each[:, None] for each in found))
 
     def _unlikely(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the logarithm of the priors' density, less a constant and negative, and its slopes."""
-        positive, bends = self._split(raw)
+        positive, bends, related, extra = self._split(raw)
         away = (positive - self._locations) / self._spreads
+        related, extra = (related - CORRELATION[0]) / CORRELATION[1], (extra - EXTRA_NOISE[0]) / EXTRA_NOISE[1]
         value = (away.square() / 2 + positive).sum(-1) + (bends / BEND).square().log1p().sum(-1)
-        return value, torch.cat([away / self._spreads + 1, 2 * bends / (BEND**2 + bends.square())], dim=-1)
+        value = value + (related.square() + extra.square()).sum(-1) / 2
+        over_bends = 2 * bends / (BEND**2 + bends.square())
+        slopes = [away / self._spreads + 1, over_bends, related / CORRELATION[1], extra / EXTRA_NOISE[1]]
+        return value, torch.cat(slopes, dim=-1)
 
-    def _split(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        positive, bends = raw.split([self._kernel.columns + 2, len(self._kernel.numbers)], dim=-1)
-        return positive, bends
+    def _split(self, raw: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        kernel = self._kernel
+        return raw.split([kernel.columns + 2, len(kernel.numbers), kernel.relatives, kernel.relatives], dim=-1)
 
 
 def likeliest_mean(inverse: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the likeliest constant mean, shape (..., 1, 1)."""
     weights = inverse.sum(-1, keepdim=True)
     return (weights * targets[:, None]).sum(-2, keepdim=True) / weights.sum(-2, keepdim=True)
-
-
-def diagonal(noise: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the covariance of the noise of `size` trials, shape (..., size, size)."""
-    return noise * torch.eye(size, dtype=noise.dtype)

@@ -9,7 +9,7 @@ import torch
 from botorch.optim.batched_lbfgs_b import fmin_l_bfgs_b_batched
 from linear_operator.utils.cholesky import psd_safe_cholesky
 
-from tuning_operator.core.suggest.density import Density, diagonal, likeliest_mean
+from tuning_operator.core.suggest.density import Density, likeliest_mean
 from tuning_operator.core.suggest.history import telling
 from tuning_operator.core.suggest.kernel import Hyperparameters, Kernel
 
@@ -39,7 +39,7 @@ class Process:
         inverse: Of the covariance of what they came to, with noise, shape (rows, rows).
         mean: What is expected far from all of them.
         residuals: What they came to, less the mean, shape (rows,).
-        noise: Its variance.
+        noise: Its variance, shape (rows,).
         variance: Of an own point far from all rows.
     """
 
@@ -47,9 +47,9 @@ class Process:
         self._kernel, self.hyperparameters = kernel, found
         self.history = history
         self.variance = found.outputscale.squeeze()
-        self.noise = found.noise.squeeze()
         self.known = self.place(torch.from_numpy(history.rows))
-        covariance = self.covariance(self.known, self.known) + diagonal(self.noise, len(self.known))
+        self.noise = kernel.noise(self.known, found)
+        covariance = self.covariance(self.known, self.known) + torch.diag(self.noise)
         self.inverse = torch.cholesky_inverse(psd_safe_cholesky(covariance))
         objectives = torch.from_numpy(history.objectives)
         self.mean = likeliest_mean(self.inverse, objectives).squeeze()
@@ -66,9 +66,15 @@ class Process:
         bends[self._kernel.numbers] = self.hyperparameters.bends[0]
         return bends
 
+    @property
+    def correlations(self) -> list[float]:
+        """That of each related job with this one: 1 for the same, 0 for a stranger, -1 for the reverse."""
+        found: list[float] = self.hyperparameters.correlations[0].tolist()
+        return found
+
     def covariance(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         """Return what placed rows have in common, shape (rows of the one, rows of the other)."""
-        return self.variance * self._kernel.covariance(one, other, self.hyperparameters.scales)
+        return self.variance * self._kernel.covariance(one, other, self.hyperparameters)
 
 
 def fit(space: Space, history: History) -> Process:
