@@ -106,6 +106,8 @@ class Kernel:
         spread = hyperparameters.scales[..., self._owners]
         root = _roots(one[..., : len(self._owners)] / spread, other[..., : len(self._owners)] / spread)
         covariance: torch.Tensor = (1 + root + root.square() / 3) * torch.exp(-root)
+        if not self.relatives:
+            return covariance
         levels = self.switches(one) @ self.switches(other).transpose(-1, -2)
         return covariance * self._correlation(one, other, hyperparameters.correlations) + levels
 
@@ -133,7 +135,7 @@ class Kernel:
         scaled = placed[..., : len(self._owners)] / spread
         root = _roots(scaled, scaled)
         decay, correlations = torch.exp(-root), hyperparameters.correlations
-        over_matern = slope * self._correlation(placed, placed, correlations)
+        over_matern = slope * self._correlation(placed, placed, correlations) if self.relatives else slope
         over_squares = over_matern * (-5 / 6) * (1 + root) * decay
         over_scaled = 4 * (over_squares.sum(-1, keepdim=True) * scaled - over_squares @ scaled)
         over_spreads = -(over_scaled * scaled).sum(-2)
@@ -141,6 +143,8 @@ class Kernel:
         over_scales.index_add_(-1, self._owners, over_spreads)
         over_placed = (over_scaled / spread)[..., : len(self.numbers)]
         over_bends = (over_placed * _bend_slope(rows[:, self.numbers], hyperparameters.bends)).sum(-2)
+        if not self.relatives:
+            return over_scales, over_bends, over_bends[..., :0]
         switches = self.switches(placed)
         apart = self._shares(placed, correlations) - switches * correlations  # from rows of the same related job
         over_correlation = slope * (1 + root + root.square() / 3) * decay
