@@ -60,8 +60,7 @@ def main() -> None:
         operator = start_operator(plane.kubeconfig, [QUIET, LOUD], prometheus.url, folder / "operator.log", _SIDECAR)
         stack.callback(operator.stop)
         quiet, loud = Cluster(plane.kubeconfig, QUIET), Cluster(plane.kubeconfig, LOUD)
-        limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": 2}
-        quiet.apply(job_manifest(QUIET, "canary", limits=limits))
+        quiet.apply(_endless("canary", QUIET, 2))
         alone = _pace(quiet, arguments.seconds)
         print(f"{'hog':<12}{'trials/min':>12}{'kept':>8}{'seconds to set up':>20}", flush=True)
         print(f"{'none':<12}{alone:>12.1f}", flush=True)
@@ -96,6 +95,12 @@ def _ended(quiet: Cluster) -> int:
     return sum("completionTime" in (trial.get("status") or {}) for trial in quiet.trials())
 
 
+def _endless(name: str, namespace: str, parallel: int, **spec: Any) -> dict[str, Any]:
+    """A job that outlasts the benchmark. Its ended Pods go: the played kubelet reads all Pods each time it looks."""
+    limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": parallel}
+    return job_manifest(namespace, name, limits=limits, podCleanup="Delete", **spec)
+
+
 def _training(_parameters: Mapping[str, Any], pod: str) -> Training:
     if pod.startswith("curves-"):
         return Training((0.5,), message=_long_message())
@@ -122,8 +127,7 @@ def _patterns(loud: Cluster) -> None:
 
 def _curves(loud: Cluster) -> None:
     """Let trials complete, and write long curves into their statuses, as earlier versions of the operator did."""
-    limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": 1}
-    loud.apply(job_manifest(LOUD, "curves", limits=limits, earlyStopping={"type": "Auto"}))
+    loud.apply(_endless("curves", LOUD, 1, earlyStopping={"type": "Auto"}))
     deadline = time.monotonic() + 300
     while _completed(loud, "curves") < LONG_TRIALS and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -143,8 +147,7 @@ def _completed(loud: Cluster, job: str) -> int:
 def _model(loud: Cluster) -> None:
     values = [f"v{number}" for number in range(128)]
     parameters = [{"name": f"c{number}", "categorical": {"values": values}} for number in range(64)]
-    limits = {"maxTrials": MOST_TRIALS, "maxParallelTrials": 4}
-    loud.apply(job_manifest(LOUD, "model", strategy="Bayesian", parameters=parameters, limits=limits))
+    loud.apply(_endless("model", LOUD, 4, strategy="Bayesian", parameters=parameters))
 
 
 def _suspended(loud: Cluster) -> None:
