@@ -49,7 +49,7 @@ PASS_SECONDS = 120.0
 restart, which the probe would request after STALE_SECONDS, would not answer them.
 """
 PATIENT = 2
-"""One of so many workers works for jobs that can wait; the others are there when a slot becomes free."""
+"""One worker in this many serves jobs that can wait; the others are free when a slot becomes free."""
 LEAST_PROCESSES, MOST_PROCESSES = 2, 4
 """Processes for suggestions unless the settings say how many: with two, one is always free for another namespace."""
 SOON = 0.5

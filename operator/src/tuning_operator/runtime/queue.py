@@ -24,7 +24,7 @@ MAX_BACKOFF = 60.0
 OUTAGE_BACKOFF = 5.0
 """Longest wait for what passes by itself, such as an outage: work resumes within seconds of its end."""
 PATIENCE = 4
-"""One of so many turns is for a key that can wait: others may never end."""
+"""One turn in this many goes to a key that can wait; else it might wait forever."""
 
 
 class JobKey(NamedTuple):

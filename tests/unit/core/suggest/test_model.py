@@ -38,7 +38,7 @@ def drawn(count: int, seed: int) -> Rows:
 
 
 def history_of(rows: Rows, objectives: Rows, related: Rows | None = None, worth: float = 1.0) -> History:
-    """Own trials, and those of a related job whose objectives are so many times what the same points have here."""
+    """Own trials, and those of a related job whose objectives are `worth` times those of the same points here."""
     own, values = rows, standard(objectives)
     if related is not None:
         rows = np.vstack([switched(rows, 1), switched(related, 1, on=0)])

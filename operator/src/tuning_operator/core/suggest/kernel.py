@@ -49,7 +49,7 @@ class Kernel:
     Two different categories are at distance 1, whatever their number: a category is a corner of a simplex.
 
     A related job's objective is this job's, times their correlation, and for the rest its own (a linear model of
-    coregionalization; Journel and Huijbregts, 1978). It has a level of its own, too: utilities say nothing about how
+    coregionalization; Journel and Huijbregts, 1978). It has its own level, too: utilities say nothing about how
     good its trials are in comparison with others.
 
     Attributes:
