@@ -174,6 +174,29 @@ async def test_after_an_outage_what_has_left_the_page_is_looked_for_in_prometheu
         assert 3_600_000 + 150_000 <= int(window) <= 13_600_000
 
 
+async def test_what_is_asked_late_looks_back_as_far_as_what_is_asked_at_once() -> None:
+    """Prometheus looks back from when it is asked, which is two seconds later where the first question took so long."""
+    short = "short"
+    async with bench(running=False) as it:
+        pages = Pages(it)
+        pages.epochs, pages.completed = {POD: 2}, {POD: 2}
+        it.poller.watch(JOB, {POD: Interest(POD, METRIC)})
+        await it.poller.poll("ns")
+        clock, answers = [NOW], it.server.respond
+        it.poller._clock = lambda: clock[0]
+
+        async def slow(request: web.Request, query: str) -> web.StreamResponse:
+            clock[0] += timedelta(seconds=2)
+            return await answers(request, query)
+
+        it.server.respond = slow
+        it.poller.watch(JOB, {POD: Interest(POD, METRIC), short: Interest(short, METRIC, created=ago(3), ended=ago(1))})
+        await it.poller.poll("ns")
+        (question,) = [each["query"] for each in it.server.questions if short in each["query"]]
+        assert kind_of(question) == "epochs"
+        assert "[5000ms]" in question or "[5s]" in question
+
+
 async def test_polls_of_a_namespace_never_overlap() -> None:
     async with bench() as it:
         under_way = most = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tuning_operator.api.termination import MAX_EPOCH
@@ -17,8 +18,8 @@ from tuning_operator.core.model.attempt import Reading, Scraping
 from tuning_operator.runtime.prometheus.interest import MAX_WINDOW, batches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from datetime import datetime
 
     from tuning_operator.core.model.curves import Curve
     from tuning_operator.core.model.sources import Gauges
@@ -53,17 +54,23 @@ class Poll:
     Args:
         prometheus: Where to ask.
         namespace: The Pods' namespace.
-        now: When it is.
+        clock: Says when it is.
         answering: Since when Prometheus has answered every question.
         reach: How far to look back beyond the end of a Pod.
     """
 
     def __init__(
-        self, prometheus: Prometheus, namespace: str, now: datetime, answering: datetime, reach: timedelta
+        self,
+        prometheus: Prometheus,
+        namespace: str,
+        clock: Callable[[], datetime],
+        answering: datetime,
+        reach: timedelta,
     ) -> None:
         self._prometheus = prometheus
         self._namespace = namespace
-        self._now = now
+        self._clock = clock
+        self._now = clock()
         self._answering = answering
         self._reach = reach
         self._late = reach / 2  # which has to span the longest scrape interval, and the way of a sample into the store
@@ -114,7 +121,7 @@ class Poll:
         }
         counts: dict[str, float | None] = {pod: known[pod].completed for pod in windows}
         for batch in batches(windows, dict.fromkeys(windows, 1)):
-            counts |= await self._prometheus.progress(self._namespace, batch)
+            counts |= await self._prometheus.progress(self._namespace, self._from_now(batch))
         return {pod: counts[pod] for pod in windows}
 
     def _window(self, item: Interest, before: Known | None) -> int:
@@ -130,6 +137,7 @@ class Poll:
     async def _curves(
         self, gauges: Gauges | None, windows: Mapping[str, int], items: Mapping[str, Interest]
     ) -> dict[str, Curve]:
+        windows = self._from_now(windows)
         if gauges is not None:
             return await self._prometheus.gauge_curves(self._namespace, gauges, windows)
         return await self._prometheus.curves(self._namespace, {pod: items[pod].metric for pod in windows}, windows)
@@ -147,7 +155,15 @@ class Poll:
             if self._now - max(item.started, self._answering) >= self._late:
                 windows[pod] = item.shared_window(self._now, self._reach)
                 gauges |= {item.gauges.value.name, item.gauges.epoch.name} if item.gauges else set()
-        return await self._prometheus.scraping(self._namespace, windows, gauges) if windows else {}
+        return await self._prometheus.scraping(self._namespace, self._from_now(windows), gauges) if windows else {}
+
+    def _from_now(self, windows: Mapping[str, int]) -> dict[str, int]:
+        """Lengthen windows by the time since the poll began: Prometheus looks back from when it is asked.
+
+        Where it is slow at earlier questions, a short training would else lie before its own window.
+        """
+        passed = max(0, (self._clock() - self._now) // timedelta(milliseconds=1))
+        return {pod: window + passed for pod, window in windows.items()}
 
     def _answer(
         self, item: Interest, before: Known | None, curve: Curve, scraping: Scraping | None, completed: float | None

@@ -106,7 +106,7 @@ class MetricsPoller:
         owners = {pod: job for job in jobs for pod in self._interests[job]}
         items = {pod: item for job in jobs for pod, item in self._interests[job].items()}
         known = {pod: before for job in jobs for pod, before in self._known.get(job, {}).items()}
-        poll = Poll(self._prometheus, namespace, now, self._answering_since.get(namespace, now), self._reach)
+        poll = Poll(self._prometheus, namespace, self._clock, self._answering_since.get(namespace, now), self._reach)
         news: set[JobKey] = set()
         try:
             async for answer in poll.ask(items, known):
