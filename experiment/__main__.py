@@ -25,7 +25,7 @@ from demo.install import NAMESPACE, delete_job, install
 from experiment import plots
 from experiment.plan import batches, config_map, remaining
 from experiment.records import Kind, load, read_record, save
-from experiment.tables import with_tables
+from experiment.tables import in_full, with_tables
 from tuning_client.errors import TuningError, UnavailableError
 from tuning_client.session import Session
 from tuning_client.story import FINAL_JOB, read_story
@@ -56,7 +56,7 @@ def main() -> int:
     run.add_argument("--seeds", type=int, default=5, help="of the reference experiment (%(default)s)")
     run.add_argument("--only", type=Kind, choices=list(Kind), help="one of the experiments")
     run.add_argument("--resume", action="store_true", help=f"keep the jobs that {RECORDS.name} has")
-    commands.add_parser("report", help=f"rewrite tables and pictures from {RECORDS.name}")
+    commands.add_parser("report", help=f"rewrite tables and pictures from {RECORDS.name}, and print each seed")
     arguments = parser.parse_args()
     console = Console()
     try:
@@ -141,6 +141,7 @@ def _completed(tools: Tools, batch: Sequence[Run], console: Console) -> Iterator
 def _report(records: Sequence[JobRecord], console: Console) -> None:
     PAGE.write_text(with_tables(PAGE.read_text(), records))
     plots.draw(records, DOCS / "images")
+    print(in_full(records))  # the console would wrap the rows
     console.print(f"Wrote {PAGE.relative_to(DOCS.parent)} and its pictures, from {len(records)} jobs")
 
 
