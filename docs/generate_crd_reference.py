@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     Schema = Mapping[str, Any]
+    Checks = Mapping[str, list[str]]
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "crd-reference.md"
-_REASONS = re.compile("(?:[:;]|, (?:because|since|or there|or the)) ")
+_REASONS = re.compile("(?:[:;]|, (?:because|since|which|or there|or the)) ")
+_VERBS = re.compile("(?:must (?:be|have)|needs|requires) (?:an? )?")
+_DASH = "\N{EN DASH}"
 INTRODUCTION = """\
 # CRD reference
 
 <!-- Generated from crds/*.yaml by docs/generate_crd_reference.py: do not edit; run `make docs`. -->
 
 Both resources are namespaced, of version `tuning-operator.dev/v1alpha1`, and have a `status` subresource.
-`kubectl explain tuningjob.spec` shows the same texts. Objectives and amounts in `status` are strings with decimals.
+`kubectl explain tuningjob.spec` shows the same texts; a refusal by the API server also says what to write instead.
 
-The API server refuses a value of the wrong type, and what fails a check below; its message also says what to write
-instead. A **duration** is at least 1s, in numbers with units h, m, s or ms: 6h, 1h30m or 90s.
+A **duration** is at least 1s, in numbers with units h, m, s or ms: 6h, 1h30m or 90s. Objectives and amounts in
+`status` are strings with decimals.
 """
 
 
@@ -53,12 +57,14 @@ def _resource(body: Schema) -> Iterator[str]:
     yield f"- Category: {_codes(names['categories'])}"
     yield f"- Field selector: {_codes(field['jsonPath'].lstrip('.') for field in version['selectableFields'])}"
     yield from _columns(version["additionalPrinterColumns"])
-    rules = list(_rules(schema))
-    yield from _checks(rule for rule in rules if not rule[0].startswith("spec"))
+    checks = _checks(schema)
+    yield from (f"- `metadata.name` {_prose(check)}" for check in checks["metadata.name"])
     yield ""
-    within = [(path.removeprefix("spec."), message) for path, message in rules if path.startswith("spec.")]
-    yield from _spec(schema["properties"]["spec"], within)
-    yield from _status(schema["properties"]["status"])
+    yield from _spec(schema["properties"]["spec"], checks)
+    status = schema["properties"]["status"]
+    yield f"### `status`\n\n{_prose(status['description'])}\n"
+    yield from _fields(status, {}, is_typed=False)
+    yield ""
 
 
 def _columns(columns: list[Any]) -> Iterator[str]:
@@ -69,71 +75,75 @@ def _columns(columns: list[Any]) -> Iterator[str]:
         yield f"- {title}: {', '.join(listed)}"
 
 
-def _spec(schema: Schema, rules: list[tuple[str, str]]) -> Iterator[str]:
-    """Render a spec: a table of its fields, and one for each object in it, however deep that is."""
+def _spec(schema: Schema, checks: Checks) -> Iterator[str]:
+    """Render a spec: a list of its fields, and one for each object in it, however deep that is."""
     objects = {name: below for name, field in schema["properties"].items() if (below := _object(field))}
+    plain = {name: field for name, field in schema["properties"].items() if name not in objects}
     yield f"### `spec`\n\n{_prose(schema['description'])}\n"
-    yield "| Field | Type | Description |\n|---|---|---|"
-    for name, field in schema["properties"].items():
-        if name not in objects:
-            yield f"| `{name}` | {_type(field)}{_default(schema, name)} | {_cell(_description(field))} |"
+    yield from _fields({**schema, "properties": plain}, checks, "spec.")
     if objects:
         links = (f"[`{name}`](#spec{name.lower()})" for name in objects)
         needed = [name for name in objects if name in schema["required"]]
         yield f"\nFurther fields are objects, or lists of them: {', '.join(links)}. Required: {_codes(needed)}."
-    yield from _checks(rule for rule in rules if re.split(r"[.\[]", rule[0])[0] not in objects)
     yield ""
     for name, below in objects.items():
         whole = schema["properties"][name]
         within, kind = ("", "") if below is whole else ("[]", f"A {_type(whole)}. ")
-        yield f"### `spec.{name}{within}`\n\n{kind}{_prose(whole['description'])}\n"
-        yield "| Field | Type | Description |\n|---|---|---|"
-        for path, parent, leaf, note in _fields(below):
-            field = parent["properties"][leaf]
-            yield f"| `{path}` | {_type(field)}{_default(parent, leaf)} | {_cell(_description(field) + note)} |"
-        start = re.compile(rf"{name}(\[\])?(\.|$)")
-        yield from _checks((start.sub("", path) or name, message) for path, message in rules if start.match(path))
+        yield f"### `spec.{name}{within}`\n\n{kind}{_prose(_sentences(whole, checks[f'spec.{name}']))}\n"
+        yield from _fields(below, checks, f"spec.{name}.")
         yield ""
 
 
-def _status(schema: Schema) -> Iterator[str]:
-    """Render a status, which people only read: one table, without types, bounds and defaults."""
-    yield f"### `status`\n\n{_prose(schema['description'])}\n"
-    yield "| Field | Description |\n|---|---|"
-    for path, parent, name, note in _fields(schema):
-        if not path.startswith("conditions[]."):  # they have the fields of all conditions in Kubernetes
-            yield f"| `{path}` | {_cell(_description(parent['properties'][name]) + note)} |"
-    yield ""
-
-
 def _fields(
-    schema: Schema, path: str = "", shown: dict[str, str] | None = None
-) -> Iterator[tuple[str, Schema, str, str]]:
-    """Return the fields of an object and of those in it: path, the object that has it, name, a note.
+    schema: Schema,
+    checks: Checks,
+    path: str = "",
+    shown: dict[str, str] | None = None,
+    *,
+    is_typed: bool = True,
+) -> Iterator[str]:
+    """Render the fields of an object as a list, and in it those of the objects in it.
 
     Of two objects with the same fields, the second has a note in their place. Fields that are passed on to the Pod as
-    they are have no type, and are left out.
+    they are have no type, and are left out; so are those of conditions, which all conditions in Kubernetes have.
     """
     shown = {} if shown is None else shown
     for name, field in schema["properties"].items():
-        if "type" in field:
-            below = _object(field)
-            here = f"{path}{name}{'[]' if below and below is not field else ''}"
-            twin = shown.setdefault(_look(below), here) if below else here
-            yield here, schema, name, "" if twin == here else f" Fields as in `{twin}`."
-            if below and twin == here:
-                yield from _fields(below, f"{here}.", shown)
+        if "type" not in field:
+            continue
+        below, here = _object(field), path + name
+        twin = shown.setdefault(_look(below), name) if below else name
+        note = "" if twin == name else f" Fields as in `{twin}`."
+        kind = f" ({'; '.join(facts)})" if is_typed and (facts := list(_facts(schema, name))) else ""
+        each = "[]" if below and below is not field else ""
+        yield f"- `{name}{each}`{kind}: {_prose(_sentences(field, checks.get(here, ()))).replace(chr(10), ' ')}{note}"
+        if below and not note and name != "conditions":
+            for line in _fields(below, checks, f"{here}.", shown, is_typed=is_typed):
+                yield f"    {line}"
 
 
-def _look(schema: Schema) -> str:
+def _look(field: Schema) -> str:
     """Return what a page shows of an object's fields, to compare objects."""
-    fields = ((name, field) for name, field in schema["properties"].items() if "type" in field)
+    fields = ((name, field) for name, field in field["properties"].items() if "type" in field)
     return str([(name, _type(field), _description(field)) for name, field in fields])
 
 
 def _object(field: Schema) -> Schema | None:
     """Return the object that a field holds, alone or in a list."""
     return next((part for part in (field, field.get("items", {})) if "properties" in part), None)
+
+
+def _checks(schema: Schema) -> Checks:
+    """Return what the rules of an object and of all in it say, without their advice, by the path of the field.
+
+    Left out is what stands elsewhere on the page: what is immutable or a duration.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, message in _rules(schema):
+        check = _REASONS.split(message)[0]
+        if not message.startswith(("is immutable", "must be a duration")) and check not in found[path]:
+            found[path].append(check)
+    return found
 
 
 def _rules(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
@@ -143,70 +153,59 @@ def _rules(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
     for name, field in schema.get("properties", {}).items():
         yield from _rules(field, f"{path}.{name}")
     if "items" in schema:
-        yield from _rules(schema["items"], f"{path}[]")
+        yield from _rules(schema["items"], path)
 
 
-def _checks(rules: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Render rules without their advice, and without what stands in the table: what is immutable or a duration."""
-    said: dict[str, list[str]] = {}
-    for path, message in rules:
-        if not message.startswith(("is immutable", "must be a duration")):
-            said.setdefault(_REASONS.split(message)[0], []).append(path)
-    if said:
-        yield "\nChecks:\n"
-    for message, paths in said.items():
-        yield f"- {_codes(paths)} {_prose(message)}"
+def _sentences(field: Schema, checks: Iterable[str]) -> str:
+    """Return what a field means, its checks that the description does not make already, and its example."""
+    meaning, example, value = _description(field).partition("Example:")
+    new = [check for check in checks if _VERBS.sub("", check, count=1).lower() not in meaning.lower()]
+    return " ".join([meaning.strip(), *map(_sentence, new), example + value]).strip()
+
+
+def _sentence(check: str) -> str:
+    """Return a check as a sentence of its own; names of fields keep their case."""
+    first, rest = check.split(" ", 1)
+    return f"{first.capitalize() if first.islower() and first.isalpha() else first} {rest}."
+
+
+def _facts(parent: Schema, name: str) -> Iterator[str]:
+    """Return the type of a field, and whether it is required, or else its default."""
+    field = parent["properties"][name]
+    if kind := _type(field):
+        yield kind
+    if "default" in field and not _object(field):
+        yield f"default `{_value(field['default'])}`"
+    elif name in parent.get("required", ()):
+        yield "**required**"
 
 
 def _type(field: Schema) -> str:
-    """The type of a field and its bounds, in words."""
-    kind = _kind(field)
-    if kind == "enum":
-        return kind
-    for part, what in (("items", "Items"), ("additionalProperties", "Properties")):
+    """The type of a field and its bounds, in words; nothing if the description or what follows says it."""
+    for part, what, whole in (("items", "Items", "list"), ("additionalProperties", "Properties", "map")):
         if part in field:
-            each = _type(field[part]).partition(", ")[2]
-            unit = " items" if part == "items" else " keys"
-            return f"{kind}{f' ({each} each)' if each else ''}{_bounds(field, what, unit)}"
-    if kind == "string":
-        return f"string{_bounds(field, 'Length', ' characters')}"
-    return f"{kind}{_bounds(field, 'imum')}"
-
-
-def _kind(field: Schema) -> str:
-    """The type of a field in a word or two."""
-    if "items" in field:
-        return f"list of {_kind(field['items'])}s"
-    if "additionalProperties" in field:
-        return f"map of {_kind(field['additionalProperties'])}s"
+            kind, _, each = (_type(field[part]) or "object").partition(", ")
+            return f"{whole} of {_bounds(field, what)} {kind}s{f', each {each}' if each else ''}"
+    if "properties" in field:
+        return ""
     if "enum" in field:
-        described = all(word in field["description"] for word in field["enum"])
-        return "enum" if described else " or ".join(f"`{word}`" for word in field["enum"])
+        is_described = all(word in field["description"] for word in field["enum"])
+        return "" if is_described else " or ".join(f"`{word}`" for word in field["enum"])
     if any(rule["message"].startswith("must be a duration") for rule in field.get("x-kubernetes-validations", ())):
         return "duration"
-    return "time" if field.get("format") == "date-time" else str(field["type"])
+    is_text = field["type"] == "string"
+    bounds = _bounds(field, "Length" if is_text else "imum")
+    return f"{field['type']}{f', {bounds}' if bounds else ''}{' characters' if is_text else ''}"
 
 
-def _bounds(field: Schema, what: str, unit: str = "") -> str:
+def _bounds(field: Schema, what: str) -> str:
     """`minItems` and `maxItems` in words, or whatever else `what` stands for."""
     low, high = field.get(f"min{what}"), field.get(f"max{what}")
-    if field.get("exclusiveMinimum") and field.get("exclusiveMaximum"):
-        return f", above {low:,} and below {high:,}{unit}"
     if field.get("exclusiveMinimum"):
-        return f", above {low:,}, at most {high:,}{unit}"
-    if low is not None and high is not None:
-        return f", {low:,} to {high:,}{unit}"
-    if low is not None:
-        return f", at least {low:,}{unit}"
-    return "" if high is None else f", at most {high:,}{unit}"
-
-
-def _default(parent: Schema, name: str) -> str:
-    """Return what follows a field's type: whether it is required, or else its default."""
-    field = parent["properties"][name]
-    if "default" in field:
-        return f"; default `{_value(field['default'])}`"
-    return "; **required**" if name in parent.get("required", ()) else ""
+        return f"above {low:,}, {'below' if field.get('exclusiveMaximum') else 'at most'} {high:,}"
+    if low is None or high is None:
+        return f"at least {low:,}" if low is not None else f"up to {high:,}" if high is not None else ""
+    return f"{low:,}{' to ' if low < 0 else _DASH}{high:,}"
 
 
 def _value(value: object) -> str:
@@ -233,10 +232,6 @@ def _prose(text: str) -> str:
     """Text as Markdown: what looks like a tag outside of code is none."""
     parts = re.split(r"(`[^`]*`)", text.strip())
     return "".join(part if part.startswith("`") else part.replace("<", "&lt;").replace("*", r"\*") for part in parts)
-
-
-def _cell(text: str) -> str:
-    return _prose(text).replace("|", r"\|").replace("\n", "<br>")
 
 
 if __name__ == "__main__":
