@@ -68,7 +68,7 @@ _PAUSES: dict[int, tuple[float, ...]] = {
 
 
 def _pausing(number: int, attempt: int) -> Training:
-    """Trial 3 goes on until it is paused; resumed from its checkpoint, it trains to its end."""
+    """Trial 3 trains until it is paused; resumed from its checkpoint, it trains to its end."""
     if (number, attempt) == (3, 1):
         return Training(_PAUSES[3][:3], exit_code=None)
     return Training(_PAUSES[number], kept=3 if attempt > 1 else 0)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.api
 
 ONE = {"maxTrials": 1, "maxParallelTrials": 1}
 REFUSALS = 6
-"""After as many the pauses have grown to the longest, and would grow to a minute."""
+"""By then the pauses have grown to the longest here; by default they would grow to a minute."""
 SECONDS = 8
 """The longest pause of the first in line, and time for a busy machine."""
 

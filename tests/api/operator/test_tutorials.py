@@ -1,6 +1,6 @@
 """Tutorials followed literally on a real API server with the operator: every command, and all Python, in its order.
 
-Only the number of trials is smaller: so many need no model, which would take most of the time.
+Only the number of trials is smaller: with four, no model is fitted, which would take most of the time.
 """
 
 from __future__ import annotations

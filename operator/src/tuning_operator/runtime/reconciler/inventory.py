@@ -42,7 +42,7 @@ class Inventory:
 
     Attributes:
         foreign: Names of trials, Pods and batch Jobs that claim to be the job's and are not.
-        unlabelled: Kinds and names of its own objects that have lost its label.
+        unlabelled: Kinds and names of the job's objects without its label.
     """
 
     trials: tuple[Trial, ...]
