@@ -112,23 +112,39 @@ def test_a_frameworks_log_is_read(log: str, metric: str, regex: str, points: Poi
         ("97.5%", 97.5),
         ("\u22120.5", -0.5),
         ("0.5±0.1", 0.5),
+        ("1.234,0.567", 1.234),
+        ("1.234,56,7", 1.234),
+        ("12.3 min 0.1 max 50", 12.3),
+        ("Array(0.5, dtype=float32)", 0.5),
+        ("tf.Tensor(0.5, shape=(), dtype=float32)", 0.5),
+        ("<tf.Tensor: shape=(), dtype=float32, numpy=0.5>", 0.5),
+        ("Decimal('0.5')", 0.5),
     ],
 )
 @pytest.mark.parametrize("regex", [f"reward={NUMBER}", rf"reward=\[?{NUMBER}", r"(?i)reward=([0-9.,e+-]+|\S+)"])
 def test_a_number_may_be_written_in_many_ways(written: str, value: float, regex: str) -> None:
-    if regex.endswith(r"\S+)") and written in {"[1.e-05]", "0.5,0.6", "5,6.5", "0.5±0.1"}:
+    if (
+        regex.endswith(r"\S+)")
+        and written
+        and written not in {"2.", "1,234.5", "-12,345,678", "0,51", "97.5%", "\u22120.5"}
+    ):
         return  # this pattern says that all of it is the value
     followed = Followed("reward", regex)
     assert_points(followed.end(f"Epoch 1 reward={written} x\n"), [(1, value)])
     assert followed.summary["refused"] == 0
 
 
-@pytest.mark.parametrize("written", ["1,234", "97,25", "1_234.5", "1\u2019234.5", "information"])
-@pytest.mark.parametrize("regex", [f"(?i)reward={NUMBER}", r"reward=([0-9.,_\x{2019}]+|inf)", r"reward=(\S+)"])
+@pytest.mark.parametrize(
+    "written",
+    ["1,234", "97,25", "1_234.5", "1\u2019234.5", "1.234,56", "12.345,6", "1\u202f234,5", "1\u00a0234", "information"],
+)
+@pytest.mark.parametrize(
+    "regex", [f"(?i)reward={NUMBER}", r"reward=([0-9.,_\x{2019}\x{202f}\x{a0}]+|inf)", r"reward=(\S+)"]
+)
 def test_a_number_that_is_in_doubt_is_reported_and_not_guessed(written: str, regex: str) -> None:
     followed = Followed("reward", regex)
     assert followed.end(f"Epoch 1 reward={written}\n") == []
-    assert followed.summary["problem"].startswith(f"1 line of 1 could not be used: reward is '{written}', not a number")
+    assert followed.summary["problem"].startswith(f"1 line of 1 could not be used: reward is {written!r}, not a number")
     assert followed.summary["problem"].endswith("print it without separators") == (written != "information")
 
 
@@ -286,6 +302,10 @@ def test_what_is_no_statement_of_an_epoch(line: str) -> None:
         ('INFO:root:{"epoch": 3, "eval_loss": 3}\nargs {"epoch": 10} {"lr": 1}\n', [(3, 3)]),
         ("it's {'epoch': 3, 'eval_loss': tensor(0.5, device='cuda:0')}", [(3, 0.5)]),
         ('{"epoch": 1, "eval_loss": 3} // done', [(1, 3)]),
+        ("{'epoch': 1, 'eval_loss': Array(3., dtype=float32)}", [(1, 3)]),
+        ("{'epoch': 1, 'eval_loss': 3, 'betas': (0.9, 0.99), 'one': (1,), 'f': 'f(x)',}", [(1, 3)]),
+        ("{'epoch': 1, 'eval_loss': 3, 'took': datetime.timedelta(seconds=3), 'in': PosixPath('a')}", [(1, 3)]),
+        ("{'epoch': 1, 'eval_loss': 3, 'classes': {0: 0.5, 1: nan}}", [(1, 3)]),
         (f'{{"epoch": 1, "eval_loss": 1{"0" * 5000}}}', [(1, math.inf)]),
     ],
 )

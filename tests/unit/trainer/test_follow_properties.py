@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -36,6 +37,7 @@ FRAGMENTS = st.sampled_from(
             "é",
             "\ufeff",
         ),
+        *("Epoch 1/2 val_loss=0.7\n", "Epoch 2/2 val_loss=0.6\n", "val_loss=0.1\n", "train_loss=0.2 ", "best:\n"),
         *("Epoch 1/9 ", "Epoch 2: ", "epoch=2.5 ", "Epoch: 50%|# | 3/4 ", "best epoch 1 ", "epoch"),
         *("val_loss=", "val_loss=0.5 ", "val_loss=1", "2.5e-05", "nan", "-inf", "None", "high", "loss=3 "),
         *(
@@ -66,6 +68,14 @@ def test_the_parts_in_which_a_log_comes_do_not_matter(log: str, regex: str, cuts
         cut.read(part)
     assert repr(cut.end()) == repr(whole.end(log))
     assert cut.summary == whole.summary
+
+
+@given(LOGS, REGEXES)
+def test_a_log_that_is_read_as_it_comes_says_the_same_as_at_its_end(log: str, regex: str) -> None:
+    live, whole = Followed(LOSS, regex), Followed(LOSS, regex)
+    for line in re.findall(r"[^\n]*\n|[^\n]+", log):
+        live.settled(line)
+    assert repr(live.end()) == repr(whole.end(log))
 
 
 @given(LOGS, REGEXES, st.lists(st.integers(0, 400), max_size=30))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tuning_trainer.follow.findings import SIDE
+from tuning_trainer.follow.findings import BEST, SIDE
+from tuning_trainer.follow.numbering import Numbering
 from tuning_trainer.history import MAX_EPOCH
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class _Open:
     """An epoch whose last value may still come.
 
     Attributes:
-        epoch: as stated; none where epochs are counted.
+        epoch: its number, from the one that is stated; none where epochs are counted.
         values: the last ones so far.
         rank: how sure it is that the value of the objective is the objective's.
         row: of the newest value of the objective.
@@ -67,7 +68,10 @@ class Epochs:
         self._singles = 0
         self._has_repeats = False
         self._last_row = -1
+        self._highest: float | None = None
+        self._numbering = Numbering()
         self._heading: float | None = None
+        self._heading_rank = SIDE - 1
         self._has_headings = True
         self._stated = 0
         self._rank = SIDE
@@ -75,22 +79,24 @@ class Epochs:
         self._next: dict[str, float] = {}
         self._too_late: dict[str, float] = {}
 
-    def take(self, found: Found, row: int) -> str:
+    def take(self, found: Found, row: int, *, moves: bool = False) -> str:
         """Take what was written to a row. An epoch that is stated alone is a heading: it is that of what follows.
+
+        Args:
+            found: what was written.
+            row: where.
+            moves: the log moves the cursor, so that no line is known to be over.
 
         Returns:
             Why the value of the objective is not used; empty if it is.
         """
         has_objective = self._objective in found.values
-        epoch = found.epoch
-        if epoch is None and found.values:
-            epoch = self._heading
-        elif epoch is not None and has_objective:
-            self._heading = None
-            self._stated += 1
-        elif epoch is not None and self._has_headings:
-            self._heading = epoch
-        if epoch is None and has_objective and self._stated >= STATED:
+        epoch = self._heading if found.epoch is None and found.values else self._number(found)
+        if found.epoch is not None and epoch is not None:
+            self._stated += has_objective
+            self._set_heading(epoch, found.rank if has_objective else SIDE - 1)
+        is_sure = epoch is not None and (found.epoch is not None or found.rank > self._heading_rank)
+        if has_objective and not is_sure and self._stated >= STATED:
             return "it has no epoch, although others do: a best or final value belongs to no epoch"
         if has_objective and found.rank < self._least_rank(epoch, found.rank):
             return "it has another name or a best value, and other lines have the metric itself"
@@ -101,12 +107,12 @@ class Epochs:
             self._has_headings = self._has_headings and not has_objective
             self._count(found.values, row)
         elif found.values or self._has_headings:
-            self._state(epoch, found, row)
+            self._state(epoch, found, row, moves=moves)
         return ""
 
     def begins(self, epoch: float) -> None:
         """Take the beginning of what is being written: it states an epoch."""
-        if self._open is not None and self._open.epoch not in (None, epoch):
+        if self._open is not None and self._open.epoch not in (None, epoch + self._numbering.offset):
             self._close()
 
     def settle(self, row: int, *, moves: bool, quiet: float) -> None:
@@ -120,21 +126,60 @@ class Epochs:
         newest = self._open
         if newest is None or newest.is_published or not newest.lines or moves or row <= newest.row:
             return
-        is_quiet = quiet >= QUIET_SECONDS and not self._has_repeats
-        if newest.epoch is None or (newest.lines == 1 and (is_quiet or self._singles >= SINGLE_EPOCHS)):
+        is_quiet = quiet >= QUIET_SECONDS and not self._has_repeats and newest.rank > SIDE
+        is_quiet = is_quiet and not self._numbering.is_doubtful
+        if newest.epoch is None or self._is_only_one(newest) or (newest.lines == 1 and is_quiet):
             self._finish(newest)
-            newest.is_published = True
 
     def begin_again(self) -> None:
         """Count from the start: the same log is being written again from its beginning."""
         self._close()
         self._counted, self._heading, self._next = 0, None, {}
+        self._highest, self._numbering = None, Numbering()
 
-    def end(self) -> None:
-        """Publish what is left: nothing follows."""
+    def end(self) -> str:
+        """Publish what is left: nothing follows.
+
+        Returns:
+            What may be wrong with it; empty if nothing is.
+        """
+        newest = self._open
         self._close()
         if self._too_late:
             self._publish(MAX_EPOCH, self._too_late)
+        if newest is None or newest.epoch is None or newest.lines <= 1 or not self._numbering.is_doubtful:
+            return ""
+        return f"of {newest.lines} values the last one counts: epoch {newest.epoch:g} is the only one that is stated"
+
+    def _number(self, found: Found) -> float | None:
+        """The number of the epoch that is stated. One behind the values that it is about says nothing of the next."""
+        has_objective = self._objective in found.values
+        if found.epoch is None:
+            return None
+        if not (has_objective or self._has_headings):
+            return found.epoch + self._numbering.offset
+        if has_objective and found.rank == BEST and not self._stated and self._counted:
+            return None
+        if self._open is not None and self._open.epoch is None:
+            self._close()
+        return self._numbering.take(
+            found.epoch,
+            found.total,
+            highest=self._highest if self._open is None else max(self._highest or 0, self._open.epoch or 0),
+            alone=not found.values,
+            has_value=self._open is not None and self._open.lines > 0,
+        )
+
+    def _set_heading(self, epoch: float | None, rank: int) -> None:
+        """Take an epoch for that of what follows, unless it has a value that is surely the objective's."""
+        if rank > SIDE:
+            self._heading = None
+        elif self._has_headings:
+            self._heading, self._heading_rank = epoch, rank
+
+    def _is_only_one(self, newest: _Open) -> bool:
+        """Whether the first line of an epoch counts, as in epochs before it."""
+        return newest.lines == 1 and self._singles >= SINGLE_EPOCHS and newest.rank >= self._rank
 
     def _least_rank(self, epoch: float | None, rank: int) -> int:
         """The rank that a value needs. Where an epoch has no other value than its best one, that is its value."""
@@ -142,14 +187,18 @@ class Epochs:
             return self._rank
         return self._open.rank if self._open is not None and self._open.epoch == epoch else SIDE
 
-    def _state(self, epoch: float, found: Found, row: int) -> None:
+    def _state(self, epoch: float, found: Found, row: int, *, moves: bool) -> None:
         values = found.values
         if self._open is None or self._open.epoch != epoch:
             self._close()
             self._open = _Open(epoch)
         newest = self._open
+        has_objective = self._objective in values
+        # Whether the log was read before this line came, or with it, makes no difference.
+        if has_objective and row > newest.row and not (moves or newest.is_published) and self._is_only_one(newest):
+            self._finish(newest)
         newest.values.update(values)
-        if self._objective in values:
+        if has_objective:
             newest.lines += row != newest.row
             self._has_repeats = self._has_repeats or newest.lines > 1
             newest.row, newest.rank = row, max(newest.rank, found.rank)
@@ -189,13 +238,17 @@ class Epochs:
             self._finish(over)
 
     def _finish(self, over: _Open) -> None:
+        over.is_published = True
         if over.epoch is not None:
             if over.values:
                 self._publish(over.epoch, over.values)
+            if over.lines:
+                self._highest = max(self._highest or 0, over.epoch)
             if self._counted < over.epoch <= MAX_EPOCH:
                 self._counted = int(over.epoch)
         elif self._counted < MAX_EPOCH - 1:
             self._counted += 1
+            self._highest = max(self._highest or 0, self._counted)
             self._publish(self._counted, over.values)
         else:
             # The last place is for the last value, which is the objective.

@@ -20,6 +20,7 @@ class Found:
 
     Attributes:
         epoch: which one it states, if any.
+        total: how many epochs there will be, if it says that.
         values: metrics by name.
         problems: texts in the place of a value or an epoch that are neither.
         rank: how sure it is that the objective's value is the objective's.
@@ -29,3 +30,4 @@ class Found:
     values: Mapping[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     rank: int = PLAIN
+    total: float | None = None

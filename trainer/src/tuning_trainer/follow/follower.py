@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tuning_trainer.follow.epochs import Epochs
+from tuning_trainer.follow.findings import BEST
 from tuning_trainer.follow.notes import Notes
+from tuning_trainer.follow.ranks import is_heading_of_best
 from tuning_trainer.history import epoch_text
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Follower:
         self._form = form
         self._epochs = Epochs(self._publish, form.objective)
         self._first: str | None = None
+        self._is_best = False
         self._others = 0
 
     def take(self, piece: Piece) -> None:
@@ -49,11 +53,14 @@ class Follower:
         if piece.is_cut:
             self.notes.refuse(f"it is longer than {len(piece.text):,} characters, and its end was not read")
         founds = self._form.parse(piece.text)
+        if self._is_best:
+            founds = [replace(found, rank=min(found.rank, BEST)) for found in founds]
+        self._is_best = is_heading_of_best(piece.text)
         self.notes.found(frozenset(name for found in founds for name in found.values))
         for found in founds:
             for problem in found.problems:
                 self.notes.refuse(problem)
-            if problem := self._epochs.take(found, piece.row):
+            if problem := self._epochs.take(found, piece.row, moves=piece.moved):
                 self.notes.refuse(problem)
 
     def settle(self, screen: Screen, quiet: float) -> None:
@@ -70,7 +77,8 @@ class Follower:
 
     def end(self) -> None:
         """Report the rest: the training is over."""
-        self._epochs.end()
+        if problem := self._epochs.end():
+            self.notes.refuse(problem, earlier=True)
         self.notes.left_out = self._epochs.left_out
 
     def _publish(self, epoch: float, values: Mapping[str, float]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import re2
 
@@ -28,13 +28,31 @@ _NO_STATEMENT = re.compile(
     re.IGNORECASE,
 )
 """Text before an epoch that is not the current one, or that is part of another word: `best epoch 3`."""
-_DURATION = re.compile(r"\s*(?:m?s|sec|secs|seconds|minutes)\b", re.IGNORECASE)
-"""Text after what is a time: `epoch: 5.2 s`."""
+_DURATION = re.compile(r"(?:\s*(?:m?s|secs?|seconds?|minutes|hours)\b|:[0-9]{2}:[0-9]{2}\b)", re.IGNORECASE)
+"""Text after what is a time: `epoch: 5.2 s`, `epoch 0:12:03`."""
+_LONG_DURATION = re.compile(r"\s*(?:mins?|h|hrs?)\b", re.IGNORECASE)
+"""Text after a fraction that is a time: `epoch: 5.2 min`."""
+_NESTED = re.compile(r"\] Complete[.] Time taken")
+"""Text after what an engine of Ignite says of its own epochs: one that only evaluates has another epoch 1 each time."""
+_TOTAL = re.compile(r"\s*(?:/|of)\s*([0-9]{1,12})(?![\w.])")
+"""Text after an epoch: the number of all of them."""
 _THOUSANDS = re.compile(r"[,_'\u2019][0-9]{3}(?![0-9])")
 """Text after the beginning of a number with separators."""
 
 
-def stated(text: str, *, whole: bool = True) -> Iterator[float]:
+class Stated(NamedTuple):
+    """An epoch that a text states.
+
+    Attributes:
+        epoch: its number.
+        total: how many there will be; none where that is not said.
+    """
+
+    epoch: float
+    total: float | None = None
+
+
+def stated(text: str, *, whole: bool = True) -> Iterator[Stated]:
     """The epochs that a text states: `Epoch 3/10`, `epoch=3`, `Epoch[3]`, last a bar of epochs.
 
     Args:
@@ -46,14 +64,16 @@ def stated(text: str, *, whole: bool = True) -> Iterator[float]:
     for mark in _marks(text):
         after = text[mark.end(2) : mark.end(2) + 20]
         if not _THOUSANDS.match(after) and (whole or after[:1] not in ("", ".")):
-            yield float(mark[2])
+            total = _TOTAL.match(text, mark.end(2))
+            yield Stated(float(mark[2]), float(total[1]) if total else None)
     if whole and (bar := _BAR.search(text)):
-        yield float(bar[1])
+        yield Stated(float(bar[1]))
 
 
 def begun(text: str) -> float | None:
     """The epoch that a text states of which more may follow."""
-    return next(stated(text, whole=False), None)
+    found = next(stated(text, whole=False), None)
+    return found.epoch if found else None
 
 
 def in_doubt(text: str) -> str:
@@ -95,7 +115,9 @@ def _marks(text: str) -> Iterator[Any]:
     """Where a text states an epoch: its word, and its number."""
     for match in _EPOCH.finditer(text):
         before = text[max(0, match.start(1) - 20) : match.start(1)]
-        if not (_NO_STATEMENT.search(before) or _DURATION.match(text, match.end(2))):
+        end = match.end(2)
+        is_time = _DURATION.match(text, end) or ("." in match[2] and _LONG_DURATION.match(text, end))
+        if not (is_time or _NESTED.match(text, end) or _NO_STATEMENT.search(before)):
             yield match
 
 

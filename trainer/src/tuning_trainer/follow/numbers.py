@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import re2
@@ -16,17 +17,26 @@ _NUMBER = re2.compile(
 )
 _COMMAS = re2.compile(r"^([-+]?)([0-9]+)((?:,[0-9]+)+)([.][0-9]*)?", _OPTIONS)
 _WRAPPED = re2.compile(
-    r"(?:\b(?:(?:np|numpy)[.])?b?(?:float|int)[0-9]+|\btensor|\barray)\(\s*([^()\s,]*)[^()]*\)", _OPTIONS
+    r"(?:\b(?:(?:np|numpy|jnp)[.])?b?(?:float|int)[0-9]+|\b(?:tf[.])?[tT]ensor|\b(?:Device)?[aA]rray|\bDecimal)"
+    r"\(\s*([^()\s,]*)[^()]*(?:\([^()]*\)[^()]*)?\)|<tf[.]Tensor: [^<>]*\bnumpy=([^<>\s,]+)[^<>]*>",
+    _OPTIONS,
 )
-"""A number as NumPy and PyTorch print it: np.float64(0.5), tensor(0.5, device='cuda:0')."""
+"""A number as libraries print it: np.float64(0.5), tensor(0.5, device='cuda:0'), Array(0.5, dtype=float32)."""
+_POINT = re.compile(r"[.](?=e|$)")
+"""A point without decimals, as they print it: 3. and 1.e-05."""
 _TOKEN = 64
 """Characters in which a number is looked for."""
-_SEPARATORS = frozenset("_'\u2019")
+_SEPARATORS = frozenset("_'\u2019\u00a0\u202f\u2009")
 """Between digits: of a number that was made for people."""
+_POINTS = re2.compile(r"^[1-9][0-9]{0,2}[.][0-9]{3}$", _OPTIONS)
+_COMMA = re2.compile(r"^,[0-9]+(?:[^0-9,.]|[.,](?:[^0-9]|$)|$)", _OPTIONS)
+"""1.234,56 is another number in some languages than in others."""
 _NOT_A_NUMBER = frozenset({"nan", "none", "null"})
 _OTHER = re2.compile(r"^(?:[.][0-9]|:[0-9]|x[0-9a-fA-F]|[eE](?:[-+]|[^\w]|$))", _OPTIONS)
 """What makes something else of a number, or the beginning of one: 1.2.3, 01:30, 0x1F, 1e-."""
 _UNIT = re2.compile(r"^( ?)([A-Za-z\x{b5}\x{3bc}]+)(?:[\s,;.|)\]}/]|$)", _OPTIONS)
+_RANGE = re.compile(r" (?:min|max)[\s:=]+[-+0-9.e]+[,;\s]+(?:min|max)\b")
+"""Two more values: `reward 12.3 min 0.1 max 50`."""
 _SCALES = ("k", "K", "M", "G", "T", "P", "m", "u", "\u00b5", "\u03bc", "n")
 _WORDS = (
     "thousand million billion Mn Bn sec secs second seconds msec usec min mins minute minutes hr hrs hour hours days"
@@ -56,7 +66,10 @@ def number_at(text: str, start: int = 0, end: int = 0, known: int = -1) -> float
         is_cut = start < end and text[end - 1 : end + 1].isalpha() and end < len(text)
         return None if is_cut else from_text(text[start:end])
     after = place[match.end(1) :]
-    if start + match.end(1) != known and match[1][-1] in ".0123456789" and (_OTHER.search(after) or unit_of(after)):
+    is_sure = start + match.end(1) == known or match[1][-1] not in ".0123456789"
+    is_listed = text[start + match.start(1) - 1 : start + match.start(1)] in {",", "["}
+    is_local = not is_listed and _POINTS.search(match[1].lstrip("+-")) and _COMMA.search(after)
+    if not is_sure and (_OTHER.search(after) or unit_of(after) or is_local):
         return None
     if after[:1] in {",", *_SEPARATORS} and after[1:2].isdigit() and match[1].lstrip("+-").isdigit():
         if after[0] in _SEPARATORS:
@@ -72,13 +85,13 @@ def number_at(text: str, start: int = 0, end: int = 0, known: int = -1) -> float
 
 def unit_of(after: str) -> str:
     """The unit that follows a number, which may therefore have any scale; empty if none does."""
-    match = _UNIT.search(after[:_TOKEN])
+    match = None if _RANGE.match(after) else _UNIT.search(after[:_TOKEN])
     return str(match[2]) if match is not None and match[2] in (_APART if match[1] else _UNITS) else ""
 
 
 def unwrapped(text: str) -> str:
     """The text with numbers in the place of what NumPy and PyTorch print around them."""
-    return str(_WRAPPED.sub(r"\1", text))
+    return str(_WRAPPED.sub(lambda match: _POINT.sub("", match[1] or match[2] or ""), text))
 
 
 def from_text(text: str) -> float | None:
@@ -87,6 +100,8 @@ def from_text(text: str) -> float | None:
     if plain.lower() in _NOT_A_NUMBER:
         return math.nan
     match = _COMMAS.search(plain)
+    if match is None and _POINTS.search(plain.partition(",")[0].lstrip("+-")) and "," in plain:
+        return None
     if match is not None:
         return _with_commas(match) if match.end() == len(plain) and not _is_list(match) else None
     try:

@@ -25,8 +25,12 @@ _LONGEST_INT = 400
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _FOREIGN = re2.compile(
-    r"""(?i)"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[-+]?\b(?:nan|infinity|inf|none|true|false)\b""", _OPTIONS
+    r"""(?i)"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[-+]?\b(?:nan|infinity|inf|none|true|false)\b"""
+    r"""|[a-z_][a-z0-9_.]*\([^()]*\)|[0-9]+\s*:|,\s*[])}]|[()]""",
+    _OPTIONS,
 )
+"""Texts, words, calls, keys that are numbers, a comma at the end, and tuples, as Python writes them."""
+_CLOSED = str.maketrans("()", "[]")
 _WORDS = {"nan": "NaN", "inf": "Infinity", "infinity": "Infinity", "none": "null", "true": "true", "false": "false"}
 _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_INT else float(digits))
 
@@ -78,12 +82,17 @@ def _forms(line: str, start: int) -> Iterator[str]:
 
 
 def _as_json(match: Any) -> str:
-    token: str = match[0]
-    if token.startswith('"'):
-        return token
-    if token.startswith("'"):
-        return json.dumps(token[1:-1].replace("\\'", "'"))
-    return ("-" if token.startswith("-") else "") + _WORDS[token.lstrip("+-").lower()]
+    word: str = match[0]
+    if word.startswith('"'):
+        return word
+    if word.startswith("'"):
+        return json.dumps(word[1:-1].replace("\\'", "'"))
+    if word.endswith(":"):
+        return f'"{word[:-1].strip()}":'
+    if word[-1] in "])}(":
+        is_call = len(word) > 1 and word[0] != ","
+        return "null" if is_call else word[-1].translate(_CLOSED)
+    return ("-" if word.startswith("-") else "") + _WORDS[word.lstrip("+-").lower()]
 
 
 def _has(objective: str, document: Mapping[str, Any]) -> bool:
@@ -108,7 +117,8 @@ def _found(objective: str, document: Mapping[str, Any]) -> Found:
             values[name] = value
         elif name == objective:
             problems.append(f"{name} is {_shown(leaves[name])}, not a number")
-    return Found(epoch, values, tuple(problems))
+    total = from_text(said.partition("/")[2]) if isinstance(said, str) and "/" in said else None
+    return Found(epoch, values, tuple(problems), total=total)
 
 
 def _leaves(document: Mapping[str, Any], depth: int, prefix: str = "") -> Iterator[tuple[str, Any]]:

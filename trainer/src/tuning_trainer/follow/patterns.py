@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from tuning_trainer.follow.findings import BEST, NAMED, PLAIN, SIDE, Found
+from tuning_trainer.follow.findings import PLAIN, Found
 from tuning_trainer.follow.groups import around_group, bare_of, prefix_of
 from tuning_trainer.follow.marks import ARGUMENTS, in_doubt, parts, stated
 from tuning_trainer.follow.numbers import number_at, unit_of, unwrapped
+from tuning_trainer.follow.ranks import Ranks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +23,7 @@ NUMBER = "([-+]?(?:[0-9]*[.]?[0-9]+(?:e[-+]?[0-9]+)?|nan|inf))"
 """The group that is recommended, behind `(?i)`: it knows sign, exponent, NaN and infinity."""
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
-_BEST = re.compile(r"\bbest[\s_:-]+(?:\w+[\s_:-]+)?$", re.IGNORECASE)
-_LONGER = re.compile(r"([^\W\d_]*)[\d_]*(?<=\w)[-/.]?$")
-"""Text before a metric that makes it another one: `best val ` or `val_` before `loss`."""
-_BEFORE = 40
-"""Characters before a metric that are looked at."""
-_SEPARATED = re.compile(r"[0-9][,_'\u2019][0-9]")
+_SEPARATED = re.compile(r"[0-9][,_'\u2019\u00a0\u202f\u2009][0-9]")
 _QUANTITY = re.compile(r"[-+]?[0-9.]+( ?[^\W\d_]+)")
 
 
@@ -80,12 +76,13 @@ class Definition:
         """
         matches = list(self.pattern.finditer(text))
         prefixes = list(self.prefix.finditer(text)) if self.prefix else []
-        ranks = {match.start(): self._rank(text, match.start()) for match in (*matches, *prefixes)}
+        rank_of = Ranks(self.name, text).of
+        ranks = {match.start(): rank_of(match.start(), _value_of(match)[0]) for match in (*prefixes, *matches)}
         rank = max(ranks.values(), default=PLAIN)
         start, value, problem = -1, None, ""
         match = next((match for match in reversed(matches) if ranks[match.start()] == rank), None)
         if match is not None:
-            start, end = match.span(1) if match[1] is not None else (match.end(), match.end())
+            start, end = _value_of(match)
             # The pattern cannot say every number: what it leaves out, such as an exponent or NaN, is part of the value.
             value = number_at(text, start, end, end if match.end() > end else -1)
             problem = "" if value is not None else self._problem(match[1] or "", text[end:])
@@ -119,14 +116,10 @@ class Definition:
             remedy = ": print it without a unit, or let the pattern name the unit behind its group"
         return f"{self.name} is {shown!r}, not a number{remedy}"
 
-    def _rank(self, text: str, start: int) -> int:
-        """How sure it is that what matches there is about this metric, by the word that it may be the end of."""
-        before = text[max(0, start - _BEFORE) : start] if text[start : start + 1].isalnum() else ""
-        is_best, longer = _BEST.search(before), _LONGER.search(before)
-        word = "best" if is_best else longer[1].lower() if longer else ""
-        if word and word in self.name.lower():
-            return NAMED
-        return BEST if is_best else SIDE if longer else PLAIN
+
+def _value_of(match: Any) -> tuple[int, int]:
+    """Where the value of a match is; its end where the group is left out."""
+    return match.span(1) if match[1] is not None else (match.end(), match.end())
 
 
 def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
@@ -165,4 +158,5 @@ def _found(objective: str, definitions: Sequence[Definition], text: str) -> Foun
             problems.append(problem)
     if values and (number := in_doubt(text)):
         return Found(problems=(f"the epoch is {number!r}, not a number: print it without separators",))
-    return Found(next(stated(text), None), values, tuple(problems), ranks.get(objective, PLAIN))
+    epoch, total = next(stated(text), (None, None))
+    return Found(epoch, values, tuple(problems), ranks.get(objective, PLAIN), total)

@@ -28,12 +28,14 @@ class Piece:
         row: counted from the beginning of the log.
         restarted: it is the first one after the file was replaced or truncated.
         is_cut: it was longer than what is kept.
+        moved: the cursor has been moved up or down before it.
     """
 
     text: str
     row: int
     restarted: bool = False
     is_cut: bool = False
+    moved: bool = False
 
 
 class Screen:
@@ -92,7 +94,7 @@ class Screen:
     def _piece(self, part: str) -> Iterator[Piece]:
         text = _typed(_ESCAPE.sub("", part[: self._limit]))
         if text.strip():
-            yield Piece(text, self.row, is_cut=len(part) > self._limit)
+            yield Piece(text, self.row, is_cut=len(part) > self._limit, moved=self.moves)
 
     def _move(self, count: str | None, how: str | None) -> None:
         if how is None or how in _UP + _DOWN:

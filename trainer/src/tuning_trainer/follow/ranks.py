@@ -1,0 +1,76 @@
+"""How sure it is that a value in a text is a metric's own, by the words that stand before it."""
+
+from __future__ import annotations
+
+import re
+
+from tuning_trainer.follow.findings import BEST, NAMED, PLAIN, SIDE
+
+_BEST = re.compile(
+    r"\bbest[\s_:-]+(?:\w+[\s_:-]+)?$"
+    r"|(?<!new )\bbest(?![\])*!])(?:\([^().%]*\)|\[[^\[\].%]*\]|[^)\].\d%!*]|\d+(?![.\d%]))*$",
+    re.IGNORECASE,
+)
+"""Text before a best value: `best val `, `Best epoch: 2, `; not behind another value, or a mark: `[best] `."""
+_LIST_OF_BEST = re.compile(r"(?<![(\[])\bbest(?:[\s_-]+[a-z]+){0,2}\s*[:,]\s+(?![-+]?[0-9.])", re.IGNORECASE)
+"""What makes best values of all that follow on a line: `best metric, hmean: 0.5, recall: 0.4`."""
+_HEADING_OF_BEST = re.compile(r"(?<!new )\bbest\b[^:]{0,40}:\s*$|[=#*-]{2}\s*best(?:\s+\w+){0,2}\W*$", re.IGNORECASE)
+"""A line that says so of the next one: `Early stopping, best iteration is:`."""
+_LONGER = re.compile(r"([^\W\d_]*)[\d_]*(?<=\w)[-/.]?$")
+"""Text before a metric that makes it another one: `val_` before `loss`."""
+_SPLIT = re.compile(
+    r"(?<![^\W_])(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?))(?![^\W\d_])",
+    re.IGNORECASE,
+)
+"""Words for the part of the data on which something is measured."""
+_BEFORE, _LIST_BEFORE = 40, 200
+"""Characters before a metric, and from a line's beginning, that are looked at."""
+
+
+def is_heading_of_best(line: str) -> bool:
+    """Whether the next line has a best value."""
+    return _HEADING_OF_BEST.search(line[-_LIST_BEFORE:]) is not None
+
+
+class Ranks:
+    """Ranks values of one metric in one text."""
+
+    def __init__(self, name: str, text: str) -> None:
+        """Look at a text once.
+
+        Args:
+            name: of the metric.
+            text: a piece of a log.
+        """
+        self._name = name.lower()
+        self._text = text
+        found = _LIST_OF_BEST.search(text[:_LIST_BEFORE])
+        self._list = found.end() if found else len(text)
+        self._split = _split_of(name)
+
+    def of(self, start: int, value: int) -> int:
+        """Return the rank of what matches there.
+
+        Args:
+            start: where the match begins.
+            value: where its value begins.
+        """
+        text = self._text
+        before = text[max(0, start - _BEFORE) : start] if text[start : start + 1].isalnum() else ""
+        is_best = start >= self._list or _BEST.search(before)
+        longer = _LONGER.search(before)
+        word = "best" if is_best else longer[1].lower() if longer else ""
+        if word and word in self._name:
+            return NAMED
+        if is_best:
+            return BEST
+        # Which data a value is of: the nearest word says it, within the match or before it.
+        split = _split_of(text[max(0, start - _BEFORE) : value]) if self._split else 0
+        if split:
+            return NAMED if split == self._split else SIDE
+        return SIDE if longer else PLAIN
+
+
+def _split_of(text: str) -> int:
+    """The part of the data that a text names last; 0 if it names none."""
+    return next((match.lastindex or 0 for match in reversed(list(_SPLIT.finditer(text)))), 0)
