@@ -1,14 +1,15 @@
+"""What a pass begins and ends: slots, Pods, retries, early stops."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.unit.builders import (
     ACCEPTED,
-    NOW,
     ago,
     curve,
     ended,
@@ -18,49 +19,26 @@ from tests.unit.builders import (
     running_pod,
     snapshot,
     trial,
-    with_status,
 )
+from tests.unit.core.deciding import COMPLETE, numbers, reasons, running, suspended
 from tuning_operator.core.decide import decide
 from tuning_operator.core.lifecycle.decision import Decision
-from tuning_operator.core.model.attempt import Attempt, History, Log, Reading, Scraping, Waiting
+from tuning_operator.core.model.attempt import Attempt, History, Reading
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
-from tuning_operator.core.model.job import Completion, CompletionReason, Job, JobPhase
-from tuning_operator.core.model.spec import Criteria, Limits, PodCleanup, RunningTrials, SuspendPolicy
-from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
+from tuning_operator.core.model.job import CompletionReason, JobPhase
+from tuning_operator.core.model.spec import Limits, PodCleanup
+from tuning_operator.core.model.trial import Trial, TrialPhase
 from tuning_operator.core.space import Integer, Space
 from tuning_operator.core.suggest import suggest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 MEDIAN = EarlyStopping(EarlyStoppingType.MEDIAN)
-COMPLETE = History(curve(0.1, 0.2), complete=True)
 MESSAGE = "spec.containers[0].image: Required value"
-
-
-def running(number: int, *values: float, **status: Any) -> Trial:
-    return trial(
-        number,
-        TrialPhase.RUNNING,
-        attempt_uid=f"pod-uid-{number}-1",
-        start_time=ago(90),
-        curve=curve(*values),
-        **status,
-    )
-
-
-def numbers(trials: Iterable[Trial]) -> list[int]:
-    return [item.number for item in trials]
 
 
 def wanted(decision: Decision) -> tuple[int, ...]:
     return decision.suggest.numbers if decision.suggest else ()
-
-
-def reasons(decision: Decision) -> list[tuple[str | None, str]]:
-    return [(notice.trial.name if notice.trial else None, notice.reason) for notice in decision.notices]
 
 
 # Slots and suggestions
@@ -179,10 +157,6 @@ def test_a_suspended_job_still_completes() -> None:
     assert found.phase is JobPhase.COMPLETED
 
 
-def suspended(trials: Iterable[Trial], pods: Iterable[Attempt]) -> Decision:
-    return decide(snapshot(job(suspend=True, suspend_policy=SuspendPolicy.STOP, parallel=4), trials, pods))
-
-
 def test_a_suspension_that_stops_keeps_what_was_trained_and_what_was_not_begun() -> None:
     trials = [
         running(1, 0.1),
@@ -238,72 +212,6 @@ def test_later_retries_wait_and_keep_their_slot(since: float, due: bool, wake: f
     assert numbers(found.create_attempts) == ([1] if due else [])
     assert found.suggest is None
     assert found.wake_after == (timedelta(seconds=wake) if wake is not None else None)
-
-
-# When nothing works
-
-
-def test_while_the_template_is_in_doubt_no_trial_is_added_and_users_are_told_once() -> None:
-    failed = [trial(number, TrialPhase.FAILED, reason="ExitCode2", message="broken") for number in range(1, 6)]
-    pods = [ended_pod(number, code=2) for number in range(1, 6)]
-    stalled = decide(snapshot(job(), [*failed, running(6)], [*pods, running_pod(6)]))
-    assert (stalled.suggest, stalled.phase, stalled.completion) == (None, JobPhase.RUNNING, None)
-    assert stalled.stalled
-    assert reasons(stalled) == [(None, "Stalled")]
-    expected = job(conditions=(ACCEPTED, Condition("Stalled", "True", "NoTrialSucceeded")))
-    assert decide(snapshot(expected, [*failed, running(6)], [*pods, running_pod(6)])).notices == ()
-
-    reports = decide(snapshot(expected, [*failed, running(6, 0.5)], [*pods, running_pod(6)]))
-    assert reports.stalled is None
-    assert reports.suggest
-    assert reports.suggest.numbers == (7,)
-
-    hopeless = decide(snapshot(expected, [*failed, trial(6, TrialPhase.FAILED)], pods))
-    assert (hopeless.phase, hopeless.suggest, hopeless.stalled) == (JobPhase.FAILED, None, None)
-    assert hopeless.completion
-    assert hopeless.completion.reason is CompletionReason.NO_TRIAL_SUCCEEDED
-    assert [(notice.reason, notice.warning) for notice in hopeless.notices] == [("NoTrialSucceeded", True)]
-
-
-def test_the_last_failure_that_is_allowed_leaves_its_slot_empty() -> None:
-    """Its own last measurements are still fetched: a slot is free before the trial has ended."""
-    broken = [trial(1, TrialPhase.FAILED, reason="ExitCode2"), running(2)]
-    found = decide(snapshot(job(max_failed=2), broken, [ended_pod(1, code=2), ended_pod(2, code=2)]))
-    assert found.trials[1].phase is TrialPhase.COLLECTING
-    assert (found.suggest, found.phase) == (None, JobPhase.STOPPING)
-    assert found.completion
-    assert found.completion.reason is CompletionReason.MAX_FAILED_TRIALS
-    assert decide(snapshot(job(max_failed=3), broken, [ended_pod(1, code=2), ended_pod(2, code=2)])).suggest
-
-
-def test_a_retry_is_no_new_trial() -> None:
-    failed = [trial(number, TrialPhase.FAILED, reason="ExitCode2") for number in range(1, 6)]
-    found = decide(snapshot(job(), [*failed, trial(6, attempt=2)]))
-    assert found.stalled
-    assert numbers(found.create_attempts) == [6]
-
-
-def test_a_job_without_any_result_has_failed_whatever_ended_it() -> None:
-    found = decide(snapshot(job(trials=2), [trial(1, TrialPhase.FAILED), trial(2, TrialPhase.FAILED)]))
-    assert found.phase is JobPhase.FAILED
-    assert found.completion == Completion(
-        CompletionReason.MAX_TRIALS, "all 2 trials have ended; no trial has a finite objective"
-    )
-    assert [(notice.reason, notice.warning) for notice in found.notices] == [("MaxTrialsReached", True)]
-
-
-def test_that_nothing_came_of_a_job_is_told_when_it_is_known() -> None:
-    late = job(duration=timedelta(seconds=1000))
-    found = decide(snapshot(late, [running(1)], [running_pod(1)]))
-    assert [(n.reason, n.warning) for n in found.notices if n.trial is None] == [("MaxDurationReached", False)]
-    ending = job(
-        duration=timedelta(seconds=1000), phase=JobPhase.STOPPING, completion_reason=CompletionReason.MAX_DURATION
-    )
-    over = decide(snapshot(ending, [trial(1, TrialPhase.STOPPED)]))
-    assert over.phase is JobPhase.FAILED
-    assert [(n.reason, n.warning) for n in over.notices] == [("MaxDurationReached", True)]
-    shown = decide(snapshot(ending, [ended(1, 0.5, phase=TrialPhase.STOPPED)]))
-    assert (shown.phase, shown.notices) == (JobPhase.COMPLETED, ())
 
 
 # Deleting Pods
@@ -367,6 +275,7 @@ def test_an_ended_job_is_deleted_when_its_time_is_over(seconds: int | None, dele
 
 
 # Early stopping
+
 
 COMPLETED = [ended(number, *[0.5] * 10) for number in (1, 2, 3)]
 
@@ -443,296 +352,6 @@ def test_what_was_just_found_out_counts_more_than_what_is_recorded() -> None:
     assert wanted(decide(snapshot(job(conditions=(refused,)), conditions={"TemplateValid": ACCEPTED}))) == (1, 2)
 
 
-# The end of the job
-
-
-def finish(a_job: Job, trials: Iterable[Trial], pods: Iterable[Attempt] = ()) -> Decision:
-    return decide(snapshot(a_job, trials, pods))
-
-
-def test_a_reached_target_stops_what_runs() -> None:
-    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, TrialPhase.COLLECTING, attempt_uid="x")]
-    found = finish(job(target=0.5, parallel=4), trials, [running_pod(2)])
-    assert [item.phase for item in found.trials] == [
-        TrialPhase.COMPLETED,
-        TrialPhase.STOPPING,
-        TrialPhase.STOPPED,
-        TrialPhase.COLLECTING,
-    ]
-    assert found.trials[2].status.completion_time == NOW
-    assert (found.phase, found.suggest, found.create_attempts) == (JobPhase.STOPPING, None, ())
-    assert [item.name for item in found.delete_attempts] == ["job-0002-1"]
-    assert reasons(found) == [
-        ("job-0002", "TrialStopped"),
-        ("job-0003", "TrialStopped"),
-        (None, "TargetReached"),
-    ]
-
-
-def test_the_job_ends_when_its_last_trial_has() -> None:
-    stopping = with_status(trial(2, TrialPhase.STOPPING, attempt_uid="pod-uid-2-1"), stop=None)
-    found = finish(job(target=0.5), [ended(1, 0.9), stopping], [ended_pod(2, code=143)])
-    assert (found.trials[1].phase, found.phase) == (TrialPhase.STOPPED, JobPhase.COMPLETED)
-
-
-@pytest.mark.parametrize(
-    ("a_job", "phase"), [(job(max_failed=1), JobPhase.FAILED), (job(trials=2), JobPhase.COMPLETED)]
-)
-def test_the_last_phase_tells_failure_from_success(a_job: Job, phase: JobPhase) -> None:
-    found = finish(a_job, [ended(1, phase=TrialPhase.FAILED), ended(2, 0.1)])
-    assert found.phase is phase
-    assert found.notices[0].warning is (phase is JobPhase.FAILED)
-
-
-def test_a_recorded_end_stands_whatever_is_edited_afterwards() -> None:
-    ending = job(
-        trials=20, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET, message="trial job-0001 …"
-    )
-    found = finish(ending, [ended(1, 0.9), running(2, 0.1)], [running_pod(2)])
-    assert found.completion is not None
-    assert (found.completion.reason, found.completion.message) == (CompletionReason.TARGET, "trial job-0001 …")
-    assert (found.phase, found.suggest) == (JobPhase.STOPPING, None)
-    assert reasons(found) == [("job-0002", "TrialStopped")]
-
-
-FINISHING = Criteria(running_trials=RunningTrials.FINISH)
-
-
-def test_what_runs_at_the_end_may_finish_and_nothing_begins() -> None:
-    trials = [ended(1, 0.9), running(2, 0.1), trial(3), trial(4, attempt_uid="pod-uid-4-1")]
-    a_job = job(target=0.5, parallel=4, completion=FINISHING)
-    found = finish(a_job, trials, [running_pod(2), pod(4)])
-    assert [item.phase for item in found.trials[1:]] == [TrialPhase.RUNNING, TrialPhase.STOPPED, TrialPhase.STOPPING]
-    assert [item.name for item in found.delete_attempts] == ["job-0004-1"]
-    assert (found.phase, found.suggest, found.create_attempts) == (JobPhase.STOPPING, None, ())
-    ending = job(completion=FINISHING, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET)
-    lost = finish(ending, [ended(1, 0.9), running(2, 0.1)])
-    assert (lost.trials[1].phase, lost.phase, lost.create_attempts) == (TrialPhase.STOPPED, JobPhase.COMPLETED, ())
-    done = finish(ending, [ended(1, 0.9), running(2)], [ended_pod(2, history=COMPLETE)])
-    assert (done.trials[1].phase, done.phase) == (TrialPhase.COMPLETED, JobPhase.COMPLETED)
-
-
-@pytest.mark.parametrize(
-    "spec", [{"stop": True}, {"suspend": True, "suspend_policy": SuspendPolicy.STOP}], ids=["stopped", "suspended"]
-)
-def test_what_may_finish_can_still_be_stopped(spec: dict[str, Any]) -> None:
-    a_job = job(completion=FINISHING, phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET, **spec)
-    found = finish(a_job, [ended(1, 0.9), running(2, 0.1)], [running_pod(2)])
-    assert [item.name for item in found.delete_attempts] == ["job-0002-1"]
-
-
-@pytest.mark.parametrize("recorded", [None, CompletionReason.TARGET])
-def test_the_users_stop_ends_everything_whatever_was_decided(recorded: CompletionReason | None) -> None:
-    phase = JobPhase.STOPPING if recorded else JobPhase.SUSPENDED
-    a_job = job(stop=True, suspend=True, phase=phase, completion_reason=recorded)
-    found = finish(a_job, [running(1, 0.1), trial(2), trial(3, attempt_uid="pod-uid-3-1")], [running_pod(1), pod(3)])
-    assert [item.phase for item in found.trials] == [TrialPhase.STOPPING, TrialPhase.STOPPED, TrialPhase.STOPPING]
-    assert [item.name for item in found.delete_attempts] == ["job-0001-1", "job-0003-1"]
-    assert (found.phase, found.suggest, found.create_attempts) == (JobPhase.STOPPING, None, ())
-    assert reasons(found)[-1] == (None, "StoppedByUser")
-    ended_job = job(stop=True, phase=JobPhase.STOPPING, completion_reason=CompletionReason.STOPPED_BY_USER)
-    last = finish(ended_job, found.trials, [ended_pod(1, code=143)])
-    assert (last.phase, reasons(last)) == (JobPhase.STOPPED, [])
-
-
-def test_a_job_that_never_began_can_be_stopped() -> None:
-    found = finish(job(stop=True, conditions=(), phase=JobPhase.PENDING, start_time=None), [])
-    assert (found.phase, found.completion and found.completion.reason) == (
-        JobPhase.STOPPED,
-        CompletionReason.STOPPED_BY_USER,
-    )
-
-
-# Resuming after the end
-
-
-@pytest.mark.parametrize(
-    ("recorded", "suspend", "goes_on_as"),
-    [
-        (JobPhase.COMPLETED, False, JobPhase.RUNNING),
-        (JobPhase.COMPLETED, True, JobPhase.SUSPENDED),
-        (JobPhase.STOPPING, False, JobPhase.RUNNING),
-    ],
-)
-def test_that_a_job_goes_on_is_recorded_before_anything_follows_from_it(
-    recorded: JobPhase, suspend: bool, goes_on_as: JobPhase
-) -> None:
-    facts: dict[str, Any] = {"phase": recorded, "completion_reason": CompletionReason.MAX_TRIALS, "suspend": suspend}
-    a_job = job(trials=3, observed_generation=1, generation=2, **facts)
-    found = finish(a_job, [ended(1, 0.1), ended(2, 0.2)])
-    assert found == Decision(goes_on_as, found.trials, notices=found.notices, wake_after=timedelta(0))
-    assert reasons(found) == [(None, "Resumed")]
-    assert "MaxTrialsReached" in found.notices[0].message
-
-
-@pytest.mark.parametrize(
-    ("phase", "metrics", "settles"),
-    [
-        (JobPhase.RUNNING, "False", False),
-        (JobPhase.STOPPING, "True", False),
-        (JobPhase.STOPPING, None, False),
-        (JobPhase.STOPPING, "False", True),
-    ],
-)
-def test_only_an_ending_job_settles_without_prometheus(phase: JobPhase, metrics: str | None, settles: bool) -> None:
-    ending = job(phase=phase, completion_reason=CompletionReason.TARGET if phase is JobPhase.STOPPING else None)
-    collecting = trial(1, TrialPhase.COLLECTING, attempt_uid="x", curve=curve(0.1))
-    known = {"MetricsAvailable": Condition("MetricsAvailable", metrics, "x")} if metrics else {}
-    found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
-    assert (found.trials[0].phase is TrialPhase.COMPLETED) is settles
-
-
-@pytest.mark.parametrize("phase", [JobPhase.RUNNING, JobPhase.COMPLETED])
-@pytest.mark.parametrize(("seconds", "deleted"), [(9, False), (10, True)])
-def test_what_runs_beside_a_training_has_time_to_end_where_its_pod_is_to_be_kept(
-    phase: JobPhase, seconds: float, deleted: bool
-) -> None:
-    reason = CompletionReason.TARGET if phase is JobPhase.COMPLETED else None
-    over = with_status(ended(1, 0.5), completion_time=ago(seconds))
-    proxy = ended_pod(1, ended=False)
-    found = decide(snapshot(job(phase=phase, completion_reason=reason, parallel=1), [over], [proxy]))
-    assert found.delete_attempts == ((proxy,) if deleted else ())
-    assert [each for each in reasons(found) if each[1] == "PodNotKept"] == ([("job-0001", "PodNotKept")] * deleted)
-    if not deleted:
-        assert found.wake_after == timedelta(seconds=1)
-
-
-def test_what_runs_beside_a_training_ends_at_once_where_nobody_wants_the_pod() -> None:
-    proxy = ended_pod(1, ended=False)
-    for cleanup, over in [
-        (PodCleanup.DELETE, with_status(ended(1, 0.5), completion_time=NOW)),
-        (PodCleanup.KEEP, with_status(ended(1, 0.5, phase=TrialPhase.EARLY_STOPPED), completion_time=NOW)),
-    ]:
-        found = decide(snapshot(job(pod_cleanup=cleanup), [over], [proxy]))
-        assert found.delete_attempts == (proxy,)
-        assert "PodNotKept" not in str(reasons(found))
-
-
-def test_that_a_trial_is_not_scraped_is_no_outage_to_settle_for() -> None:
-    ending = job(phase=JobPhase.STOPPING, completion_reason=CompletionReason.TARGET)
-    collecting = trial(1, TrialPhase.COLLECTING, attempt_uid="x", curve=curve(0.1))
-    known = {"MetricsAvailable": Condition("MetricsAvailable", "False", "TrialNotScraped")}
-    found = decide(snapshot(ending, [collecting], [ended_pod(1)], conditions=known))
-    assert found.trials[0].phase is TrialPhase.COLLECTING
-
-
-def test_a_trial_that_was_stopped_after_its_last_epoch_is_completed_and_users_hear_of_it() -> None:
-    stop = StopDecision("BelowMedian", "0.1 is below 0.2", epoch=1, value=0.1, threshold=0.2)
-    stopping = trial(2, TrialPhase.STOPPING, attempt_uid="pod-uid-2-1", stop=stop, start_time=ago(90))
-    waited = ended_pod(2, deletion_requested=ago(20), history=History(curve(0.1, 0.2), complete=True))
-    found = decide(snapshot(job(), [ended(1, 0.3, 0.4), stopping], [waited]))
-    assert (found.trials[1].phase, found.trials[1].status.stop) == (TrialPhase.COMPLETED, None)
-    assert reasons(found) == [("job-0002", "TrialCompleted"), ("job-0002", "StopDropped")]
-    longer = decide(snapshot(job(), [ended(1, 0.3, 0.4, 0.5), stopping], [waited]))
-    assert longer.trials[1].phase is TrialPhase.EARLY_STOPPED
-
-
-def test_users_hear_once_that_a_trial_is_not_scraped_and_that_a_log_was_not_all_used() -> None:
-    unseen = {"job-0001-1": Reading(Curve(), scraping=Scraping.NO_TARGET)}
-    first = decide(snapshot(job(parallel=1), [running(1)], [running_pod(1)], unseen))
-    assert reasons(first) == [("job-0001", "TrialNotScraped")]
-    assert decide(snapshot(job(parallel=1), first.trials, [running_pod(1)], unseen)).notices == ()
-    log = Log(9, 7, 2, "2 lines of 9 could not be used", "acc=high")
-    done = ended_pod(1, history=History(curve(0.1), complete=True, log=log))
-    after = decide(snapshot(job(parallel=1, trials=2), [running(1)], [done]))
-    assert ("job-0001", "LogPartlyUsed") in reasons(after)
-    assert "acc=high" in next(notice.message for notice in after.notices if notice.reason == "LogPartlyUsed")
-
-
-# What is written, what is reported, and when to look again
-
-
-@pytest.mark.parametrize(
-    ("known", "new", "written"),
-    [(0, 0, False), (0, 1, True), (49, 1, True), (99, 1, True), (200, 3, False), (200, 4, True)],
-)
-def test_a_growing_curve_is_written_in_steps_of_two_percent(known: int, new: int, written: bool) -> None:
-    values = [0.1] * (known + new)
-    before = running(1, *values[:known])
-    found = decide(snapshot(job(), [before], [running_pod(1)], {"job-0001-1": Reading(curve(*values))}))
-    assert (bool(found.grown), found.changed) == (written, ())
-    assert found.trials[0].curve == curve(*values)
-
-
-def test_the_end_writes_every_epoch() -> None:
-    history = History(curve(*[0.1] * 201), complete=True)
-    found = decide(snapshot(job(), [running(1, *[0.1] * 200)], [ended_pod(1, history=history)]))
-    assert len(found.changed[0].curve) == 201
-
-
-def test_an_unchanged_cluster_changes_nothing() -> None:
-    trials = [ended(1, 0.1, float("nan")), running(2, 0.1, float("nan"))]
-    pods = [ended_pod(1), running_pod(2)]
-    found = decide(snapshot(job(parallel=1), trials, pods, {"job-0002-1": Reading(curve(0.1, float("nan")))}))
-    assert found == Decision(JobPhase.RUNNING, tuple(trials))
-
-
-@pytest.mark.parametrize(
-    ("before", "found", "expected"),
-    [
-        (trial(1), running_pod(1), None),  # its Pod has the kubelet's own Event
-        (running(1), ended_pod(1, history=COMPLETE), ("TrialCompleted", False)),
-        (running(1), ended_pod(1, code=1, history=COMPLETE), ("TrialFailed", True)),
-        (running(1), ended_pod(1, code=137, disruption="PreemptionByScheduler"), ("Disrupted", True)),
-        (running(2), ended_pod(2, code=1, history=COMPLETE), ("AttemptFailed", True)),
-        (running(1), ended_pod(1), None),  # collecting is no news
-        (trial(1), pod(1), None),
-    ],
-)
-def test_each_change_is_told_once(before: Trial, found: Attempt, expected: tuple[str, bool] | None) -> None:
-    a_job = job(parallel=1, attempts=2 if before.number == 2 else 1)
-    first = decide(snapshot(a_job, [before], [found]))
-    assert [(notice.reason, notice.warning) for notice in first.notices] == ([expected] if expected else [])
-    assert all(notice.message for notice in first.notices)
-    again = decide(snapshot(a_job, first.trials, [found]))
-    assert again.notices == ()
-
-
-def test_a_completed_trial_is_told_with_its_numbers() -> None:
-    (notice,) = decide(snapshot(job(), [running(1)], [ended_pod(1, history=COMPLETE)])).notices
-    assert notice.message == "objective 0.2 after 2 epochs, 80 s"
-
-
-def test_a_measurement_that_changed_is_told() -> None:
-    readings = {"job-0001-1": Reading(curve(0.1, 0.9))}
-    found = decide(snapshot(job(), [running(1, 0.1, 0.2)], [running_pod(1)], readings))
-    assert reasons(found) == [("job-0001", "MeasurementChanged")]
-    assert "epoch 2" in found.notices[0].message
-    assert found.trials[0].curve == curve(0.1, 0.2)
-
-
-def test_look_again_at_the_next_moment_that_changes_anything() -> None:
-    image = Waiting("ImagePullBackOff", "", is_image_problem=True)
-    a_job = job(duration=timedelta(seconds=1500), parallel=3)
-    waiting = trial(1, attempt_uid="pod-uid-1-1")
-    assert decide(snapshot(a_job, [waiting], [pod(1)])).wake_after == timedelta(seconds=500)
-    rested = replace(a_job, idle=timedelta(seconds=50))
-    assert decide(snapshot(rested, [waiting], [pod(1)])).wake_after == timedelta(seconds=550)
-    pulling = [pod(1, waiting=image, created=ago(800))]
-    assert decide(snapshot(a_job, [waiting], pulling)).wake_after == timedelta(seconds=100)
-    queued = [replace(pulling[0], created=ago(9000), due=ago(800))]
-    assert decide(snapshot(a_job, [waiting], queued)).wake_after == timedelta(seconds=100)
-    retrying = trial(2, attempt=3, attempt_time=ago(4), disruptions=2)
-    assert decide(snapshot(a_job, [waiting, retrying], pulling)).wake_after == timedelta(seconds=6)
-    silent = job(duration=timedelta(seconds=1500), start_deadline=timedelta(seconds=120))
-    since = ago(200)
-    found = [running_pod(1, started=ago(90))]
-    assert decide(snapshot(silent, [waiting], found, metrics_since=since)).wake_after == timedelta(seconds=35)
-    overdue = [running_pod(1, created=ago(130), started=ago(125))]  # by an answer that was asked for before
-    assert decide(snapshot(silent, [waiting], overdue, metrics_since=since)).wake_after == timedelta(seconds=5)
-    assert decide(snapshot(silent, [waiting], found)).wake_after == timedelta(seconds=500)
-
-
-def test_the_moment_that_was_waited_for_is_the_moment_of_the_change() -> None:
-    """A wake-up call that comes at the very moment must not find that it is a moment too early."""
-    image = Waiting("ImagePullBackOff", "", is_image_problem=True)
-    found = decide(snapshot(job(), [trial(1, attempt_uid="x")], [pod(1, waiting=image, created=ago(900))]))
-    assert found.trials[0].phase is TrialPhase.FAILED
-    queued = pod(1, waiting=image, created=ago(9000), due=ago(899))
-    assert decide(snapshot(job(), [trial(1, attempt_uid="x")], [queued])).trials[0].phase is TrialPhase.PENDING
-    assert decide(snapshot(job(duration=timedelta(seconds=1000)))).completion is not None
-
-
 @pytest.mark.parametrize(("attempts", "asked"), [(1, (2,)), (2, None)])
 def test_a_trial_that_will_be_tried_again_keeps_its_place_while_its_end_is_looked_at(
     attempts: int, asked: tuple[int, ...] | None
@@ -741,23 +360,3 @@ def test_a_trial_that_will_be_tried_again_keeps_its_place_while_its_end_is_looke
     found = decide(snapshot(job(parallel=1, attempts=attempts), [failed], [ended_pod(code=1)]))
     assert found.trials[0].phase is TrialPhase.COLLECTING
     assert (found.suggest.numbers if found.suggest else None) == asked
-
-
-def test_whether_a_slot_has_become_free_is_looked_at_again_soon() -> None:
-    """A list of Pods may lag behind: the event that tells of a Pod's end may have come before."""
-    trials = [ended(1, 0.5), trial(2)]
-    found = decide(snapshot(job(parallel=1), trials, [running_pod(1)]))
-    assert (found.create_attempts, found.wake_after) == ((), timedelta(seconds=5))
-
-
-def test_a_trial_of_which_nothing_is_learned_stays_the_same_object() -> None:
-    waiting = pod(2, waiting=Waiting("Unschedulable", "0/1 nodes are available"))
-    seen = [trial(1), trial(2), trial(3)], [running_pod(1), waiting, running_pod(3)]
-    first = decide(snapshot(job(parallel=3), *seen, {"job-0001-1": Reading(curve(0.1))}))
-    assert [item.name for item in first.changed] == ["job-0001", "job-0002", "job-0003"]
-    known = snapshot(job(parallel=3), first.trials, seen[1], {"job-0001-1": Reading(curve(0.1))})
-    again = decide(known)
-    assert all(after is before for after, before in zip(again.trials, known.trials, strict=True))
-    assert (again.changed, again.grown) == ((), ())
-    grown = decide(replace(known, readings={"job-0001-1": Reading(curve(0.1, 0.2))}))
-    assert ([item.name for item in grown.grown], grown.changed) == (["job-0001"], ())

@@ -1,40 +1,21 @@
+"""A trial from its first Pod to its last: start, end, disruptions, failures."""
+
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.builders import NOW, ago, curve, ended_pod, pod, running_pod, trial
-from tuning_operator.core.lifecycle.advance import advance
 from tuning_operator.core.lifecycle.attempts import retry_delay
-from tuning_operator.core.lifecycle.facts import TrialFacts
-from tuning_operator.core.model.attempt import Exit, History, Log, Reading, Scraping, Waiting
+from tuning_operator.core.model.attempt import Exit, History, Reading, Waiting
 from tuning_operator.core.model.curves import Curve, Measurement
-from tuning_operator.core.model.sources import Gauges, LogFile, Selector
-from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
+from tuning_operator.core.model.trial import TrialPhase
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.attempt import Attempt
-    from tuning_operator.core.model.trial import TrialStatus
-
-GRACE = timedelta(minutes=15)
-EARLY = StopDecision("BelowMedian", "0.1 is below 0.2", epoch=3, value=0.1, threshold=0.2)
-FOR_THE_JOB = StopDecision("TargetReached", "the job ends")
-LAST = {"loss": Measurement(2, 0.7), "validation:accuracy": Measurement(2, 0.2)}
-COMPLETE = History(curve(0.1, 0.2), complete=True, metrics=LAST)
-THINNED = History(Curve.of([(2, 0.2)]), complete=False, metrics=LAST)
-
-
-def step(before: Trial, found: Attempt | None, reading: Reading | None = None, **facts: Any) -> TrialStatus:
-    return advance(before, TrialFacts(found, reading, NOW, GRACE, **facts))
-
-
-def seen(phase: TrialPhase, **status: Any) -> Trial:
-    """A trial whose first Pod is recorded."""
-    return trial(1, phase, **({"attempt_uid": "pod-uid-1-1"} | status))
-
+from tests.unit.core.advancing import COMPLETE, EARLY, THINNED, seen, step
 
 # Waiting for a Pod, and for its start
 
@@ -320,49 +301,6 @@ def test_trouble_with_a_sidecars_image_does_not_end_a_training_that_runs() -> No
     assert (after.phase, after.reason) == (TrialPhase.RUNNING, None)
 
 
-# Silence
-
-DEADLINE: dict[str, Any] = {"start_deadline": timedelta(seconds=60), "metrics_since": ago(1000)}
-NOTHING = Reading(Curve(), asked=NOW)
-
-
-@pytest.mark.parametrize(
-    ("found", "reading", "facts", "fails"),
-    [
-        (running_pod(), NOTHING, {}, True),
-        (running_pod(started=ago(60)), NOTHING, {}, True),
-        (running_pod(started=ago(59)), NOTHING, {}, False),
-        (running_pod(), NOTHING, {"start_deadline": None}, False),
-        (running_pod(), None, {}, False),  # nothing is known of it yet
-        (running_pod(), Reading(Curve(), asked=ago(30)), {}, True),
-        (running_pod(), Reading(Curve(), asked=ago(31)), {}, False),  # before the deadline
-        (running_pod(), Reading(curve(0.1), asked=NOW), {}, False),
-        (running_pod(), NOTHING, {"metrics_since": None}, False),  # nor when Prometheus does not answer
-        (running_pod(), NOTHING, {"metrics_since": ago(59)}, False),  # or did not for a while
-        (running_pod(started=ago(9999), created=ago(59)), NOTHING, {}, False),  # a node's clock is slow
-        (running_pod(deletion_requested=ago(1)), NOTHING, {}, False),
-        (pod(), NOTHING, {}, False),
-    ],
-)
-def test_a_training_that_reports_nothing_fails_at_its_deadline(
-    found: Attempt, reading: Reading | None, facts: dict[str, Any], fails: bool
-) -> None:
-    after = step(seen(TrialPhase.PENDING), found, reading, **(DEADLINE | facts))
-    assert (after.reason == "NoMetricsReported") is fails
-    assert (after.phase is TrialPhase.FAILED) is fails
-    if fails:
-        assert (after.completion_time, after.failures) == (NOW, 1)
-        assert after.training_seconds == (90 if found.started == ago(90) else 60)
-        assert "spec.metrics.startDeadline" in (after.message or "")
-
-
-def test_a_silent_attempt_is_replaced_and_what_was_reported_once_is_no_silence() -> None:
-    after = step(seen(TrialPhase.RUNNING, start_time=ago(90)), running_pod(), NOTHING, max_attempts=2, **DEADLINE)
-    assert (after.phase, after.attempt, after.reason) == (TrialPhase.PENDING, 2, "AttemptFailed")
-    reported = seen(TrialPhase.RUNNING, start_time=ago(90), curve=curve(0.1))
-    assert step(reported, running_pod(), NOTHING, **DEADLINE).phase is TrialPhase.RUNNING
-
-
 # Clocks
 
 
@@ -386,86 +324,6 @@ def test_no_training_has_ended_after_now() -> None:
     assert step(stopping, replace(found, exit=Exit(143, "ExitCode143"))).completion_time == NOW
 
 
-# What Prometheus does not see
-
-
-@pytest.mark.parametrize(
-    ("reading", "recorded", "reason"),
-    [
-        (Reading(Curve(), scraping=Scraping.NO_TARGET), None, "TrialNotScraped"),
-        (Reading(Curve(), scraping=Scraping.FAILS), None, "ScrapesFail"),
-        (Reading(Curve(), scraping=Scraping.FAILS), "TrialNotScraped", "ScrapesFail"),
-        (Reading(Curve(), scraping=Scraping.WORKS), "TrialNotScraped", None),
-        (Reading(curve(0.1)), "TrialNotScraped", None),
-        (Reading(Curve()), "TrialNotScraped", "TrialNotScraped"),  # not asked long enough since a restart
-        (None, "TrialNotScraped", "TrialNotScraped"),
-        (Reading(Curve()), "ImagePullBackOff", None),
-        (None, None, None),
-    ],
-)
-def test_a_running_trial_says_that_prometheus_does_not_see_it(
-    reading: Reading | None, recorded: str | None, reason: str | None
-) -> None:
-    before = seen(TrialPhase.RUNNING, start_time=ago(90), reason=recorded, message="as before" if recorded else None)
-    after = step(before, running_pod(), reading)
-    assert (after.phase, after.reason, after.message is None) == (TrialPhase.RUNNING, reason, reason is None)
-    if reading and reading.scraping is Scraping.NO_TARGET:
-        assert "PodMonitor" in (after.message or "")
-        assert "prometheus.io/scrape" in (after.message or "")
-
-
-# What a log says
-
-
-@pytest.mark.parametrize(
-    ("log", "words"),
-    [
-        (Log(0, 0, problem="no file /logs/out came"), "its log has no objective: no file /logs/out came"),
-        (Log(7, 0, problem="no acc in 7 lines", sample="step 1"), "no acc in 7 lines; the first such line: step 1"),
-        (Log(7, 2, 3), "3 values or epochs in its 7 lines could not be used"),
-        (Log(7, 2), "2 of its 7 lines had a metric"),
-        (Log(0, 0), "it is empty"),
-    ],
-)
-def test_a_trial_without_its_objective_says_what_became_of_its_log(log: Log, words: str) -> None:
-    history = History(Curve(), complete=True, log=log)
-    after = step(seen(TrialPhase.RUNNING), ended_pod(history=history), source=LogFile("/logs/out"))
-    assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
-    assert words in (after.message or "")
-    assert "termination message" not in (after.message or "")
-
-
-def test_a_trial_whose_sidecar_left_nothing_says_where_to_look() -> None:
-    after = step(seen(TrialPhase.RUNNING), ended_pod(), Reading(Curve(), after_end=True), source=LogFile("/logs/out"))
-    assert "kubectl logs -c tuning-metrics" in (after.message or "")
-
-
-def test_what_could_not_be_used_of_a_log_is_told_beside_a_success() -> None:
-    history = replace(COMPLETE, log=Log(9, 7, 2, "2 lines of 9 could not be used: no number", "acc=high"))
-    after = step(seen(TrialPhase.RUNNING), ended_pod(history=history), source=LogFile("/logs/out"))
-    assert (after.phase, after.reason) == (TrialPhase.COMPLETED, None)
-    assert after.message == "2 lines of 9 could not be used: no number; the first such line: acc=high"
-    whole = replace(COMPLETE, log=Log(9, 9))
-    assert step(seen(TrialPhase.RUNNING), ended_pod(history=whole)).message is None
-
-
-@pytest.mark.parametrize(
-    ("scraping", "words"),
-    [
-        (Scraping.NO_TARGET, "Prometheus answers, but it does not scrape this Pod"),
-        (Scraping.WORKS, "check that they have these names and labels"),
-    ],
-)
-def test_a_trial_with_gauges_does_not_blame_the_termination_message(scraping: Scraping, words: str) -> None:
-    source = Gauges(Selector("accuracy"), Selector("epochs_finished"))
-    nothing = Reading(Curve(), after_end=True, scraping=scraping)
-    after = step(seen(TrialPhase.RUNNING), ended_pod(), nothing, source=source)
-    assert (after.phase, after.reason) == (TrialPhase.FAILED, "NoMetrics")
-    assert "gauges accuracy and epochs_finished" in (after.message or "")
-    assert words in (after.message or "")
-    assert "termination message" not in (after.message or "")
-
-
 # A container that never started
 
 
@@ -476,93 +334,3 @@ def test_where_nothing_began_there_is_nothing_to_collect() -> None:
     assert (after.phase, after.reason, after.training_seconds) == (TrialPhase.FAILED, "StartError", 0)
     began = step(trial(), ended_pod(exit=replace(never, never_started=False)))
     assert began.phase is TrialPhase.COLLECTING
-
-
-# Stopping
-
-
-@pytest.mark.parametrize(("stop", "phase"), [(EARLY, TrialPhase.EARLY_STOPPED), (FOR_THE_JOB, TrialPhase.STOPPED)])
-@pytest.mark.parametrize(
-    ("found", "done", "at", "ran"),
-    [
-        (running_pod(), False, None, 0),
-        (running_pod(deletion_requested=ago(5)), False, None, 0),
-        (ended_pod(ended=False), False, None, 0),  # a sidecar still runs
-        (ended_pod(code=143, deletion_requested=ago(20)), True, ago(10), 80),
-        (ended_pod(code=1), True, ago(10), 80),
-        (
-            ended_pod(deletion_requested=ago(10), history=COMPLETE),
-            True,
-            ago(10),
-            80,
-        ),  # the signal was no failure for it
-        (ended_pod(deletion_requested=ago(20), history=COMPLETE), True, ago(10), 80),
-        (ended_pod(code=None, finished=None), True, NOW, 90),
-        (None, True, NOW, 90),
-    ],
-)
-def test_a_stop_is_done_once_the_pod_holds_nothing(
-    stop: StopDecision, phase: TrialPhase, found: Attempt | None, done: bool, at: object, ran: int
-) -> None:
-    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=stop, reason=stop.reason, training_seconds=7)
-    after = step(before, found)
-    assert after.phase is (phase if done else TrialPhase.STOPPING)
-    assert (after.completion_time, after.training_seconds) == (at, 7 + ran)
-    assert (after.stop, after.reason) == (stop, stop.reason)
-    assert (after.attempt, after.disruptions) == (1, 0)
-
-
-@pytest.mark.parametrize("stop", [EARLY, FOR_THE_JOB])
-@pytest.mark.parametrize(
-    ("found", "longest"),
-    [
-        (ended_pod(history=COMPLETE), None),
-        (ended_pod(history=COMPLETE, deletion_requested=ago(9)), None),
-        (ended_pod(history=COMPLETE, deletion_requested=ago(20)), 2),  # it waited for its last scrape
-    ],
-)
-def test_a_training_that_was_over_is_completed_whatever_was_decided(
-    stop: StopDecision, found: Attempt, longest: int | None
-) -> None:
-    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=stop, reason=stop.reason, message=stop.message)
-    after = step(before, found, longest=longest)
-    assert (after.phase, after.stop, after.reason, after.curve) == (TrialPhase.COMPLETED, None, None, COMPLETE.curve)
-    assert f"counts as completed; dropped decision: {stop.message}" in (after.message or "")
-    assert (after.completion_time, after.training_seconds) == (ago(10), 80)
-
-
-def test_a_training_that_takes_the_signal_and_ends_well_before_others_did_is_stopped() -> None:
-    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=EARLY, reason=EARLY.reason)
-    after = step(before, ended_pod(history=COMPLETE, deletion_requested=ago(20)), longest=3)
-    assert (after.phase, after.stop) == (TrialPhase.EARLY_STOPPED, EARLY)
-
-
-def test_the_epochs_of_a_training_that_was_over_are_waited_for() -> None:
-    before = seen(TrialPhase.STOPPING, start_time=ago(90), stop=EARLY, reason=EARLY.reason)
-    waiting = step(before, ended_pod(history=THINNED))
-    assert (waiting.phase, waiting.stop, waiting.training_seconds) == (TrialPhase.COLLECTING, None, 80)
-    after = step(replace(trial(), status=waiting), ended_pod(history=THINNED), Reading(curve(0.1), after_end=True))
-    assert (after.phase, after.curve, after.training_seconds) == (TrialPhase.COMPLETED, curve(0.1, 0.2), 80)
-    assert "dropped decision" in (after.message or "")
-
-
-def test_a_stopped_trial_that_never_started_costs_nothing() -> None:
-    after = step(seen(TrialPhase.STOPPING, stop=FOR_THE_JOB), None)
-    assert (after.phase, after.training_seconds) == (TrialPhase.STOPPED, 0)
-
-
-def test_the_last_epochs_of_a_stopping_trial_are_learnt() -> None:
-    before = seen(TrialPhase.STOPPING, stop=EARLY, curve=curve(0.1))
-    assert step(before, running_pod(), Reading(curve(0.1, 0.2))).curve == curve(0.1, 0.2)
-
-
-def test_a_message_that_adds_only_metrics_to_a_curve_known_from_prometheus_is_recorded() -> None:
-    before = seen(TrialPhase.RUNNING, curve=curve(0.1, 0.2))
-    after = step(before, ended_pod(history=COMPLETE), Reading(curve(0.1, 0.2), after_end=True))
-    assert (after.phase, after.curve, after.metrics) == (TrialPhase.COMPLETED, curve(0.1, 0.2), LAST)
-
-
-def test_the_last_value_of_every_metric_is_recorded_at_the_end() -> None:
-    after = step(seen(TrialPhase.RUNNING), ended_pod(history=COMPLETE))
-    assert after.metrics == LAST
-    assert step(replace(trial(), status=after), None).metrics == LAST, "also when its Pod is gone"

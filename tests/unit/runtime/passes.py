@@ -43,6 +43,11 @@ class Bench:
         for _ in range(passes):
             assert self.operator.reconcile()
 
+    def forget_uid(self, name: str = "job-0001") -> None:
+        """Begin again as if the operator had died between the creation of a Pod and the record of its uid."""
+        del self.world.trials[name]["status"]["podUID"]
+        self.operator = SimulatedOperator(self.world, self.runner)
+
     def commit(self) -> None:
         """One pass that commits trials and whose Pods get no answer."""
         works = self.connection.create_attempt
