@@ -130,7 +130,7 @@ def _summary(story: Story) -> RenderableType:
 def top_trials(story: Story) -> RenderableType:
     """Draw the best trials with their hyperparameters."""
     title = f"The best of {len(story.trials)} trials"
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=0, show_edge=False)
     table.add_column("TRIAL", no_wrap=True)
     table.add_column(_heading(story.metric), justify="right", no_wrap=True)
     for name in _parameter_names(story):
