@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cluster.process import Process
     from cluster.zygote import Zygote
 
+pytest.register_assert_rewrite("tests.api.operator.shown")
+
 
 @dataclass
 class Lab:
