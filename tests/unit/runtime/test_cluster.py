@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -175,3 +176,29 @@ async def test_no_name_that_a_user_writes_leads_to_another_place(name: str) -> N
         assert "/namespaces/ns/" in path
         assert path.endswith(f"/{name}")
         assert query == ""
+
+
+async def _nothing(_: web.Request) -> web.Response:
+    return web.json_response({})
+
+
+async def test_a_request_takes_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking the environment for a proxy in a thread, each time, took longer than all else of a request."""
+    async with api_server() as (_, cluster):
+        await cluster.patch_job_status("ns", "job", {"phase": "Running"}, "7")  # connects
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "run_in_executor", None)
+            await cluster.patch_job_status("ns", "job", {"phase": "Running"}, "7")
+
+
+@pytest.mark.parametrize(("excepted", "proxy"), [("", "http://user:word@proxy.example:3128"), ("api.example", None)])
+async def test_a_proxy_that_the_environment_names_is_used(
+    monkeypatch: pytest.MonkeyPatch, excepted: str, proxy: str | None
+) -> None:
+    for name in ("HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://user:word@proxy.example:3128")
+    monkeypatch.setenv("no_proxy", excepted)
+    configuration = client.Configuration(host="https://api.example:6443")
+    await Cluster(configuration, qps=1, burst=1).close()
+    assert configuration.proxy == proxy

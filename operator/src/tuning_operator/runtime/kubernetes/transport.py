@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import client
@@ -33,6 +34,8 @@ class Transport:
     """Sends requests, each in its turn: namespaces share the rate."""
 
     def __init__(self, configuration: client.Configuration, qps: float, burst: int) -> None:
+        configuration.proxy = configuration.proxy or _proxy_for(configuration.host)
+        configuration.client_session_kwargs = {"trust_env": False}  # it asks for the proxy in a thread at each request
         self._client = client.ApiClient(configuration)
         self._limiter = FairLimiter(qps, burst)
 
@@ -114,11 +117,17 @@ class Transport:
         Raises:
             TimeoutError, aiohttp.ClientError, OSError, ApiException: It was not sent, or not answered in time.
         """
-        _, url, headers, sent, _ = await self._client.param_serialize(
+        # It is JSON already: the client would look at each value of a body for its own objects.
+        _, url, headers, _, _ = await self._client.param_serialize(
             method,
             f"{path}?{urlencode(query)}",
             header_params={"Accept": JSON, "Content-Type": content_type},
-            body=body,
             auth_settings=["BearerToken"],
         )
-        return await self._client.call_api(method, url, header_params=headers, body=sent, _request_timeout=timeout)
+        return await self._client.call_api(method, url, header_params=headers, body=body, _request_timeout=timeout)
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a server."""
+    server = urlsplit(url)
+    return None if proxy_bypass(server.hostname or "") else getproxies().get(server.scheme)
