@@ -60,8 +60,9 @@ def print_table(records: Records, problems: list[str], methods: list[str]) -> No
 def print_ratios(records: Records, problems: list[str], methods: list[str]) -> None:
     """Print the geometric mean over problems of each method's regret, as a ratio to the first method's.
 
-    A problem's regret is the mean over its seeds. The error is that of a mean over problems, as a factor; `better` and
-    `worse` count the problems on which the first method has less and more regret, by a tenth at least.
+    A problem's regret is the mean over its seeds. The error is that of a mean over problems, as a factor. A median far
+    below the mean says that few problems make the difference. `better` and `worse` count the problems on which the
+    first method has less and more regret, by a tenth at least.
     """
     shown = [at for at in _AT if records and all(at <= len(each["curve"]) for each in records)]
     first, *others = methods
@@ -78,7 +79,8 @@ def print_ratios(records: Records, problems: list[str], methods: list[str]) -> N
             error = float(np.exp(ratios.std(ddof=1) / len(ratios) ** 0.5))
             better, worse = int((ratios > np.log(1.1)).sum()), int((ratios < -np.log(1.1)).sum())
             print(
-                f"{method} / {first}: after {at} trials {np.exp(ratios.mean()):.2f}, times or over {error:.2f};"
+                f"{method} / {first}: after {at} trials {np.exp(ratios.mean()):.2f}, times or over {error:.2f},"
+                f" median {np.exp(np.median(ratios)):.2f};"
                 f" better on {better}, worse on {worse} of {len(paired)} problems"
             )
 

@@ -63,4 +63,5 @@ def test_ratios_are_summed_up_over_problems(capsys: pytest.CaptureFixture[str]) 
     print_ratios(records, list(regrets), ["ours", "peer"])
     said = capsys.readouterr().out
     assert said.startswith("peer / ours: after 20 trials 1.26, times or over ")  # the cube root of 4 * 1 / 2
+    assert ", median 1.00; " in said
     assert said.endswith("better on 1, worse on 1 of 3 problems\n")
