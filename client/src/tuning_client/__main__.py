@@ -10,6 +10,7 @@ from typing import Any
 from tuning_client import commands as of_clusters
 from tuning_client.convert import ConversionError, convert
 from tuning_client.convert.files import read, write
+from tuning_client.convert.job import rename_repeated
 from tuning_client.text import plain
 
 
@@ -83,6 +84,7 @@ def _convert(name: str) -> int:
         jobs += converted.jobs
         errors += [f"{where}{error}" for error in converted.errors]
         _say(*([where.strip()] if where and converted.notes else []), *(f"- {note}" for note in converted.notes))
+    _say(*(f"- {note}" for note in rename_repeated(jobs)))
     if jobs:
         sys.stdout.buffer.write(write(jobs).encode())
         sys.stdout.buffer.flush()

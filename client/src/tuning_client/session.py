@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
@@ -23,6 +24,8 @@ JOB_KIND, JOBS, TRIALS = "HyperparameterTuningJob", "tuningjobs", "tuningtrials"
 _IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _TIMEOUT_SECONDS = 30
 _SERVER_ERRORS = HTTPStatus.INTERNAL_SERVER_ERROR
+_UNREADABLE = (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError)
+"""What the official client raises for a file that is no kubeconfig."""
 
 
 class Session:
@@ -180,6 +183,11 @@ def _connect(context: str | None, kubeconfig: str | os.PathLike[str] | None) -> 
     except config.ConfigException as error:
         raise TuningError(
             f"no cluster to talk to: {error}; set KUBECONFIG, or give kubeconfig= and context= to Session"
+        ) from error
+    except _UNREADABLE as error:
+        raise TuningError(
+            f"the kubeconfig {chosen or config.KUBE_CONFIG_DEFAULT_LOCATION} cannot be read: {error}; "
+            "try kubectl config view, or give another one as kubeconfig= to Session"
         ) from error
 
 

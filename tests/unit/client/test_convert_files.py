@@ -86,7 +86,7 @@ def test_a_document_that_cannot_be_converted_does_not_cost_the_others(
     (tmp_path / "several.yaml").write_text("\n---\n".join(documents))
     code, jobs, said = command(capsys, tmp_path / "several.yaml")
     assert code == 1
-    assert [job["metadata"]["name"] for job in jobs] == ["grid", "grid"]
+    assert [job["metadata"]["name"] for job in jobs] == ["grid", "grid-2"]
     assert "several.yaml: document 3: spec.objective.objectiveMetricName is missing" in said
     assert "several.yaml: part 6 is neither YAML nor JSON" in said
     assert "document 2:\n- the document: is v1 Secret, which was left out" in said

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tests.unit.client.documents import load, said
 from tests.unit.client.samples import container_of, katib, made, sagemaker
 from tests.unit.docs.schema import job_schema
 from tuning_client import logs
+from tuning_client.__main__ import main
 from tuning_client.convert import ConversionError, convert, logfile, search
 from tuning_client.convert import job as limits_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -329,3 +334,66 @@ def test_a_kind_of_trial_without_a_counterpart_does_not_cost_the_search(kind: st
     result = convert(trial_of({"apiVersion": version, "kind": name, "spec": {"entrypoint": "python train.py"}}))
     assert made(result)["parameters"] == made(convert(katib()))["parameters"]
     assert f"trialSpec: of kind {name} ({version}) has no counterpart: write the Pod that trains" in said(result)
+
+
+def test_a_parent_that_would_be_the_job_itself_is_left_out() -> None:
+    parents = [{"HyperParameterTuningJobName": name} for name in ("Small", "other")]
+    request = sagemaker() | {
+        "WarmStartConfig": {"WarmStartType": "TransferLearning", "ParentHyperParameterTuningJobs": parents}
+    }
+    result = convert(request)
+    assert made(result)["warmStart"] == {"type": "TransferLearning", "parents": ["other"]}
+    assert "[0].HyperParameterTuningJobName: would be the job itself: rename one of the two" in said(result)
+    del parents[1]
+    assert "warmStart" not in made(convert(request))
+
+
+def test_jobs_of_one_name_get_others_since_each_would_overwrite_the_one_before() -> None:
+    long = "a-very-long-name-of-a-tuning-job-version-"
+    names = ["small", "Small", "small-2", long + "1", long + "2"]
+    result = convert([sagemaker() | {"HyperParameterTuningJobName": name} for name in names])
+    assert [job["metadata"]["name"] for job in result.jobs] == [
+        *("small", "small-2", "small-2-2"),
+        *(long[:40].rstrip("-"), f"{long[:38]}-2"),
+    ]
+    assert "another job is called small as well, and one would overwrite the other: it became small-2" in said(result)
+    apart = [katib() for _ in range(2)]
+    apart[0]["metadata"]["namespace"] = "elsewhere"
+    assert len({job["metadata"]["name"] for job in convert(apart).jobs}) == 1, "other namespaces are other jobs"
+
+
+def test_jobs_of_several_documents_get_different_names(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "jobs.yaml"
+    path.write_text(yaml.safe_dump_all([sagemaker(), sagemaker()]))
+    assert main(["convert", str(path)]) == 0
+    written, told = capsysbinary.readouterr()
+    assert [job["metadata"]["name"] for job in yaml.safe_load_all(written)] == ["small", "small-2"]
+    assert b"it became small-2" in told
+
+
+@pytest.mark.parametrize("bound", ["1e-400", "-0.1E-500", "0.0001e-9999"])
+def test_a_bound_that_is_too_small_for_a_number_is_not_zero(bound: str) -> None:
+    request = sagemaker()
+    ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"]
+    ranges.append({"Name": "tiny", "MinValue": bound, "MaxValue": "1"})
+    result = convert(request)
+    assert "tiny" not in str(made(result)["parameters"])
+    assert "MinValue: must be a number of at least 1e-308 in size, or 0" in said(result)
+    ranges[-1]["MinValue"] = "0e-400"
+    assert "tiny" in str(made(convert(request))["parameters"])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"program": "train.py", "method": "bayes", "parameters": {"lr": {"min": 0.1, "max": 1}}},
+        {"run": "PPO", "config": {"lr": {"grid_search": [1, 2]}}},
+        {"displayName": "study", "studySpec": {"metrics": []}, "trialJobSpec": {}},
+        {"StartAt": "a", "States": {"a": {"Parameters": {"HyperParameterTuningJobConfig": {}}}}},
+    ],
+)
+def test_a_study_of_another_tool_is_refused_with_what_is_supported(document: dict[str, Any]) -> None:
+    with pytest.raises(ConversionError, match="has neither a kind nor a HyperParameterTuningJobConfig; supported are"):
+        convert(document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tuning_client.convert.job import rename_repeated
 from tuning_client.convert.katib import convert_experiment
 from tuning_client.convert.optimization import convert_optimization
 from tuning_client.convert.plain import UnboundedError, plain
@@ -75,6 +76,7 @@ def convert(document: object, *, among_others: bool = False) -> Converted:
     if not jobs and not among_others:
         said = "; ".join(map(str, errors)) or f"there is nothing to convert; supported are {_TAKEN}"
         raise ConversionError(said)
+    notes += (Note(((),), said) for said in rename_repeated(jobs))
     return Converted(jobs, list(dict.fromkeys(notes)), errors)
 
 
@@ -109,7 +111,8 @@ def _convert_one(source: Source, *, alone: bool) -> list[dict[str, Any]]:
         return convert_request(source)
     if not alone and kind and kind not in {"Experiment", "OptimizationJob"} and kind.lower() != JOB_KIND.lower():
         return []
-    raise ConversionError(f"{_this(source)} is {_name(document)}; supported are {_TAKEN}")
+    found = f"is {_name(document)}" if kind else "has neither a kind nor a HyperParameterTuningJobConfig"
+    raise ConversionError(f"{_this(source)} {found}; supported are {_TAKEN}")
 
 
 def _this(source: Source) -> str:
@@ -117,5 +120,4 @@ def _this(source: Source) -> str:
 
 
 def _name(document: dict[str, Any]) -> str:
-    version, kind = document.get("apiVersion", ""), document.get("kind", "")
-    return f"{version} {kind}" if kind else "neither kind nor HyperParameterTuningJobConfig"
+    return f"{document.get('apiVersion', '')} {document['kind']}"

@@ -100,6 +100,22 @@ def job_name(place: Field) -> str:
     return name
 
 
+def rename_repeated(jobs: list[dict[str, Any]]) -> list[str]:
+    """Give jobs of one name others, since each would overwrite the one before; return what became of which."""
+    said, taken = [], set[tuple[str, str]]()
+    for job in jobs:
+        given, meta, count = job["metadata"]["name"], job["metadata"], 1
+        while (meta.get("namespace", ""), meta["name"]) in taken:
+            count += 1
+            meta["name"] = f"{given[: MAX_JOB_NAME - len(f'-{count}')].rstrip('-')}-{count}"
+        taken.add((meta.get("namespace", ""), meta["name"]))
+        if count > 1:
+            said.append(
+                f"another job is called {given} as well, and one would overwrite the other: it became {meta['name']}"
+            )
+    return said
+
+
 def environment(place: Field) -> list[dict[str, str]]:
     """Return variables of a container, without those that the operator sets."""
     found: dict[str, str] = {}

@@ -114,7 +114,7 @@ def _job(request: Field, definition: Field, meta: dict[str, Any]) -> dict[str, A
             "limits": bounds,
             "completion": _completion(config["TuningJobCompletionCriteria"], strategy),
             "earlyStopping": _early_stopping(config["TrainingJobEarlyStoppingType"], strategy),
-            "warmStart": _warm_start(request["WarmStartConfig"], strategy),
+            "warmStart": _warm_start(request["WarmStartConfig"], strategy, meta["name"]),
             "nodes": nodes(definition),
             "retry": _retry(definition["RetryStrategy"]["MaximumRetryAttempts"]),
             "metrics": None if definitions.is_empty() else sagemaker_source(definitions, goal["metric"]),
@@ -175,7 +175,7 @@ def _early_stopping(place: Field, strategy: str) -> dict[str, str]:
     return {"type": kind}
 
 
-def _warm_start(config: Field, strategy: str) -> dict[str, Any] | None:
+def _warm_start(config: Field, strategy: str, own: str) -> dict[str, Any] | None:
     if config.is_empty():
         return None
     if strategy != "Bayesian":
@@ -191,7 +191,10 @@ def _warm_start(config: Field, strategy: str) -> dict[str, Any] | None:
             named = parent["HyperParameterTuningJobName"]
             with parent.or_left_out("the parent was left out"):
                 named.text()
-                parents.append(job_name(named))
+                name = job_name(named)
+                if name == own:
+                    raise named.error("would be the job itself: rename one of the two")
+                parents.append(name)
         names = list(dict.fromkeys(parents))
         if not names:
             raise place.error("names no job to learn from")

@@ -138,7 +138,10 @@ class Field:
 
     def number(self, kind: type[int | float]) -> Any:
         """Return the value as a number, even if it is written as text, as SageMaker and Katib do."""
-        number = _number(self.text())
+        given = self.text()
+        number = _number(given)
+        if number == 0 and re.search(r"[1-9]", given.lower().partition("e")[0]):
+            raise self.error(f"must be a number of at least 1e-308 in size, or 0, not {shown(self.value)}")
         if not math.isfinite(number) or (kind is int and number != int(number)):
             raise self.error(f"must be a {'whole ' if kind is int else ''}number, not {shown(self.value)}")
         return kind(number)
