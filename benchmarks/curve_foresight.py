@@ -11,7 +11,6 @@ these end, and by the share of them that end better than the best of the three m
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,50 +20,28 @@ from scipy.stats import spearmanr
 
 from benchmarks.curve_spaces import points
 from benchmarks.early_stopping_tasks import OWN, read_tasks
-from benchmarks.stopped_trials import VIEWS
+from benchmarks.stopped_trials import ORACLES, VIEWS
 from benchmarks.virtual_job import VirtualJob
 from tuning_operator.core.model.early_stopping import EarlyStopping
-from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Limits, Strategy
-from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.core.suggest import history, model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.early_stopping_tasks import Task
+    from benchmarks.stopped_trials import End
+    from benchmarks.virtual_job import View
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import SuggestRequest
-
-    Known = Callable[[SuggestRequest, tuple[Trial, ...], Callable[[Trial], float]], SuggestRequest]
 
 TRIALS, SLOTS = (12, 18, 25), 4
 _PICKED = 3
 
 
-def true_ends(stopped: bool, running: bool) -> Known:
-    """Return what tells a model how trials end that were stopped, or that run and have reported."""
-
-    def known(request: SuggestRequest, trials: tuple[Trial, ...], end: Callable[[Trial], float]) -> SuggestRequest:
-        observations, pending = [], []
-        for trial in trials:
-            runs = not trial.phase.is_final and trial.curve.latest is not None
-            if (stopped and trial.phase is TrialPhase.EARLY_STOPPED) or (running and runs):
-                observations.append(Observation(trial.parameters, end(trial)))
-            elif trial.phase.is_final:
-                observations.append(Observation.of(trial))
-            else:
-                pending.append(trial.parameters)
-        return replace(request, observations=tuple(observations), pending=tuple(pending))
-
-    return known
-
-
-VARIANTS: dict[str, Known] = {
-    "last value": lambda request, _trials, _end: request,
-    "typical end of stopped": lambda request, trials, _end: VIEWS["typical end"](request, trials),
-    "true end of stopped": true_ends(stopped=True, running=False),
-    "true end of running": true_ends(stopped=False, running=True),
+VARIANTS: dict[str, Callable[[End], View]] = {
+    **{name: lambda _end, view=VIEWS[name]: view for name in ("last value", "typical end")},
+    **{name: ORACLES[name] for name in ("true end of stopped", "true end of running")},
 }
 
 
@@ -78,9 +55,6 @@ def judge(task: Task, seed: int) -> list[list[tuple[float, float]]]:
             caught[number] = request, trials, set(job.runs.values())
         return request
 
-    def end(trial: Trial) -> float:
-        return task.goal.orient(float(task.finals[job.runs[trial.name]]))
-
     job.view = catch
     job.run()
     rows = task.space.encode(points(task.space, task.names, task.hyperparameters))
@@ -88,7 +62,7 @@ def judge(task: Task, seed: int) -> list[list[tuple[float, float]]]:
     scores = []
     for request, trials, taken in caught.values():
         unseen = np.array([run for run in finite if run not in taken])
-        told = [known(request, trials, end) for known in VARIANTS.values()]
+        told = [variant(job.end)(request, trials) for variant in VARIANTS.values()]
         scores.append([_scores(each, rows[unseen], task.finals[unseen]) for each in told])
     return scores
 

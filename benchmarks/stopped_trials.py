@@ -1,4 +1,4 @@
-"""How a trial that was stopped early may count for the suggester: alternatives to the operator's choice."""
+"""How trials that were stopped, or still run, may count for the suggester: alternatives to the operator's choice."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.suggest import SuggestRequest
+
+    End = Callable[[Trial], float]
+    """The objective that a trial has, or would have, at the end of its run."""
 
     Value = Callable[[Goal, Trial, list[Trial]], float]
     """An objective for a stopped trial, from it and the completed ones; higher is better."""
@@ -48,6 +51,24 @@ def valued(value: Value) -> View:
         sign = goal.orient(1.0)
         guessed = tuple(Observation(trial.parameters, sign * value(goal, trial, completed)) for trial in stopped)
         return replace(request, observations=(*_others(trials), *guessed))
+
+    return view
+
+
+def true_ends(end: End, *, stopped: bool, running: bool) -> View:
+    """The true ends of trials that were stopped, or that run and have reported: what nobody can know."""
+
+    def view(request: SuggestRequest, trials: tuple[Trial, ...]) -> SuggestRequest:
+        observations, pending = [], []
+        for trial in trials:
+            runs = not trial.phase.is_final and trial.curve.latest is not None
+            if (stopped and trial.phase is TrialPhase.EARLY_STOPPED) or (running and runs):
+                observations.append(Observation(trial.parameters, end(trial)))
+            elif trial.phase.is_final:
+                observations.append(Observation.of(trial))
+            else:
+                pending.append(trial.parameters)
+        return replace(request, observations=tuple(observations), pending=tuple(pending))
 
     return view
 
@@ -99,3 +120,10 @@ VIEWS: dict[str, View] = {
     "unfinished": unfinished,
     "left out": left_out,
 }
+
+ORACLES: dict[str, Callable[[End], View]] = {
+    "true end of stopped": lambda end: true_ends(end, stopped=True, running=False),
+    "true end of running": lambda end: true_ends(end, stopped=False, running=True),
+    "all true ends": lambda end: true_ends(end, stopped=True, running=True),
+}
+"""Bounds of what any guess at those ends could gain."""

@@ -92,6 +92,10 @@ class VirtualJob:
         """Trained by all trials so far."""
         return sum(self._done.values())
 
+    def end(self, trial: Trial) -> float:
+        """The objective that a trial has, or would have, at the end of its run."""
+        return self.task.goal.orient(float(self.task.finals[self.runs[trial.name]]))
+
     @property
     def clock(self) -> float:
         """Virtual seconds since the beginning."""

@@ -1,10 +1,12 @@
-"""What early stopping does to whole jobs: best value against training cost, and what a stopped trial tells the model.
+"""What early stopping does to whole jobs: best value against training cost, and what unfinished trials tell the model.
 
     python -m benchmarks.whole_jobs [FOLDER …] [--seeds 10] [--json runs.jsonl]
+    python -m benchmarks.whole_jobs [FOLDER …] --bill 15 --parallel 4 --variants "last value" "all true ends"
 
 Jobs run in virtual time through the operator's own decisions and suggestions (`virtual_job.py`), on the curves of the
 folders; without any on those that the project has recorded itself. All variants of a job have the same seed. With
-`--json` every finished job is appended to the file, and a job that is in it already is not run again.
+`--json` every finished job is appended to the file, and a job that is in it already is not run again. With `--bill`
+jobs end when they have spent so many full trainings.
 
 regret: what the best objective falls short of the best recorded run, in units of (99th percentile - median of the
 task's last values). cost: epochs trained, in units of one full training.
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +25,7 @@ import numpy as np
 import torch
 
 from benchmarks.early_stopping_tasks import OWN, read_tasks
-from benchmarks.stopped_trials import VIEWS
+from benchmarks.stopped_trials import ORACLES, VIEWS
 from benchmarks.virtual_job import VirtualJob
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.spec import Limits, Strategy
@@ -37,18 +40,18 @@ RANDOM = "off, random"
 RANDOM_AUTO = "auto, random"
 
 
-def run(task: Task, variant: str, seed: int, trials: int, parallel: int) -> Record:
-    """Run one job; `variant` is a name in VIEWS, or without early stopping or model."""
+def run(task: Task, variant: str, seed: int, trials: int, parallel: int, bill: float = math.inf) -> Record:
+    """Run one job; `variant` is a name in VIEWS or ORACLES, or without early stopping or model."""
     job = VirtualJob(
         task,
         Limits(trials, parallel),
         EarlyStopping(EarlyStoppingType.OFF if variant in {OFF, RANDOM} else EarlyStoppingType.AUTO),
         seed,
-        view=VIEWS.get(variant, VIEWS["last value"]),
         strategy=Strategy.RANDOM if variant in {RANDOM, RANDOM_AUTO} else Strategy.BAYESIAN,
     )
-    job.run()
+    job.view = ORACLES[variant](job.end) if variant in ORACLES else VIEWS.get(variant, VIEWS["last value"])
     best, length = float(np.max(task.finals)), task.curves.shape[1]
+    job.run(most_epochs=bill * length)
     return {
         "task": task.name,
         "variant": variant,
@@ -79,20 +82,29 @@ def report(records: list[Record]) -> None:
             if seed in by["last value", task]
         ]
         more, more_error = _mean(pairs)
-        saved = 1 - np.mean([job["cost"][-1] / job["trials"] for job in jobs])
+        saved = 1 - np.mean([job["cost"][-1] / len(job["cost"]) for job in jobs])
         stopped = np.mean([job["stopped"] for job in jobs])
         print(
             f"{variant:18} {100 * saved:5.1f}% {stopped:6.1f}   {ends:7.4f} ± {error:.4f}"
             f"                      {more:+7.4f} ± {more_error:.4f}"
         )
-    print("\nregret after the cost of this many full trainings")
-    budgets = (2, 4, 6, 8, 10, 15, 20)
-    print(f"{'variant':18} " + " ".join(f"{budget:>7}" for budget in budgets))
+    spent = max(job["cost"][-1] for job in records)
+    budgets = [budget for budget in (2, 4, 6, 8, 10, 15, 20) if budget <= round(spent)]
+    print("\nregret after the cost of this many full trainings, ± standard error (and less what `last value` has)")
+    print(f"{'variant':20} jobs " + " ".join(f"{budget:>33}" for budget in budgets))
     for variant in dict.fromkeys(record["variant"] for record in records):
-        jobs = [job for task in tasks for job in by[variant, task].values()]
-        means = [np.mean([_after(job, budget) for job in jobs]) for budget in budgets]
-        print(f"{variant:18} " + " ".join(f"{mean:7.4f}" for mean in means))
-    print("tasks: " + ", ".join(f"{task} ({len(by[OFF, task])} jobs)" for task in tasks))
+        jobs = {(task, seed): job for task in tasks for seed, job in by[variant, task].items()}
+        cells = " ".join(f"{_cell(jobs, by, budget):>33}" for budget in budgets)
+        print(f"{variant:20} {len(jobs):4} {cells}")
+    print("tasks: " + ", ".join(tasks))
+
+
+def _cell(jobs: dict[tuple[str, int], Record], by: dict[tuple[str, str], dict[int, Record]], budget: float) -> str:
+    mean, error = _mean([_after(job, budget) for job in jobs.values()])
+    usual = {(task, seed): by["last value", task].get(seed) for task, seed in jobs}
+    pairs = [_after(jobs[key], budget) - _after(job, budget) for key, job in usual.items() if job]
+    more, more_error = _mean(pairs)
+    return f"{mean:.3f} ± {error:.3f} ({more:+.3f} ± {more_error:.3f})"
 
 
 def _end(job: Record) -> float:
@@ -115,9 +127,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="*", default=[OWN], help="folders with learning curves (.npz)")
     parser.add_argument("--tasks", nargs="+", help="only these (default: all)")
-    variants = [OFF, *VIEWS, RANDOM, RANDOM_AUTO]
+    variants = [OFF, *VIEWS, *ORACLES, RANDOM, RANDOM_AUTO]
     parser.add_argument("--variants", nargs="+", choices=variants, default=variants)
     parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--bill", type=float, default=math.inf, help="in full trainings (default: all trials)")
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
@@ -136,7 +149,7 @@ def main() -> None:
             for variant in arguments.variants:
                 if (task.name, variant, seed) in known:
                     continue
-                record = run(task, variant, seed, arguments.trials, arguments.parallel)
+                record = run(task, variant, seed, arguments.trials, arguments.parallel, arguments.bill)
                 records.append(record)
                 if arguments.json:
                     with arguments.json.open("a") as file:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks.stopped_trials import VIEWS
+from benchmarks.stopped_trials import ORACLES, VIEWS
 from benchmarks.virtual_job import VirtualJob
 from tests.unit.builders import SPACE, ended
 from tests.unit.core.noisy import noisy_task
@@ -20,6 +20,7 @@ from tuning_operator.core.suggest import SuggestRequest
 
 if TYPE_CHECKING:
     from benchmarks.early_stopping_tasks import Task
+    from tuning_operator.core.model.trial import Trial
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,32 @@ def test_what_can_be_told_of_a_stopped_trial(goal: Goal, variant: str, objective
     assert len(answer.pending) == (1 if variant == "unfinished" else 0)
     if objective is not None:
         assert answer.observations[4].objective == pytest.approx(sign * objective)
+
+
+@pytest.mark.parametrize(
+    ("variant", "known"),
+    [
+        ("true end of stopped", {TrialPhase.COMPLETED, TrialPhase.EARLY_STOPPED}),
+        ("true end of running", {TrialPhase.COMPLETED, TrialPhase.RUNNING}),
+        ("all true ends", {TrialPhase.COMPLETED, TrialPhase.EARLY_STOPPED, TrialPhase.RUNNING}),
+    ],
+)
+def test_what_an_oracle_knows_are_the_ends_of_runs(task: Task, variant: str, known: set[TrialPhase]) -> None:
+    whole, found = job(task, EarlyStoppingType.AUTO), set()
+
+    def view(request: SuggestRequest, trials: tuple[Trial, ...]) -> SuggestRequest:
+        answer = ORACLES[variant](whole.end)(request, trials)
+        objectives = {task.space.key(seen.parameters): seen.objective for seen in answer.observations}
+        for trial in trials:
+            objective = objectives.get(task.space.key(trial.parameters))
+            if objective == whole.end(trial):
+                found.add(trial.phase)
+            else:
+                assert repr(objective) == repr(trial.objective if trial.phase.is_final else None)
+        assert len(answer.observations) + len(answer.pending) == len(trials)
+        return answer
+
+    whole.view = view
+    whole.run()
+
+    assert found == known
