@@ -40,7 +40,8 @@ _PICKED = 3
 
 
 VARIANTS: dict[str, Callable[[End], View]] = {
-    **{name: lambda _end, view=VIEWS[name]: view for name in ("last value", "typical end")},
+    "last value": lambda _end: VIEWS["last value"],
+    "typical end of stopped": lambda _end: VIEWS["typical end"],
     **{name: ORACLES[name] for name in ("true end of stopped", "true end of running")},
 }
 

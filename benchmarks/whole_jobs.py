@@ -6,7 +6,7 @@
 Jobs run in virtual time through the operator's own decisions and suggestions (`virtual_job.py`), on the curves of the
 folders; without any on those that the project has recorded itself. All variants of a job have the same seed. With
 `--json` every finished job is appended to the file, and a job that is in it already is not run again. With `--bill`
-jobs end when they have spent so many full trainings.
+jobs end when they have spent so many full trainings; trials that run then count for their cost, but not as trials.
 
 regret: what the best objective falls short of the best recorded run, in units of (99th percentile - median of the
 task's last values). cost: epochs trained, in units of one full training.
@@ -93,9 +93,9 @@ def report(records: list[Record]) -> None:
     print("\nregret after the cost of this many full trainings, ± standard error (and less what `last value` has)")
     print(f"{'variant':20} jobs " + " ".join(f"{budget:>33}" for budget in budgets))
     for variant in dict.fromkeys(record["variant"] for record in records):
-        jobs = {(task, seed): job for task in tasks for seed, job in by[variant, task].items()}
-        cells = " ".join(f"{_cell(jobs, by, budget):>33}" for budget in budgets)
-        print(f"{variant:20} {len(jobs):4} {cells}")
+        mine = {(task, seed): job for task in tasks for seed, job in by[variant, task].items()}
+        cells = " ".join(f"{_cell(mine, by, budget):>33}" for budget in budgets)
+        print(f"{variant:20} {len(mine):4} {cells}")
     print("tasks: " + ", ".join(tasks))
 
 
