@@ -79,6 +79,19 @@ def test_the_data_that_a_metric_is_named_after_is_looked_for_before_its_value(me
     assert Followed(metric, f"loss: {NUMBER}").end(log) == [(1, 0.1), (2, 0.2), (3, 0.3)]
 
 
+@pytest.mark.parametrize("metric", ["val_loss", "loss"])
+@pytest.mark.parametrize("other", ["ema_{}", "raw-{}", "/runs/epoch=1-{}", "avg/{}"])
+def test_a_metric_that_is_the_end_of_another_name_is_another(metric: str, other: str) -> None:
+    log = "".join(f"epoch {n} {metric}=0.{n} {other.format(metric)}=0.9\n" for n in (1, 2))
+    assert Followed(metric, f"{metric}={NUMBER}").end(log) == [(1, 0.1), (2, 0.2)]
+
+
+@pytest.mark.parametrize("other", ["eval_loss", "validation/loss", "dev-loss"])
+def test_the_same_data_may_have_another_word(other: str) -> None:
+    log = "".join(f"epoch {n} {other}=0.{n} train_loss=0.9\n" for n in (1, 2))
+    assert Followed("val_loss", f"loss={NUMBER}").end(log) == [(1, 0.1), (2, 0.2)]
+
+
 def test_an_epoch_that_other_data_states_is_that_of_the_value_behind_it() -> None:
     log = "".join(
         "".join(f"Train Epoch: {epoch} [{batch}/60 (0%)]\tLoss: 2.{batch}\n" for batch in (0, 1))

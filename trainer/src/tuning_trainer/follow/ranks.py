@@ -64,8 +64,10 @@ class Ranks:
             return NAMED
         if is_best:
             return BEST
-        # Which data a value is of: the nearest word says it, within the match or before it.
-        split = _split_of(text[max(0, start - _BEFORE) : value]) if self._split else 0
+        # Which data a value is of: the nearest word says it, within the match or before it. The word that the match is
+        # the end of is the nearest, and where it is no such word the metric is another one: `ema_val_loss`.
+        nearest = longer[0] if longer else text[max(0, start - _BEFORE) : value]
+        split = _split_of(nearest) if self._split else 0
         if split:
             return NAMED if split == self._split else SIDE
         return SIDE if longer else PLAIN
