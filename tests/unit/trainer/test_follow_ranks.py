@@ -92,6 +92,17 @@ def test_the_same_data_may_have_another_word(other: str) -> None:
     assert Followed("val_loss", f"loss={NUMBER}").end(log) == [(1, 0.1), (2, 0.2)]
 
 
+@pytest.mark.parametrize("name", ["val_loss", "train_loss"])
+def test_where_all_values_have_another_name_a_best_one_is_still_not_the_last(name: str) -> None:
+    log = "".join(f"epoch: {n} {name}=0.{n}\n" for n in (3, 2, 1))
+    assert Followed("loss", f"loss={NUMBER}").end(f"{log}Best {name}=0.9\n") == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+def test_the_name_of_a_file_names_no_data() -> None:
+    log = "".join(f"INFO train.py:{n}] loss=0.{n} avg_loss=0.9\n" for n in (1, 2))
+    assert Followed("val_loss", f"loss={NUMBER}").end(log) == [(1, 0.1), (2, 0.2)]
+
+
 def test_an_epoch_that_other_data_states_is_that_of_the_value_behind_it() -> None:
     log = "".join(
         "".join(f"Train Epoch: {epoch} [{batch}/60 (0%)]\tLoss: 2.{batch}\n" for batch in (0, 1))

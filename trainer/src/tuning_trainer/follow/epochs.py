@@ -175,7 +175,8 @@ class Epochs:
         if rank > SIDE:
             self._heading = None
         elif self._has_headings:
-            self._heading, self._heading_rank = epoch, rank
+            # Behind a value of another name a best one belongs to no epoch, as behind any other.
+            self._heading, self._heading_rank = epoch, BEST if rank == SIDE else rank
 
     def _is_only_one(self, newest: _Open) -> bool:
         """Whether the first line of an epoch counts, as in epochs before it."""

@@ -19,10 +19,10 @@ _HEADING_OF_BEST = re.compile(r"(?<!new )\bbest\b[^:]{0,40}:\s*$|[=#*-]{2}\s*bes
 _LONGER = re.compile(r"([^\W\d_]*)[\d_]*(?<=\w)[-/.]?$")
 """Text before a metric that makes it another one: `val_` before `loss`."""
 _SPLIT = re.compile(
-    r"(?<![^\W_])(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?))(?![^\W\d_])",
+    r"(?<![^\W_])(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?))(?![^\W\d_]|[.]\w)",
     re.IGNORECASE,
 )
-"""Words for the part of the data on which something is measured."""
+"""Words for the part of the data on which something is measured; not in names of files: `train.py`."""
 _BEFORE, _LIST_BEFORE = 40, 200
 """Characters before a metric, and from a line's beginning, that are looked at."""
 
