@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tuning_trainer.follow.findings import BEST, SIDE
+from tuning_trainer.follow.findings import BEST, PLAIN, SIDE
 from tuning_trainer.follow.numbering import Numbering
 from tuning_trainer.history import MAX_EPOCH
 
@@ -175,8 +175,8 @@ class Epochs:
         if rank > SIDE:
             self._heading = None
         elif self._has_headings:
-            # Behind a value of another name a best one belongs to no epoch, as behind any other.
-            self._heading, self._heading_rank = epoch, BEST if rank == SIDE else rank
+            # Behind a value of other data only one that is named after the metric's own data belongs to its epoch.
+            self._heading, self._heading_rank = epoch, PLAIN if rank == SIDE else rank
 
     def _is_only_one(self, newest: _Open) -> bool:
         """Whether the first line of an epoch counts, as in epochs before it."""
