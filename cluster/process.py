@@ -120,7 +120,7 @@ class Process:
         deadline = time.monotonic() + self._ready_seconds
         while not self._ready():
             if not self.alive:
-                taken = "address already in use" in self._tail()
+                taken = "address already in use" in self._tail().lower()  # Go and Python differ in the first letter
                 error = PortTakenError if taken else ProcessFailedError
                 raise error(f"{self.name} ended at its start. {self.log} says:\n{self._tail()}")
             if time.monotonic() > deadline:
