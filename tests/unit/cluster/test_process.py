@@ -18,9 +18,9 @@ TAKEN = ("OSError: [Errno 98] Address already in use", "listen tcp 127.0.0.1:80:
 
 def _server(log: Path, message: str) -> Process:
     script = (
-        f"import sys, time; sys.exit({message!r}) if {bool(message)} else print('ready', flush=True); time.sleep(60)"
+        f"import sys, time; sys.exit({message!r}) if {bool(message)} else print('serving', flush=True); time.sleep(60)"
     )
-    return Process("server", [sys.executable, "-c", script], log, lambda: log.exists() and "ready" in log.read_text())
+    return Process("server", [sys.executable, "-c", script], log, lambda: log.exists() and "serving" in log.read_text())
 
 
 @pytest.mark.parametrize("message", TAKEN, ids=["Python", "Go"])
