@@ -39,6 +39,7 @@ class Definition:
             second the value itself if something has to follow it. None if the pattern does not say.
         bare: what stands before a value; none where nothing has to follow it.
         is_loose: the prefix ends anywhere, so that what follows it says nothing.
+        ranks: how sure it is that a value is the metric's own.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Definition:
     prefix: Any
     bare: Any
     is_loose: bool
+    ranks: Ranks
 
     @classmethod
     def of(cls, name: str, regex: str) -> Definition:
@@ -67,7 +69,7 @@ class Definition:
         before, after = around_group(regex)
         bare = bare_of(before) if after else None
         is_loose = re.search(r"\.[*+]", before) is not None
-        return cls(name, regex, pattern, prefix_of(before, after), bare, is_loose)
+        return cls(name, regex, pattern, prefix_of(before, after), bare, is_loose, Ranks(name))
 
     def find(self, text: str) -> tuple[float | None, str, int]:
         """Return the last value in a text, or the text in its place that is not a number; empty if there is neither.
@@ -76,8 +78,7 @@ class Definition:
         """
         matches = list(self.pattern.finditer(text))
         prefixes = list(self.prefix.finditer(text)) if self.prefix else []
-        rank_of = Ranks(self.name, text).of
-        ranks = {match.start(): rank_of(match.start(), _value_of(match)[0]) for match in (*prefixes, *matches)}
+        ranks = self.ranks.of(text, [(match.start(), _value_of(match)[0]) for match in (*prefixes, *matches)])
         rank = max(ranks.values(), default=PLAIN)
         start, value, problem = -1, None, ""
         match = next((match for match in reversed(matches) if ranks[match.start()] == rank), None)

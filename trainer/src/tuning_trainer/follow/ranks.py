@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tuning_trainer.follow.findings import BEST, NAMED, PLAIN, SIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BEST = re.compile(
     r"\bbest[\s_:-]+(?:\w+[\s_:-]+)?$"
@@ -33,31 +37,26 @@ def is_heading_of_best(line: str) -> bool:
 
 
 class Ranks:
-    """Ranks values of one metric in one text."""
+    """Ranks values of one metric."""
 
-    def __init__(self, name: str, text: str) -> None:
-        """Look at a text once.
-
-        Args:
-            name: of the metric.
-            text: a piece of a log.
-        """
+    def __init__(self, name: str) -> None:
         self._name = name.lower()
-        self._text = text
-        found = _LIST_OF_BEST.search(text[:_LIST_BEFORE])
-        self._list = found.end() if found else len(text)
         self._split = _split_of(name)
 
-    def of(self, start: int, value: int) -> int:
-        """Return the rank of what matches there.
+    def of(self, text: str, places: Sequence[tuple[int, int]]) -> dict[int, int]:
+        """Return the ranks of what matches in a piece of a log, by where each match begins.
 
         Args:
-            start: where the match begins.
-            value: where its value begins.
+            text: the piece.
+            places: where each match begins, and where its value does. Of two at one place the later one counts.
         """
-        text = self._text
+        best = _LIST_OF_BEST.search(text[:_LIST_BEFORE]) if places else None
+        listed = best.end() if best else len(text)
+        return {start: self._of(text, start, value, is_listed=start >= listed) for start, value in places}
+
+    def _of(self, text: str, start: int, value: int, *, is_listed: bool) -> int:
         before = text[max(0, start - _BEFORE) : start] if text[start : start + 1].isalnum() else ""
-        is_best = start >= self._list or _BEST.search(before)
+        is_best = is_listed or _BEST.search(before)
         longer = _LONGER.search(before)
         word = "best" if is_best else longer[1].lower() if longer else ""
         if word and word in self._name:
