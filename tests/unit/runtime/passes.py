@@ -48,6 +48,18 @@ class Bench:
         del self.world.trials[name]["status"]["podUID"]
         self.operator = SimulatedOperator(self.world, self.runner)
 
+    def asked_trials(self) -> list[str]:
+        """Names of trials that are asked for from now on; the list grows."""
+        asked: list[str] = []
+        works = self.connection.get_trial
+
+        async def get_trial(namespace: str, name: str) -> Body:
+            asked.append(name)
+            return await works(namespace, name)
+
+        self.connection.get_trial = get_trial  # type: ignore[method-assign,assignment]
+        return asked
+
     def commit(self) -> None:
         """One pass that commits trials and whose Pods get no answer."""
         works = self.connection.create_attempt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.runtime.passes import Bench, Body
+from tests.unit.runtime.passes import Bench
 from tests.unit.simulation.objects import KEY
 from tests.unit.simulation.operator import SimulatedOperator
 from tuning_operator.core.lifecycle.slots import LOOK_AGAIN
@@ -133,19 +133,12 @@ def test_a_trial_whose_number_is_not_its_own_costs_nothing_and_is_named(
     assert f"it ignored {name}: they have this job's label or owner" in it.condition("Reconciled")["message"]
 
 
-def test_a_deleted_trial_is_asked_for_once(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_trial_is_asked_for_once(runner: asyncio.Runner) -> None:
     it = Bench(runner, maxTrials=6)
     it.reconcile(4)
     del it.world.trials["job-0001"]
     del it.world.pods["job-0001-1"]
-    asked: list[str] = []
-    get = it.connection.get_trial
-
-    async def get_trial(namespace: str, name: str) -> Body:
-        asked.append(name)
-        return await get(namespace, name)
-
-    monkeypatch.setattr(it.connection, "get_trial", get_trial)
+    asked = it.asked_trials()
     it.reconcile(5)
     assert asked == ["job-0001"]
 

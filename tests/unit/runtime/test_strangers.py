@@ -88,20 +88,11 @@ def test_a_finalizer_on_a_pod_without_a_node_holds_no_slot(runner: asyncio.Runne
     assert list(it.world.pods) == ["job-0007-1", "job-0001-1"]
 
 
-def test_pods_of_ever_so_many_unknown_trials_cost_a_few_requests(
-    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pods_of_ever_so_many_unknown_trials_cost_a_few_requests(runner: asyncio.Runner) -> None:
     it = Bench(runner, maxParallelTrials=1)
     for number in range(100, 200):
         plant(it, f"job-{number:04d}-1", f"job-{number:04d}", "uid-of-nothing")
-    asked: list[str] = []
-    get = it.connection.get_trial
-
-    async def get_trial(namespace: str, name: str) -> Body:
-        asked.append(name)
-        return await get(namespace, name)
-
-    monkeypatch.setattr(it.connection, "get_trial", get_trial)
+    asked = it.asked_trials()
     it.reconcile()
     assert len(asked) == LOOKUPS
 
