@@ -12,6 +12,8 @@ from cluster.api import Api
 from cluster.kubeconfig import require_test_context
 
 _PROGRAMS = Path(__file__).parent
+LIMIT_SECONDS = 900
+"""What waits longer waits for something that will not come, such as the removal of a volume that a Pod still uses."""
 
 
 class CommandError(RuntimeError):
@@ -48,10 +50,14 @@ class Tools:
 
 
 def call(program: str | Path, *words: str | Path, stdin: str | None = None) -> str:
-    """Run a program and return its output; raises `CommandError` with its words when it is missing or fails."""
+    """Run a program and return its output; raises `CommandError` with its words when it is missing, fails or hangs."""
     command = f"{Path(program).name} {' '.join(map(str, words))}"
     try:
-        done = subprocess.run([program, *words], input=stdin, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [program, *words], input=stdin, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{command} has not ended within {LIMIT_SECONDS} s") from error
     except FileNotFoundError as error:
         raise CommandError(f"{command} failed: {Path(program).name} is not installed") from error
     if done.returncode:

@@ -58,8 +58,8 @@ def create_volume(kubectl: Callable[..., str], namespace: str, folder: Path) -> 
 
 
 def remove_volume(kubectl: Callable[..., str], namespace: str) -> None:
-    """Remove claim and volume, if there are any; nothing may use them. The folder stays."""
-    kubectl("delete", "pvc", CLAIM, "--namespace", namespace, "--ignore-not-found")
+    """Remove claim and volume, if there are any; fails where a Pod still uses them. The folder stays."""
+    kubectl("delete", "pvc", CLAIM, "--namespace", namespace, "--ignore-not-found", "--timeout=60s")
     kubectl("delete", "persistentvolume", name_of(namespace), "--ignore-not-found")
 
 

@@ -69,14 +69,21 @@ def ended(tools: Tools, new_namespace: Callable[[], Namespace]) -> Iterator[Ende
     with volume_on_node(tools.kubectl, namespace.name):
         namespace.apply(storage)
         namespace.apply(job)
-        before = {EVICTED: evict(namespace, EVICTED), PAUSED: wait_for_pause(namespace, PAUSED)}
-        status = namespace.wait_for_end(JOB)
-        yield Ended(namespace, status, statuses(namespace), before)
-        namespace.kubectl("delete", "tuningjob", "--all")
+        try:
+            before = {EVICTED: evict(namespace, EVICTED), PAUSED: wait_for_pause(namespace, PAUSED)}
+            status = namespace.wait_for_end(JOB)
+            yield Ended(namespace, status, statuses(namespace), before)
+        finally:  # a Pod that is left would hold the volume, whose removal waits for it
+            namespace.kubectl("delete", "tuningjob", "--all", "--timeout=60s")
 
 
 def statuses(namespace: Namespace) -> dict[int, dict[str, Any]]:
     return {trial["spec"]["number"]: dict(trial.get("status", {})) for trial in namespace.trials(JOB)}
+
+
+def wait_for_start(namespace: Namespace, number: int) -> None:
+    """Wait for a trial's turn: how long the trainings before it take, the machine decides."""
+    wait_until(lambda: number in statuses(namespace), f"trial {number} is there", 300, lambda: statuses(namespace))
 
 
 def evict(namespace: Namespace, number: int) -> dict[str, Any]:
@@ -86,6 +93,7 @@ def evict(namespace: Namespace, number: int) -> dict[str, Any]:
         found: dict[str, Any] = statuses(namespace).get(number, {}).get("curve", {"epochs": []})
         return found if len(found["epochs"]) >= 2 else None
 
+    wait_for_start(namespace, number)
     recorded = wait_until(curve, "two epochs are recorded")
     pod = f"{JOB}-{number:04d}-1"
     eviction = {
@@ -105,6 +113,7 @@ def wait_for_pause(namespace: Namespace, number: int) -> dict[str, Any]:
         status = statuses(namespace).get(number, {})
         return status["curve"] if status.get("phase") == "Paused" else None
 
+    wait_for_start(namespace, number)
     return wait_until(paused, f"trial {number} is paused", describe=lambda: statuses(namespace))
 
 
