@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from benchmarks.scale.kubelet import Kubelet
     from cluster.process import Process
 
-SECONDS, SERVER_SECONDS = 1.0, 10.0
-"""Between two readings, and between two of them with the API server's metrics, which cost it something."""
+SECONDS, METRICS_SECONDS = 1.0, 10.0
+"""Between two readings, and between two of them with the metrics of API server and operator: a page costs its process
+something, and a Prometheus asks for it no more often.
+"""
 _PROBE_SECONDS = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SAMPLE = re.compile(r"^([a-z_]+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
@@ -40,7 +42,7 @@ class Reading:
         created: Pods so far, and `ended` those of them.
         cpu: seconds by process, those of its children included.
         memory: MiB by process, and of the operator's children.
-        own: the operator's metrics, by name with labels.
+        own: the operator's metrics, by name with labels, or nothing.
         server: the API server's, or nothing.
         sent: the kubelet's own requests, by verb and resource.
     """
@@ -57,14 +59,14 @@ class Reading:
 
 @dataclass
 class Meters:
-    """Reads everything once a second, and asks the operator's probe twenty times: so long its loop was busy."""
+    """Reads what processes use once a second, and asks the operator's probe twenty times: so long its loop was busy."""
 
     server: ApiServer
     kubelet: Kubelet
     processes: Mapping[str, Process]
     readings: list[Reading] = field(default_factory=list)
     longest_probe: float = 0.0
-    _server_at: float = 0.0
+    _metrics_at: float = 0.0
 
     async def run(self) -> None:
         """Read for ever."""
@@ -75,18 +77,18 @@ class Meters:
                 await asyncio.sleep(SECONDS)
 
     async def read(self, *, whole: bool = False) -> None:
-        """Read once; `whole` with the API server's metrics."""
+        """Read once; `whole` with all metrics."""
         now = time.monotonic()
-        whole = whole or now - self._server_at >= SERVER_SECONDS
+        whole = whole or now - self._metrics_at >= METRICS_SECONDS
         server: Mapping[str, float] = {}
-        if whole:
-            self._server_at = now
-            server = _samples(await self.server.metrics(), _OF_SERVER)
         own: Mapping[str, float] = {}
-        with contextlib.suppress(OSError):
-            own = _samples(
-                await asyncio.to_thread(metrics_page, self.processes["operator"]), re.compile("tuning_operator")
-            )
+        if whole:
+            self._metrics_at = now
+            server = _samples(await self.server.metrics(), _OF_SERVER)
+            with contextlib.suppress(OSError):
+                own = _samples(
+                    await asyncio.to_thread(metrics_page, self.processes["operator"]), re.compile("tuning_operator")
+                )
         used = {name: _usage(process) for name, process in self.processes.items()}
         self.readings.append(
             Reading(
