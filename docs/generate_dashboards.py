@@ -89,7 +89,7 @@ OPERATOR = (
     ),
     Chart(
         "Repeated",
-        "What happened repeatedly in the last hour, of which only the first occurrence caused an Event, by reason.",
+        "What had no Event in the last hour, since earlier occurrences had theirs, by reason.",
         [
             ("sum by (reason) (increase(tuning_operator_repeated_total[1h])) or vector(0)", "{{reason}}"),
             ("increase(tuning_operator_events_lost_total[1h])", "Events lost"),

@@ -14,6 +14,7 @@ from tuning_operator.runtime.kubernetes.events import EventRecorder
 if TYPE_CHECKING:
     import pytest
 
+    from tuning_operator.core.model.job import Job
     from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 COMPLETED = Notice("TrialCompleted", "objective 0.5 after 3 epochs, 9 s", trial(1))
@@ -101,9 +102,35 @@ async def test_nobody_waits_for_an_event_and_namespaces_take_turns() -> None:
     assert [body["reason"] for body in cluster.posted[:3]].count("Y") == 1
 
 
+async def test_of_very_many_trials_a_part_has_events_and_what_was_decided_has_all() -> None:
+    cluster, now = FakeCluster(), 0.0
+    it = EventRecorder(cast("Cluster", cluster), clock=lambda: now)
+    other = replace(job(), name="other", uid="other")
+
+    async def posted(reason: str, job: Job, numbers: range) -> int:
+        before = len(cluster.posted)
+        for number in numbers:
+            it.record(Notice(reason, f"{number}"), job)
+        await it.drain()
+        return len(cluster.posted) - before
+
+    left_out = metrics.REPEATED.labels("TrialCreated")._value.get()
+    assert await posted("TrialCreated", job(), range(20)) == 20
+    assert await posted("TrialCompleted", job(), range(20)) == 20
+    assert await posted("TrialCreated", job(), range(20, 60)) == 10
+    assert metrics.REPEATED.labels("TrialCreated")._value.get() - left_out == 30
+    assert await posted("TrialCreated", other, range(events.ROUTINE_AT_ONCE)) == events.ROUTINE_AT_ONCE
+    assert await posted("TrialEarlyStopped", job(), range(100)) == 100
+    now += 3 * events.ROUTINE_SECONDS
+    assert await posted("TrialCompleted", job(), range(20, 40)) == 3
+    now += 1e6
+    assert await posted("TrialCompleted", job(), range(100, 200)) == events.ROUTINE_AT_ONCE
+
+
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "REMEMBERED", 10)
     _, it = recorder()
     for number in range(50):
         it.record(Notice("X", f"{number}"), job())
-    assert len(it._posted) == 10
+        it.record(Notice("TrialCreated", "first"), replace(job(), uid=f"{number}"))
+    assert len(it._posted) == len(it._routine) == 10

@@ -40,7 +40,7 @@ API_ERRORS = Counter(
 )
 REPEATED = Counter(
     "tuning_operator_repeated_total",
-    "Occurrences that only the first time cause an Event.",
+    "Occurrences without an Event, since earlier ones had theirs.",
     ["reason"],
 )
 EVENTS_LOST = Counter("tuning_operator_events_lost_total", "Events that could not be posted, or were too many.")

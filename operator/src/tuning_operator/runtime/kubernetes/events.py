@@ -1,7 +1,8 @@
 """Posts Events, each once and one for each notice; what happens repeatedly is posted the first time, and counted.
 
 No pass waits for an Event: they are posted in the background, in turns by namespace. What cannot be
-posted, or waits behind too many of its namespace, is logged and let go.
+posted, or waits behind too many of its namespace, is logged and let go. Where trials begin and complete by the hundred,
+most of these Events are logged and counted, as Kubernetes' own recorder drops them: the TuningTrials say the same.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections import Counter, OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +21,7 @@ from tuning_operator.runtime.kubernetes.errors import ApiError
 from tuning_operator.runtime.line import FairLine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tuning_operator.core.model.job import Job
@@ -33,6 +36,11 @@ MOST_WAITING = 1000
 AT_ONCE = 4
 """Events under way at the same time: one after the other they could not keep up with twenty trials a second."""
 
+ROUTINE = frozenset({"TrialCreated", "TrialCompleted"})
+"""Reasons whose Events repeat what each TuningTrial says of itself."""
+ROUTINE_AT_ONCE, ROUTINE_SECONDS = 50, 5.0
+"""Routine Events of a job that are posted at once, and the time until there is one more, in seconds."""
+
 
 class _Post(NamedTuple):
     job: Job
@@ -43,10 +51,13 @@ class _Post(NamedTuple):
 class EventRecorder:
     """Posts the Events of notices and remembers which it has posted."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
         self._cluster = cluster
+        self._clock = clock
         self._instance = socket.gethostname()
         self._posted: OrderedDict[str, int] = OrderedDict()
+        self._routine: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """How many routine Events each job might have had posted at which time, by its uid."""
         self._line: FairLine[_Post] = FairLine()
         self._waiting: Counter[str] = Counter()
         self._added = asyncio.Event()
@@ -60,6 +71,10 @@ class EventRecorder:
             return
         if self._waiting[job.namespace] >= MOST_WAITING:
             self._let_go(_Post(job, notice, body), f"{MOST_WAITING} others of its namespace wait")
+            return
+        if notice.reason in ROUTINE and not self._may_have_routine(job):
+            metrics.REPEATED.labels(notice.reason).inc()
+            logger.info("job %s/%s: %s: %s", *_told(_Post(job, notice, body)))
             return
         self._posted[name] = 0
         self._count(name, notice)
@@ -91,6 +106,17 @@ class EventRecorder:
                 self._let_go(post, error)
             else:
                 logger.info("job %s/%s: %s: %s", *_told(post))
+
+    def _may_have_routine(self, job: Job) -> bool:
+        """Whether a job's budget has another routine Event, which this takes."""
+        now = self._clock()
+        left, since = self._routine.pop(job.uid, (ROUTINE_AT_ONCE, now))
+        left = min(ROUTINE_AT_ONCE, left + (now - since) / ROUTINE_SECONDS)
+        granted = left >= 1
+        self._routine[job.uid] = left - granted, now
+        if len(self._routine) > REMEMBERED:
+            self._routine.popitem(last=False)
+        return granted
 
     def _let_go(self, post: _Post, why: object) -> None:
         metrics.EVENTS_LOST.inc()
