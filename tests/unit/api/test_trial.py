@@ -219,3 +219,15 @@ def test_the_runtime_runs_while_the_trial_does(phase: TrialPhase, seconds: int) 
     assert render_status(started, NOW)["runtimeSeconds"] == seconds
     ahead = trial(1, phase, training_seconds=7, start_time=ago(-30))
     assert render_status(ahead, NOW)["runtimeSeconds"] == 7
+
+
+@pytest.mark.parametrize("written", ["", "high", "0,5", "NaN", "1e", "0.1\n2"])
+def test_an_expected_gain_that_is_no_number_is_unknown(written: str) -> None:
+    body = stored(trial(2))
+    body["metadata"]["annotations"] = {
+        "tuning-operator.dev/suggestion-message": "why",
+        "tuning-operator.dev/expected-gain": written,
+    }
+    parsed = parse_trial(body, SPEC)
+    assert parsed.expected_gain == math.inf, "it ends no job"
+    assert parsed.suggestion_message.startswith("why; expected gain unknown: the annotation tuning-operator.dev/")

@@ -102,16 +102,6 @@ def test_a_file_that_is_written_again_is_no_other_stage() -> None:
     assert followed.end(keras(1, 3, 1)) == [(1, 0.9), (2, 0.8), (3, 0.7)]
 
 
-@pytest.mark.parametrize("setting", ["epoch: 100", "config: epoch=100 lr=0.1", "{'epoch': 100, 'lr': 0.1}"])
-def test_a_setting_is_no_epoch_of_which_the_first_value_counts(setting: str) -> None:
-    followed = Followed(regex=REGEX)
-    followed.settled(f"{setting}\nval_loss=3\n")
-    assert followed.settled("", QUIET_SECONDS) == []
-    assert followed.settled("val_loss=2\n", QUIET_SECONDS) == []
-    assert followed.end("val_loss=1\n") == [(100, 1)]
-    assert "of 3 values the last one counts: epoch 100 is the only one that is stated" in followed.summary["problem"]
-
-
 @pytest.mark.parametrize("heading", ["Epoch 1", "Epoch 7/9"])
 def test_a_heading_that_is_surely_one_does_not_wait(heading: str) -> None:
     followed = Followed(regex=REGEX)

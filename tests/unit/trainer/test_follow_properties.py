@@ -39,6 +39,7 @@ FRAGMENTS = st.sampled_from(
         ),
         *("Epoch 1/2 val_loss=0.7\n", "Epoch 2/2 val_loss=0.6\n", "val_loss=0.1\n", "train_loss=0.2 ", "best:\n"),
         *("Epoch 1/9 ", "Epoch 2: ", "epoch=2.5 ", "Epoch: 50%|# | 3/4 ", "best epoch 1 ", "epoch"),
+        *("epoch: 2\n", "epoch=3, lr=1\n", "val_loss=0.7\n", "val_loss=0.6\n", '{"epoch": 3, "lr": 1}'),
         *("val_loss=", "val_loss=0.5 ", "val_loss=1", "2.5e-05", "nan", "-inf", "None", "high", "loss=3 "),
         *(
             '{"epoch": 1, "val_loss": 2}',

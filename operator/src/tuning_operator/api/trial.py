@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.values import display_number, parse_number, render_number, render_time, time_in
+from tuning_operator.api.values import display_number, parse_number, printable, render_number, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE
 from tuning_operator.core.model.curves import Curve, Measurement, as_epoch
 from tuning_operator.core.model.job import stable_hash
@@ -42,14 +42,15 @@ def parse_trial(body: Mapping[str, Any], spec: JobSpec) -> Trial:
 def _parse(body: Mapping[str, Any], job: JobSpec) -> Trial:
     metadata, spec = body["metadata"], body["spec"]
     annotations = metadata.get("annotations") or {}
+    gain, message = _suggested(annotations)
     return Trial(
         name=metadata["name"],
         number=spec["number"],
         parameters=job.space.parse(spec["parameters"]),
         seed=spec["seed"],
         suggestion_source=annotations.get(names.ANNOTATION_SUGGESTION_SOURCE, ""),
-        suggestion_message=annotations.get(names.ANNOTATION_SUGGESTION_MESSAGE, ""),
-        expected_gain=parse_number(annotations.get(names.ANNOTATION_EXPECTED_GAIN, "+Inf")),
+        suggestion_message=message,
+        expected_gain=gain,
         best_for=job.objective.best_for,
         confirms=spec.get("confirms"),
         uid=metadata["uid"],
@@ -158,6 +159,20 @@ def new_trial(job: Job, suggestion: Suggestion) -> dict[str, Any]:
 def _expected_gain(suggestion: Suggestion) -> dict[str, str]:
     gain = suggestion.expected_gain
     return {names.ANNOTATION_EXPECTED_GAIN: f"{gain:.6g}"} if math.isfinite(gain) else {}
+
+
+def _suggested(annotations: Mapping[str, str]) -> tuple[float, str]:
+    """The gain that was expected, and the suggestion's message. A gain that is no number is unknown."""
+    message = annotations.get(names.ANNOTATION_SUGGESTION_MESSAGE, "")
+    written = annotations.get(names.ANNOTATION_EXPECTED_GAIN, "+Inf")
+    try:
+        gain = parse_number(written)
+    except ValueError:
+        gain = math.nan
+    if math.isnan(gain):
+        note = f"expected gain unknown: the annotation {names.ANNOTATION_EXPECTED_GAIN} is {printable(written, 40)!r}"
+        return math.inf, f"{message}; {note}" if message else note
+    return gain, message
 
 
 def _objective_status(trial: Trial) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tuning_trainer.follow.findings import BEST, PLAIN, SIDE
 from tuning_trainer.follow.numbering import Numbering
+from tuning_trainer.follow.repetition import Repetition
 from tuning_trainer.history import MAX_EPOCH
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class _Open:
         row: of the newest value of the objective.
         lines: how many have a value of the objective.
         is_published: nothing is expected to follow.
+        is_counted: the log does not state that number: it states none, or counts again.
     """
 
     epoch: float | None
@@ -45,6 +47,7 @@ class _Open:
     row: int = -1
     lines: int = 0
     is_published: bool = False
+    is_counted: bool = True
 
 
 class Epochs:
@@ -62,7 +65,7 @@ class Epochs:
             objective: the metric that ends an epoch where none is stated.
         """
         self.left_out = 0
-        self._publish = publish
+        self._repetition = Repetition(publish, objective)
         self._objective = objective
         self._counted = 0
         self._singles = 0
@@ -127,13 +130,13 @@ class Epochs:
         if newest is None or newest.is_published or not newest.lines or moves or row <= newest.row:
             return
         is_quiet = quiet >= QUIET_SECONDS and not self._has_repeats and newest.rank > SIDE
-        is_quiet = is_quiet and not self._numbering.is_doubtful
         if newest.epoch is None or self._is_only_one(newest) or (newest.lines == 1 and is_quiet):
             self._finish(newest)
 
     def begin_again(self) -> None:
         """Count from the start: the same log is being written again from its beginning."""
         self._close()
+        self._repetition.release()
         self._counted, self._heading, self._next = 0, None, {}
         self._highest, self._numbering = None, Numbering()
 
@@ -146,8 +149,10 @@ class Epochs:
         newest = self._open
         self._close()
         if self._too_late:
-            self._publish(MAX_EPOCH, self._too_late)
-        if newest is None or newest.epoch is None or newest.lines <= 1 or not self._numbering.is_doubtful:
+            self._repetition.take(MAX_EPOCH, self._too_late, is_counted=True)
+        if repeated := self._repetition.end():
+            return repeated
+        if newest is None or newest.epoch is None or newest.lines <= 1 or not self._numbering.is_alone:
             return ""
         return f"of {newest.lines} values the last one counts: epoch {newest.epoch:g} is the only one that is stated"
 
@@ -192,7 +197,7 @@ class Epochs:
         values = found.values
         if self._open is None or self._open.epoch != epoch:
             self._close()
-            self._open = _Open(epoch)
+            self._open = _Open(epoch, is_counted=self._numbering.offset != 0)
         newest = self._open
         has_objective = self._objective in values
         # Whether the log was read before this line came, or with it, makes no difference.
@@ -204,7 +209,7 @@ class Epochs:
             self._has_repeats = self._has_repeats or newest.lines > 1
             newest.row, newest.rank = row, max(newest.rank, found.rank)
         if newest.is_published and values:
-            self._publish(epoch, values)
+            self._repetition.take(epoch, values, is_counted=newest.is_counted)
 
     def _count(self, values: Mapping[str, float], row: int) -> None:
         has_objective = self._objective in values
@@ -242,7 +247,7 @@ class Epochs:
         over.is_published = True
         if over.epoch is not None:
             if over.values:
-                self._publish(over.epoch, over.values)
+                self._repetition.take(over.epoch, over.values, is_counted=over.is_counted)
             if over.lines:
                 self._highest = max(self._highest or 0, over.epoch)
             if self._counted < over.epoch <= MAX_EPOCH:
@@ -250,7 +255,7 @@ class Epochs:
         elif self._counted < MAX_EPOCH - 1:
             self._counted += 1
             self._highest = max(self._highest or 0, self._counted)
-            self._publish(self._counted, over.values)
+            self._repetition.take(self._counted, over.values, is_counted=True)
         else:
             # The last place is for the last value, which is the objective.
             self._too_late = over.values

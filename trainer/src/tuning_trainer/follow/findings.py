@@ -21,6 +21,7 @@ class Found:
     Attributes:
         epoch: which one it states, if any.
         total: how many epochs there will be, if it says that.
+        may_be_setting: the epoch is written as settings are: `epoch: 100`.
         values: metrics by name.
         problems: texts in the place of a value or an epoch that are neither.
         rank: how sure it is that the objective's value is the objective's.
@@ -31,3 +32,4 @@ class Found:
     problems: tuple[str, ...] = ()
     rank: int = PLAIN
     total: float | None = None
+    may_be_setting: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tuning_trainer.follow.doubt import Doubt, Written
 from tuning_trainer.follow.epochs import Epochs
 from tuning_trainer.follow.findings import BEST
 from tuning_trainer.follow.notes import Notes
@@ -12,8 +13,9 @@ from tuning_trainer.follow.ranks import is_heading_of_best
 from tuning_trainer.history import epoch_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from tuning_trainer.follow.findings import Found
     from tuning_trainer.follow.formats import Format
     from tuning_trainer.follow.screen import Piece, Screen
 
@@ -39,6 +41,7 @@ class Follower:
         self._place = place
         self._form = form
         self._epochs = Epochs(self._publish, form.objective)
+        self._doubt = Doubt(form.objective)
         self._first: str | None = None
         self._is_best = False
         self._others = 0
@@ -48,7 +51,9 @@ class Follower:
         if self._first is None:
             self._first = piece.text
         elif piece.restarted and piece.text == self._first:
+            self._use(self._doubt.end())
             self._epochs.begin_again()
+            self._doubt = Doubt(self._form.objective)
         self.notes.read(piece.text)
         if piece.is_cut:
             self.notes.refuse(f"it is longer than {len(piece.text):,} characters, and its end was not read")
@@ -60,8 +65,7 @@ class Follower:
         for found in founds:
             for problem in found.problems:
                 self.notes.refuse(problem)
-            if problem := self._epochs.take(found, piece.row, moves=piece.moved):
-                self.notes.refuse(problem)
+            self._use(self._doubt.take(Written(found, piece.row, piece.moved)), newest=found)
 
     def settle(self, screen: Screen, quiet: float) -> None:
         """Report what is final, as far as the log goes at present.
@@ -77,9 +81,16 @@ class Follower:
 
     def end(self) -> None:
         """Report the rest: the training is over."""
-        if problem := self._epochs.end():
-            self.notes.refuse(problem, earlier=True)
+        self._use(self._doubt.end())
+        for problem in (self._doubt.problem, self._epochs.end()):
+            if problem:
+                self.notes.refuse(problem, earlier=True)
         self.notes.left_out = self._epochs.left_out
+
+    def _use(self, ready: Sequence[Written], newest: Found | None = None) -> None:
+        for found, row, moves in ready:
+            if problem := self._epochs.take(found, row, moves=moves):
+                self.notes.refuse(problem, earlier=found is not newest)
 
     def _publish(self, epoch: float, values: Mapping[str, float]) -> None:
         objective = self._form.objective

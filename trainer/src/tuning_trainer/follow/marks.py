@@ -34,6 +34,8 @@ _LONG_DURATION = re.compile(r"\s*(?:mins?|h|hrs?)\b", re.IGNORECASE)
 """Text after a fraction that is a time: `epoch: 5.2 min`."""
 _NESTED = re.compile(r"\] Complete[.] Time taken")
 """Text after what an engine of Ignite says of its own epochs: one that only evaluates has another epoch 1 each time."""
+_SETTING = re.compile(r"[^\[(]*(?:[:=]|\s{2})[^\[(]*$")
+"""Text between the word and the number of a setting; a heading has a space there, or a bracket."""
 _TOTAL = re.compile(r"\s*(?:/|of)\s*([0-9]{1,12})(?![\w.])")
 """Text after an epoch: the number of all of them."""
 _THOUSANDS = re.compile(r"[,_'\u2019][0-9]{3}(?![0-9])")
@@ -46,10 +48,12 @@ class Stated(NamedTuple):
     Attributes:
         epoch: its number.
         total: how many there will be; none where that is not said.
+        may_be_setting: it is written as settings are: `epoch: 100`, `epoch=100`, or in columns.
     """
 
     epoch: float
     total: float | None = None
+    may_be_setting: bool = False
 
 
 def stated(text: str, *, whole: bool = True) -> Iterator[Stated]:
@@ -65,7 +69,8 @@ def stated(text: str, *, whole: bool = True) -> Iterator[Stated]:
         after = text[mark.end(2) : mark.end(2) + 20]
         if not _THOUSANDS.match(after) and (whole or after[:1] not in ("", ".")):
             total = _TOTAL.match(text, mark.end(2))
-            yield Stated(float(mark[2]), float(total[1]) if total else None)
+            is_setting = _SETTING.match(text[mark.end(1) : mark.start(2)]) is not None
+            yield Stated(float(mark[2]), float(total[1]) if total else None, is_setting)
     if whole and (bar := _BAR.search(text)):
         yield Stated(float(bar[1]))
 

@@ -13,12 +13,12 @@ class Numbering:
 
     Attributes:
         offset: what stated epochs are raised by at present.
-        is_doubtful: the only statement so far is an epoch above 1 without a total: it may be a setting, `epoch: 100`.
+        is_alone: no other epoch has been stated so far, and no total.
     """
 
     def __init__(self) -> None:
         self.offset = 0.0
-        self.is_doubtful = False
+        self.is_alone = False
         self._first: float | None = None
         self._last = 0.0
         self._is_over = False
@@ -37,13 +37,13 @@ class Numbering:
         if self._first is not None and self._is_over and epoch <= self._first:
             begins = epoch < self._last or (alone and has_value)
         if begins:
-            self.is_doubtful = self._first is None and epoch > 1 and total is None and alone
+            self.is_alone = self._first is None and total is None and alone
             self._first = epoch
             # Of several values before the first statement this may well be one more mention of one of them.
             is_behind = highest is not None and epoch <= highest and (self._is_over or highest <= 1)
             self.offset = math.floor(highest or 0) + 1 - epoch if is_behind else 0.0
         elif epoch != self._last:
-            self.is_doubtful = False
+            self.is_alone = False
         if total is not None:
             self._is_over = epoch >= total or (self._first == 0 and epoch + 1 >= total)
         elif begins or epoch != self._last:

@@ -118,7 +118,7 @@ def _found(objective: str, document: Mapping[str, Any]) -> Found:
         elif name == objective:
             problems.append(f"{name} is {_shown(leaves[name])}, not a number")
     total = from_text(said.partition("/")[2]) if isinstance(said, str) and "/" in said else None
-    return Found(epoch, values, tuple(problems), total=total)
+    return Found(epoch, values, tuple(problems), total=total, may_be_setting=True)
 
 
 def _leaves(document: Mapping[str, Any], depth: int, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -159,5 +159,8 @@ def _found(objective: str, definitions: Sequence[Definition], text: str) -> Foun
             problems.append(problem)
     if values and (number := in_doubt(text)):
         return Found(problems=(f"the epoch is {number!r}, not a number: print it without separators",))
-    epoch, total = next(stated(text), (None, None))
-    return Found(epoch, values, tuple(problems), ranks.get(objective, PLAIN), total)
+    rank = ranks.get(objective, PLAIN)
+    epoch = next(stated(text), None)
+    if epoch is None:
+        return Found(None, values, tuple(problems), rank)
+    return Found(epoch.epoch, values, tuple(problems), rank, epoch.total, epoch.may_be_setting)
