@@ -40,6 +40,7 @@ SPACES: dict[str, tuple[Parameter, ...]] = {
     "just searched completely": (Integer("n", 1, 2048),),
     "just not searched completely": (Integer("n", 1, 2049),),
     "huge integers": (Integer("n", -(10**15), 10**15), Integer("m", 1, 10**15, Scale.LOG)),
+    "the widest integers": (Integer("n", -(2**53), 2**53),),
     "steps": (Integer("n", 16, 1000, step=48), Integer("m", 0, 10, step=10)),
     "the narrowest range": (Continuous("x", 1e9, 1e9 + 2), Continuous("y", 1 - 1e-8, 1)),
     "the widest range": (Continuous("x", 1e-300, 1e300, Scale.LOG), Continuous("y", -1e300, 1e300)),
@@ -184,13 +185,24 @@ def test_a_strategy_answers_the_same_in_any_order_and_with_any_random_state(stra
     assert suggest(replace(request, goal=Goal.MAXIMIZE)) is not None
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_strategy_says_when_nothing_is_left(strategy: str) -> None:
-    space = Space((Integer("n", 1, 3), Categorical("c", ("a", "b"))))
-    points = [space.nth(index) for index in range(6)]
+@pytest.mark.parametrize("size", [6, 2500], ids=["small", "large"])
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "random"])
+def test_a_strategy_finds_the_last_points_of_a_space_and_says_when_none_is_left(strategy: str, size: int) -> None:
+    space = Space((Integer("n", 1, size // 2), Categorical("c", ("a", "b"))))
+    kind, points = STRATEGIES[strategy][0], [space.nth(index) for index in range(size)]
     seen = tuple(Observation(point, worth(space, point)) for point in points)
+    asked = SuggestRequest(space, Goal.MINIMIZE, kind, 3, (size - 1, size), seen[:1] + seen[3:], ())
+    found = suggest(asked)
+    assert {space.key(each.parameters) for each in found} == {space.key(point) for point in points[1:3]}
+    assert {each.source for each in found} <= STRATEGIES[strategy][1]
     with pytest.raises(SpaceExhausted):
-        suggest(SuggestRequest(space, Goal.MINIMIZE, STRATEGIES[strategy][0], 3, (7,), seen, ()))
+        suggest(replace(asked, numbers=(size + 1,), observations=seen))
+
+
+def test_random_points_say_when_none_is_left() -> None:
+    space = Space((Integer("n", 1, 3), Categorical("c", ("a", "b"))))
+    with pytest.raises(SpaceExhausted):
+        suggest(SuggestRequest(space, Goal.MINIMIZE, Strategy.RANDOM, 3, (7,), (), ()))
 
 
 @pytest.mark.parametrize("name", ["two values", "few values"])

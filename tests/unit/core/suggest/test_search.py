@@ -84,10 +84,12 @@ def test_steps_on_the_lattice_end_where_none_gains() -> None:
     assert len(acquisition.asked) == asked + 1
 
 
-def test_a_space_without_a_lattice_has_no_steps() -> None:
-    search, acquisition = search_of(Continuous("x", 0, 1)), Acquisition()
-    search._hop(acquisition, np.array([[0.5]]), np.array([-0.5]))
+@pytest.mark.parametrize("parameter", [Continuous("x", 0, 1), Integer("n", 1, 2**53, Scale.LOG)])
+def test_a_space_without_a_lattice_that_its_scale_shows_has_no_steps(parameter: Parameter) -> None:
+    search, acquisition, climbers = search_of(parameter), Acquisition(), np.array([[1.0]])
+    search._hop(acquisition, climbers, np.array([-1.0]))
     assert acquisition.asked == []
+    assert climbers.tolist() == [[1.0]]
 
 
 def test_numbers_of_many_values_climb_together_and_others_stay() -> None:

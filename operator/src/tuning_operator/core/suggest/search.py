@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.float64]
 
 SMALL_SPACE = 2048
-"""Finite spaces up to this size are searched completely."""
+"""Finite spaces are searched completely once no more points than this are left of them."""
 
 _SPREAD = 512
 _NEAR = 256
@@ -66,7 +66,7 @@ class Search:
         """
         acquisition = self.acquisition()
         size = self._space.size
-        if size is not None and size <= SMALL_SPACE:
+        if size is not None and size - len(self._seen) <= SMALL_SPACE:
             best, promise = self._exhaustive(acquisition, size)
         else:
             best, promise = self._climb(acquisition)
@@ -131,6 +131,8 @@ class Search:
             neighbours = [self._neighbours(climber) for climber in climbers]
             owners = np.repeat(np.arange(len(climbers)), [len(rows) for rows in neighbours])
             rows = np.vstack(neighbours)
+            if not len(rows):  # a scale of very many values does not tell neighbours apart
+                break
             if self._take(owners, rows, self._evaluate(acquisition, rows), climbers, values) < _WORTHWHILE:
                 break
 
@@ -177,7 +179,7 @@ class Search:
                 variant = row.copy()
                 variant[place] = value
                 variants.append(variant)
-        return self._space.snap(np.array(variants))
+        return self._space.snap(np.array(variants).reshape(-1, len(row)))
 
     def _alternatives(self, parameter: Parameter, unit: float) -> Rows:
         """Return other places of a category, or beside a number; if it has few, also farther away."""
