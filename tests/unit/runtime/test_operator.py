@@ -15,7 +15,6 @@ from tests.unit.simulation.world import World
 from tuning_operator.runtime import operator as module
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.operator import Operator
-from tuning_operator.runtime.queue import OUTAGE_BACKOFF, JobKey
 from tuning_operator.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
     from tuning_operator.runtime.kubernetes.cluster import Cluster
 
 Body = dict[str, Any]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Hanging(Connection):
@@ -54,6 +46,13 @@ class Hanging(Connection):
     async def create_trial(self, namespace: str, body: Body) -> Body:
         await self._hold("create trial")
         return await super().create_trial(namespace, body)
+
+    async def list_jobs(self, _namespace: str) -> list[Body]:
+        return []
+
+    async def newest_version(self, _plural: str, _namespace: str) -> str:
+        await asyncio.Event().wait()  # so that there is no watch
+        raise AssertionError
 
     async def close(self) -> None:
         self.requests.append("close")
@@ -95,7 +94,7 @@ async def requests_when_it_ends_during(request_: str, world: World) -> list[str]
     server = Hanging(world)
     server.held.add(request_)
     async with running(server, workers=1) as operator:
-        operator._spawn(operator._work("worker 0"), "worker 0")
+        operator.start()
         operator.queue.add(KEY)
         await server.asked.wait()
         operator.queue.add(KEY)  # what comes now is left to the next operator
@@ -131,7 +130,7 @@ def test_a_pass_that_hangs_is_given_up_and_tried_again(monkeypatch: pytest.Monke
         server = Hanging(world)
         server.held.add("patch")
         async with running(server, workers=1) as operator:
-            operator._spawn(operator._work("worker 0"), "worker 0")
+            operator.start()
             operator.queue.add(KEY)
             await server.asked.wait()
             server.held.clear()  # only the first request is never answered
@@ -166,164 +165,3 @@ def test_an_operator_that_would_not_hear_of_something_ends(monkeypatch: pytest.M
 
     assert asyncio.run(fails()) == (len(served) < 3)
     assert answers == []
-
-
-def test_the_probe_blames_no_outage_but_a_part_that_stands_still() -> None:
-    """An API server that lets each of many questions wait for 100 s, and the last one for ever."""
-    clock = Clock()
-
-    async def resync() -> list[str]:
-        server = Hanging(World({}, 0))
-        async with running(server, namespaces=("a", "b", "c", "d")) as operator:
-            operator.heartbeats._clock = clock
-
-            async def list_jobs(namespace: str) -> list[Body]:
-                clock.now += 100
-                assert operator.heartbeats.stuck() == []
-                if namespace == "d":
-                    server.asked.set()
-                    await server.answer.wait()
-                raise ApiError(ErrorKind.UNAVAILABLE, "no answer")
-
-            server.list_jobs = list_jobs  # type: ignore[attr-defined]
-            operator._spawn(operator._resync(), "resync")
-            await server.asked.wait()
-            clock.now += 100
-            return operator.heartbeats.stuck()
-
-    assert asyncio.run(resync()) == ["resync: no progress for 200 s"]
-
-
-def test_a_resync_looks_at_jobs_that_have_something_to_do_and_the_first_one_loads_their_model() -> None:
-    started: list[JobKey] = []
-
-    def body(name: str, phase: str, **spec: Any) -> Body:
-        status = {"phase": phase, "observedGeneration": 1}
-        return {"metadata": {"name": name, "namespace": "ns", "generation": 1}, "spec": spec, "status": status}
-
-    async def queued() -> list[JobKey | None]:
-        server = Hanging(World({}, 0))
-
-        async def list_jobs(_namespace: str) -> list[Body]:
-            server.asked.set()
-            idle = [body(f"idle-{number}", "Suspended", suspend=True) for number in range(600)]
-            ended = [body("ended", "Completed", strategy="Bayesian")]
-            return [*idle, *ended, body("resumed", "Suspended", strategy="Grid"), body("runs", "Running", **bayesian)]
-
-        bayesian = {"strategy": "Bayesian"}
-
-        server.list_jobs = list_jobs  # type: ignore[attr-defined]
-        async with running(server, resync_interval=0.001) as operator:
-            operator._suggester.start = started.append  # type: ignore[method-assign,assignment]
-            operator._spawn(operator._resync(), "resync")
-            for _ in range(2):
-                await server.asked.wait()
-                server.asked.clear()
-                await asyncio.sleep(0)
-            return [await operator.queue.get() for _ in range(len(operator.queue))]
-
-    assert asyncio.run(queued()) == [JobKey("ns", "resumed"), JobKey("ns", "runs")]
-    assert started == [JobKey("ns", "runs")]
-
-
-@pytest.mark.parametrize("fails", [True, False])
-def test_a_resync_looks_at_one_job_after_the_other_unless_it_has_looked_at_none(
-    fails: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each look lists all that a job has, and meanwhile slots of others become free."""
-    done: list[str | float] = []
-    sleep = asyncio.sleep
-
-    async def note(seconds: float) -> None:
-        done.append(seconds)
-        if done.count("list") > 2:
-            await sleep(3600)
-
-    async def resync() -> None:
-        server = Hanging(World({}, 0))
-
-        async def list_jobs(_namespace: str) -> list[Body]:
-            done.append("list")
-            if done.count("list") > 2:
-                server.asked.set()
-            if fails and done.count("list") == 1:
-                raise ApiError(ErrorKind.UNAVAILABLE, "no answer")
-            names = ("a", "b")
-            return [{"metadata": {"name": name, "namespace": "ns"}, "spec": {}, "status": {}} for name in names]
-
-        server.list_jobs = list_jobs  # type: ignore[attr-defined]
-        async with running(server, resync_interval=60.0) as operator:
-            monkeypatch.setattr(operator.queue, "add_patient", lambda key: done.append(key.name))
-            with monkeypatch.context() as patch:
-                patch.setattr(asyncio, "sleep", note)
-                operator._spawn(operator._resync(), "resync")
-                await server.asked.wait()
-
-    asyncio.run(resync())
-    at_once, spread = ["list", "a", 0.0, "b", 0.0, 60.0], ["list", "a", 15.0, "b", 15.0, 30.0]
-    expected = ["list", OUTAGE_BACKOFF, *at_once] if fails else [*at_once, *spread]
-    assert done[: len(expected)] == expected
-
-
-def pod(name: str, version: int, phase: str = "Running", job: str = "job", **metadata: Any) -> Body:
-    labels = {"tuning-operator.dev/job": job} if job else {}
-    about = {"name": name, "namespace": "ns", "uid": f"uid-{name}", "resourceVersion": str(version), "labels": labels}
-    return {
-        "metadata": about | metadata,
-        "spec": {"containers": [{"name": "train"}]},
-        "status": {"phase": phase},
-    }
-
-
-async def heard(*events: tuple[str, Body]) -> tuple[list[JobKey], list[JobKey], list[str], int]:
-    """The jobs that events of Pods lead to at once and soon, whose quota they free, and how many Pods are noted."""
-    async with running(Hanging(World({}, 0))) as operator:
-        freed: list[str] = []
-        operator.reconciler.quota_freed = freed.append  # type: ignore[method-assign,assignment]
-        for kind, body in events:
-            operator._hear("pods", kind, body)
-        soon = list(operator.queue._timers)
-        keys = [key for _ in range(len(operator.queue)) if (key := await operator.queue.get())]
-        return keys, soon, freed, len(operator._cluster.departed)
-
-
-@pytest.mark.parametrize(("job", "keys"), [("job", [JobKey("ns", "job")]), ("", [])])
-async def test_an_event_leads_to_the_job_of_its_label(job: str, keys: list[JobKey]) -> None:
-    assert await heard(("MODIFIED", pod("job-0001-1", 1, "Failed", job=job))) == (keys, [], ["ns"], 0)
-
-
-@pytest.mark.parametrize(
-    ("kind", "phase", "freed", "noted"),
-    [
-        ("DELETED", "Running", True, 0),
-        ("DELETED", "Succeeded", True, 1),
-        ("MODIFIED", "Failed", True, 0),
-        ("MODIFIED", "Running", False, 0),
-        ("ADDED", "Pending", False, 0),
-    ],
-)
-async def test_a_pod_that_ends_or_goes_frees_a_slot_and_quota_and_one_that_goes_is_noted(
-    kind: str, phase: str, freed: bool, noted: int
-) -> None:
-    job = [JobKey("ns", "job")]
-    lists = (job, []) if freed else ([], job)
-    assert await heard((kind, pod("job-0001-1", 1, phase))) == (*lists, ["ns"] * freed, noted)
-
-
-async def test_pods_that_start_together_have_one_pass() -> None:
-    events = [("MODIFIED", pod(f"job-{number:04d}-1", number, "Running")) for number in range(1, 50)]
-    assert await heard(*events) == ([], [JobKey("ns", "job")], [], 0)
-
-
-def test_after_a_gap_the_jobs_are_looked_at_whose_events_may_have_been_missed() -> None:
-    async def queued() -> list[JobKey | None]:
-        async with running(Hanging(World({}, 0))) as operator:
-            for job in ("one", "two"):
-                await operator._store.pods(JobKey("ns", job))
-            operator._look_again("jobs", "ns")
-            operator._look_again("pods", "other")
-            assert len(operator.queue) == 0
-            operator._look_again("pods", "ns")
-            return [await operator.queue.get() for _ in range(len(operator.queue))]
-
-    assert asyncio.run(queued()) == [JobKey("ns", "one"), JobKey("ns", "two")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.runtime import virtual
 from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.turns import HALF_LIFE, Turns
 
@@ -14,22 +15,6 @@ if TYPE_CHECKING:
 
 
 Log = list[tuple[float, JobKey]]
-
-
-class Clock(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when everybody sleeps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self.now = max(self.now, self._scheduled[0].when())  # type: ignore[attr-defined]
-        super()._run_once()  # type: ignore[misc]
 
 
 async def use(turns: Turns[int], job: JobKey, seconds: float, log: Log) -> None:
@@ -46,8 +31,7 @@ def played(places: int, uses: Callable[[Turns[int], Log], Sequence[Coroutine[Any
         turns = Turns(range(places))
         await asyncio.gather(*uses(turns, log))
 
-    with asyncio.Runner(loop_factory=Clock) as runner:
-        runner.run(main())
+    virtual.played(main())
     return log
 
 

@@ -9,35 +9,33 @@ import asyncio
 import contextlib
 import logging
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.job import is_idle, is_managed_elsewhere, is_settled
 from tuning_operator.api.jobspec import InvalidJobError
-from tuning_operator.api.podfacts import has_ended
 from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
-from tuning_operator.core.model.spec import Strategy
 from tuning_operator.runtime import metrics
 from tuning_operator.runtime.health import Heartbeats
 from tuning_operator.runtime.job_metrics import JobMetrics
 from tuning_operator.runtime.kubernetes.cluster import Cluster, load_configuration
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
-from tuning_operator.runtime.kubernetes.store import KINDS, PODS, Store
+from tuning_operator.runtime.kubernetes.store import KINDS, Store
 from tuning_operator.runtime.kubernetes.watch import Watch
+from tuning_operator.runtime.listener import Listener
 from tuning_operator.runtime.prometheus.client import Prometheus
 from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import MAX_BACKOFF, OUTAGE_BACKOFF, JobKey, WorkQueue
 from tuning_operator.runtime.reconciler.reconcile import Reconciler
+from tuning_operator.runtime.resync import Resync
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tuning_operator.runtime.kubernetes.transport import Body
     from tuning_operator.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -52,8 +50,6 @@ PATIENT = 2
 """One worker in this many serves jobs that can wait; the others are free when a slot becomes free."""
 LEAST_PROCESSES, MOST_PROCESSES = 2, 4
 """Processes for suggestions unless the settings say how many: with two, one is always free for another namespace."""
-SOON = 0.5
-"""Seconds after which a job hears of a Pod that holds a slot: it has several events before it runs; nobody waits."""
 LAST_SECONDS = 3.0
 """How long a pass may continue after SIGTERM: ample for its writes, unless nobody answers."""
 
@@ -73,17 +69,6 @@ class Operator:
         self._suggester = Suggester(_processes(settings), settings.suggestion_timeout, self.queue.add)
         self.job_metrics = JobMetrics() if settings.job_metrics else None
         self._recorder = EventRecorder(cluster)
-        self._watches = {
-            (plural, namespace): Watch(
-                cluster,
-                plural,
-                namespace,
-                partial(self._hear, plural),
-                partial(self._look_again, plural, namespace),
-            )
-            for plural in KINDS
-            for namespace in settings.namespaces or (None,)
-        }
         self._store = Store(cluster, self._is_watched)
         self.reconciler = Reconciler(
             self._store,
@@ -100,6 +85,26 @@ class Operator:
             is_urgent=self.queue.is_pressing,
             job_metrics=self.job_metrics,
         )
+        listener = Listener(self._store, self.queue, self.reconciler.quota_freed)
+        self._watches = {
+            (plural, namespace): Watch(
+                cluster,
+                plural,
+                namespace,
+                partial(listener.heard, plural),
+                partial(listener.missed, plural, namespace),
+            )
+            for plural in KINDS
+            for namespace in settings.namespaces or (None,)
+        }
+        self._resync = Resync(
+            cluster,
+            settings.namespaces,
+            settings.resync_interval,
+            self.heartbeats,
+            due=self._look,
+            needs_model=self._suggester.start,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.end: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -115,7 +120,7 @@ class Operator:
     def start(self) -> None:
         """Start the workers, the metrics poll and the resync."""
         self._spawn(self._poller.run(lambda: self.heartbeats.beat("metrics poll")), "metrics poll")
-        self._spawn(self._resync(), "resync")
+        self._spawn(self._resync.run(), "resync")
         self._spawn(self._recorder.run(), "Events")
         for (plural, namespace), watch in self._watches.items():
             self._spawn(watch.run(), f"watch of {plural} in {namespace or 'the cluster'}")
@@ -143,26 +148,10 @@ class Operator:
         watch = self._watches.get((plural, namespace)) or self._watches.get((plural, None))
         return watch is not None and watch.is_live
 
-    def _hear(self, plural: str, event: str, body: Body) -> None:
-        """Handle an event: if it is news, run a pass over the job that the object's label names."""
-        metadata, deleted = body["metadata"], event == "DELETED"
-        holds_a_slot = plural == PODS and not deleted and not has_ended(body)
-        if plural == PODS:
-            self._cluster.departed.note(body, deleted=deleted)
-            if not holds_a_slot:
-                self.reconciler.quota_freed(metadata["namespace"])
-        job = (metadata.get("labels") or {}).get(names.LABEL_JOB)
-        if self._store.heard(plural, event, body) and job:
-            key = JobKey(metadata["namespace"], job)
-            if holds_a_slot:
-                self.queue.add_after(key, SOON)
-            else:
-                self.queue.add(key)
-
-    def _look_again(self, plural: str, namespace: str | None) -> None:
-        """Look again at the jobs whose events may have been missed."""
-        for key in self._store.doubt(plural, namespace):
-            self.queue.add(key)
+    def _look(self, key: JobKey) -> None:
+        """Run a pass that lists what the job has, when others need none sooner."""
+        self._store.doubt_job(key)
+        self.queue.add_patient(key)
 
     async def stop(self) -> None:
         """Record what passes under way have decided, start nothing, and close everything."""
@@ -246,39 +235,6 @@ class Operator:
         delay = self.queue.add_failed(key, longest)
         logger.warning("job %s/%s: %s; next try in %.1f s", *key, message, delay)
         await self.reconciler.report_failure(key, message)
-
-    async def _resync(self) -> None:
-        """Look at all unfinished or edited jobs from time to time, in case an event was missed.
-
-        At first at once, and later one after the other: all that a job has is listed, and other jobs have free slots.
-        """
-        self.heartbeats.beat("resync")
-        interval, spread = self._settings.resync_interval, 0.0
-        while True:
-            pause = interval
-            due: list[Body] = []
-            for namespace in self._settings.namespaces or (None,):
-                try:
-                    bodies = await self._cluster.list_jobs(namespace)
-                except ApiError as error:
-                    logger.warning("the jobs of %s could not be listed: %s", namespace or "the cluster", error)
-                    bodies = []
-                    pause = min(pause, OUTAGE_BACKOFF)
-                due += [body for body in bodies if not (_rests(body) or is_managed_elsewhere(body))]
-                self.heartbeats.beat("resync")  # also when nobody answers: that is no reason for a restart
-            for body in due:
-                key = JobKey(body["metadata"]["namespace"], body["metadata"]["name"])
-                if not spread and body["spec"].get("strategy") == Strategy.BAYESIAN:
-                    self._suggester.start(key)  # PyTorch takes seconds, and a slot may be free
-                self._store.doubt_job(key)
-                self.queue.add_patient(key)
-                await asyncio.sleep(spread / len(due))
-            await asyncio.sleep(max(0.0, pause - spread) if due else pause)
-            spread = interval / 2 if pause == interval else 0.0
-
-
-def _rests(body: Body) -> bool:
-    return is_settled(body) or is_idle(body, datetime.now(UTC))
 
 
 def _processes(settings: Settings) -> int:
