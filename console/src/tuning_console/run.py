@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -33,7 +34,11 @@ async def api_server(url: str, context: ssl.SSLContext) -> AsyncIterator[Upstrea
 
 @asynccontextmanager
 async def serving(console: Console, host: str, port: int) -> AsyncIterator[int]:
-    """Serve the console; gives the port, which is a free one if 0 was asked for."""
+    """Serve the console; gives the port, which is a free one if 0 was asked for.
+
+    Raises:
+        OSError: The port cannot be listened on.
+    """
     # A browser that goes away ends what was done for it, and frees its place.
     runner = web.AppRunner(
         console.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
@@ -41,7 +46,11 @@ async def serving(console: Console, host: str, port: int) -> AsyncIterator[int]:
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else error
+            raise OSError(f"cannot listen on port {port}: {why}; choose another one with --port") from error
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY, start_http_server
 from tuning_operator.runtime.handlers import build_registry
 from tuning_operator.runtime.kubernetes.depth import read_any_depth
 from tuning_operator.runtime.operator import Operator
+from tuning_operator.runtime.ports import listening, require_free
 from tuning_operator.runtime.settings import Settings, parse_settings
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,10 @@ def main() -> None:
     settings = parse_settings(sys.argv[1:])
     _configure_logging(settings)
     read_any_depth()
-    start_http_server(settings.metrics_port)
+    with listening("--metrics-port", settings.metrics_port):
+        start_http_server(settings.metrics_port)
+    with listening("--health-port", settings.health_port):
+        require_free(settings.health_port)  # kopf listens on it, later and within its own tasks
     sys.exit(asyncio.run(_run(settings)))
 
 

@@ -7,6 +7,7 @@ import stat
 import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,10 +15,13 @@ from tests.unit.docs.pages import ROOT, section, table
 from tuning_console import __main__ as command
 from tuning_console import files
 from tuning_console.local import Kubeconfig
+from tuning_console.run import serving
 from tuning_console.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.unit.console.conftest import Lab
 
 
 def test_flags_win_over_variables_and_both_over_defaults() -> None:
@@ -45,6 +49,14 @@ def test_every_setting_is_on_its_page() -> None:
         f"--{field.name.replace('_', '-')}": (f"TUNING_CONSOLE_{field.name.upper()}", str(field.default or ""))
         for field in fields(Settings)
     }
+
+
+async def test_a_port_that_is_taken_is_said_with_the_remedy(lab: Lab) -> None:
+    port = urlsplit(lab.url).port
+    assert port
+    said = f"cannot listen on port {port}: Address already in use; choose another one with --port"
+    with pytest.raises(OSError, match=said):
+        await serving(lab.console, "127.0.0.1", port).__aenter__()
 
 
 def test_pages_that_were_not_built_are_said_to_be_missing(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, unused_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +53,7 @@ async def test_it_ends_and_says_what_is_missing(tmp_path: Path) -> None:
             "--namespaces=tuning",
             "--prometheus-url=http://127.0.0.1:1",
             "--metrics-port=0",
-            "--health-port=0",
+            f"--health-port={unused_port()}",
             "--log-format=plain",
             env={**os.environ, "KUBECONFIG": str(kubeconfig)},
             stderr=asyncio.subprocess.PIPE,
@@ -69,3 +71,23 @@ async def test_it_does_not_load_the_half_of_the_client_that_it_does_not_use() ->
     loaded = set(output.decode().split())
     assert loaded >= {"kopf", "kubernetes"}
     assert not loaded & {"requests", "oauthlib", "google", "websocket"}
+
+
+@pytest.mark.parametrize("flag", ["--metrics-port", "--health-port"])
+async def test_a_port_that_is_taken_ends_it_with_one_line(flag: str) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        port = other.getsockname()[1]
+        ports = {"--metrics-port": 0, "--health-port": unused_port()} | {flag: port}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tuning_operator",
+            "--namespaces=tuning",
+            "--prometheus-url=http://127.0.0.1:1",
+            *(f"{name}={number}" for name, number in ports.items()),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, errors = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    assert process.returncode == 1
+    said = f"tuning-operator: {flag}: cannot listen on port {port}: Address already in use; choose another port\n"
+    assert errors.decode() == said

@@ -96,6 +96,8 @@ def test_no_setting_is_left_out_above() -> None:
         ([*REQUIRED, "--poll-interval", "inf"], "argument --poll-interval: inf is not finite"),
         ([*REQUIRED, "--workers", "1.5"], "argument --workers: '1.5' is not a whole number"),
         ([*REQUIRED, "--workers", "0"], "argument --workers: 0 is too small"),
+        ([*REQUIRED, "--metrics-port", "65536"], "argument --metrics-port: 65536 is too large: at most 65535"),
+        ([*REQUIRED, "--health-port", "0"], "argument --health-port: 0 is too small: at least 1"),
         ([*REQUIRED, "--log-format", "xml"], "argument --log-format: 'xml' is none of json, plain"),
         ([*REQUIRED, "--colour", "red"], "--colour"),
     ],

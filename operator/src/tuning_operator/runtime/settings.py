@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ALL_NAMESPACES = "*"
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] = os
     return settings
 
 
-def _number(minimum: float, kind: type[float | int] = float) -> Callable[[str], float]:
+def _number(minimum: float, kind: type[float | int] = float, maximum: float = math.inf) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
             value = kind(text)
@@ -116,6 +117,8 @@ def _number(minimum: float, kind: type[float | int] = float) -> Callable[[str], 
             raise argparse.ArgumentTypeError(f"{text} is not finite")
         if value < minimum:
             raise argparse.ArgumentTypeError(f"{text} is too small: at least {minimum:g}")
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"{text} is too large: at most {maximum:g}")
         return value
 
     return parse
@@ -198,8 +201,8 @@ _OPTIONS = {
     "suggestion_timeout": _Option(_number(1), "seconds after which a random suggestion is used instead"),
     "api_qps": _Option(_number(1), "average requests per second to the API server"),
     "api_burst": _Option(_number(1, int), "largest burst of requests to the API server"),
-    "metrics_port": _Option(_number(0, int), "port of /metrics"),
-    "health_port": _Option(_number(0, int), "port of /healthz"),
+    "metrics_port": _Option(_number(0, int, MAX_PORT), "port of /metrics; 0: any free port"),
+    "health_port": _Option(_number(1, int, MAX_PORT), "port of /healthz"),
     "image_pull_grace": _Option(_number(0), "seconds that an image pull may fail before its trial fails"),
     "sidecar_image": _Option(
         str, "image of the sidecar that follows a training's log; jobs with source File or TensorBoard need it"
