@@ -13,6 +13,9 @@ from tuning_operator.runtime.queue import JobKey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from tuning_operator.runtime.prometheus.client import Prometheus
 
 METRIC = "validation:accuracy"
 JOB = JobKey("ns", "job")
@@ -20,10 +23,22 @@ POD = "job-0001-1"
 
 
 class Bench:
-    """A poller, the Prometheus that it asks, and the jobs that it called for."""
+    """A poller, the Prometheus that it asks, the jobs that it called for, and what its clock shows."""
 
-    def __init__(self, server: PrometheusServer, poller: MetricsPoller, called: list[JobKey]) -> None:
-        self.server, self.poller, self.called = server, poller, called
+    def __init__(self, server: PrometheusServer, client: Prometheus, interval: float) -> None:
+        self.server, self.now = server, NOW
+        self.called: list[JobKey] = []
+        self.poller = MetricsPoller(client, interval, 300.0, self.called.append, lambda: self.now)
+
+    async def poll_at(self, now: datetime) -> None:
+        """Poll when the clock shows this."""
+        self.now = now
+        await self.poller.poll(JOB.namespace)
+
+    async def answers_since(self, then: datetime) -> None:
+        """Have Prometheus answer at this time, and the clock show the present again."""
+        await self.poll_at(then)
+        self.now = NOW
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -33,12 +48,11 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(interval: float = 0.01, *, running: bool = True) -> AsyncIterator[Bench]:
-    called: list[JobKey] = []
     async with prometheus_server() as (server, client):
-        poller = MetricsPoller(client, interval, 300.0, called.append, lambda: NOW)
-        task = asyncio.create_task(poller.run()) if running else None
+        it = Bench(server, client, interval)
+        task = asyncio.create_task(it.poller.run()) if running else None
         try:
-            yield Bench(server, poller, called)
+            yield it
         finally:
             if task:
                 task.cancel()

@@ -66,11 +66,6 @@ class Pages:
         return [kind_of(query) for query in new]
 
 
-async def poll_at(it: Bench, now: datetime) -> None:
-    it.poller._clock = lambda: now
-    await it.poller.poll(JOB.namespace)
-
-
 async def test_epochs_are_read_when_the_page_says_that_there_are_others() -> None:
     async with bench(running=False) as it:
         pages = Pages(it)
@@ -104,9 +99,9 @@ async def test_a_page_that_says_nothing_new_for_long_is_read_all_the_same() -> N
         it.poller.watch(JOB, {POD: Interest(POD, METRIC)})
         await it.poller.poll("ns")
         pages.epochs, pages.value = {POD: 3}, "0.25"
-        await poll_at(it, NOW + timedelta(seconds=29))
+        await it.poll_at(NOW + timedelta(seconds=29))
         assert pages.asked() == ["epochs", "progress"]
-        await poll_at(it, NOW + timedelta(seconds=31))
+        await it.poll_at(NOW + timedelta(seconds=31))
         assert pages.asked() == ["epochs"]
         assert it.poller.readings(JOB)[POD].curve == Curve.of([(1, 0.25), (2, 0.25), (3, 0.25)]), (
             "a change has to be seen"
@@ -154,7 +149,7 @@ async def test_another_pod_of_the_same_name_has_no_epochs_of_the_first() -> None
         await it.poller.poll("ns")
         pages.epochs = {POD: 1}
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, NOW + timedelta(seconds=5))})
-        await poll_at(it, NOW + timedelta(seconds=9))
+        await it.poll_at(NOW + timedelta(seconds=9))
         assert len(it.poller.readings(JOB)[POD].curve) == 1
         assert "[4000ms]" in it.server.questions[-1]["query"]
 
@@ -169,7 +164,7 @@ async def test_after_an_outage_what_has_left_the_page_is_looked_for_in_prometheu
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, ago(10_000))})
         await it.poller.poll("ns")
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, ago(10_000), ended)})
-        await poll_at(it, NOW + timedelta(hours=1))
+        await it.poll_at(NOW + timedelta(hours=1))
         (window,) = re.findall(r"\[(\d+)ms", it.server.questions[-1]["query"])
         assert 3_600_000 + 150_000 <= int(window) <= 13_600_000
 
@@ -182,11 +177,10 @@ async def test_what_is_asked_late_looks_back_as_far_as_what_is_asked_at_once() -
         pages.epochs, pages.completed = {POD: 2}, {POD: 2}
         it.poller.watch(JOB, {POD: Interest(POD, METRIC)})
         await it.poller.poll("ns")
-        clock, answers = [NOW], it.server.respond
-        it.poller._clock = lambda: clock[0]
+        answers = it.server.respond
 
         async def slow(request: web.Request, query: str) -> web.StreamResponse:
-            clock[0] += timedelta(seconds=2)
+            it.now += timedelta(seconds=2)
             return await answers(request, query)
 
         it.server.respond = slow
@@ -224,7 +218,7 @@ async def test_the_number_of_questions_grows_with_no_age() -> None:
         await it.poller.poll("ns")
         pages.asked()
         for seconds in (2, 4):
-            await poll_at(it, NOW + timedelta(seconds=seconds))
+            await it.poll_at(NOW + timedelta(seconds=seconds))
             assert pages.asked() == ["progress"] * 2
 
 

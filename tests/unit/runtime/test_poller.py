@@ -110,15 +110,11 @@ async def test_an_outage_is_a_condition_and_what_is_known_stays() -> None:
 
 
 async def test_it_is_known_since_when_prometheus_answers_without_a_break() -> None:
-    now = NOW
     async with bench(interval=2, running=False) as it:
-        it.poller._clock = lambda: now
         it.poller.watch(JOB, RUNNING)
 
         async def since(seconds: float) -> float | None:
-            nonlocal now
-            now = NOW + timedelta(seconds=seconds)
-            await it.poller.poll(JOB.namespace)
+            await it.poll_at(NOW + timedelta(seconds=seconds))
             known = it.poller.answering_since(JOB.namespace)
             return (known - NOW).total_seconds() if known else None
 
@@ -127,7 +123,7 @@ async def test_it_is_known_since_when_prometheus_answers_without_a_break() -> No
         assert await since(4) is None
         it.server.says(answer())
         assert [await since(6), await since(8)] == [6, 6]
-        now = NOW + timedelta(seconds=15)
+        it.now = NOW + timedelta(seconds=15)
         overdue = it.poller.condition(JOB.namespace)
         assert overdue == Condition("MetricsAvailable", "True", "PrometheusAnswers")
         assert overdue is not None
@@ -231,7 +227,7 @@ async def ask(it: Bench, found: list[dict[str, Any]], **interest: Any) -> tuple[
 )
 async def test_what_is_known_of_a_pod_without_epochs(found: list[dict[str, Any]], scraping: Scraping) -> None:
     async with bench(running=False) as it:
-        it.poller._answering_since["ns"] = ago(1000)
+        await it.answers_since(ago(1000))
         assert await ask(it, found, created=ago(150), started=ago(150)) == (scraping, 2)
         assert "[128000ms]" in it.server.questions[-1]["query"], "what is older is of another Pod of its name"
 
@@ -245,13 +241,13 @@ async def test_some_scrape_intervals_are_waited_for_in_which_prometheus_answers(
 ) -> None:
     async with bench(running=False) as it:
         if answering:
-            it.poller._answering_since["ns"] = answering
+            await it.answers_since(answering)
         assert await ask(it, [], started=started) == (Scraping.UNKNOWN, 1)
 
 
 async def test_nobody_asks_whether_a_pod_is_scraped_that_has_shown_an_epoch() -> None:
     async with bench(running=False) as it:
-        it.poller._answering_since["ns"] = ago(1000)
+        await it.answers_since(ago(1000))
         it.server.says(answer(series(POD, [(1, "0.1")])))
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, started=ago(1000))})
         await it.poller.poll("ns")
@@ -267,7 +263,7 @@ async def test_gauges_are_a_sign_of_life_as_well() -> None:
         return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": []}})
 
     async with bench(running=False) as it:
-        it.poller._answering_since["ns"] = ago(1000)
+        await it.answers_since(ago(1000))
         it.server.respond = respond
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, gauges=gauges, started=ago(1000))})
         await it.poller.poll("ns")
@@ -279,7 +275,7 @@ async def test_no_answer_about_scrapes_is_no_answer() -> None:
         return web.json_response(answer([], warnings=["partial"]) if "__name__" in query else answer())
 
     async with bench(running=False) as it:
-        it.poller._answering_since["ns"] = ago(1000)
+        await it.answers_since(ago(1000))
         it.server.respond = respond
         it.poller.watch(JOB, {POD: Interest(POD, METRIC, started=ago(1000))})
         await it.poller.poll("ns")

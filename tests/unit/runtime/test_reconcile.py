@@ -12,7 +12,6 @@ import pytest
 from tests.unit.runtime.passes import Bench, Body
 from tests.unit.simulation.objects import KEY
 from tests.unit.simulation.operator import SimulatedOperator
-from tuning_operator.core.model.conditions import Condition
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.reconciler.curvebudget import AT_ONCE_IF_URGENT, WRITES
 from tuning_operator.runtime.reconciler.status import LONGEST_PAUSE
@@ -100,7 +99,7 @@ def test_a_job_that_is_gone_is_left_alone(runner: asyncio.Runner, monkeypatch: p
     it.reconcile(3)
     it.world.befall("start all", 0)
     it.reconcile()
-    assert it.operator._poller._interests
+    assert it.operator.poller.namespaces == {"ns"}
     writes = it.world.writes
     if answer == "going":
         it.world.job["metadata"]["deletionTimestamp"] = "2026-05-04T12:00:00Z"
@@ -112,7 +111,7 @@ def test_a_job_that_is_gone_is_left_alone(runner: asyncio.Runner, monkeypatch: p
         monkeypatch.setattr(it.connection, "get_job", gone)
     it.reconcile(2)
     assert it.world.writes == writes
-    assert not it.operator._poller._interests
+    assert it.operator.poller.namespaces == set()
 
 
 def test_a_job_of_another_controller_is_left_alone(runner: asyncio.Runner) -> None:
@@ -251,7 +250,11 @@ def test_a_failure_that_cannot_be_written_is_let_go(runner: asyncio.Runner, monk
 
 def test_prometheus_condition_reaches_the_job(runner: asyncio.Runner) -> None:
     it = Bench(runner)
-    it.operator._poller._conditions["ns"] = Condition("MetricsAvailable", "False", "PrometheusError", "no answer")
+    it.reconcile(3)
+    it.world.befall("start all", 0)
+    it.reconcile()
+    it.world.prometheus_is_up = False
+    it.operator.poll()
     it.reconcile()
     assert it.condition("MetricsAvailable")["message"] == "no answer"
 
@@ -367,10 +370,10 @@ def test_a_free_slot_does_not_wait_for_curves(runner: asyncio.Runner, monkeypatc
 
     for call in ("patch_trial_status", "create_attempt"):
         note(call)
-    monkeypatch.setattr(it.operator.reconciler, "_is_urgent", lambda _: True)
+    it.operator.is_urgent = True
     it.reconcile()
     after = written[written.index("job-0031-1") + 2 :]  # the Pod, and the record of its uid
     assert after == ["patch_trial_status"] * AT_ONCE_IF_URGENT
-    monkeypatch.setattr(it.operator.reconciler, "_is_urgent", lambda _: False)
+    it.operator.is_urgent = False
     it.reconcile(2)
     assert len(written) > WRITES, "the curves that one second allows, and the Pod"

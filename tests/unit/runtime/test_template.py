@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import asyncio
 
 
-def with_log(it: Bench) -> None:
+def with_log(it: Bench, runner: asyncio.Runner) -> None:
     """Let the job's training write a log, which a sidecar follows."""
     it.world.job["spec"]["metrics"] = {"source": {"type": "File", "file": {"path": "/logs/out"}}}
-    it.operator.reconciler._identity.options = PodOptions("sidecar:1")
+    it.operator = SimulatedOperator(it.world, runner, PodOptions("sidecar:1"))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_sidecar_that_is_refused_is_named_when_it_is_the_cause(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, refused: str, status: str, blamed: bool
 ) -> None:
     it = Bench(runner)
-    with_log(it)
+    with_log(it, runner)
 
     async def create_attempt(_namespace: str, body: Body, **_: object) -> Body:
         if has_sidecar(body) or not blamed:
@@ -82,11 +82,11 @@ def test_settings_that_do_not_fit_a_template_any_more_are_a_refusal_and_no_inter
     runner: asyncio.Runner,
 ) -> None:
     it = Bench(runner)
-    with_log(it)
+    with_log(it, runner)
     it.world.suggests_slowly = True
     it.reconcile()
-    it.operator.reconciler._identity.options = PodOptions()
-    it.reconcile(2)
+    it.operator = SimulatedOperator(it.world, runner, PodOptions())
+    it.reconcile(3)
     condition = it.condition("Reconciled")
     assert (condition["status"], condition["reason"]) == ("False", "PodRefused")
     assert "--sidecar-image" in condition["message"]

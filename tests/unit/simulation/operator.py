@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.simulation.connection import Connection, Crash
 from tests.unit.simulation.objects import KEY, copied
+from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.core.model.attempt import Scraping
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
@@ -107,19 +108,28 @@ class InstantSuggester:
 class SimulatedOperator:
     """One process of the operator: what it remembers dies with it."""
 
-    def __init__(self, world: World, runner: asyncio.Runner) -> None:
+    def __init__(self, world: World, runner: asyncio.Runner, options: PodOptions | None = None) -> None:
         self.connection = Connection(world)
         cluster = cast("Cluster", self.connection)
         self._runner, self._world = runner, world
         prometheus = cast("Prometheus", FakePrometheus(world))
-        self._poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
+        self.poller = MetricsPoller(prometheus, 2.0, 300.0, lambda _: None, lambda: world.now)
         self.recorder = EventRecorder(cluster)
         self.is_live, self.hearing = True, "all"
         self.store = Store(cluster, lambda *_: self.is_live)
         self._heard: dict[str, dict[str, Body]] = {TRIALS: {}, PODS: {}}
         self._unheard: list[tuple[str, str, Body]] = []
         suggester = cast("Suggester", InstantSuggester(world))
-        self.reconciler = Reconciler(self.store, self._poller, suggester, self.recorder, clock=lambda: world.now)
+        self.is_urgent = False
+        self.reconciler = Reconciler(
+            self.store,
+            self.poller,
+            suggester,
+            self.recorder,
+            options or PodOptions(),
+            clock=lambda: world.now,
+            is_urgent=lambda _: self.is_urgent,
+        )
 
     def hear(self) -> None:
         """Have the watches tell what has changed since they were asked last: all of it, or less, later or never."""
@@ -161,8 +171,8 @@ class SimulatedOperator:
 
     def poll(self) -> None:
         """Ask Prometheus, if any Pod is of interest."""
-        if self._poller._interests:
-            self._runner.run(self._poller.poll(KEY.namespace))
+        for namespace in self.poller.namespaces:
+            self._runner.run(self.poller.poll(namespace))
 
     async def make_pass(self) -> None:
         """One pass, which may fail."""

@@ -86,6 +86,11 @@ class MetricsPoller:
         return since if since and self._clock() - self._answered[namespace] <= overdue else None
 
     @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that have Pods of interest."""
+        return frozenset(job.namespace for job in self._interests)
+
+    @property
     def pause(self) -> float:
         """Seconds between two rounds of questions."""
         return max(self._interval, sum(map(len, self._interests.values())) / PODS_A_SECOND)
@@ -95,8 +100,7 @@ class MetricsPoller:
         self._progress = progress
         while True:
             progress()
-            namespaces = {job.namespace for job in self._interests}
-            await asyncio.gather(*(self.poll(namespace) for namespace in sorted(namespaces)))
+            await asyncio.gather(*(self.poll(namespace) for namespace in sorted(self.namespaces)))
             await asyncio.sleep(self.pause)
 
     async def poll(self, namespace: str) -> None:
