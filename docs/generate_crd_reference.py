@@ -28,8 +28,8 @@ INTRODUCTION = """\
 
 <!-- Generated from crds/*.yaml by docs/generate_crd_reference.py: do not edit; run `make docs`. -->
 
-Both resources are namespaced, of version `tuning-operator.dev/v1alpha1`, and have a `status` subresource.
-`kubectl explain tuningjob.spec` shows the same texts; a refusal by the API server also says what to write instead.
+Both resources are namespaced, of version `tuning-operator.dev/v1alpha1`, with a `status` subresource.
+`kubectl explain tuningjob.spec` shows the same texts; refusals also say what to write instead.
 
 A **duration** is at least 1s, in numbers with units h, m, s or ms: 6h, 1h30m or 90s. Objectives and amounts in
 `status` are strings with decimals.
@@ -69,7 +69,7 @@ def _resource(body: Schema) -> Iterator[str]:
 
 def _columns(columns: list[Any]) -> Iterator[str]:
     """Render what `kubectl get` shows."""
-    for wide, title in ((False, "Columns of `kubectl get`"), (True, "With `-o wide` also")):
+    for wide, title in ((False, "`kubectl get`"), (True, "With `-o wide`")):
         shown = [column for column in columns if bool(column.get("priority")) == wide]
         listed = (f"{column['name'].upper()} (`{column['jsonPath'].lstrip('.')}`)" for column in shown)
         yield f"- {title}: {', '.join(listed)}"
@@ -84,7 +84,7 @@ def _spec(schema: Schema, checks: Checks) -> Iterator[str]:
     if objects:
         links = (f"[`{name}`](#spec{name.lower()})" for name in objects)
         needed = [name for name in objects if name in schema["required"]]
-        yield f"\nFurther fields are objects, or lists of them: {', '.join(links)}. Required: {_codes(needed)}."
+        yield f"\nObjects, or lists of them: {', '.join(links)}. Required: {_codes(needed)}."
     yield ""
     for name, below in objects.items():
         whole = schema["properties"][name]
@@ -136,12 +136,12 @@ def _object(field: Schema) -> Schema | None:
 def _checks(schema: Schema) -> Checks:
     """Return what the rules of an object and of all in it say, without their advice, by the path of the field.
 
-    Left out is what stands elsewhere on the page: what is immutable or a duration.
+    Left out is what stands elsewhere on the page: what is immutable or a duration, or goes with a type of source.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for path, message in _rules(schema):
         check = _REASONS.split(message)[0]
-        if not message.startswith(("is immutable", "must be a duration")) and check not in found[path]:
+        if not message.startswith(("is immutable", "must be a duration", "requires type")) and check not in found[path]:
             found[path].append(check)
     return found
 
@@ -170,10 +170,10 @@ def _sentence(check: str) -> str:
 
 
 def _facts(parent: Schema, name: str) -> Iterator[str]:
-    """Return the type of a field, and whether it is required, or else its default."""
+    """Return the type of a field, unless bounds or a default show it; whether it is required, or else its default."""
     field = parent["properties"][name]
-    if kind := _type(field):
-        yield kind
+    if (kind := _type(field)) and not (kind == "boolean" and "default" in field):
+        yield kind.removeprefix("string, ")
     if "default" in field and not _object(field):
         yield f"default `{_value(field['default'])}`"
     elif name in parent.get("required", ()):
@@ -213,8 +213,8 @@ def _value(value: object) -> str:
 
 
 def _description(field: Schema) -> str:
-    """Return what a field means, without the default, which stands beside its type."""
-    text = str(field["description"]).strip()
+    """Return what a field means, without its default, which stands beside its type, and what the spec says of all."""
+    text = str(field["description"]).replace("Immutable.", "").strip()
     if "default" in field:
         text = (
             text.replace(f"Default: {_value(field['default'])}.", "")
