@@ -23,7 +23,8 @@ SHORTER = {
         "epochs=10": "epochs=2",
         "num_training_samples=6000": "num_training_samples=600",
     },
-    "tune-a-function.ipynb": {"max_trials=12": "max_trials=2", '"epochs": 10': '"epochs": 3'},
+    # With this seed the second trial is better than the first, which early stopping may otherwise stop.
+    "tune-a-function.ipynb": {"max_trials=12": "max_trials=2, seed=5", '"epochs": 10': '"epochs": 3'},
 }
 
 
@@ -51,9 +52,10 @@ def test_the_notebook_about_early_stopping_runs(
     namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = run("early-stopping.ipynb", namespace, tmp_path, monkeypatch)
-    for name in ("tuner_metrics", "tuner_metrics_es"):
+    for name, ends in ("tuner_metrics", {"Completed"}), ("tuner_metrics_es", {"Completed", "Stopped"}):
         frame = seen[name].dataframe()
-        assert frame.TrainingJobStatus.tolist() == ["Completed", "Completed"]
+        assert len(frame) == 2
+        assert "Completed" in set(frame.TrainingJobStatus) <= ends
         assert frame.FinalObjectiveValue.between(0, 1).all()
     assert seen["tuner_es"].describe()["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] == "Auto"
     assert seen["total_time"] > 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Long enough for a process that loads torch on a busy machine.
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 T = TypeVar("T")
 

@@ -44,7 +44,7 @@ def tuning_run(*command: str, folder: Path, **environment: str) -> subprocess.Co
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -94,7 +94,7 @@ def test_a_folder_brings_the_package_to_a_python_that_has_none(training: Path) -
     # Without its site-packages, as an image that knows nothing of us.
     command = [os.path.realpath(sys.executable), "train.py"]
     done = subprocess.run(
-        command, env=environment, cwd=training, capture_output=True, text=True, check=False, timeout=60
+        command, env=environment, cwd=training, capture_output=True, text=True, check=False, timeout=180
     )
     assert (done.returncode, done.stderr) == (0, "")
     count, origin = done.stdout.splitlines()
@@ -113,7 +113,7 @@ def test_a_folder_brings_report_to_a_script_that_runs_outside_of_a_trial(trainin
     del environment["TUNING_TRIAL"]
     command = [os.path.realpath(sys.executable), "train.py"]
     done = subprocess.run(
-        command, env=environment, cwd=training, capture_output=True, text=True, check=False, timeout=60
+        command, env=environment, cwd=training, capture_output=True, text=True, check=False, timeout=180
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -132,7 +132,7 @@ def test_the_exit_code_and_signals_are_the_trainings(tmp_path: Path) -> None:
     assert process.stdout.readline() == "up\n"
     before = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode == -signal.SIGTERM
     assert time.monotonic() - before < 30
 
