@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 LIMIT_SECONDS = 120
 
 
+async def run_operator(*flags: str, **environment: str) -> tuple[int | None, str]:
+    """Run the operator to its end; returns its exit code and what it wrote to stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tuning_operator", "--namespaces=tuning", "--prometheus-url=http://127.0.0.1:1"),
+        *flags,
+        env={**os.environ, **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    return process.returncode, errors.decode()
+
+
 async def test_it_ends_and_says_what_is_missing(tmp_path: Path) -> None:
     """kopf alone would run on and never hear of resources that are served later."""
 
@@ -46,22 +58,12 @@ async def test_it_ends_and_says_what_is_missing(tmp_path: Path) -> None:
                 }
             )
         )
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tuning_operator",
-            "--namespaces=tuning",
-            "--prometheus-url=http://127.0.0.1:1",
-            "--metrics-port=0",
-            f"--health-port={unused_port()}",
-            "--log-format=plain",
-            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-            stderr=asyncio.subprocess.PIPE,
+        code, errors = await run_operator(
+            "--metrics-port=0", f"--health-port={unused_port()}", "--log-format=plain", KUBECONFIG=str(kubeconfig)
         )
-        _, errors = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
-    assert process.returncode == 1
-    assert "the API server does not serve tuningjobs, tuningtrials: apply the CRDs" in errors.decode()
-    assert "Traceback" not in errors.decode()
+    assert code == 1
+    assert "the API server does not serve tuningjobs, tuningtrials: apply the CRDs" in errors
+    assert "Traceback" not in errors
 
 
 async def test_it_does_not_load_the_half_of_the_client_that_it_does_not_use() -> None:
@@ -78,16 +80,7 @@ async def test_a_port_that_is_taken_ends_it_with_one_line(flag: str) -> None:
     with socket.create_server(("0.0.0.0", 0)) as other:
         port = other.getsockname()[1]
         ports = {"--metrics-port": 0, "--health-port": unused_port()} | {flag: port}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tuning_operator",
-            "--namespaces=tuning",
-            "--prometheus-url=http://127.0.0.1:1",
-            *(f"{name}={number}" for name, number in ports.items()),
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, errors = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
-    assert process.returncode == 1
+        code, errors = await run_operator(*(f"{name}={number}" for name, number in ports.items()))
+    assert code == 1
     said = f"tuning-operator: {flag}: cannot listen on port {port}: Address already in use; choose another port\n"
-    assert errors.decode() == said
+    assert errors == said

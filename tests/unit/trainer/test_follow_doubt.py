@@ -29,6 +29,7 @@ SETTINGS = [
     "{'epoch': 100, 'lr': 0.1}\n",
     "Namespace(epoch=100, lr=0.1)\n",
     "TrainConfig(epoch=100, lr=0.1)\n",
+    "config: epoch=100 lr=0.1\n",
     "epoch           100\nlr              0.1\n",
     "[rank0] epoch: 100\n[rank1] epoch: 100\n",
     "start_epoch: 0, epoch: 100, val_loss: mse\n",

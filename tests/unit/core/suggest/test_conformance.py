@@ -201,8 +201,10 @@ def test_a_strategy_finds_the_last_points_of_a_space_and_says_when_none_is_left(
 
 def test_random_points_say_when_none_is_left() -> None:
     space = Space((Integer("n", 1, 3), Categorical("c", ("a", "b"))))
+    points = [space.nth(index) for index in range(6)]
+    seen = tuple(Observation(point, worth(space, point)) for point in points)
     with pytest.raises(SpaceExhausted):
-        suggest(SuggestRequest(space, Goal.MINIMIZE, Strategy.RANDOM, 3, (7,), (), ()))
+        suggest(SuggestRequest(space, Goal.MINIMIZE, Strategy.RANDOM, 3, (7,), seen, ()))
 
 
 @pytest.mark.parametrize("name", ["two values", "few values"])
