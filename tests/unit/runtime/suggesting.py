@@ -7,17 +7,19 @@ import contextlib
 import os
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.unit.builders import SPACE
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.suggest import Source, Suggestion, SuggestRequest
+from tuning_operator.runtime.model_process import ModelProcess, launch
 from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.suggestions import Suggester
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 JOB, OTHER = JobKey("ns", "job"), JobKey("other", "job")
@@ -75,11 +77,20 @@ def fail(_request: SuggestRequest) -> tuple[Suggestion, ...]:
 
 
 class Bench:
-    """A suggester that notes for which jobs it called."""
+    """A suggester with one process, which notes for which jobs it called, and what it started.
+
+    Attributes:
+        later: By how many seconds the suggester's clock is ahead.
+        started: Its process, and those that it replaced.
+    """
 
     def __init__(self, timeout: float = 60.0) -> None:
         self.called: list[JobKey] = []
-        self.suggester = Suggester(1, timeout, self.called.append)
+        self.started: list[subprocess.Popen[bytes]] = []
+        self.later = 0.0
+        self.process = ModelProcess(self._start)
+        self.suggester = Suggester([self.process], timeout, self.called.append, self._clock)
+        self._others = asyncio.all_tasks()
 
     async def take(self, request: SuggestRequest, job: JobKey = JOB) -> tuple[Suggestion, ...]:
         """Ask, and take what comes until all is there, as passes over a job do."""
@@ -102,11 +113,19 @@ class Bench:
     async def end(self) -> None:
         """Wait until nothing is computed."""
         async with asyncio.timeout(60):
-            while self.suggester._tasks:  # noqa: ASYNC110 - what is waited for is state of the code under test
-                await asyncio.sleep(0.002)
+            while tasks := self.tasks():
+                await asyncio.wait(tasks)
 
-    def runs(self) -> bool:
-        return self.suggester._processes[0].runs
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """What the suggester is doing."""
+        return asyncio.all_tasks() - self._others
+
+    def _clock(self) -> float:
+        return time.monotonic() + self.later
+
+    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+        self.started.append(launch(descriptor))
+        return self.started[-1]
 
 
 @contextlib.contextmanager

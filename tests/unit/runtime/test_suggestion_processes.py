@@ -36,19 +36,19 @@ async def test_the_model_is_loaded_ahead_once_for_a_job_and_given_up_when_it_is_
     """Each process holds hundreds of megabytes."""
     model(answer)
     with bench() as it:
-        assert not it.runs()
+        assert not it.started
         it.suggester.expect(JOB)
         await it.end()
-        worker = it.suggester._processes[0]._worker
+        assert [process.poll() for process in it.started] == [None]
         it.suggester.expect(OTHER)
         monkeypatch.setattr(suggestions, "IDLE_SECONDS", 0.01)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
-        assert worker is not None
+        assert len(it.started) == 1
         async with asyncio.timeout(60):
-            while it.runs():  # noqa: ASYNC110 - what is waited for is state of the code under test
+            while it.process.runs:  # noqa: ASYNC110 - what is waited for is state of the code under test
                 await asyncio.sleep(0.01)
         it.suggester.expect(JOB)
-        assert not it.suggester._tasks
+        assert not it.tasks()
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
@@ -59,7 +59,7 @@ async def test_a_job_that_needs_the_model_now_does_not_wait_for_a_rehearsal(
     with bench() as it:
         it.suggester.prepare(JOB, BAYESIAN)
         it.suggester.expect(JOB)
-        assert len(it.suggester._tasks) == 1
+        assert len(it.tasks()) == 1
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
@@ -73,11 +73,11 @@ async def test_a_process_that_was_started_ahead_loads_the_model_and_gets_the_fir
         for job in (JOB, OTHER):
             it.suggester.start(job)
             await it.end()
-        worker = it.suggester._processes[0]._worker
+        assert it.process.runs
         it.suggester.expect(JOB)
-        assert not it.suggester._tasks
+        assert not it.tasks()
         assert [item.message for item in await it.take(BAYESIAN)] == ["loaded: 1"] * 2
-        assert it.suggester._processes[0]._worker is worker
+        assert len(it.started) == 1
 
 
 async def test_a_model_that_is_loaded_takes_the_processor_after_the_loop(
@@ -86,11 +86,10 @@ async def test_a_model_that_is_loaded_takes_the_processor_after_the_loop(
     model(answer)
     with bench() as it:
         await it.take(BAYESIAN)
-        worker = it.suggester._processes[0]._worker
-        assert worker is not None
+        (process,) = it.started
         wanted = min(19, os.getpriority(os.PRIO_PROCESS, 0) + model_worker.NICENESS)
         async with asyncio.timeout(60):
-            while os.getpriority(os.PRIO_PROCESS, worker._process.pid) != wanted:  # noqa: ASYNC110 - nobody tells
+            while os.getpriority(os.PRIO_PROCESS, process.pid) != wanted:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
 
@@ -147,10 +146,9 @@ async def test_a_process_that_is_gone_is_replaced(model: Callable[[Callable[...,
     model(answer)
     with bench() as it:
         await it.take(BAYESIAN)
-        worker = it.suggester._processes[0]._worker
-        assert worker is not None
-        worker._process.kill()
-        worker._process.wait()
+        (process,) = it.started
+        process.kill()
+        process.wait()
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
 
@@ -181,7 +179,7 @@ async def test_a_mistake_in_the_model_is_told_and_does_not_stop_the_job(
         assert "ZeroDivisionError('a mistake')" in found[0].message
         assert "in fail" in caplog.text
         assert threads[0] is not threading.main_thread()
-        it.suggester._end_processes()
+        it.process.end()
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
 
@@ -199,15 +197,23 @@ async def test_a_model_that_is_always_too_slow_is_given_up_for_a_while(
         return ask(self, request, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(model_process.ModelProcess, "answer", noted)
-    with bench(timeout=0.2) as it:
-        with monkeypatch.context() as impatient:
-            impatient.setattr(model_process, "LOAD_SECONDS", 0.0)
-            for _ in range(5):
-                found = await it.take(BAYESIAN)
-                assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
-        assert len(asked) == suggestions.OVERRUNS
-        assert "2 times in a row" in found[0].message
-        it.suggester._overruns[JOB].until, it.suggester._timeout = 0.0, 60.0  # the respite is over
+    with bench(timeout=0.5) as it:
+
+        async def given_up() -> None:
+            asked.clear()
+            with monkeypatch.context() as impatient:
+                impatient.setattr(model_process, "LOAD_SECONDS", 0.0)
+                for _ in range(5):
+                    found = await it.take(BAYESIAN)
+                    assert [item.source for item in found] == [Source.FALLBACK, Source.FALLBACK]
+            assert len(asked) == suggestions.OVERRUNS
+            assert "2 times in a row" in found[0].message
+
+        await given_up()
+        it.later += suggestions.FIRST_RESPITE
         model(answer)
         assert [item.source for item in await it.take(BAYESIAN)] == [Source.MODEL, Source.MODEL]
-        assert JOB not in it.suggester._overruns
+        await it.end()
+        it.process.end()
+        model(dream)
+        await given_up()  # only after as many again: what was before has been forgotten

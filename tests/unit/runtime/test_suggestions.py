@@ -17,7 +17,14 @@ from tests.unit.runtime.suggesting import (
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Continuous, Integer, Space
-from tuning_operator.core.suggest import Source, SpaceExhausted, Suggestion, SuggestRequest, suggest
+from tuning_operator.core.suggest import (
+    Source,
+    SpaceExhausted,
+    Suggestion,
+    SuggestRequest,
+    suggest,
+    suggest_without_model,
+)
 from tuning_operator.runtime import suggestions
 
 if TYPE_CHECKING:
@@ -31,12 +38,12 @@ async def test_what_needs_no_model_is_computed_in_a_thread(monkeypatch: pytest.M
 
     def noted(asked: SuggestRequest) -> tuple[Suggestion, ...]:
         threads.append(threading.current_thread())
-        return suggest(asked)
+        return suggest_without_model(asked)
 
-    monkeypatch.setattr(suggestions, "suggest", noted)
+    monkeypatch.setattr(suggestions, "suggest_without_model", noted)
     with bench() as it:
         assert await it.take(request) == suggest(request)
-        assert not it.runs()
+        assert not it.started
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
 

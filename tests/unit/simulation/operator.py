@@ -10,13 +10,13 @@ from tests.unit.simulation.connection import Connection, Crash
 from tests.unit.simulation.objects import KEY, copied
 from tuning_operator.api.podoptions import PodOptions
 from tuning_operator.core.model.attempt import Scraping
+from tuning_operator.core.suggest import suggest_without_model
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
 from tuning_operator.runtime.kubernetes.store import PODS, TRIALS, Store
 from tuning_operator.runtime.prometheus.answers import PrometheusError
 from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.reconciler.reconcile import Reconciler
-from tuning_operator.runtime.suggestions import _draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +96,7 @@ class InstantSuggester:
         if asked is None or asked.numbers[0] != request.numbers[0]:
             return ()
         self._asked = None
-        return tuple(item for item in _draw(asked) if item.number in request.numbers)
+        return tuple(item for item in suggest_without_model(asked) if item.number in request.numbers)
 
     def drop(self, _job: JobKey) -> None:
         """As `Suggester.drop`."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.suggest import Suggestion, SuggestRequest
 
+    Launch = Callable[[int], subprocess.Popen[bytes]]
+
 LOAD_SECONDS = 120.0
 """Extra time for the first point of a fresh process: it imports PyTorch, on a machine that may be busy."""
 MOST_ANSWERS = 1000
@@ -27,6 +29,15 @@ MOST_ANSWERS = 1000
 _COMMAND = "from tuning_operator.runtime.model_worker import main; main()"
 
 
+def launch(descriptor: int) -> subprocess.Popen[bytes]:
+    """Start a process that answers on a connection, which it inherits."""
+    return subprocess.Popen(  # noqa: S603 - the command is our own
+        [sys.executable, "-c", _COMMAND, str(descriptor)],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+    )
+
+
 class ModelError(Exception):
     """The model failed, or its process did; the message says how."""
 
@@ -34,15 +45,11 @@ class ModelError(Exception):
 class _Worker:
     """A running process, with the thread that waits for what it says."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Launch) -> None:
         self._connection: Connection
         self._connection, theirs = Pipe()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                [sys.executable, "-c", _COMMAND, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+            self._process = start(theirs.fileno())
         self._thread = ThreadPoolExecutor(1, "model")
         self._thread.submit(self._connection.send, suggest_each)
         self.has_loaded = False
@@ -81,9 +88,14 @@ class _Worker:
 
 
 class ModelProcess:
-    """A process that starts when it is first asked, and again after it has ended."""
+    """A process that starts when it is first asked, and again after it has ended.
 
-    def __init__(self) -> None:
+    Args:
+        start: Starts a process that answers on the connection with a file descriptor.
+    """
+
+    def __init__(self, start: Launch = launch) -> None:
+        self._start = start
         self._worker: _Worker | None = None
 
     @property
@@ -95,7 +107,7 @@ class ModelProcess:
         """Start it, if it does not run, and have it load the model ahead of the first question."""
         if not self.runs:
             self.end()
-            self._worker = _Worker()
+            self._worker = _Worker(self._start)
             self._worker.load()
 
     async def answer(
@@ -114,7 +126,7 @@ class ModelProcess:
         """
         if not self.runs or (self._worker and self._worker.answers >= MOST_ANSWERS):
             self.end()
-        worker = self._worker = self._worker or _Worker()
+        worker = self._worker = self._worker or _Worker(self._start)
         message: Suggestion | End | None = None
         wanted = True
         try:

@@ -26,6 +26,7 @@ from tuning_operator.runtime.kubernetes.events import EventRecorder
 from tuning_operator.runtime.kubernetes.store import KINDS, Store
 from tuning_operator.runtime.kubernetes.watch import Watch
 from tuning_operator.runtime.listener import Listener
+from tuning_operator.runtime.model_process import ModelProcess
 from tuning_operator.runtime.prometheus.client import Prometheus
 from tuning_operator.runtime.prometheus.poller import MetricsPoller
 from tuning_operator.runtime.queue import MAX_BACKOFF, OUTAGE_BACKOFF, JobKey, WorkQueue
@@ -66,7 +67,8 @@ class Operator:
         self._poller = MetricsPoller(
             self._prometheus, settings.poll_interval, settings.metrics_window, self.queue.add_patient
         )
-        self._suggester = Suggester(_processes(settings), settings.suggestion_timeout, self.queue.add)
+        processes = [ModelProcess() for _ in range(_processes(settings))]
+        self._suggester = Suggester(processes, settings.suggestion_timeout, self.queue.add)
         self.job_metrics = JobMetrics() if settings.job_metrics else None
         self._recorder = EventRecorder(cluster)
         self._store = Store(cluster, self._is_watched)

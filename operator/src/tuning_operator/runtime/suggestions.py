@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,15 +21,16 @@ from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
 from tuning_operator.core.space import Continuous, Space
-from tuning_operator.core.suggest import Source, SpaceExhausted, SuggestRequest, fallback, needs_model, suggest
+from tuning_operator.core.suggest import Source, SuggestRequest, fallback, needs_model, suggest_without_model
 from tuning_operator.runtime import metrics
-from tuning_operator.runtime.model_process import ModelError, ModelProcess
+from tuning_operator.runtime.model_process import ModelError
 from tuning_operator.runtime.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 
     from tuning_operator.core.suggest import Suggestion
+    from tuning_operator.runtime.model_process import ModelProcess
     from tuning_operator.runtime.queue import JobKey
 
 logger = logging.getLogger(__name__)
@@ -88,16 +90,24 @@ class Suggester:
     """Answers the requests of many jobs.
 
     Args:
-        workers: Most processes.
+        processes: What runs the model.
         timeout: Seconds after which a random suggestion replaces one that is not ready.
         ready: Called with a job when there is something for it to take.
+        clock: Seconds, as those of the event loop.
     """
 
-    def __init__(self, workers: int, timeout: float, ready: Callable[[JobKey], None]) -> None:
+    def __init__(
+        self,
+        processes: Sequence[ModelProcess],
+        timeout: float,
+        ready: Callable[[JobKey], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._timeout = timeout
         self._ready = ready
-        self._processes = [ModelProcess() for _ in range(workers)]
-        self._turns = Turns(self._processes)
+        self._clock = clock
+        self._processes = processes
+        self._turns = Turns(processes)
         self._computations: dict[JobKey, _Computation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._overruns: dict[JobKey, _Overruns] = {}
@@ -168,8 +178,8 @@ class Suggester:
         self._expected.discard(job)
 
     async def _compute(self, job: JobKey, computation: _Computation) -> None:
-        clock = asyncio.get_running_loop().time
-        began, request = clock(), computation.request
+        clock, request = self._clock, computation.request
+        began = clock()
         try:
             if needs_model(request):
                 async with aclosing(self._modelled(job, computation)) as suggestions:
@@ -177,7 +187,7 @@ class Suggester:
                         self._note(job, computation, suggestion, clock() - began)
                         began = clock()
             else:
-                for suggestion in await asyncio.to_thread(_draw, request):
+                for suggestion in await asyncio.to_thread(suggest_without_model, request):
                     self._note(job, computation, suggestion, clock() - began)
                     began = clock()
         finally:
@@ -193,8 +203,7 @@ class Suggester:
 
     async def _modelled(self, job: JobKey, computation: _Computation) -> AsyncGenerator[Suggestion, None]:
         """Yield suggestions of the model, and random ones once it has failed."""
-        clock = asyncio.get_running_loop().time
-        request = computation.request
+        clock, request = self._clock, computation.request
         found: list[Suggestion] = []
         overruns = self._overruns.get(job, _Overruns())
         if clock() < overruns.until:
@@ -268,14 +277,6 @@ class Suggester:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _draw(request: SuggestRequest) -> tuple[Suggestion, ...]:
-    """Suggest without the model; numbers run past the end of a finite space when somebody deletes trials."""
-    try:
-        return suggest(request)
-    except SpaceExhausted:
-        return fallback(request, "trials were deleted or repeated: their numbers are not used again")
 
 
 _REHEARSAL = SuggestRequest(

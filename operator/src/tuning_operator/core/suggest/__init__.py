@@ -4,7 +4,7 @@ Importing this package imports no torch; the model is imported by the first sugg
 in a worker process.
 """
 
-from tuning_operator.core.suggest.dispatch import load, suggest, suggest_each
+from tuning_operator.core.suggest.dispatch import load, suggest, suggest_each, suggest_without_model
 from tuning_operator.core.suggest.draws import fallback
 from tuning_operator.core.suggest.initial import initial_points
 from tuning_operator.core.suggest.request import Source, SpaceExhausted, Suggestion, SuggestRequest
@@ -21,4 +21,5 @@ __all__ = [
     "needs_model",
     "suggest",
     "suggest_each",
+    "suggest_without_model",
 ]

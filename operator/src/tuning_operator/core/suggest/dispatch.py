@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.suggest.draws import draw, walk
+from tuning_operator.core.suggest.draws import draw, fallback, walk
 from tuning_operator.core.suggest.initial import take
+from tuning_operator.core.suggest.request import SpaceExhausted
 from tuning_operator.core.suggest.start import needs_model, spread
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ def suggest_each(request: SuggestRequest) -> Iterator[Suggestion]:
     rest = request.after(first)
     if rest.numbers:
         yield from _strategy(rest)(rest)
+
+
+def suggest_without_model(request: SuggestRequest) -> tuple[Suggestion, ...]:
+    """Suggest what needs none; numbers run past the end of a finite space when somebody deletes trials."""
+    try:
+        return suggest(request)
+    except SpaceExhausted:
+        return fallback(request, "trials were deleted or repeated: their numbers are not used again")
 
 
 def load() -> None:
