@@ -11,6 +11,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from http.client import HTTPResponse
     from pathlib import Path
 
 _TIMEOUT_SECONDS = 5.0
@@ -30,11 +31,23 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
         """Send one request and give its JSON answer; raises `urllib.error.HTTPError` or another `OSError`."""
-        data = None if body is None else json.dumps(body).encode()
+        with self.open(path, None if body is None else json.dumps(body).encode(), method=method, kind=kind) as answer:
+            return json.load(answer)
+
+    def open(
+        self,
+        path: str,
+        data: bytes | None = None,
+        *,
+        method: str | None = None,
+        kind: str = "application/json",
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> HTTPResponse:
+        """Send one request as it is, by default a POST if there is data, and give the answer; raises as `call`."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
-        with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
-            return json.load(answer)
+        answer: HTTPResponse = self._opener.open(request, timeout=timeout)
+        return answer
 
     def exists(self, path: str) -> bool:
         """Whether the server has this object; raises `OSError` when it does not say."""
@@ -48,15 +61,13 @@ class Api:
 
     def ready(self) -> bool:
         """Whether the server says that it is ready; False as well when nobody answers."""
-        request = urllib.request.Request(self.url + "/readyz", headers={"Authorization": f"Bearer {self._token}"})
-        with contextlib.suppress(OSError), self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
-            return bool(answer.status == 200)
+        with contextlib.suppress(OSError), self.open("/readyz") as answer:
+            return answer.status == 200
         return False
 
     def flow_schema(self) -> str:
         """The uid of the FlowSchema by which the server takes this user's requests."""
-        request = urllib.request.Request(self.url + "/version", headers={"Authorization": f"Bearer {self._token}"})
-        with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+        with self.open("/version") as answer:
             return str(answer.headers["X-Kubernetes-PF-FlowSchema-UID"])
 
 

@@ -38,6 +38,7 @@ class Prometheus:
     Attributes:
         url: its address; the same after a restart.
         process: with the log, for tests that look into it.
+        targets: what it scrapes.
     """
 
     url: str
@@ -60,14 +61,14 @@ class Prometheus:
             limits: what a target may expose, as in a scrape configuration: `sample_limit` and the like.
         """
         self._directory = directory
-        self._targets = tuple(targets)
+        self.targets = tuple(targets)
         self._scrape_interval = scrape_interval
         self._limits = dict(limits or {})
 
     def __enter__(self) -> Self:
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
-        self.set_targets(self._targets)
+        self.set_targets(self.targets)
         self._write_configuration()
         self.process = start_on_free_ports(self._describe)
         return self
@@ -79,7 +80,8 @@ class Prometheus:
 
     def set_targets(self, targets: Iterable[Target]) -> None:
         """Scrape these and no others; Prometheus takes up such a change every 5 s."""
-        groups = [{"targets": [target.address], "labels": dict(target.labels)} for target in targets]
+        self.targets = tuple(targets)
+        groups = [{"targets": [target.address], "labels": dict(target.labels)} for target in self.targets]
         path = self._directory / "targets.json"
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(groups))

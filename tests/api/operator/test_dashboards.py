@@ -52,7 +52,7 @@ def filled(query: str, lab: Lab) -> str:
 def test_every_query_answers_after_a_job(start_lab: Callable[..., Lab]) -> None:
     lab = start_lab(rising)
     address = metrics_url(lab.operator).removeprefix("http://").partition("/")[0]
-    lab.prometheus.set_targets([*lab.prometheus._targets, Target(address)])
+    lab.prometheus.set_targets([*lab.prometheus.targets, Target(address)])
 
     def scraped() -> bool:
         return lab.prometheus.value("tuning_operator_queue_depth") is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +37,8 @@ def short(_parameters: Mapping[str, Any], _pod: str) -> Training:
 
 def raw(api: Api, path: str, body: str | None = None) -> str:
     """Send, or read, what neither `json` nor kubectl takes."""
-    headers = {"Authorization": f"Bearer {api._token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(api.url + path, data=body.encode() if body else None, headers=headers)
-    with api._opener.open(request, timeout=20) as answer:
-        return str(answer.read().decode())
+    with api.open(path, body.encode() if body else None, timeout=20) as answer:
+        return answer.read().decode()
 
 
 def test_jobs_that_are_nested_too_deeply_to_be_read_harm_themselves_alone(start_lab: Callable[..., Lab]) -> None:

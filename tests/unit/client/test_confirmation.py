@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.client.bodies import FakeSession, job, trial
 from tuning_client.analytics import HyperparameterTuningJobAnalytics
-from tuning_client.commands.listing import _cells
+from tuning_client.commands.listing import table
 from tuning_client.commands.why import about_job, about_trial
 from tuning_client.describe import describe_job, time_in
 from tuning_client.exports.optuna import frozen
@@ -48,7 +48,8 @@ def test_the_best_has_its_mean_and_spread() -> None:
     assert (best.trial, best.objective, best.mean, best.standard_deviation) == ("resnet-0002", 0.3, 0.28, 0.0141)
     now = time_in("2026-11-24T11:00:00Z")
     assert now is not None
-    assert _cells(BODY, now)[2] == "0.28±0.014"
+    (best_value,) = (column.cells for column in table([BODY], now).columns if column.header == "BEST")
+    assert [str(cell) for cell in best_value] == ["0.28±0.014"]
 
 
 def test_repetitions_are_no_part_of_the_ranking_and_of_the_progress() -> None:

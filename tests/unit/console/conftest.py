@@ -78,7 +78,7 @@ def _headers(token: str | None) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def laboratory(
-    access: Access | None = None, limits: Limits = QUICK, places: Places | None = None
+    access: Access | None = None, limits: Limits = QUICK, places: Places | None = None, api: str = ""
 ) -> AsyncIterator[Lab]:
     server = ApiServer()
     runner = web.AppRunner(server.app(), handler_cancellation=True, shutdown_timeout=0.1)
@@ -88,7 +88,7 @@ async def laboratory(
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
         upstream_session = await stack.enter_async_context(aiohttp.ClientSession())
-        upstream = Upstream(upstream_session, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        upstream = Upstream(upstream_session, api or f"http://127.0.0.1:{runner.addresses[0][1]}")
         console = Console(upstream, access or TokenAccess("Authorization", ["team"]), PAGES, limits)
         console.places = places or console.places
         port = await stack.enter_async_context(serving(console, "127.0.0.1", 0))

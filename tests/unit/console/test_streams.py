@@ -197,9 +197,9 @@ async def test_a_stream_is_the_same_packed_and_plain(lab: Lab, packed: bool) -> 
     assert json.loads(line)["job"]["name"] == "fashion"
 
 
-async def test_an_api_server_that_is_away_is_said_to_be(lab: Lab) -> None:
-    lab.console.upstream._url = "http://127.0.0.1:9"
-    status, body = await lab.get(JOB)
+async def test_an_api_server_that_is_away_is_said_to_be() -> None:
+    async with laboratory(api="http://127.0.0.1:9") as lab:
+        status, body = await lab.get(JOB)
     assert status == 502
     assert "does not answer" in body["error"]["message"]
 

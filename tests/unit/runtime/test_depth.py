@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning_operator.runtime.kubernetes import depth as module
 from tuning_operator.runtime.kubernetes.depth import cut
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -31,8 +29,7 @@ def shallow(value: Any, depth: int) -> Any:
 
 @given(values, st.integers(1, 4), st.sampled_from([1, 2, 5, 1 << 20]), st.booleans())
 def test_what_is_too_deep_is_null_and_the_rest_as_it_was(value: Any, depth: int, part: int, is_ascii: bool) -> None:
-    with mock.patch.object(module, "_PART", part):
-        assert json.loads(cut(json.dumps(value, ensure_ascii=is_ascii), depth)) == shallow(value, depth)
+    assert json.loads(cut(json.dumps(value, ensure_ascii=is_ascii), depth, part)) == shallow(value, depth)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, "[[1]" * 1000])

@@ -12,6 +12,8 @@ from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.kubernetes.events import EventRecorder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pytest
 
     from tuning_operator.core.model.job import Job
@@ -129,8 +131,30 @@ async def test_of_very_many_trials_a_part_has_events_and_what_was_decided_has_al
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "REMEMBERED", 10)
-    _, it = recorder()
+    cluster, it = recorder()
     for number in range(50):
         it.record(Notice("X", f"{number}"), job())
-        it.record(Notice("TrialCreated", "first"), replace(job(), uid=f"{number}"))
-    assert len(it._posted) == len(it._routine) == 10
+    await it.drain()
+    cluster.posted.clear()
+    for number in (49, 40, 39):  # what was remembered, and the newest that was not
+        it.record(Notice("X", f"{number}"), job())
+    await it.drain()
+    assert [body["note"] for body in cluster.posted] == ["39"]
+
+
+async def test_memory_of_budgets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "REMEMBERED", 10)
+    monkeypatch.setattr(events, "ROUTINE_AT_ONCE", 1)
+    cluster = FakeCluster()
+    it = EventRecorder(cast("Cluster", cluster), clock=lambda: 0.0)
+
+    async def posted(numbers: Iterable[int], text: str) -> list[str]:
+        cluster.posted.clear()
+        for number in numbers:
+            it.record(Notice("TrialCreated", text), replace(job(), uid=f"{number}"))
+        await it.drain()
+        return [body["regarding"]["uid"] for body in cluster.posted]
+
+    assert len(await posted(range(50), "first")) == 50
+    assert await posted((49, 40), "second") == []
+    assert await posted((39,), "third") == ["39"]

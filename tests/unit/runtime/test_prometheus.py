@@ -14,6 +14,7 @@ from tuning_operator.api.termination import MAX_EPOCH
 from tuning_operator.core.model.curves import Curve
 from tuning_operator.runtime.prometheus import client as prometheus
 from tuning_operator.runtime.prometheus.answers import PrometheusError
+from tuning_operator.runtime.prometheus.client import Prometheus
 from tuning_operator.runtime.prometheus.epochs import EPOCHS, build_query, parse_answer
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_prometheus_that_is_not_there() -> None:
-    async with prometheus_server() as (_, client):
-        client._url = "http://127.0.0.1:1"
-        with pytest.raises(PrometheusError, match="does not answer"):
-            await client.curves("ns", PODS, WINDOWS)
+    client = Prometheus("http://127.0.0.1:1")
+    with pytest.raises(PrometheusError, match="does not answer"):
+        await client.curves("ns", PODS, WINDOWS)
+    await client.close()

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.unit.runtime import virtual
 from tuning_operator.runtime.queue import JobKey
-from tuning_operator.runtime.turns import HALF_LIFE, Turns
+from tuning_operator.runtime.turns import Turns
+from tuning_operator.runtime.usage import HALF_LIFE, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -72,9 +73,17 @@ def test_jobs_of_a_namespace_take_turns_and_old_use_is_forgotten() -> None:
         await asyncio.gather(use(turns, one, 5, log), use(turns, one, 5, log), use(turns, other, 5, log))
         await asyncio.sleep(40 * HALF_LIFE)
         await use(turns, other, 0, log)
-        assert turns._usage.seconds == {}
 
     assert [job for _, job in played(1, lambda turns, log: [twice(turns, log)])] == [one, one, other, one, other]
+
+
+def test_what_is_long_past_takes_no_memory() -> None:
+    usage = Usage()
+    usage.charge(("ns", "one"), 100, now=100)
+    usage.charge(("ns", "other"), 5, now=100 + HALF_LIFE)
+    assert usage.seconds == {"ns": 55, "one": 50, "other": 5}
+    usage.charge(("ns", "other"), 0, now=100 + 41 * HALF_LIFE)
+    assert usage.seconds == {}
 
 
 async def test_a_waiter_that_gives_up_leaves_no_place_behind() -> None:

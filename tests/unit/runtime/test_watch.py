@@ -13,9 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
-from tuning_operator.runtime.kubernetes import cluster as module
 from tuning_operator.runtime.kubernetes import watch as watching
-from tuning_operator.runtime.kubernetes.cluster import Cluster
+from tuning_operator.runtime.kubernetes.cluster import WATCH_TIMEOUT, Cluster
 from tuning_operator.runtime.kubernetes.watch import Watch
 
 if TYPE_CHECKING:
@@ -63,12 +62,15 @@ class ApiServer:
 
 
 @contextlib.asynccontextmanager
-async def followed(*answers: list[bytes] | int) -> AsyncIterator[tuple[ApiServer, Watch, list[Any]]]:
+async def followed(
+    *answers: list[bytes] | int, patience: aiohttp.ClientTimeout = WATCH_TIMEOUT
+) -> AsyncIterator[tuple[ApiServer, Watch, list[Any]]]:
     """A watch that has got all these answers, and the events and gaps that it has reported."""
     server, app, seen = ApiServer(list(answers)), web.Application(), list[Any]()
     app.router.add_get("/apis/tuning-operator.dev/v1alpha1/namespaces/ns/tuningtrials", server.handle)
     async with TestServer(app) as running:
-        cluster = Cluster(client.Configuration(host=str(running.make_url("")).rstrip("/")), qps=1000, burst=1000)
+        configuration = client.Configuration(host=str(running.make_url("")).rstrip("/"))
+        cluster = Cluster(configuration, qps=1000, burst=1000, watch_timeout=patience)
         heard: Callable[[str, Body], None] = lambda kind, body: seen.append((kind, body["metadata"]))  # noqa: E731
         watch = Watch(cluster, "tuningtrials", "ns", heard, lambda: seen.append("gap"))
         task = asyncio.create_task(watch.run())
@@ -129,9 +131,8 @@ async def test_what_is_no_event_breaks_the_watch_and_not_the_operator() -> None:
         assert watch.is_live
 
 
-async def test_a_watch_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WATCH_TIMEOUT", aiohttp.ClientTimeout(total=30, sock_read=0.2))
-    async with followed([]) as (server, watch, _):
+async def test_a_watch_that_falls_silent_is_given_up() -> None:
+    async with followed([], patience=aiohttp.ClientTimeout(total=30, sock_read=0.2)) as (server, watch, _):
         server.answers = [[], []]
         async with asyncio.timeout(30):
             while len(server.versions) < 2:  # noqa: ASYNC110 - what is waited for is state of the fake

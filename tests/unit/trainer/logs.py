@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,10 +32,11 @@ class Followed:
         self.screen = Screen(MAX_LINE)
         self.metric = metric
 
-    def read(self, written: str) -> Followed:
-        """Follow what is there now."""
+    def read(self, written: str, *, restarted: bool = False) -> Followed:
+        """Follow what is there now: more, or a file that was begun again."""
         for piece in self.screen.take(written):
-            self.follower.take(piece)
+            self.follower.take(replace(piece, restarted=restarted))
+            restarted = False
         return self
 
     def settled(self, written: str = "", quiet: float = 0) -> list[tuple[float, float | None]]:

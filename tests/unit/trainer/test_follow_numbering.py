@@ -97,9 +97,9 @@ def test_a_log_that_counts_again_continues_where_it_was_over(log: str, points: P
 
 def test_a_file_that_is_written_again_is_no_other_stage() -> None:
     followed = Followed(regex=REGEX)
-    followed.read(keras(1, 2, 1))
-    followed.follower._epochs.begin_again()
-    assert followed.end(keras(1, 3, 1)) == [(1, 0.9), (2, 0.8), (3, 0.7)]
+    followed.read("begin\n" + keras(1, 2, 1))
+    followed.read("begin\n" + keras(1, 3, 1), restarted=True)
+    assert followed.end() == [(1, 0.9), (2, 0.8), (3, 0.7)]
 
 
 @pytest.mark.parametrize("heading", ["Epoch 1", "Epoch 7/9"])

@@ -9,37 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tuning_operator.runtime.usage import Usage
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable, Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from tuning_operator.runtime.queue import JobKey
 
 Place = TypeVar("Place")
-
-HALF_LIFE = 300.0
-"""Seconds after which half of the past use is forgotten."""
-_NEGLIGIBLE = 0.01  # seconds of use that are no longer remembered
-
-
-@dataclass(slots=True)
-class _Usage:
-    """Seconds of use by job and by namespace, forgotten exponentially."""
-
-    seconds: dict[Hashable, float] = field(default_factory=dict)
-    at: float = 0.0
-
-    def of(self, user: Hashable) -> float:
-        return self.seconds.get(user, 0.0)  # all are forgotten at the same rate, so that their order stays
-
-    def charge(self, users: Iterable[Hashable], seconds: float, now: float) -> None:
-        left = 0.5 ** ((now - self.at) / HALF_LIFE)
-        self.at = now
-        used = {user: before * left for user, before in self.seconds.items()}
-        used |= {user: used.get(user, 0.0) + seconds for user in users}
-        self.seconds = {user: amount for user, amount in used.items() if amount > _NEGLIGIBLE}
 
 
 @dataclass(slots=True)
@@ -62,7 +42,7 @@ class Turns(Generic[Place]):
         self._held: Counter[str] = Counter()
         self._waiting: list[_Waiter[Place]] = []
         self._arrivals = 0
-        self._usage = _Usage()
+        self._usage = Usage()
 
     @asynccontextmanager
     async def turn(self, job: JobKey) -> AsyncIterator[Place]:

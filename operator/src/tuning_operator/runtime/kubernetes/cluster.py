@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 300
 """After this time the API server ends a watch, and another one begins where it ended."""
-_WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
+WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
 FIRST_PAGE, PAGE, PAGE_BYTES = 20, 500, 1 << 20
 """Objects of a list that are asked for at first and at most, and about how much of it is read in one go."""
 
@@ -49,9 +49,23 @@ class Listed(NamedTuple):
 
 
 class Cluster:
-    """The API server, as far as this operator uses it."""
+    """The API server, as far as this operator uses it.
 
-    def __init__(self, configuration: client.Configuration, qps: float, burst: int) -> None:
+    Args:
+        configuration: Where it answers, and to whom.
+        qps: Requests a second.
+        burst: Requests that may be sent at once.
+        watch_timeout: When a watch is given up, in seconds.
+    """
+
+    def __init__(
+        self,
+        configuration: client.Configuration,
+        qps: float,
+        burst: int,
+        watch_timeout: aiohttp.ClientTimeout = WATCH_TIMEOUT,
+    ) -> None:
+        self._watch_timeout = watch_timeout
         self._transport = Transport(configuration, qps, burst)
         self.departed = Departed()
         """What its watches saw of Pods that are gone."""
@@ -128,7 +142,7 @@ class Cluster:
         path = watched(plural, namespace)
         await self._transport.turn(namespace or "")
         try:
-            response = await self._transport.open("GET", path, query, None, JSON, _WATCH_TIMEOUT)
+            response = await self._transport.open("GET", path, query, None, JSON, self._watch_timeout)
             try:
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     text = (await response.read()).decode()

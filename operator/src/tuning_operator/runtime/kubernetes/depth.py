@@ -19,20 +19,20 @@ Bytes = npt.NDArray[np.uint8]
 DEPTH = 100
 """Levels that are kept of a text of too many: no valid Pod has a third of them."""
 
-_PART = 1 << 20
+PART = 1 << 20
 """Bytes that are looked at together: lists of objects have hundreds of megabytes."""
 _NULL = np.frombuffer(b"null", np.uint8)
 
 
-def cut(text: str, depth: int = DEPTH) -> str:
+def cut(text: str, depth: int = DEPTH, at_once: int = PART) -> str:
     """Replace by null what lies deeper in a JSON text; a text that ends down there stays cut off, and no JSON.
 
     It takes all bytes together rather than one bracket after the other, of which an object may have a million.
     """
     raw = np.frombuffer(text.encode(errors="surrogatepass"), np.uint8)
     kept, place = [], _Place()
-    for begin in range(0, len(raw), _PART):
-        part = raw[begin : begin + _PART]
+    for begin in range(0, len(raw), at_once):
+        part = raw[begin : begin + at_once]
         kept.append(_cut(part, place, depth))
     return b"".join(kept).decode(errors="surrogatepass")
 
