@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from cluster.runtime import ctr
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
 
 _SHA256 = "sha256:"
 # By this label an image's configuration keeps the image's layers, from its topmost one downwards.
@@ -35,6 +40,16 @@ def unpacked() -> set[str]:
             kept.add(chain)
             chain = parents[chain]
     return kept
+
+
+def count_unpacked(digests: Sequence[str], unpacked: Container[str]) -> int:
+    """Return how many of these layers, from the bottom, are among those with these chain ids."""
+    chain = ""
+    for count, digest in enumerate(digests):
+        chain = _SHA256 + hashlib.sha256(f"{chain} {digest}".encode()).hexdigest() if chain else digest
+        if chain not in unpacked:
+            return count
+    return len(digests)
 
 
 def remove_own_reference(image: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster import images, layers
+from cluster import layers, layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_an_image_travels_as_a_layout_whose_parts_have_the_digests_that_name_the
     config = b'{"architecture": "amd64"}'
     image = layers.Image("localhost/some/image:1", hashlib.sha256(config).hexdigest(), config, (layer,))
     pipe = io.BytesIO()
-    images._write_layout(pipe, image, [layer])
+    layout.write(pipe, image, [layer])
     pipe.seek(0)
     with tarfile.open(fileobj=pipe) as archive:
         parts = {member.name: _read(archive, member) for member in archive}
@@ -82,7 +82,7 @@ def test_an_image_travels_as_a_layout_whose_parts_have_the_digests_that_name_the
 def test_a_layer_that_the_cluster_has_stays_behind_but_is_named(layer: layers.Layer) -> None:
     image = layers.Image("localhost/some/image:1", hashlib.sha256(b"{}").hexdigest(), b"{}", (layer,))
     pipe = io.BytesIO()
-    images._write_layout(pipe, image, [])
+    layout.write(pipe, image, [])
     assert layer.digest.encode() in pipe.getvalue()
     assert b"hello" not in pipe.getvalue()
 

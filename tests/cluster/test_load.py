@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from cluster import images, kubeconfig, layers, paths, runtime, store
+from cluster import images, kubeconfig, layers, layout, paths, runtime, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def sent(image: layers.Image, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def is_unpacked(image: layers.Image) -> bool:
     digests = [layer.digest for layer in image.layers]
-    return images._count_unpacked(digests, store.unpacked()) == len(digests)
+    return store.count_unpacked(digests, store.unpacked()) == len(digests)
 
 
 def test_an_image_is_loaded_once(storage: Storage) -> None:
@@ -102,15 +102,15 @@ def test_an_image_is_loaded_once(storage: Storage) -> None:
     assert not images.load(image.name)
     assert images.image_id(image.name) == image.id
     assert is_unpacked(image)
-    assert store.ids().get(images._INCOMING) != image.id
+    assert store.ids().get(images.INCOMING) != image.id
 
 
 def test_an_image_that_is_there_by_name_alone_is_loaded(storage: Storage) -> None:
     image = storage.put("1", storage.tar("below"), storage.tar("above"))
-    layout = io.BytesIO()
-    images._write_layout(layout, image, [])
+    pipe = io.BytesIO()
+    layout.write(pipe, image, [])
     command = ["ctr", *runtime.ctr_options(), "images", "import", "--no-unpack", "-"]
-    subprocess.run(command, input=layout.getvalue(), check=True, capture_output=True)
+    subprocess.run(command, input=pipe.getvalue(), check=True, capture_output=True)
     assert images.image_id(image.name) == image.id
     assert not is_unpacked(image)
     assert images.load(image.name)
@@ -171,7 +171,7 @@ def test_an_image_that_changes_on_its_way_is_refused_with_containerds_words(stor
     image.layers[0].recipe.write_bytes(storage.put("2", storage.tar("other")).layers[0].recipe.read_bytes())
     with pytest.raises(RuntimeError, match=f"containerd refused {image.name}: .*digest"):
         images.load(image.name)
-    assert store.ids().get(images._INCOMING) != image.id
+    assert store.ids().get(images.INCOMING) != image.id
     assert image.id not in store.ids().values()
 
 
