@@ -101,7 +101,7 @@ def test_event_reasons() -> None:
         for reason in re.findall(r"\w+", reasons)
     }
     reasons = {word for call in calls("Notice") for word in words(call.args[0])}
-    reasons |= {reason for reason, _ in notices._EVENTS.values()} | set(CompletionReason)
+    reasons |= {reason for reason, _ in notices.ENDS.values()} | set(CompletionReason)
     assert set(documented) == reasons
     failures = {reason for reason in CompletionReason if reason.is_failure}
     assert {reason for reason, kind in documented.items() if kind == "Warning"} >= failures

@@ -90,7 +90,7 @@ def test_a_stopped_trial_has_the_epochs_of_a_message_that_was_gone_at_once(remem
         world.edit(stop=True)
         assert operator.reconcile()
         (pod,) = world.pods.values()
-        pod.message = world._history(pod)
+        pod.message = world.last_message(pod)
         world.befall("reap", 0)  # SIGTERM, upon which the message is written
         assert pod.code == 143
         if remembered:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import math
+import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from tests.unit import builders as build
 from tests.unit.runtime.passes import Bench, Body
 from tests.unit.simulation.objects import KEY
 from tests.unit.simulation.operator import SimulatedOperator
+from tuning_operator.api.job import TuningJob
 from tuning_operator.api.podoptions import PodOptions
+from tuning_operator.api.pods import build_pod
 from tuning_operator.api.sidecar import has_sidecar
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
+from tuning_operator.runtime.reconciler import template
 from tuning_operator.runtime.reconciler.refusals import FIRST_PAUSE, LONGEST_PAUSE, QUOTA_PAUSE
 
 if TYPE_CHECKING:
     import asyncio
+
+    from tuning_operator.runtime.kubernetes.store import Store
 
 
 def with_log(it: Bench, runner: asyncio.Runner) -> None:
@@ -197,3 +204,23 @@ def test_a_refused_pod_is_asked_for_ever_more_seldom(
     it.world.befall("succeed unscraped", 0)
     it.reconcile()
     assert asked[before:] == ["job-0002-1"], "a slot is free again: tried at once"
+
+
+class AcceptsAll:
+    async def create_attempt(self, _namespace: str, body: dict[str, Any], *, dry_run: bool) -> None:
+        assert (body["kind"], dry_run) == ("Pod", True)
+
+
+async def test_a_template_is_tried_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def noted(*given: Any) -> dict[str, Any]:
+        threads.append(threading.get_ident())
+        return build_pod(*given)
+
+    monkeypatch.setattr(template, "build_pod", noted)
+    tuning_job = TuningJob(build.job(), {"spec": {"containers": [{"name": "train", "image": "x"}]}}, {}, "1")
+    found = await template.try_template(cast("Store", AcceptsAll()), tuning_job, PodOptions())
+    assert found.status == "True"
+    assert threads
+    assert threading.get_ident() not in threads

@@ -188,12 +188,12 @@ class World:
         if self.prometheus_is_up:
             self._scrape(pod)
         else:
-            pod.message = self._history(pod)
+            pod.message = self.last_message(pod)
 
     def _succeed_unscraped(self, pod: SimulatedPod) -> None:
         self._end(pod, 0)
         self.reported[pod.name] = pod.reported
-        pod.message = self._history(pod)
+        pod.message = self.last_message(pod)
 
     def _fail(self, pod: SimulatedPod) -> None:
         self._end(pod, 1)
@@ -266,7 +266,8 @@ class World:
     def _end(self, pod: SimulatedPod, code: int) -> None:
         pod.finished, pod.code = self.now, code
 
-    def _history(self, pod: SimulatedPod) -> str:
+    def last_message(self, pod: SimulatedPod) -> str:
+        """Return what a training writes when it ends: all epochs that it has reported."""
         epochs = range(1, pod.reported + 1)
         values = [self.value(pod.number, epoch) for epoch in epochs]
         shown = ", ".join('"NaN"' if value != value else f"{value!r}" for value in values)  # noqa: PLR0124 - NaN

@@ -62,8 +62,8 @@ def _trial_notices(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[
         )
     elif after.status.is_pausing and after.phase is not before.phase and after.status.pause:
         yield Notice("TrialPaused", after.status.pause.message, after)
-    elif after.phase is not before.phase and after.phase in _EVENTS:
-        reason, warning = _EVENTS[after.phase]
+    elif after.phase is not before.phase and after.phase in ENDS:
+        reason, warning = ENDS[after.phase]
         yield Notice(reason, _sentence(after), after, warning=warning)
     yield from _of_its_attempts(before, after)
     yield from _of_its_pod(before, after, snapshot)
@@ -141,10 +141,11 @@ def _of_its_pod(before: Trial, after: Trial, snapshot: Snapshot) -> Iterator[Not
         yield Notice("LogPartlyUsed", trouble, after, warning=True)
 
 
-_EVENTS = {
+ENDS = {
     TrialPhase.COMPLETED: ("TrialCompleted", False),
     TrialPhase.FAILED: ("TrialFailed", True),
 }
+"""The reason of the Event for each end that is the training's own, and whether it is a warning."""
 
 
 def _sentence(trial: Trial) -> str:
