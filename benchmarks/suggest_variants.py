@@ -55,7 +55,7 @@ class Forgetting(search.Search):
 
     def __init__(self, space: Space, fitted: model.Process, known: history.History, *rest: Any) -> None:
         super().__init__(space, fitted, known, *rest)
-        self._seen |= _FAILED
+        self.terrain.seen.update(_FAILED)
 
 
 class Finished(history.History):

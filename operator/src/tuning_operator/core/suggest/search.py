@@ -34,12 +34,16 @@ _ROUNDS = 2
 
 
 class Search:
-    """Proposes points one after the other, each with regard to those before it."""
+    """Proposes points one after the other, each with regard to those before it.
+
+    Attributes:
+        terrain: The points that are left to try.
+    """
 
     def __init__(self, space: Space, model: Process, history: History, generator: np.random.Generator) -> None:
         seen = {row.tobytes() for row in (*history.tried, *history.pending)}
         relatives = history.rows.shape[1] - len(space.parameters)
-        self._terrain = Terrain(space, model.bends, relatives, seen, generator)
+        self.terrain = Terrain(space, model.bends, relatives, seen, generator)
         self._model = model
         self._history = history
         self._pending = history.pending
@@ -52,7 +56,7 @@ class Search:
         not part of it. Raises SpaceExhausted.
         """
         acquisition = self.acquisition()
-        space, seen = self._terrain.space, self._terrain.seen
+        space, seen = self.terrain.space, self.terrain.seen
         if space.size is not None and space.size - len(seen) <= SMALL_SPACE:
             best, promise = self._exhaustive(acquisition, space.size)
         else:
@@ -64,41 +68,41 @@ class Search:
     def acquisition(self) -> Promise:
         """Return what points promise, with regard to unfinished trials."""
         with torch.no_grad():
-            return Promise(Fantasies(self._model, self._terrain.inputs(self._pending)))
+            return Promise(Fantasies(self._model, self.terrain.inputs(self._pending)))
 
     def _exhaustive(self, acquisition: AcquisitionFunction, size: int) -> tuple[Rows, float]:
-        space = self._terrain.space
-        rows = self._terrain.unseen(space.encode([space.nth(index) for index in range(size)]))
+        space = self.terrain.space
+        rows = self.terrain.unseen(space.encode([space.nth(index) for index in range(size)]))
         if not len(rows):
             raise SpaceExhausted
-        return _best(rows, self._terrain.evaluate(acquisition, rows))
+        return _best(rows, self.terrain.evaluate(acquisition, rows))
 
     def _climb(self, acquisition: AcquisitionFunction) -> tuple[Rows, float]:
         """Climb from the most promising of many points."""
         count, rounds = (_STARTS, _ROUNDS) if self._promising is None else (_STARTS // 2, _ROUNDS // 2)
         pool, values = self._pool(acquisition)
-        climbers = Climbers(self._terrain, acquisition, pool[:count], values[:count])
+        climbers = Climbers(self.terrain, acquisition, pool[:count], values[:count])
         climbers.climb(rounds)
         return _best(climbers.rows, climbers.values)
 
     def _pool(self, acquisition: AcquisitionFunction) -> tuple[Rows, Rows]:
         """Return many points and what they promise, best first; a batch shares the work of its first pool."""
         share = 1 if self._promising is None else _SHARE
-        fresh = [self._terrain.spread(_SPREAD // share), self._near_best(_NEAR // share)]
+        fresh = [self.terrain.spread(_SPREAD // share), self._near_best(_NEAR // share)]
         kept = [] if self._promising is None else [self._promising]
-        pool = self._terrain.unseen(np.vstack([*kept, *fresh]))
-        values = self._terrain.evaluate(acquisition, pool)
+        pool = self.terrain.unseen(np.vstack([*kept, *fresh]))
+        values = self.terrain.evaluate(acquisition, pool)
         order = np.argsort(-values, kind="stable")
         self._promising = pool[order[: len(order) // _SHARE]]
         return pool[order], values[order]
 
     def _near_best(self, count: int) -> Rows:
         """Change one or two parameters of the best trials, those of related jobs too, which may lie outside."""
-        space, generator = self._terrain.space, self._terrain.generator
+        space, generator = self.terrain.space, self.terrain.generator
         dimensions = len(space.parameters)
         best = np.argsort(-self._history.objectives, kind="stable")[:5]
         rows = space.snap(self._history.rows[generator.choice(best, count), :dimensions])
-        fresh = self._terrain.spread(count)
+        fresh = self.terrain.spread(count)
         changed = generator.random(rows.shape) < min(1.0, 2 / dimensions)
         return np.where(changed, fresh, rows)
 
