@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tuning_trainer.scrapers import MAX_SCRAPERS, RECENT_SECONDS, Scrapers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CAP = 30.0
 
@@ -43,28 +48,57 @@ def test_whoever_has_not_come_for_long_is_not_waited_for() -> None:
     assert scrapers.all_have_it(RECENT_SECONDS + 7)
 
 
-def test_the_end_waits_until_each_has_the_finished_page_twice() -> None:
-    scrapers = fetched(one=[0, 5], other=[1, 6])
+@contextmanager
+def waiting(scrapers: Scrapers, **how: float) -> Iterator[threading.Event]:
+    """Wait for the end in a thread; the event is set when that is over."""
     over = threading.Event()
 
     def wait() -> None:
-        scrapers.wait(7, cap=60, expected=True)
+        scrapers.wait(7, cap=how.get("cap", 60), expected=True)
         over.set()
 
     thread = threading.Thread(target=wait)
     thread.start()
-    for who, began in [("one", 10), ("one", 15), ("other", 11)]:
-        scrapers.fetched(who, began, final=True)
-        assert not over.wait(0.05)
-    scrapers.fetched("other", 16, final=True)
-    assert over.wait(5)
+    yield over
     thread.join()
 
 
-def test_the_wait_has_an_end_of_its_own() -> None:
+def test_the_end_waits_until_each_has_the_finished_page_twice() -> None:
+    scrapers = fetched(one=[0, 5], other=[1, 6])
+    with waiting(scrapers) as over:
+        for who, began in [("one", 10), ("one", 15), ("other", 11)]:
+            scrapers.fetched(who, began, final=True)
+            assert not over.wait(0.05)
+        scrapers.fetched("other", 16, final=True)
+        assert over.wait(5)
+
+
+def test_one_who_stays_away_is_not_waited_for_where_another_has_the_end() -> None:
+    scrapers = fetched(gone=[0, 0.05], one=[0, 0.05])
+    with waiting(scrapers) as over:
+        for began in (8, 9):
+            scrapers.fetched("one", began, final=True)
+        assert not over.wait(0.5), "it may come"
+        assert over.wait(10)
+
+
+def test_where_nobody_has_the_end_the_next_to_come_is_waited_for() -> None:
+    """A Prometheus that restarts is away for longer than an interval, and may come back under another address."""
+    scrapers = fetched(before=[0, 0.05])
+    assert scrapers.patience(7, 60, expected=True) < 1.2
+    with waiting(scrapers) as over:
+        assert not over.wait(1.5)
+        scrapers.fetched("after", 9, final=True)
+        assert not over.wait(0.05)
+        scrapers.fetched("after", 10, final=True)
+        assert over.wait(5)
+
+
+def test_the_wait_has_an_end() -> None:
     began = time.monotonic()
-    fetched(one=[0, 0.05]).wait(1, cap=60, expected=True)
-    assert 1 < time.monotonic() - began < 10
+    with waiting(fetched(gone=[0, 0.05]), cap=2):
+        pass
+    assert 2 <= time.monotonic() - began < 10
 
 
 def test_what_everybody_has_twice_may_go() -> None:

@@ -75,25 +75,34 @@ class Scrapers:
     def wait(self, now: float, *, cap: float, expected: bool) -> None:
         """Wait until every recent client has the finished page.
 
+        Those who stay away are not waited for once another client has it. If none has, as while a Prometheus restarts,
+        the page would be lost: then the first to come is waited for.
+
         Args:
             now: when training ended, seconds on the monotonic clock.
             cap: the longest to wait, in seconds.
             expected: a client is known to fetch the page.
         """
+        patience = self.patience(now, cap, expected=expected)
         with self._changed:
-            self._changed.wait_for(lambda: self.all_have_it(now), self.patience(now, cap, expected=expected))
+            if patience and not self._changed.wait_for(lambda: self.all_have_it(now), patience):
+                self._changed.wait_for(lambda: self.one_has_it(now), cap - patience)
 
     def all_have_it(self, now: float) -> bool:
         """Whether there are clients, and each has fetched the finished page."""
         recent = self._recent(now)
-        return bool(recent) and all(scraper.final >= FINAL_FETCHES for scraper in recent)
+        return bool(recent) and all(map(_has_it, recent))
+
+    def one_has_it(self, now: float) -> bool:
+        """Whether any client has fetched the finished page."""
+        return any(map(_has_it, self._recent(now)))
 
     def had_twice(self, now: float) -> int:
         """Return how many of the page's values each recent client has fetched twice, since two may share an address."""
         return min((scraper.twice for scraper in self._recent(now)), default=0)
 
     def patience(self, now: float, cap: float, *, expected: bool) -> float:
-        """Return how long to wait for the finished page to be fetched, in seconds.
+        """Return how long to wait for all clients to fetch the finished page, in seconds.
 
         Whoever fetched at an interval will be back after one, and has it for sure after two; a second more allows for a
         delay. Whoever came once may be back any time. Where nobody came, the run was shorter than the interval, or
@@ -107,3 +116,7 @@ class Scrapers:
 
     def _recent(self, now: float) -> list[Scraper]:
         return [scraper for scraper in self.seen if scraper.last > now - RECENT_SECONDS]
+
+
+def _has_it(scraper: Scraper) -> bool:
+    return scraper.final >= FINAL_FETCHES
