@@ -12,6 +12,17 @@ _OPTIONS.log_errors = False
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(\?[a-zA-Z-]*:|\(|\)|\|", re.DOTALL)
 _LONGEST_WORD = 64
 """Characters of a value that a pattern cannot match."""
+_JUMP = re.compile(
+    r"(?:(?<!\\)\.(?:[*+]|\{[0-9,]*\})\?|(?:\\D|\[\^(?=(?:\\.|[^\]\\])*?(?:0-9|\\d))(?:\\.|[^\]\\])*\])"
+    r"(?:[*+]|\{[0-9,]*\})\??)(?:\\[sW]|[\s:=*+?]|\[[\\sW:= -]+\])*$"
+)
+"""The end of a pattern that takes the next number, whatever words precede it: `.*?`, `\\D+`, `[^0-9]*`."""
+_LOOSE = re.compile(r"\.[*+]\??")
+_DIGITS = re.compile(r"(?:[0-9-]|\\[d.+-]|\[(?:0-9|[.+-])\])(?:[?*+]|\{[0-9,]*\})?\??$")
+"""The end of a pattern that takes a part of a number, or its sign, on purpose."""
+_NOT_FINITE = r"[-+]?\b(?i:nan|inf|infinity)\b"
+_NO_NUMBER = r"[-+]?\b(?i:nan|inf|infinity|none|null|n/a)\b"
+_NUMBER = rf"[-+]?(?:\b[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?|{_NOT_FINITE}"
 
 
 def around_group(regex: str) -> tuple[str, str]:
@@ -54,8 +65,36 @@ def _behind(regex: str, start: int) -> str:
 
 def bare_of(before: str) -> Any:
     """What stands before a value, compiled; none where it has no word by which it is known."""
-    literal = re.sub(r"\\[a-zA-Z]|\(\?[a-zA-Z-]*[:)]", "", before)
-    return _compiled(before) if re.search(r"[^\W_]", literal) else None
+    return _compiled(before) if _has_word(before) else None
+
+
+def _has_word(regex: str) -> bool:
+    return re.search(r"[^\W_]", re.sub(r"\\[a-zA-Z]|\(\?[a-zA-Z-]*[:)]", "", regex)) is not None
+
+
+def is_loose(before: str) -> bool:
+    """Whether what stands before a value ends anywhere, so that what follows it says nothing."""
+    return any(not _has_word(before[match.end() :]) for match in _LOOSE.finditer(before))
+
+
+def takes_digits(before: str) -> bool:
+    """Whether the value begins behind a digit, a point or a sign because the pattern says so."""
+    return _DIGITS.search(before) is not None
+
+
+def words_of(before: str, after: str) -> tuple[Any, bool]:
+    """What finds NaN, infinity or no value in the group's place where `prefix_of` does not; none if nothing is missed.
+
+    Its first group is empty and where the value begins; the second is the value. The other result says that a match of
+    the whole pattern takes the next number if there is such a word, which is the value of another metric.
+    """
+    jump = _JUMP.search(before)
+    if jump is not None and _has_word(before[: jump.start()]):
+        return _compiled(rf"{before[: jump.start()]}\W*?()({_NO_NUMBER})"), True
+    if not (before or after) or (_has_word(before) and not is_loose(before)):
+        return None, False
+    value = _NUMBER if not before and _has_word(after) else _NOT_FINITE
+    return _compiled(rf"{before or '(?:^|[^0-9A-Za-z_.])'}()({value})(?:{after})"), False
 
 
 def prefix_of(before: str, after: str) -> Any:

@@ -24,16 +24,20 @@ _WRAPPED = re2.compile(
 """A number as libraries print it: np.float64(0.5), tensor(0.5, device='cuda:0'), Array(0.5, dtype=float32)."""
 _POINT = re.compile(r"[.](?=e|$)")
 """A point without decimals, as they print it: 3. and 1.e-05."""
+_SIGN = re.compile(r"(?<![\w.)\]-])[-+]$")
+_HEAD = re.compile(r"(?:(?<![\w.)\]-])[-+])?(?:(?<![\d.])(?:[0-9]+[.]?[0-9]*|[.][0-9]*)(?:[eE][-+]?[0-9]*)?)?$")
+"""The beginning of a number whose rest follows."""
 _TOKEN = 64
 """Characters in which a number is looked for."""
+_DIGITS = frozenset(".0123456789")
 _SEPARATORS = frozenset("_'\u2019\u00a0\u202f\u2009")
 """Between digits: of a number that was made for people."""
 _POINTS = re2.compile(r"^[1-9][0-9]{0,2}[.][0-9]{3}$", _OPTIONS)
 _COMMA = re2.compile(r"^,[0-9]+(?:[^0-9,.]|[.,](?:[^0-9]|$)|$)", _OPTIONS)
 """1.234,56 is another number in some languages than in others."""
 _NOT_A_NUMBER = frozenset({"nan", "none", "null"})
-_OTHER = re2.compile(r"^(?:[.][0-9]|:[0-9]|x[0-9a-fA-F]|[eE](?:[-+]|[^\w]|$))", _OPTIONS)
-"""What makes something else of a number, or the beginning of one: 1.2.3, 01:30, 0x1F, 1e-."""
+_OTHER = re2.compile(r"^(?:[.][0-9]|:[0-9]|x[0-9a-fA-F]|[eE](?:[-+]|[^\w]|$)| ?[x*\x{d7}\x{b7}] ?10)", _OPTIONS)
+"""What makes something else of a number, or the beginning of one: 1.2.3, 01:30, 0x1F, 1e-, 1.5 x 10^-3."""
 _UNIT = re2.compile(r"^( ?)([A-Za-z\x{b5}\x{3bc}]+)(?:[\s,;.|)\]}/]|$)", _OPTIONS)
 _RANGE = re.compile(r" (?:min|max)[\s:=]+[-+0-9.e]+[,;\s]+(?:min|max)\b")
 """Two more values: `reward 12.3 min 0.1 max 50`."""
@@ -66,7 +70,7 @@ def number_at(text: str, start: int = 0, end: int = 0, known: int = -1) -> float
         is_cut = start < end and text[end - 1 : end + 1].isalpha() and end < len(text)
         return None if is_cut else from_text(text[start:end])
     after = place[match.end(1) :]
-    is_sure = start + match.end(1) == known or match[1][-1] not in ".0123456789"
+    is_sure = start + match.end(1) == known or match[1][-1] not in _DIGITS
     is_listed = text[start + match.start(1) - 1 : start + match.start(1)] in {",", "["}
     is_local = not is_listed and _POINTS.search(match[1].lstrip("+-")) and _COMMA.search(after)
     if not is_sure and (_OTHER.search(after) or unit_of(after) or is_local):
@@ -81,6 +85,13 @@ def number_at(text: str, start: int = 0, end: int = 0, known: int = -1) -> float
     if word in _NOT_A_NUMBER or "#" in word:
         return math.nan
     return float(match[1].lower().replace("d", "e") if word[-1].isdigit() else match[1])
+
+
+def beginning_of(text: str, start: int) -> int:
+    """Where the number begins, sign included, of which what stands at a place is a part."""
+    before = text[max(0, start - _TOKEN) : start]
+    head = _HEAD.search(before) if text[start : start + 1] in _DIGITS else _SIGN.search(before)
+    return start - len(head[0]) if head is not None else start
 
 
 def unit_of(after: str) -> str:

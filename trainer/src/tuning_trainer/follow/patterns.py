@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import re2
 
 from tuning_trainer.follow.findings import PLAIN, Found
-from tuning_trainer.follow.groups import around_group, bare_of, prefix_of
+from tuning_trainer.follow.groups import around_group, bare_of, is_loose, prefix_of, takes_digits, words_of
 from tuning_trainer.follow.marks import ARGUMENTS, in_doubt, parts, stated
-from tuning_trainer.follow.numbers import number_at, unit_of, unwrapped
+from tuning_trainer.follow.numbers import beginning_of, number_at, unit_of, unwrapped
 from tuning_trainer.follow.ranks import Ranks
 
 if TYPE_CHECKING:
@@ -27,6 +28,22 @@ _SEPARATED = re.compile(r"[0-9][,_'\u2019\u00a0\u202f\u2009][0-9]")
 _QUANTITY = re.compile(r"[-+]?[0-9.]+( ?[^\W\d_]+)")
 
 
+class Place(NamedTuple):
+    """Where a value is in a text.
+
+    Attributes:
+        start: what belongs to it begins here.
+        value: it begins here.
+        end: the group that found it ends here.
+        known: a number that ends here may have a unit, since the pattern names it.
+    """
+
+    start: int
+    value: int
+    end: int
+    known: int
+
+
 @dataclass(frozen=True)
 class Definition:
     """How a metric is found.
@@ -38,7 +55,10 @@ class Definition:
         prefix: what stands before a value and behind it, whatever the value is: the first group is where it begins, the
             second the value itself if something has to follow it. None if the pattern does not say.
         bare: what stands before a value; none where nothing has to follow it.
-        is_loose: the prefix ends anywhere, so that what follows it says nothing.
+        words: what finds NaN, infinity or no value where the prefix does not; none if nothing is missed.
+        jumps: where it finds them, the pattern takes the value of another metric.
+        takes_digits: what stands before a value may be a part of the number.
+        is_loose: the prefix ends anywhere.
         ranks: how sure it is that a value is the metric's own.
     """
 
@@ -47,6 +67,9 @@ class Definition:
     pattern: Any
     prefix: Any
     bare: Any
+    words: Any
+    jumps: bool
+    takes_digits: bool
     is_loose: bool
     ranks: Ranks
 
@@ -68,35 +91,60 @@ class Definition:
             raise ValueError(f"{name}: {regex}: put parentheses around the value")
         before, after = around_group(regex)
         bare = bare_of(before) if after else None
-        is_loose = re.search(r"\.[*+]", before) is not None
-        return cls(name, regex, pattern, prefix_of(before, after), bare, is_loose, Ranks(name))
+        words, jumps = words_of(before, after)
+        return cls(
+            name=name,
+            regex=regex,
+            pattern=pattern,
+            prefix=prefix_of(before, after),
+            bare=bare,
+            words=words,
+            jumps=jumps,
+            takes_digits=takes_digits(before),
+            is_loose=is_loose(before),
+            ranks=Ranks(name),
+        )
 
     def find(self, text: str) -> tuple[float | None, str, int]:
         """Return the last value in a text, or the text in its place that is not a number; empty if there is neither.
 
         Of several, only those count of which it is surest that they are the metric's: that is the third result.
         """
-        matches = list(self.pattern.finditer(text))
-        prefixes = list(self.prefix.finditer(text)) if self.prefix else []
-        ranks = self.ranks.of(text, [(match.start(), _value_of(match)[0]) for match in (*prefixes, *matches)])
+        words = _behind(self.words, text)
+        jumped = [word.value for word in words] if self.jumps else []
+        matches, prefixes, words = (
+            [self._whole(text, place) for place in _direct(places, jumped)]
+            for places in (_within(self.pattern, text), _behind(self.prefix, text), words)
+        )
+        if self.is_loose:
+            # They end anywhere, so that what follows them says nothing unless it is a number.
+            prefixes = [place for place in prefixes if number_at(text, place.value) is not None]
+        prefixes = sorted((*prefixes, *words), key=lambda place: place.value)
+        ranks = self.ranks.of(text, [(place.start, place.value) for place in (*prefixes, *matches)])
         rank = max(ranks.values(), default=PLAIN)
         start, value, problem = -1, None, ""
-        match = next((match for match in reversed(matches) if ranks[match.start()] == rank), None)
+        match = next((match for match in reversed(matches) if ranks[match.start] == rank), None)
         if match is not None:
-            start, end = _value_of(match)
+            start = match.value
             # The pattern cannot say every number: what it leaves out, such as an exponent or NaN, is part of the value.
-            value = number_at(text, start, end, end if match.end() > end else -1)
-            problem = "" if value is not None else self._problem(match[1] or "", text[end:])
-        prefix = next((match for match in reversed(prefixes) if ranks[match.start()] == rank), None)
-        if prefix is not None and prefix.start(1) > start:
-            later = number_at(text, prefix.start(1), known=prefix.end(2))
+            value = number_at(text, start, match.end, match.known)
+            problem = "" if value is not None else self._problem(text[start : match.end], text[match.end :])
+        prefix = next((prefix for prefix in reversed(prefixes) if ranks[prefix.start] == rank), None)
+        if prefix is not None and prefix.value > start:
+            later = number_at(text, prefix.value, known=prefix.known)
             if later is not None:
                 return later, "", rank
-            if not self.is_loose:
-                problem = self._problem("", text[prefix.start(1) :])
+            problem = self._problem("", text[prefix.value :])
         if value is None and not problem:
             problem = self._other_unit(text)
         return value, problem, rank
+
+    def _whole(self, text: str, place: Place) -> Place:
+        """The place of the whole number, where a group without a fixed text before it begins within one."""
+        if self.takes_digits:
+            return place
+        value = beginning_of(text, place.value)
+        return place._replace(start=min(place.start, value), value=value)
 
     def _other_unit(self, text: str) -> str:
         """What is wrong with a value that has another unit than the pattern names."""
@@ -118,9 +166,26 @@ class Definition:
         return f"{self.name} is {shown!r}, not a number{remedy}"
 
 
-def _value_of(match: Any) -> tuple[int, int]:
-    """Where the value of a match is; its end where the group is left out."""
-    return match.span(1) if match[1] is not None else (match.end(), match.end())
+def _within(pattern: Any, text: str) -> list[Place]:
+    """Where a pattern finds values: its group, or the match's end where that is left out."""
+    places = []
+    for match in pattern.finditer(text):
+        value, end = match.span(1) if match[1] is not None else (match.end(), match.end())
+        places.append(Place(match.start(), value, end, end if match.end() > end else -1))
+    return places
+
+
+def _behind(prefix: Any, text: str) -> list[Place]:
+    """Where values stand by what is before them, which `prefix_of` and `words_of` have compiled."""
+    matches = prefix.finditer(text) if prefix else ()
+    return [Place(match.start(), match.start(1), match.start(1), match.end(2)) for match in matches]
+
+
+def _direct(places: Sequence[Place], words: Sequence[int]) -> Sequence[Place]:
+    """Leave out the places whose match has one of the words before its value: that belongs to another metric."""
+    return [
+        place for place in places if not words or bisect_left(words, place.start) == bisect_left(words, place.value)
+    ]
 
 
 def definitions_of(given: Mapping[str, str]) -> tuple[Definition, ...]:
