@@ -55,6 +55,32 @@ def test_neither_is_one_in_json(setting: str, log: str) -> None:
     assert 100 not in dict(followed.history)
 
 
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "=> loaded checkpoint 'model.pth' (epoch 90)",
+        "Loaded checkpoint at epoch 2",
+        "LR will be decayed at epoch 30, by 0.1",
+        "The backbone is frozen before epoch: 30",
+        "stops after epoch 100",
+    ],
+)
+@pytest.mark.parametrize("log", [COUNTED, STATED, COUNTED * 40], ids=["counted", "stated", "counted for long"])
+def test_an_epoch_that_a_sentence_mentions_is_none(mention: str, log: str) -> None:
+    expected = Followed(regex=REGEX).end(log)
+    followed, live = Followed(regex=REGEX), Followed(regex=REGEX)
+    assert followed.end(f"{mention}\n{log}") == expected
+    for line in f"{mention}\n{log}".splitlines(keepends=True):
+        live.settled(line)
+    assert live.points[:2] == expected[:2], "before the end"
+    assert live.end() == expected
+
+
+def test_epochs_of_sentences_are_believed_where_each_has_its_own() -> None:
+    log = "".join(f"After epoch {epoch}:\nval_loss={9 - epoch}\n" for epoch in (5, 6, 8))
+    assert Followed(regex=REGEX).end(log) == [(5, 4), (6, 3), (8, 1)]
+
+
 def test_values_that_were_taken_from_a_setting_are_reported() -> None:
     followed = Followed(regex=REGEX)
     followed.end(f"epoch: 100\n{COUNTED}")

@@ -229,7 +229,24 @@ def test_an_epoch_that_is_stated_beside_another(log: str, points: Points) -> Non
 
 
 @pytest.mark.parametrize(
-    "heading", ["epoch-3", "epoch_3", "Epoch: [3][100/200]", "Epoch-3/10", "epoch_003:", "epoch: '3'", "Epoch: [ 3/10]"]
+    "heading",
+    [
+        "epoch-3",
+        "epoch_3",
+        "Epoch: [3][100/200]",
+        "Epoch-3/10",
+        "epoch_003:",
+        "epoch: '3'",
+        "Epoch: [ 3/10]",
+        "Epochs: 3/10",
+        "Epoch no. 3",
+        "EPOCH Nr. 3",
+        "Epoch number: 3",
+        "epoch_idx=3",
+        "Epoch\uff1a3\uff0c",
+        "current_epoch=3",
+        "cur_epoch: 3",
+    ],
 )
 def test_an_epoch_may_be_stated_in_many_ways(heading: str) -> None:
     assert Followed(regex=f"val_loss={NUMBER}").end(f"{heading} val_loss=0.5\n") == [(3, 0.5)]
@@ -284,6 +301,10 @@ def test_the_best_value_is_not_the_last(epoch: str, other: str) -> None:
         "Max epoch: 10",
         "number of epoch = 10",
         "warmup epoch: 2",
+        "number of epochs: 2",
+        "epochs 2 with 5/6 batches",
+        "max_current_epoch=2",
+        "epoch numbers 2",
         "epoch: 5.2 s",
         "epoch 3 sec",
     ],
@@ -318,6 +339,22 @@ def test_what_is_nearly_a_line_of_json_is_read(lines: str, points: Points) -> No
 def test_an_epoch_is_found_beside_the_objective() -> None:
     log = '{"m": {"epoch": 3, "loss": 1}}\n{"m": {"epoch": 5, "loss": 2}}\n'
     assert Followed("m.loss").end(log) == [(3, 1), (5, 2)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch {0}: {{'accuracy': 0.{0}}}",
+        "12:00:00 INFO [Epoch {0}/9] {{'accuracy': 0.{0}}}",
+        '{{"current_epoch": {0}, "accuracy": 0.{0}}}',
+        '{{"trainer/epoch": {0}, "accuracy": 0.{0}}}',
+        '{{"epoch": {0}, "train/epoch": 9, "accuracy": 0.{0}}}',
+    ],
+)
+def test_an_epoch_is_found_before_the_object_or_under_another_name(line: str) -> None:
+    followed = Followed("accuracy")
+    assert followed.end("".join(f"{line.format(epoch)}\n" * 2 for epoch in (3, 5))) == [(3, 0.3), (5, 0.5)]
+    assert followed.summary["refused"] == 0
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,9 @@ def test_what_a_pattern_names_or_what_is_another_column_is_left_alone(regex: str
     assert followed.summary["refused"] == 0
 
 
-@pytest.mark.parametrize("power", ["1.5 x 10^-3", "1.5×10^-3", "1.5 × 10⁻³", "1.5*10**-3", "1.5·10^-3"])
+@pytest.mark.parametrize(
+    "power", ["1.5 x 10^-3", "1.5\xd710^-3", "1.5 \xd7 10\u207b\xb3", "1.5*10**-3", "1.5\xb710^-3"]
+)
 def test_a_power_of_ten_is_reported_and_not_cut(power: str) -> None:
     followed = Followed(regex=r"val_loss: ([0-9.]+)")
     assert followed.end(f"val_loss: {power}\n") == []

@@ -33,7 +33,8 @@ class Doubt:
     """Holds what follows a first epoch above 1 that is stated without a value of the objective.
 
     It is an epoch if a later one follows, if it is stated again beside a value, or if more values follow than there are
-    epochs. It is a setting if an earlier epoch follows, or if the log ends with several values and no other epoch.
+    epochs. It is a setting if an earlier epoch follows, or if the log ends with several values and no other epoch. What
+    a sentence mentions is none as soon as a second value follows.
 
     Attributes:
         problem: why the epoch was not used, once that is known; empty if it was.
@@ -71,10 +72,11 @@ class Doubt:
             return (*self._release(is_setting=True), written)
         self._hold(written)
         is_later = epoch is not None and (epoch > stated or has_value or written.found.total is not None)
+        is_aside = not is_later and self._held[0].found.may_be_aside and self._values > 1
         is_between = has_value and self._is_stated_again
         self._is_stated_again = self._is_stated_again or (epoch is not None and self._values > 0)
-        if is_later or is_between or self._values > min(stated, MAX_EPOCH) or len(self._held) > MAX_HELD:
-            return self._release(is_setting=False)
+        if is_aside or is_later or is_between or self._values > min(stated, MAX_EPOCH) or len(self._held) > MAX_HELD:
+            return self._release(is_setting=is_aside)
         return ()
 
     def end(self) -> Sequence[Written]:

@@ -22,6 +22,7 @@ class Found:
         epoch: which one it states, if any.
         total: how many epochs there will be, if it says that.
         may_be_setting: the epoch is written as settings are: `epoch: 100`.
+        may_be_aside: a sentence mentions the epoch: `decays at epoch 30`.
         values: metrics by name.
         problems: texts in the place of a value or an epoch that are neither.
         rank: how sure it is that the objective's value is the objective's.
@@ -33,3 +34,4 @@ class Found:
     rank: int = PLAIN
     total: float | None = None
     may_be_setting: bool = False
+    may_be_aside: bool = False

@@ -16,18 +16,20 @@ ARGUMENTS = "Namespace("
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _EPOCH = re2.compile(
-    r"""(?i)(epoch)(?:[-_]|["']?\s*(?:\([a-z]+\))?\s*[:=#]?\s*["'\[(]?\s*)([0-9]{1,12}(?:[.][0-9]+)?)"""
-    r"""(?:[^\w.%]|[.][^\w]|[.]?$)""",
+    r"""(?i)(epochs?)(?:[-_]|(?: (?:no|nr|number)\b[.]?|[ _-](?:idx|index)\b)?["']?\s*(?:\([a-z]+\))?\s*"""
+    r"""[:=#\x{ff1a}]?\s*["'\[(]?\s*)([0-9]{1,12}(?:[.][0-9]+)?)(?:[^\w.%]|[.][^\w]|[.]?$)""",
     _OPTIONS,
 )
 _BAR = re2.compile(r"(?i)epochs?[^%|]{0,40}[0-9]%\|[^|]*\|\s*([0-9]{1,12})/[0-9]", _OPTIONS)
 """A bar whose steps are epochs: `Epoch:  30%|███       | 3/10`."""
 _NO_STATEMENT = re.compile(
-    r"(?:[^\W\d]|[/-]|\b(?:best|each|every|from|last|max|maximum|next|num|number\s+of|per|previous|since|total|until"
-    r"|warm-?up)\W*)$",
+    r"(?:(?<!\bcur)(?<!\bcurr)(?<!\bcurrent)_|[^\W\d_]|[/-]|\b(?:best|each|every|from|last|max|maximum|next|num"
+    r"|number\s+of|per|previous|since|total|until|warm-?up)\W*)$",
     re.IGNORECASE,
 )
 """Text before an epoch that is not the current one, or that is part of another word: `best epoch 3`."""
+_ASIDE = re.compile(r"(?:\b(?:after|at|before|by|in|on)\s|[^\s(][^(]*\()\W*$", re.IGNORECASE)
+"""Text before an epoch that may only be mentioned: `loaded checkpoint.pth (epoch 90)`, `decays at epoch 30`."""
 _DURATION = re.compile(r"(?:\s*(?:m?s|secs?|seconds?|minutes|hours)\b|:[0-9]{2}:[0-9]{2}\b)", re.IGNORECASE)
 """Text after what is a time: `epoch: 5.2 s`, `epoch 0:12:03`."""
 _LONG_DURATION = re.compile(r"\s*(?:mins?|h|hrs?)\b", re.IGNORECASE)
@@ -49,11 +51,13 @@ class Stated(NamedTuple):
         epoch: its number.
         total: how many there will be; none where that is not said.
         may_be_setting: it is written as settings are: `epoch: 100`, `epoch=100`, or in columns.
+        may_be_aside: a sentence mentions it: `decays at epoch 30`.
     """
 
     epoch: float
     total: float | None = None
     may_be_setting: bool = False
+    may_be_aside: bool = False
 
 
 def stated(text: str, *, whole: bool = True) -> Iterator[Stated]:
@@ -70,7 +74,8 @@ def stated(text: str, *, whole: bool = True) -> Iterator[Stated]:
         if not _THOUSANDS.match(after) and (whole or after[:1] not in ("", ".")):
             total = _TOTAL.match(text, mark.end(2))
             is_setting = _SETTING.match(text[mark.end(1) : mark.start(2)]) is not None
-            yield Stated(float(mark[2]), float(total[1]) if total else None, is_setting)
+            is_aside = _ASIDE.search(_before(text, mark)) is not None
+            yield Stated(float(mark[2]), float(total[1]) if total else None, is_setting, is_aside)
     if whole and (bar := _BAR.search(text)):
         yield Stated(float(bar[1]))
 
@@ -119,11 +124,15 @@ def parts(text: str, value: Any) -> Sequence[str]:
 def _marks(text: str) -> Iterator[Any]:
     """Where a text states an epoch: its word, and its number."""
     for match in _EPOCH.finditer(text):
-        before = text[max(0, match.start(1) - 20) : match.start(1)]
         end = match.end(2)
         is_time = _DURATION.match(text, end) or ("." in match[2] and _LONG_DURATION.match(text, end))
-        if not (is_time or _NESTED.match(text, end) or _NO_STATEMENT.search(before)):
+        is_number_of_all = match[1][-1] in "sS" and not _TOTAL.match(text, end)
+        if not (is_time or is_number_of_all or _NESTED.match(text, end) or _NO_STATEMENT.search(_before(text, match))):
             yield match
+
+
+def _before(text: str, mark: Any) -> str:
+    return text[max(0, mark.start(1) - 20) : mark.start(1)]
 
 
 def _cut(text: str, places: Sequence[int]) -> list[str]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import re2
 
 from tuning_trainer.follow.findings import Found
+from tuning_trainer.follow.marks import stated
 from tuning_trainer.follow.numbers import from_text, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+EPOCH_NAMES = ("epoch", "current_epoch", "cur_epoch", "epoch_idx", "epoch_index", "train/epoch", "trainer/epoch")
+"""Of several, the first one counts."""
 MAX_DEPTH = 4
 """Objects within objects whose numbers are metrics."""
 MAX_TRIES = 8
@@ -46,6 +50,12 @@ def from_json(objective: str, line: str) -> Sequence[Found]:
     objects, rest = _objects(line)
     is_alone = line.lstrip(" \t[,").startswith("{")
     found = [_found(objective, document) for document in objects if is_alone or _has(objective, document)]
+    epoch = None if is_alone else next(stated(line.partition("{")[0]), None)
+    if epoch is not None:
+        # `epoch 3: {'accuracy': 0.8}`
+        found = [
+            each if each.epoch is not None else replace(each, epoch=epoch.epoch, total=epoch.total) for each in found
+        ]
     name = re.escape(objective.rpartition(".")[2])
     if (is_alone and not objects and re.match(r"""[\s\[,]*\{\s*["']""", line)) or re.search(
         rf"""(["']){name}\1\s*:""", rest
@@ -103,9 +113,11 @@ def _found(objective: str, document: Mapping[str, Any]) -> Found:
     leaves = dict(_leaves(document, MAX_DEPTH))
     *around, _ = objective.split(".")
     # The epoch of the whole object, or else of that around the objective.
-    places = [".".join((*around[:depth], "epoch")) for depth in range(len(around) + 1 if objective in leaves else 1)]
-    stated = next((name for place in places for name in leaves if name.lower() == place.lower()), None)
-    said = leaves.pop(stated) if stated is not None else None
+    depths = range(len(around) + 1 if objective in leaves else 1)
+    places = [".".join((*around[:depth], name)).lower() for depth in depths for name in EPOCH_NAMES]
+    lowered = {name.lower(): name for name in reversed(leaves)}
+    place = next((place for place in places if place in lowered), None)
+    said = leaves.pop(lowered[place]) if place is not None else None
     epoch = None if said is None else _number(said)
     if said is not None and epoch is None:
         return Found(problems=(f"the epoch is {_shown(said)}, not a number",))

@@ -228,4 +228,6 @@ def _found(objective: str, definitions: Sequence[Definition], text: str) -> Foun
     epoch = next(stated(text), None)
     if epoch is None:
         return Found(None, values, tuple(problems), rank)
-    return Found(epoch.epoch, values, tuple(problems), rank, epoch.total, epoch.may_be_setting)
+    return Found(
+        epoch.epoch, values, tuple(problems), rank, epoch.total, epoch.may_be_setting, may_be_aside=epoch.may_be_aside
+    )
