@@ -15,8 +15,8 @@ from cluster.api import Api
 from cluster.operators import GROUP, job_manifest
 from cluster.prometheus import Prometheus
 from tests.api.job_specs import SPECS
+from tuning_operator.api.fields import InvalidJobError
 from tuning_operator.api.job import parse_job
-from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.pods import build_pod
 from tuning_operator.api.trial import InvalidTrialError, new_trial, parse_trial
 from tuning_operator.core.model.spec import Strategy

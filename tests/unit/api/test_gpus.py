@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.unit.api.manifests import job_body
+from tuning_operator.api.fields import InvalidJobError
 from tuning_operator.api.gpus import gpus_of
 from tuning_operator.api.job import parse_job
-from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.core.model.spec import Cost
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.api.manifests import TEMPLATE, job_body
 from tests.unit.builders import NOW
+from tuning_operator.api.fields import InvalidJobError
 from tuning_operator.api.job import is_idle, is_settled, parse_job
-from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.core.model.conditions import Condition
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.early_stopping import (

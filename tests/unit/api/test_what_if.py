@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.unit.client.bodies import job, trial
-from tuning_operator.api.jobspec import InvalidJobError, parse_rule
+from tuning_operator.api.fields import InvalidJobError
+from tuning_operator.api.rules import parse_rule
 from tuning_operator.api.what_if import render, what_if
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband, MedianKnobs
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from tuning_operator.api import names
 from tuning_operator.api.best import render_best
-from tuning_operator.api.jobspec import InvalidJobError, Spec
+from tuning_operator.api.fields import InvalidJobError
+from tuning_operator.api.jobspec import Spec
 from tuning_operator.api.values import parse_duration, render_time, time_in
 from tuning_operator.core.model.conditions import MAX_MESSAGE, Condition, ConditionType
 from tuning_operator.core.model.job import CompletionReason, Job, JobPhase

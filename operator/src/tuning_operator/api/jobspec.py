@@ -5,19 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from tuning_operator.api.fields import InvalidJobError, Model, duration
 from tuning_operator.api.gpus import gpus_of
-from tuning_operator.api.values import parse_duration
+from tuning_operator.api.parameters import ParameterModel
+from tuning_operator.api.rules import EarlyStoppingModel, HyperbandModel
 from tuning_operator.core.model.curves import Goal
-from tuning_operator.core.model.early_stopping import (
-    EarlyStopping,
-    EarlyStoppingType,
-    Hyperband,
-    MedianKnobs,
-    Statistic,
-)
 from tuning_operator.core.model.sources import Gauges, LogFile, MetricDefinition, Selector
 from tuning_operator.core.model.spec import (
     Confirm,
@@ -32,7 +26,7 @@ from tuning_operator.core.model.spec import (
     Strategy,
     SuspendPolicy,
 )
-from tuning_operator.core.space import Categorical, Continuous, Discrete, Integer, Parameter, Scale, Space
+from tuning_operator.core.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,65 +38,7 @@ SEED = "TUNING_SEED"
 """The variable with a training's seed."""
 
 
-class InvalidJobError(ValueError):
-    """A job that passed the API server but is not understood here; the message names the field."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
-
-
-class _ContinuousRange(_Model):
-    min: float
-    max: float
-    scale: Scale = Scale.AUTO
-    step: float | None = None
-
-
-class _IntegerRange(_Model):
-    min: int
-    max: int
-    scale: Scale = Scale.AUTO
-    step: int = 1
-
-
-class _DiscreteRange(_Model):
-    values: tuple[int | float, ...]
-    scale: Scale = Scale.AUTO
-
-    def numbers(self) -> tuple[float, ...]:
-        """Return whole numbers as such, where all of them are."""
-        whole = all(float(value).is_integer() for value in self.values)
-        return tuple(int(value) if whole else float(value) for value in self.values)
-
-
-class _CategoricalRange(_Model):
-    values: tuple[str, ...]
-
-
-class _Parameter(_Model):
-    name: str
-    continuous: _ContinuousRange | None = None
-    integer: _IntegerRange | None = None
-    discrete: _DiscreteRange | None = None
-    categorical: _CategoricalRange | None = None
-
-    def to_core(self) -> Parameter:
-        if self.continuous and self.continuous.step is not None:
-            return Discrete.stepped(self.name, self.continuous.min, self.continuous.max, self.continuous.step)
-        if self.continuous:
-            return Continuous(self.name, self.continuous.min, self.continuous.max, self.continuous.scale)
-        if self.integer:
-            return Integer(self.name, self.integer.min, self.integer.max, self.integer.scale, self.integer.step)
-        if self.discrete:
-            return Discrete(self.name, self.discrete.numbers(), self.discrete.scale)
-        if self.categorical:
-            return Categorical(self.name, self.categorical.values)
-        kinds = "continuous, integer, discrete or categorical"
-        raise InvalidJobError(f"spec.parameters[{self.name}] has no range: set {kinds}")
-
-
-class _Objective(_Model):
+class _Objective(Model):
     metric: str
     goal: Goal
     value: ObjectiveValue = ObjectiveValue.LAST
@@ -112,7 +48,7 @@ class _Objective(_Model):
         return Objective(self.metric, self.goal, self.target, self.value)
 
 
-class _Limits(_Model):
+class _Limits(Model):
     max_trials: int | None = None
     max_parallel_trials: int = 1
     max_failed_trials: int | None = None
@@ -126,14 +62,14 @@ class _Limits(_Model):
             max_trials,
             self.max_parallel_trials,
             self.max_failed_trials,
-            _duration(self.max_duration, "limits.maxDuration"),
-            _duration(self.max_training_time, "limits.maxTrainingTime"),
+            duration(self.max_duration, "limits.maxDuration"),
+            duration(self.max_training_time, "limits.maxTrainingTime"),
             self.max_gpu_hours,
-            _duration(self.max_trial_duration, "limits.maxTrialDuration"),
+            duration(self.max_trial_duration, "limits.maxTrialDuration"),
         )
 
 
-class _Cost(_Model):
+class _Cost(Model):
     gpus_per_pod: float | None = Field(default=None, alias="gpusPerPod")
     price_per_gpu_hour: float | None = Field(default=None, alias="pricePerGPUHour")
     currency: str | None = None
@@ -150,7 +86,7 @@ class _Cost(_Model):
         return Cost(gpus or 0.0, self.price_per_gpu_hour, self.currency or "")
 
 
-class _Confirm(_Model):
+class _Confirm(Model):
     top: int = 3
     seeds: int = 3
 
@@ -167,35 +103,7 @@ def _is_mentioned(name: str, part: object) -> bool:
     return isinstance(part, str) and name in part
 
 
-class _Median(_Model):
-    statistic: Statistic = Statistic.BEST
-    quantile: float = 0.5
-    min_completed_trials: int = 3
-    min_epochs: int = 2
-    min_progress: float = 0.2
-
-
-class _EarlyStopping(_Model):
-    type: EarlyStoppingType = EarlyStoppingType.OFF
-    median: _Median = _Median()
-    dry_run: bool = False
-    pause: bool = False
-
-    def to_core(self) -> EarlyStopping:
-        return EarlyStopping(self.type, MedianKnobs(**self.median.model_dump()), self.dry_run, self.pause)
-
-
-class _Hyperband(_Model):
-    min_resource: int
-    max_resource: int
-    reduction_factor: int = 3
-    proposals: Strategy = Strategy.RANDOM
-
-    def to_core(self) -> Hyperband:
-        return Hyperband(self.min_resource, self.max_resource, self.reduction_factor)
-
-
-class _Selector(_Model):
+class _Selector(Model):
     name: str
     labels: dict[str, str] = Field(default_factory=dict)
 
@@ -203,28 +111,28 @@ class _Selector(_Model):
         return Selector(self.name, tuple(sorted(self.labels.items())))
 
 
-class _Gauges(_Model):
+class _Gauges(Model):
     value: _Selector
     epoch: _Selector
 
 
-class _MetricDefinition(_Model):
+class _MetricDefinition(Model):
     name: str
     regex: str
 
 
-class _LogFile(_Model):
+class _LogFile(Model):
     path: str
     format: Literal["JSONLines", "Regex"] = "JSONLines"
     metric_definitions: tuple[_MetricDefinition, ...] = ()
 
 
-class _TensorBoard(_Model):
+class _TensorBoard(Model):
     path: str
     tag: str | None = None
 
 
-class _Source(_Model):
+class _Source(Model):
     type: Literal["History", "Gauge", "File", "TensorBoard"] = "History"
     gauge: _Gauges | None = None
     file: _LogFile | None = None
@@ -243,20 +151,20 @@ class _Source(_Model):
         return None
 
 
-class _Metrics(_Model):
+class _Metrics(Model):
     start_deadline: str | None = None
     source: _Source = _Source()
 
 
-class _Retry(_Model):
+class _Retry(Model):
     max_attempts: int = 1
 
 
-class _Convergence(_Model):
+class _Convergence(Model):
     tolerance: float = 0.01
 
 
-class _Completion(_Model):
+class _Completion(Model):
     max_trials_without_improvement: int | None = None
     improvement_threshold: float = 0.01
     on_convergence: _Convergence | None = None
@@ -271,27 +179,27 @@ class _Completion(_Model):
         )
 
 
-class _WarmStart(_Model):
+class _WarmStart(Model):
     type: Literal["IdenticalDataAndAlgorithm", "TransferLearning"]
     parents: tuple[str, ...]
 
 
-class _InitialTrial(_Model):
+class _InitialTrial(Model):
     parameters: dict[str, str]
 
 
-class Spec(_Model):
+class Spec(Model):
     """`spec` with the API server's defaults."""
 
     strategy: Strategy | Literal["Hyperband"] = Strategy.BAYESIAN
-    hyperband: _Hyperband | None = None
+    hyperband: HyperbandModel | None = None
     seed: int | None = None
     objective: _Objective
-    parameters: tuple[_Parameter, ...]
+    parameters: tuple[ParameterModel, ...]
     static_parameters: dict[str, str] = Field(default_factory=dict)
     initial_trials: tuple[_InitialTrial, ...] = ()
     limits: _Limits
-    early_stopping: _EarlyStopping = _EarlyStopping()
+    early_stopping: EarlyStoppingModel = EarlyStoppingModel()
     metrics: _Metrics = _Metrics()
     retry: _Retry = _Retry()
     suspend: bool = False
@@ -309,7 +217,7 @@ class Spec(_Model):
 
     def to_core(self) -> JobSpec:
         """Return it as the core knows it; raises InvalidJobError, which names the field."""
-        limits = self.limits
+        limits, ttl = self.limits, self.ttl_seconds_after_finished
         space = Space(tuple(parameter.to_core() for parameter in self.parameters))
         max_trials = limits.max_trials or space.size
         if max_trials is None:
@@ -321,7 +229,7 @@ class Spec(_Model):
             limits=limits.to_core(max_trials),
             early_stopping=self.early_stopping.to_core(),
             max_attempts=self.retry.max_attempts,
-            start_deadline=_duration(self.metrics.start_deadline, "metrics.startDeadline"),
+            start_deadline=duration(self.metrics.start_deadline, "metrics.startDeadline"),
             source=self.metrics.source.to_core(self.objective.metric),
             static_parameters=self.static_parameters,
             seed=self.seed,
@@ -330,7 +238,7 @@ class Spec(_Model):
             suspend_policy=self.suspend_policy,
             stop=self.stop,
             completion=self.completion.to_core(),
-            ttl_after_finished=_seconds(self.ttl_seconds_after_finished),
+            ttl_after_finished=None if ttl is None else timedelta(seconds=ttl),
             pod_cleanup=self.pod_cleanup,
             parents=self.warm_start.parents if self.warm_start else (),
             transfer=self.warm_start is not None and self.warm_start.type == "TransferLearning",
@@ -354,45 +262,3 @@ class Spec(_Model):
         if self.hyperband is None:
             raise InvalidJobError("spec.hyperband is missing: strategy Hyperband needs minResource and maxResource")
         return self.hyperband.proposals
-
-
-def parse_rule(rule: Mapping[str, Any]) -> EarlyStopping | Hyperband:
-    """Parse a rule as in `spec.earlyStopping`, or `spec.hyperband` with the type Hyperband.
-
-    Raises:
-        InvalidJobError: It is not understood; unlike with an object that the API server has checked, that is a field
-            of another name, too.
-    """
-    given = dict(rule)
-    hyperband = given.get("type") == "Hyperband"
-    if hyperband:
-        del given["type"]
-    model = _Hyperband if hyperband else _EarlyStopping
-    _refuse_unknown(model, given, "")
-    if not hyperband:
-        _refuse_unknown(_Median, given.get("median") or {}, "median.")
-    try:
-        return model.model_validate(given).to_core()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InvalidJobError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except ValueError as error:
-        raise InvalidJobError(str(error)) from error
-
-
-def _refuse_unknown(model: type[_Model], given: Mapping[str, Any], where: str) -> None:
-    known = [to_camel(name) for name in model.model_fields]
-    for name in given:
-        if name not in known:
-            raise InvalidJobError(f"{where}{name}: is not a field of the rule; its fields are {', '.join(known)}")
-
-
-def _duration(text: str | None, field: str) -> timedelta | None:
-    try:
-        return parse_duration(text) if text else None
-    except ValueError as error:
-        raise InvalidJobError(f"spec.{field}: {error}") from None
-
-
-def _seconds(seconds: int | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)

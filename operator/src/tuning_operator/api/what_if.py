@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api.job import parse_job
-from tuning_operator.api.jobspec import parse_rule
+from tuning_operator.api.rules import parse_rule
 from tuning_operator.api.trial import parse_trial
 from tuning_operator.api.values import render_number
 from tuning_operator.core.stopping import what_if as core

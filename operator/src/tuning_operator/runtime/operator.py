@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
-from tuning_operator.api.jobspec import InvalidJobError
+from tuning_operator.api.fields import InvalidJobError
 from tuning_operator.api.podoptions import PodOptions, parse_resources
 from tuning_operator.api.trial import InvalidTrialError
 from tuning_operator.runtime import metrics

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tuning_operator.api import names
+from tuning_operator.api.fields import InvalidJobError
 from tuning_operator.api.job import parse_job
-from tuning_operator.api.jobspec import InvalidJobError
 from tuning_operator.api.trial import InvalidTrialError, parse_trial
 from tuning_operator.core.lifecycle.parents import inherit, missing, obstacle
 from tuning_operator.core.lifecycle.slots import may_add
