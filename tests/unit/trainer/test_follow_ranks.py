@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.trainer.logs import Followed
+from tuning_trainer.follow.epochs import QUIET_SECONDS
 from tuning_trainer.follow.patterns import NUMBER
 
 LOSS = f"val_loss[=:] ?{NUMBER}"
+SLOPPY = r"val_loss\W+([0-9.]+)"
 PADDLE = "".join(
     f"ppocr INFO: epoch: [{epoch}/2], global_step: 10, loss: 2.3\n"
     f"ppocr INFO: cur metric, precision: 0.5, recall: {recall}, hmean: {recall}, fps: 30.1\n"
@@ -37,6 +39,51 @@ PADDLE = "".join(
 def test_a_best_value_at_the_end_is_not_the_last(mention: str, heading: str) -> None:
     log = "".join(f"{heading.format(n)}[{n}]\tval_loss={v}\n" for n, v in [(1, 0.5), (2, 0.3), (3, 0.4)])
     assert Followed(regex=LOSS).end(f"{log}{mention}\n") == [(1, 0.5), (2, 0.3), (3, 0.4)]
+
+
+@pytest.mark.parametrize("heading", ["Epoch {}/3 ", "Epoch {}/3\n"])
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "Best val_loss=0.3 at epoch 2\n",
+        "(best val_loss=0.5 at epoch 1)\n",
+        "Best epoch: 1, val_loss=0.5\n",
+        "Loaded model.pt (epoch 1)\nval_loss=0.5\n",
+        "The best model was saved at epoch 2\nval_loss=0.3\n",
+    ],
+)
+def test_an_epoch_that_is_mentioned_after_the_last_one_begins_no_other_fit(heading: str, mention: str) -> None:
+    log = "".join(f"{heading.format(n)}val_loss={v}\n" for n, v in [(1, 0.5), (2, 0.3), (3, 0.4)]) + mention
+    live = Followed(regex=LOSS)
+    for line in log.splitlines(keepends=True):
+        live.settled(line, QUIET_SECONDS)
+    assert Followed(regex=LOSS).end(log) == live.end() == [(1, 0.5), (2, 0.3), (3, 0.4)]
+    second = "".join(f"{heading.format(n)}val_loss={v}\n" for n, v in [(1, 0.7), (2, 0.6), (3, 0.8)])
+    both = Followed(regex=LOSS).end(log + second)
+    assert both == [(1, 0.5), (2, 0.3), (3, 0.4), (4, 0.7), (5, 0.6), (6, 0.8)], "a second fit is one all the same"
+
+
+@pytest.mark.parametrize("heading", ["", "Epoch {}/3 ", "Epoch {}/3\n"])
+@pytest.mark.parametrize("first", ["best_val_loss = inf\n", "Best val_loss: 9\nstarting\n"])
+def test_a_best_value_before_the_first_one_is_none(heading: str, first: str) -> None:
+    log = first + "".join(f"{heading.format(n)}val_loss={v}\n" for n, v in [(1, 0.5), (2, 0.3), (3, 0.4)])
+    followed, live = Followed(regex=SLOPPY), Followed(regex=SLOPPY)
+    for line in log.splitlines(keepends=True):
+        live.settled(line, QUIET_SECONDS)
+    assert followed.end(log) == live.end() == [(1, 0.5), (2, 0.3), (3, 0.4)]
+    assert followed.summary["refused"] == live.summary["refused"] == 1
+
+
+def test_of_other_data_the_first_value_is_none_either() -> None:
+    log = "".join(f"train loss: 0.9\nval loss: 0.{n}\n" for n in (1, 2, 3))
+    assert Followed("val_loss", f"loss: {NUMBER}").end(log) == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+@pytest.mark.parametrize("name", ["best val_loss", "ema_val_loss"])
+def test_where_no_value_is_the_metrics_own_the_first_one_counts_when_the_second_comes(name: str) -> None:
+    followed = Followed(regex=LOSS)
+    assert followed.settled(f"{name}=0.5\n") == []
+    assert followed.settled(f"{name}=0.3\n") == [(1, 0.5), (2, 0.3)]
 
 
 @pytest.mark.parametrize(

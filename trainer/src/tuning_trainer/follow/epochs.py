@@ -15,7 +15,7 @@ from tuning_trainer.follow.repetition import Repetition
 from tuning_trainer.history import MAX_EPOCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tuning_trainer.follow.findings import Found
 
@@ -23,6 +23,7 @@ SINGLE_EPOCHS = 2
 """Number of epochs with one line each after which the next line is taken for its epoch's only one."""
 QUIET_SECONDS = 10.0
 """After so long without another line the first one is believed, too: a deadline for the first value may wait for it."""
+OTHER_VALUE = "it has another name or a best value, and other lines have the metric itself"
 STATED = 2
 """Number of values with epochs after which a value without one belongs to no epoch."""
 
@@ -81,6 +82,7 @@ class Epochs:
         self._open: _Open | None = None
         self._next: dict[str, float] = {}
         self._too_late: dict[str, float] = {}
+        self._early = ""
 
     def take(self, found: Found, row: int, *, moves: bool = False) -> str:
         """Take what was written to a row. An epoch that is stated alone is a heading: it is that of what follows.
@@ -94,6 +96,8 @@ class Epochs:
             Why the value of the objective is not used; empty if it is.
         """
         has_objective = self._objective in found.values
+        if self._is_mention(found, has_objective=has_objective):
+            return OTHER_VALUE if has_objective else ""
         epoch = self._heading if found.epoch is None and found.values else self._number(found)
         if found.epoch is not None and epoch is not None:
             self._stated += has_objective
@@ -102,13 +106,13 @@ class Epochs:
         if has_objective and not is_sure and self._stated >= STATED:
             return "it has no epoch, although others do: a best or final value belongs to no epoch"
         if has_objective and found.rank < self._least_rank(epoch, found.rank):
-            return "it has another name or a best value, and other lines have the metric itself"
+            return OTHER_VALUE
         if has_objective:
             self._rank = max(self._rank, found.rank)
         if epoch is None:
             # What is stated after a value and not with it may be the epoch before or the next.
-            self._has_headings = self._has_headings and not has_objective
-            self._count(found.values, row)
+            self._has_headings = self._has_headings and (not has_objective or found.rank == BEST)
+            self._count(found, row)
         elif found.values or self._has_headings:
             self._state(epoch, found, row, moves=moves)
         return ""
@@ -130,7 +134,11 @@ class Epochs:
         if newest is None or newest.is_published or not newest.lines or moves or row <= newest.row:
             return
         is_quiet = quiet >= QUIET_SECONDS and not self._has_repeats and newest.rank > SIDE
-        if newest.epoch is None or self._is_only_one(newest) or (newest.lines == 1 and is_quiet):
+        if newest.epoch is None:
+            is_over = not self._may_be_another(newest)
+        else:
+            is_over = self._is_only_one(newest) or (newest.lines == 1 and is_quiet)
+        if is_over:
             self._finish(newest)
 
     def begin_again(self) -> None:
@@ -140,14 +148,17 @@ class Epochs:
         self._counted, self._heading, self._next = 0, None, {}
         self._highest, self._numbering = None, Numbering()
 
-    def end(self) -> str:
+    def end(self) -> Sequence[str]:
         """Publish what is left: nothing follows.
 
         Returns:
-            What may be wrong with it; empty if nothing is.
+            What may be wrong with the log.
         """
         newest = self._open
         self._close()
+        return [problem for problem in (self._early, self._doubtful(newest)) if problem]
+
+    def _doubtful(self, newest: _Open | None) -> str:
         if self._too_late:
             self._repetition.take(MAX_EPOCH, self._too_late, is_counted=True)
         if repeated := self._repetition.end():
@@ -155,6 +166,15 @@ class Epochs:
         if newest is None or newest.epoch is None or newest.lines <= 1 or not self._numbering.is_alone:
             return ""
         return f"of {newest.lines} values the last one counts: epoch {newest.epoch:g} is the only one that is stated"
+
+    def _is_mention(self, found: Found, *, has_objective: bool) -> bool:
+        """Whether an epoch before the newest one is only spoken of: by its best value, or in a sentence."""
+        newest = self._open.epoch if self._open is not None else self._highest
+        if found.epoch is None or newest is None or found.epoch + self._numbering.offset > newest:
+            return False
+        if has_objective:
+            return found.rank == BEST < self._rank
+        return found.may_be_aside and found.total is None and not found.values
 
     def _number(self, found: Found) -> float | None:
         """The number of the epoch that is stated. One behind the values that it is about says nothing of the next."""
@@ -166,6 +186,8 @@ class Epochs:
         if has_objective and found.rank == BEST and not self._stated and self._counted:
             return None
         if self._open is not None and self._open.epoch is None:
+            if self._open.rank == BEST:
+                self._drop_another(PLAIN)
             self._close()
         return self._numbering.take(
             found.epoch,
@@ -211,7 +233,20 @@ class Epochs:
         if newest.is_published and values:
             self._repetition.take(epoch, values, is_counted=newest.is_counted)
 
-    def _count(self, values: Mapping[str, float], row: int) -> None:
+    def _may_be_another(self, newest: _Open) -> bool:
+        """Whether a first value may turn out to be a best one, or another metric's."""
+        return newest.epoch is None and newest.rank < PLAIN and not self._counted
+
+    def _drop_another(self, rank: int) -> None:
+        """Leave out a first value that is another metric's, since one of the metric itself follows."""
+        newest = self._open
+        if newest is not None and newest.lines and newest.rank < rank and self._may_be_another(newest):
+            self._early = OTHER_VALUE
+            newest.values.pop(self._objective)
+            newest.lines = 0
+
+    def _count(self, found: Found, row: int) -> None:
+        values = found.values
         has_objective = self._objective in values
         if not values or (has_objective and row <= self._last_row):
             return  # a line that was final is written again
@@ -221,12 +256,13 @@ class Epochs:
             if not has_objective:
                 self._next.update(values)
                 return
+            self._drop_another(found.rank)
             self._close()
         if self._open is None:
             self._open, self._next = _Open(None, self._next), {}
         self._open.values.update(values)
         if has_objective:
-            self._open.lines, self._open.row = 1, row
+            self._open.lines, self._open.row, self._open.rank = 1, row, max(self._open.rank, found.rank)
 
     def _close(self) -> None:
         over, self._open = self._open, None

@@ -82,7 +82,7 @@ class Follower:
     def end(self) -> None:
         """Report the rest: the training is over."""
         self._use(self._doubt.end())
-        for problem in (self._doubt.problem, self._epochs.end()):
+        for problem in (self._doubt.problem, *self._epochs.end()):
             if problem:
                 self.notes.refuse(problem, earlier=True)
         self.notes.left_out = self._epochs.left_out
