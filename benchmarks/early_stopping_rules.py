@@ -18,7 +18,7 @@ from tuning_operator.core.model.curves import Curve
 from tuning_operator.core.model.early_stopping import EarlyStopping, MedianKnobs, Statistic
 from tuning_operator.core.model.trial import Trial, TrialPhase, TrialStatus
 from tuning_operator.core.stopping import rule_for
-from tuning_operator.core.stopping.gains import CONSTANTS, Constants, Field, checkpoint, judge_reach
+from tuning_operator.core.stopping.gains import CONSTANTS, Constants, Field, checkpoint, judge_reach, leaders
 from tuning_operator.core.stopping.median import is_too_early, quantile
 
 if TYPE_CHECKING:
@@ -76,7 +76,10 @@ def auto(constants: Constants = CONSTANTS) -> Rule:
         study.asked[constants][trial] = asked
         epochs = (np.flatnonzero(~study.passing[trial, :done]) + 1).astype(np.float64)
         known = study.values[trial, epochs.astype(int) - 1]
-        return judge_reach(known, epochs[epochs <= place], length, _field(study, reached), constants) is not None
+        return (
+            judge_reach(known, epochs[epochs <= place], length, _field(study, reached, constants), constants)
+            is not None
+        )
 
     return rule
 
@@ -88,12 +91,12 @@ def _passed(constants: Constants, length: int, done: int, passing: tuple[int, ..
     return int(epochs[passed - 1]) if passed else 0
 
 
-def _field(study: Study, reached: list[tuple[int, float]]) -> Field:
+def _field(study: Study, reached: list[tuple[int, float]], constants: Constants) -> Field:
     ended = set(study.completed)
     ordered = [*(pair for pair in reached if pair[0] in ended), *(pair for pair in reached if pair[0] not in ended)]
     best = np.array([_best_at(study, other, at) for other, at in ordered])
     last = study.finals[[other for other, _ in ordered if other in ended]]
-    return Field(best=best, completed_best=best[: len(last)], completed_last=last)
+    return Field(best, best[: len(last)], last, leaders(best[: len(last)], last, constants))
 
 
 def _best_at(study: Study, trial: int, place: float) -> float:

@@ -252,6 +252,32 @@ def test_checkpoints(length: int, expected: list[int]) -> None:
     assert sorted({checkpoint(np.arange(1.0, done + 1), length) for done in range(1, length + 1)} - {0}) == expected
 
 
+def crowded(completed: int, running: int) -> tuple[list[Trial], list[Trial]]:
+    """Trials that have completed, and some that run, many of them between the same two checkpoints."""
+    rng = np.random.default_rng(2)
+    curves = [curve((rng.random() + rng.normal(0, 0.15, 20)).tolist()) for _ in range(completed + running)]
+    got_to = [curve.head(int(rng.integers(2, 19))) for curve in curves[completed:]]
+    diverged = [
+        Curve(curve.epochs, np.where(curve.epochs < len(curve) - 1, curve.values, NAN)) for curve in got_to[::5]
+    ]
+    got_to[::5] = diverged
+    return (
+        [trial(number, curve) for number, curve in enumerate(curves[:completed])],
+        [trial(completed + number, curve, TrialPhase.RUNNING) for number, curve in enumerate(got_to)],
+    )
+
+
+def test_trials_that_are_judged_together_are_judged_as_each_by_itself() -> None:
+    completed, running = crowded(12, 40)
+    trials = [*completed, *running]
+    together = rule_for(AUTO, Goal.MAXIMIZE, trials)
+
+    decisions = [together(each) for each in running]
+
+    assert decisions == [rule_for(AUTO, Goal.MAXIMIZE, trials)(each) for each in running]
+    assert 5 < sum(decision is not None for decision in decisions) < 35
+
+
 @pytest.mark.slow
 def test_ten_thousand_epochs_are_judged_in_time() -> None:
     rng = np.random.default_rng(0)

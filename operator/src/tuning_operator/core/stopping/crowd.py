@@ -1,4 +1,4 @@
-"""Looks at many trials where another one was as far: once for each judged trial, so that a thousand cost little."""
+"""Looks at many trials where another one was as far: once for all that are judged there, so a thousand cost little."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from tuning_operator.core.stopping.lengths import Lengths
     from tuning_operator.core.stopping.series import Series, Track
 
@@ -20,10 +22,12 @@ class Found(NamedTuple):
     Attributes:
         best: Their best values up to there.
         tracks: Their curves, in the same order.
+        chosen: Which of the crowd they are, in the same order.
     """
 
-    best: list[float]
+    best: Series
     tracks: list[Track]
+    chosen: npt.NDArray[np.intp]
 
 
 class Crowd:
@@ -44,22 +48,24 @@ class Crowd:
             own = [lengths.of(name) for name in tracks]
             self._lengths = np.array([math.nan if length is None else length for length in own], dtype=np.float64)
 
-    def as_far(self, place: float, likely: int, length: float, without: str = "") -> Found:
+    def as_far(self, place: float, likely: int, length: float) -> Found:
         """Find the trials that were as far as one of a length was at a place; whose length is in doubt is left out.
 
         Args:
             place: The place.
             likely: Which of its own values the judged trial has there.
             length: How many epochs it trains.
-            without: A trial that is not looked at.
         """
         places = place if self._lengths is None else place * self._lengths / length
         covering = (self._begins <= places) & (places <= self._ends)
-        if without in self._index:
-            covering[self._index[without]] = False
-        tracks = self._tracks
-        found = [tracks[index] for index in np.flatnonzero(covering).tolist()]
+        chosen = np.flatnonzero(covering)
+        tracks = [self._tracks[index] for index in chosen.tolist()]
         if isinstance(places, float):
-            return Found([track.best_there(places, likely) for track in found], found)
-        there = places[covering].tolist()
-        return Found([track.best_at(at, likely) for track, at in zip(found, there, strict=True)], found)
+            best = [track.best_there(places, likely) for track in tracks]
+        else:
+            best = [track.best_at(at, likely) for track, at in zip(tracks, places[covering].tolist(), strict=True)]
+        return Found(np.array(best, dtype=np.float64), tracks, chosen)
+
+    def best_without(self, found: Found, name: str) -> Series:
+        """Return the best values of those that were found, except for one trial's."""
+        return found.best[found.chosen != self._index.get(name, -1)]

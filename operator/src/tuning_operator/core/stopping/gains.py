@@ -56,21 +56,6 @@ PAUSING = Constants(early_caution=1.0, undecided=0.0)
 """By these a trial is paused: with no more caution early or where ranks are undecided, since it can be taken back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What is known of the other trials that got as far; higher is better.
-
-    Attributes:
-        best: Their best values up to there.
-        completed_best: The same of the completed ones alone.
-        completed_last: The objectives of the completed ones, in the same order.
-    """
-
-    best: Series
-    completed_best: Series
-    completed_last: Series
-
-
 class Order(NamedTuple):
     """How many pairs of leaders were already in the order in which they ended, and how many were not."""
 
@@ -81,6 +66,35 @@ class Order(NamedTuple):
         """Return Kendall's rank correlation, with this many more agreeing pairs; 1 where nothing is known."""
         pairs = self.kept + self.turned + presumed
         return (self.kept - self.turned + presumed) / pairs if pairs else 1.0
+
+
+class Leaders(NamedTuple):
+    """What the completed trials that ended among the best show.
+
+    Attributes:
+        gain: The most that one of them gained; infinite when there is none.
+        order: Their order then, and at their ends.
+    """
+
+    gain: float
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is known of the other trials that got as far; higher is better.
+
+    Attributes:
+        best: Their best values up to there.
+        completed_best: The same of the completed ones alone.
+        completed_last: The objectives of the completed ones, in the same order.
+        leaders: What the best of the completed ones show, the same for all trials that are judged there.
+    """
+
+    best: Series
+    completed_best: Series
+    completed_last: Series
+    leaders: Leaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +162,8 @@ def judge_reach(
     rivals = int(np.count_nonzero(field.best > (value if diverged else np.max(curve[:done]))))
     if rivals == 0 or not math.isfinite(target):
         return None
-    then, last = leaders(field, constants)
-    gain = max(_gain_of(then, last), 0.0 if diverged else _own_gain(curve[:done], places, length))
-    order = order_of(then, last)
+    (most, order), own = field.leaders, 0.0 if diverged else _own_gain(curve[:done], places, length)
+    gain = max(most, own)
     widening = _widening(places[-1] / length, rivals, order, constants)
     threshold = target - widening * gain
     if value >= threshold:
@@ -158,27 +171,29 @@ def judge_reach(
     return Shortfall(value, threshold, target, len(field.completed_last), rivals, order, gain, widening)
 
 
-def leaders(field: Field, constants: Constants = CONSTANTS) -> tuple[Series, Series]:
-    """Return the leaders' values then and at the end.
+def leaders(best: Series, last: Series, constants: Constants = CONSTANTS) -> Leaders:
+    """Return what the leaders show.
 
     A trial that started so late that it ended among the last has gained much, but is no example of how to become the
     best.
+
+    Args:
+        best: The best values of the completed trials up to a place.
+        last: Their objectives, in the same order.
+        constants: Other constants than the rule's, for benchmarks.
     """
-    finite = np.isfinite(field.completed_best) & np.isfinite(field.completed_last)
-    best, last = field.completed_best[finite], field.completed_last[finite]
+    finite = np.isfinite(best) & np.isfinite(last)
+    best, last = best[finite], last[finite]
     chosen = np.argsort(-last, kind="stable")[: max(constants.leaders, math.ceil(len(last) / 2))]
-    return best[chosen], last[chosen]
+    best, last = best[chosen], last[chosen]
+    gain = max(0.0, float(np.max(last - best))) if len(last) else math.inf
+    return Leaders(gain, _order_of(best, last))
 
 
-def order_of(then: Series, last: Series) -> Order:
+def _order_of(then: Series, last: Series) -> Order:
     """Compare the leaders' order with that of their ends; a tie says nothing."""
     before, after = then[:, None] > then, last[:, None] > last
     return Order(int(np.count_nonzero(before & after)), int(np.count_nonzero(before & after.T)))
-
-
-def _gain_of(then: Series, last: Series) -> float:
-    """Return the most that a leader gained; infinite when there is none."""
-    return max(0.0, float(np.max(last - then))) if len(last) else math.inf
 
 
 def _own_gain(curve: Series, places: Series, length: float) -> float:

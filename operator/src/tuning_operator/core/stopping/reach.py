@@ -9,7 +9,7 @@ hyperparameter sets the number of epochs (`lengths.py`), trials are compared at 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,15 +17,32 @@ from tuning_operator.core.model.curves import as_epoch
 from tuning_operator.core.model.trial import StopDecision
 from tuning_operator.core.stopping.chance import chance_in_words
 from tuning_operator.core.stopping.crowd import Crowd
-from tuning_operator.core.stopping.gains import CONSTANTS, Field, checkpoint, judge_reach
+from tuning_operator.core.stopping.gains import CONSTANTS, Field, checkpoint, judge_reach, leaders
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
 
 if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.gains import Constants, Shortfall
+    from tuning_operator.core.stopping.crowd import Found
+    from tuning_operator.core.stopping.gains import Constants, Leaders, Shortfall
     from tuning_operator.core.stopping.lengths import Lengths
-    from tuning_operator.core.stopping.series import Grid, Track
+    from tuning_operator.core.stopping.series import Grid, Series, Track
+
+
+class _There(NamedTuple):
+    """The trials that got to a place.
+
+    Attributes:
+        ended: The best values of the completed ones up to there.
+        last: Their objectives, in the same order.
+        leaders: What the best of these show.
+        others: Those that run, or were stopped.
+    """
+
+    ended: Series
+    last: Series
+    leaders: Leaders
+    others: Found
 
 
 class OutOfReach:
@@ -44,6 +61,8 @@ class OutOfReach:
         self._grid = grid
         self._lengths = lengths
         self._completed, self._partial = Crowd(grid.completed, lengths), Crowd(grid.partial, lengths)
+        self._there: dict[tuple[float, float], _There] = {}
+        """By the place and the length of the trials that are judged there."""
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial should stop, or None if it continues."""
@@ -86,10 +105,13 @@ class OutOfReach:
     def _field(self, trial: Trial, track: Track, index: int, length: float) -> Field:
         """Return the other trials that got as far as this one at one of its values."""
         place = float(track.places[index])
-        ended = self._completed.as_far(place, index, length)
-        partial = self._partial.as_far(place, index, length, without=trial.name)
-        return Field(
-            best=np.array(ended.best + partial.best, dtype=np.float64),
-            completed_best=np.array(ended.best, dtype=np.float64),
-            completed_last=np.array([other.objective for other in ended.tracks], dtype=np.float64),
-        )
+        there = self._there.get((place, length))
+        if there is None:  # a hundred trials that run are judged at a dozen checkpoints
+            there = self._there[place, length] = self._look(place, index, length)
+        best = np.concatenate([there.ended, self._partial.best_without(there.others, trial.name)])
+        return Field(best, there.ended, there.last, there.leaders)
+
+    def _look(self, place: float, index: int, length: float) -> _There:
+        ended, others = (crowd.as_far(place, index, length) for crowd in (self._completed, self._partial))
+        last = np.array([track.objective for track in ended.tracks], dtype=np.float64)
+        return _There(ended.best, last, leaders(ended.best, last, self._constants), others)
