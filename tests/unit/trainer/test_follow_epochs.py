@@ -206,6 +206,36 @@ def test_the_first_line_of_an_epoch_is_known_when_no_other_has_followed_for_long
     assert followed.end() == [(1, 3), (2, 1)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch: [{0}][{1}0/20]  loss={2}",
+        "Epoch [{0}/3], Step [{1}/900], loss={2}",
+        "epoch: {0}/3, iter: {1}0/200, loss={2}",
+        "Train Epoch: {0} [{1}/600 ({1}%)]\tloss={2}",
+        "| epoch   {0} |   {1}0/ 2983 batches | loss={2}",
+        "Epoch(train)  [{0}][ {1}0/100]  lr: 1.0e-02  loss={2}",
+        "Epoch {0}, batch {1}, loss={2}",
+        "Epoch {0}\n  batch {1}/9 loss={2}",
+    ],
+)
+def test_a_line_from_within_an_epoch_is_not_its_last_after_any_silence(line: str) -> None:
+    followed = Followed("loss", f"loss={PLAIN}")
+    for epoch in (1, 2, 3):
+        for step in (1, 2):
+            points = followed.settled(line.format(epoch, step, epoch + step / 10) + "\n", QUIET_SECONDS)
+            assert points == [(before, before + 0.2) for before in range(1, epoch)]
+    assert followed.end()[-1] == (3, 3.2)
+    assert followed.summary["refused"] == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["Epoch 1/3 loss=1", "Epoch 1 [5/5] loss=1", "Epoch 1/3 loss=1 correct 3/9 batch_size=4"]
+)
+def test_a_line_at_the_end_of_an_epoch_is_its_last_after_some_silence(line: str) -> None:
+    assert Followed("loss", f"loss={PLAIN}").settled(f"{line}\n", QUIET_SECONDS) == [(1, 1)]
+
+
 def test_of_several_lines_an_epoch_none_is_known_before_the_last() -> None:
     followed = Followed()
     for epoch in (1, 2, 3, 4):

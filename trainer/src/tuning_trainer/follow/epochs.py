@@ -38,6 +38,7 @@ class _Open:
         rank: how sure it is that the value of the objective is the objective's.
         row: of the newest value of the objective.
         lines: how many have a value of the objective.
+        is_within: the newest of them is from within the epoch.
         is_published: nothing is expected to follow.
         is_counted: the log does not state that number: it states none, or counts again.
     """
@@ -47,6 +48,7 @@ class _Open:
     rank: int = SIDE
     row: int = -1
     lines: int = 0
+    is_within: bool = False
     is_published: bool = False
     is_counted: bool = True
 
@@ -137,7 +139,7 @@ class Epochs:
         if newest.epoch is None:
             is_over = not self._may_be_another(newest)
         else:
-            is_over = self._is_only_one(newest) or (newest.lines == 1 and is_quiet)
+            is_over = self._is_only_one(newest) or (newest.lines == 1 and is_quiet and not newest.is_within)
         if is_over:
             self._finish(newest)
 
@@ -229,7 +231,7 @@ class Epochs:
         if has_objective:
             newest.lines += row != newest.row
             self._has_repeats = self._has_repeats or newest.lines > 1
-            newest.row, newest.rank = row, max(newest.rank, found.rank)
+            newest.row, newest.rank, newest.is_within = row, max(newest.rank, found.rank), found.is_within
         if newest.is_published and values:
             self._repetition.take(epoch, values, is_counted=newest.is_counted)
 

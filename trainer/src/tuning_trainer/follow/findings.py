@@ -22,6 +22,7 @@ class Found:
         epoch: which one it states, if any.
         total: how many epochs there will be, if it says that.
         may_be_setting: the epoch is written as settings are: `epoch: 100`.
+        is_within: it is from within an epoch, of which more follows: `iter 50/200`.
         may_be_aside: a sentence mentions the epoch: `decays at epoch 30`.
         values: metrics by name.
         problems: texts in the place of a value or an epoch that are neither.
@@ -34,4 +35,5 @@ class Found:
     rank: int = PLAIN
     total: float | None = None
     may_be_setting: bool = False
+    is_within: bool = False
     may_be_aside: bool = False

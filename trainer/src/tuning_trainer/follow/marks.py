@@ -40,6 +40,11 @@ _SETTING = re.compile(r"[^\[(]*(?:[:=]|\s{2})[^\[(]*$")
 """Text between the word and the number of a setting; a heading has a space there, or a bracket."""
 _TOTAL = re.compile(r"\s*(?:/|of)\s*([0-9]{1,12})(?![\w.])")
 """Text after an epoch: the number of all of them."""
+_PART = re2.compile(
+    r"(?i)(?:\b(?:iter|iteration|batch|step|it)s?\W{0,3}|[\[|]\s*)([0-9]{1,12})\s*/\s*([0-9]{1,12})", _OPTIONS
+)
+"""How much of an epoch is over: `iter 50/200`, `Epoch: [3][50/200]`, `25%|##   | 50/200`."""
+_BATCH = re2.compile(r"(?i)\b(?:batch|iter|iteration)\b\W{0,3}[0-9]", _OPTIONS)
 _THOUSANDS = re.compile(r"[,_'\u2019][0-9]{3}(?![0-9])")
 """Text after the beginning of a number with separators."""
 
@@ -84,6 +89,13 @@ def begun(text: str) -> float | None:
     """The epoch that a text states of which more may follow."""
     found = next(stated(text, whole=False), None)
     return found.epoch if found else None
+
+
+def is_within(text: str) -> bool:
+    """Whether a text is from within an epoch, so that more of it follows."""
+    epochs = {mark.start(2) for mark in _marks(text)}
+    done = [int(part[1]) / max(1, int(part[2])) for part in _PART.finditer(text) if part.start(1) not in epochs]
+    return min(done) < 1 if done else _BATCH.search(text) is not None
 
 
 def in_doubt(text: str) -> str:

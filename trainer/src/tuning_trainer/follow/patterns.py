@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import re2
 
 from tuning_trainer.follow.findings import PLAIN, Found
 from tuning_trainer.follow.groups import around_group, bare_of, is_loose, prefix_of, takes_digits, words_of
-from tuning_trainer.follow.marks import ARGUMENTS, in_doubt, parts, stated
+from tuning_trainer.follow.marks import ARGUMENTS, in_doubt, is_within, parts, stated
 from tuning_trainer.follow.numbers import beginning_of, number_at, unit_of, unwrapped
 from tuning_trainer.follow.ranks import Ranks
 
@@ -224,10 +224,16 @@ def _found(objective: str, definitions: Sequence[Definition], text: str) -> Foun
             problems.append(problem)
     if values and (number := in_doubt(text)):
         return Found(problems=(f"the epoch is {number!r}, not a number: print it without separators",))
-    rank = ranks.get(objective, PLAIN)
+    found = Found(
+        None, values, tuple(problems), ranks.get(objective, PLAIN), is_within=objective in values and is_within(text)
+    )
     epoch = next(stated(text), None)
     if epoch is None:
-        return Found(None, values, tuple(problems), rank)
-    return Found(
-        epoch.epoch, values, tuple(problems), rank, epoch.total, epoch.may_be_setting, may_be_aside=epoch.may_be_aside
+        return found
+    return replace(
+        found,
+        epoch=epoch.epoch,
+        total=epoch.total,
+        may_be_setting=epoch.may_be_setting,
+        may_be_aside=epoch.may_be_aside,
     )
