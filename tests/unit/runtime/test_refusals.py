@@ -10,6 +10,8 @@ from tests.unit.builders import NOW
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 from tuning_operator.runtime.queue import JobKey
 from tuning_operator.runtime.reconciler.refusals import (
+    ASK_AGAIN,
+    COUNTED,
     FIRST_IN_LINE,
     GIVE_WAY,
     LONGEST_PAUSE,
@@ -55,6 +57,40 @@ def test_what_frees_quota_ends_the_pauses_of_its_namespace_the_oldest_refusal_fi
     it.refusals.forget(SECOND)
     assert it.pause(FIRST) is None
     assert it.pause(other) is not None
+
+
+def test_a_refusal_right_after_something_ended_costs_nobody_its_turn() -> None:
+    """The API server counts a Pod for a moment after its end."""
+    it = Line(FIRST, SECOND)
+    it.refusals.freed("ns", it.now)
+    it.refuse(FIRST)
+    assert it.pause(FIRST) == ASK_AGAIN
+    assert it.pause(SECOND) == ASK_AGAIN + GIVE_WAY
+    it.now += ASK_AGAIN
+    assert it.pause(FIRST) is None
+    assert it.pause(SECOND) == GIVE_WAY
+    it.refusals.forget(FIRST)  # it got its Pod
+    assert it.pause(SECOND) is None
+
+
+def test_a_job_for_which_there_is_never_enough_has_one_turn_and_others_the_next() -> None:
+    it = Line(FIRST, SECOND)
+    it.refusals.freed("ns", it.now)
+    for _ in range(int(COUNTED / ASK_AGAIN)):
+        it.refuse(FIRST)
+        assert it.pause(SECOND) == ASK_AGAIN + GIVE_WAY
+        it.now += ASK_AGAIN
+        it.refusals.freed("ns", it.now)  # again and again: Pods are many, and short
+    it.refuse(FIRST)
+    assert it.pause(FIRST) == QUOTA_PAUSE
+    assert it.pause(SECOND) is None
+    it.refusals.freed("ns", it.now)
+    it.refuse(FIRST)
+    assert it.pause(SECOND) is None, "the next turn is the other's"
+    it.now += PATIENCE + SECOND_LATER
+    it.refusals.freed("ns", it.now)
+    it.refuse(FIRST)
+    assert it.pause(SECOND) == ASK_AGAIN + GIVE_WAY
 
 
 def test_a_job_that_comes_later_asks_after_those_that_wait() -> None:
