@@ -37,6 +37,10 @@ exit "$code"
 """
 _TOKENS = re.compile(r"\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|[()]", re.DOTALL)
 """Parentheses of a regular expression, and what only looks like one: in a character class, or after a backslash."""
+_COUNT_FIRST = re.compile(
+    r"(?i)(?:\(\?[a-z]+\))?[^()]*(epoch|step|iter|iteration|batch|round)s?(?:\\[sW]|\\?[^\w()\\])*\((?!\?)"
+)
+"""A pattern whose first group stands behind a word for what a training counts."""
 _ESCAPED_CONTROL = re.compile(r"\\?#(0[0-3][0-7]|177)")
 """A control character as rsyslog writes it, and with it the logs that SageMaker shows: #011 is a tab."""
 _NUMBERS, _NO_NUMBERS = ("1", "12", "0.5", "10.25"), ("x", "1 2", "1%", "a=1", "1,2", '"1"')
@@ -66,6 +70,9 @@ def refusal(name: str, regex: str) -> str:
         said = error.args[0]
         said = said.decode(errors="replace") if isinstance(said, bytes) else said
         return f"it is not a regular expression of RE2, which has neither lookaround nor backreferences ({said})"
+    counted = _COUNT_FIRST.match(regex) if groups > 1 else None
+    if counted is not None and counted[1].lower() not in name.lower():
+        return f"its first group is the value, which would be the {counted[1].lower()}: write (?:…) there"
     return "" if groups else "it has no group, in parentheses, for the value of that name"
 
 

@@ -98,11 +98,35 @@ def test_regular_expressions_reach_the_sidecar_as_they_are() -> None:
             IMAGE,
             r"metricDefinitions\[m\].regex: must have a group",
         ),
+        *(
+            (LogFile("/logs/out", (MetricDefinition("m", f"{epoch}.*loss=([0-9.]+)"),)), IMAGE, "here it is the epoch")
+            for epoch in (r"Epoch (\d+)", r"(?i)epoch\s*[:=]\s*([0-9]+)", r"^\[Epoch: \[(\d+)\]", r"epoch=(\d+)/(\d+)")
+        ),
+        (
+            LogFile("/logs/out", (MetricDefinition("m", r"step (\d+): loss ([0-9.]+)"),)),
+            IMAGE,
+            r"here it is the step: leave out its parentheses, or write \(\?:…\)",
+        ),
     ],
 )
 def test_what_would_not_work_is_refused_with_the_field_and_the_remedy(source: LogFile, image: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         build(source, PodOptions(image))
+
+
+@pytest.mark.parametrize(
+    ("name", "regex"),
+    [
+        ("m", r"Epoch \d+ loss=(([0-9]+)([.][0-9]+)?)"),
+        ("m", r"Epoch (?:\d+) loss=([0-9.]+) (s|ms)"),
+        ("m", r"converged at epoch (\d+)"),
+        ("epochs_needed", r"at epoch (\d+) (of \d+)?"),
+        ("m", r"loss=(\d+)([.]\d+)?"),
+        ("m", r"correct: (\d+)/(\d+)"),
+    ],
+)
+def test_a_pattern_with_several_groups_or_the_epoch_as_its_value_is_taken(name: str, regex: str) -> None:
+    assert build(LogFile("/logs/out", (MetricDefinition(name, regex),)))["initContainers"]
 
 
 def test_a_pattern_is_not_expanded_on_the_way() -> None:

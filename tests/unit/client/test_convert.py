@@ -284,7 +284,9 @@ def test_definitions_that_a_job_cannot_have_are_mentioned() -> None:
     document = load("sagemaker-all-fields.yaml")
     algorithm = document["TrainingJobDefinition"]["AlgorithmSpecification"]
     algorithm["MetricDefinitions"] += [{"Name": "a", "Regex": "a=[0-9]"}, {"Name": "b", "Regex": "b=(["}]
+    algorithm["MetricDefinitions"].append({"Name": "c", "Regex": "(?i)epoch: (\\d+) c=([0-9.]+)"})
     result = convert(document)
+    assert "the regular expression of c was left out: its first group is the value, which would be" in said(result)
     assert "the regular expression of a was left out: it has no group" in said(result)
     assert "the regular expression of b was left out: it is not a regular expression of RE2" in said(result)
     algorithm["MetricDefinitions"][0]["Name"] = "other"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ NAME = "tuning-metrics"
 MAX_NAME = 128
 """Characters shown of a metric's name, and of what is wrong with its pattern."""
 _MAX_PATTERN_MEMORY = 256 * 1024
+_COUNT_FIRST = re.compile(
+    r"(?i)(?:\(\?[a-z]+\))?[^()]*(epoch|step|iter|iteration|batch|round)s?(?:\\[sW]|\\?[^\w()\\])*\((?!\?)"
+)
+"""A pattern whose first group stands behind a word for what a training counts."""
 """Bytes that a compiled pattern may take: a thousand times what one in a log needs, and 4 ms of compiling."""
 SIDECAR_REFUSED = (
     f". This is about the container {NAME}, which the operator adds for spec.metrics.source of type File or"
@@ -138,6 +143,12 @@ def _check(definition: MetricDefinition) -> None:
         ) from error
     if not groups:
         raise ValueError(f"{where}: must have a group: put parentheses around the value, as in accuracy=([0-9.]+)")
+    counted = _COUNT_FIRST.match(definition.regex) if groups > 1 else None
+    if counted is not None and counted[1].lower() not in definition.name.lower():
+        raise ValueError(
+            f"{where}: the first group is the value, and here it is the {counted[1].lower()}: leave out its "
+            "parentheses, or write (?:…)"
+        )
 
 
 def _folder(source: LogFile) -> PurePosixPath:
