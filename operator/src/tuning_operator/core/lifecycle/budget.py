@@ -27,8 +27,8 @@ def spent(job: Job, trials: Sequence[Trial], now: datetime) -> Completion | None
     limit = job.spec.limits.max_duration
     if limit is not None and job.start_time is not None and now - job.start_time - job.idle >= limit:
         return Completion(CompletionReason.MAX_DURATION, f"limits.maxDuration ({limit}) has passed")
-    seconds = _seconds(trials, now)
     for reason, allowed, budget in _budgets(job):
+        seconds = _seconds(trials, now)
         if seconds >= allowed:
             return Completion(reason, f"{budget} is used up: {_used(job, seconds)}")
     return None

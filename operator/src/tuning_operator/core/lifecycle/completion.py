@@ -111,8 +111,10 @@ def _stopped_by_user(job: Job) -> Completion | None:
 
 def _target_reached(job: Job, trials: Sequence[Trial]) -> Completion | None:
     target = job.spec.objective.target
+    if target is None:
+        return None
     best = best_trial(job, trials)
-    if target is None or best is None or best.objective is None:
+    if best is None or best.objective is None:
         return None
     if job.spec.objective.goal.is_better(target, than=best.objective):
         return None

@@ -19,7 +19,9 @@ def ranking(job: Job, trials: Sequence[Trial]) -> list[Trial]:
     """Return the ended trials of the search that have a finite objective: the best first, the earlier one of equals."""
     orient = job.spec.objective.goal.orient
     worth = [
-        (orient(trial.objective), -trial.number, trial) for trial in searched(trials) if trial.objective is not None
+        (orient(objective), -trial.number, trial)
+        for trial in searched(trials)
+        if (objective := trial.objective) is not None
     ]
     ranked = sorted(worth, key=lambda entry: entry[:2], reverse=True)
     return [trial for value, _, trial in ranked if value > float("-inf")]

@@ -91,6 +91,7 @@ class ConfirmationStatus:
 def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
     """Return the job's status after a decision."""
     job, trials = snapshot.job, decision.trials
+    tried = searched(trials)
     may_start = snapshot.is_condition(ConditionType.TEMPLATE_VALID, "True") and not snapshot.awaits_parents
     best = (winner if decision.phase.is_final else best_trial)(job, trials)
     return JobStatus(
@@ -104,15 +105,15 @@ def summarize(snapshot: Snapshot, decision: Decision) -> JobStatus:
         completion_reason=decision.completion.reason if decision.completion else None,
         message=decision.completion.message if decision.completion else "",
         max_trials=job.spec.limits.max_trials,
-        tried=sum(trial.phase.is_final for trial in searched(trials)),
-        searched=len(searched(trials)),
+        tried=sum(trial.phase.is_final for trial in tried),
+        searched=len(tried),
         phases=Counter(trial.phase for trial in trials),
         without_objective=sum(trial.phase.is_final and trial.objective is None for trial in trials),
         best=best,
         newest=max(trials, default=None, key=lambda trial: trial.number),
         total_training_seconds=sum(trial.status.training_seconds for trial in trials),
         idle=job.idle + _rest(snapshot, decision),
-        early_stopping=savings(job, searched(trials)),
+        early_stopping=savings(job, tried),
         overall_best=overall_best(job, best, snapshot.parents),
         confirmation=_confirmation(job, decision),
         cost=cost_so_far(job, trials),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.lifecycle.decision import Decision
     from tuning_operator.core.model.snapshot import Snapshot
 
-_IDLE = frozenset({TrialPhase.PENDING, TrialPhase.PAUSED})
+_TRAINS = frozenset({TrialPhase.RUNNING, TrialPhase.COLLECTING, TrialPhase.STOPPING})
 
 PATIENCE = timedelta(seconds=15)
 """A pause between two trials is reported once it has lasted this long."""
@@ -46,9 +46,9 @@ def waiting(snapshot: Snapshot, decision: Decision) -> Condition | None:
 def waiting_since(snapshot: Snapshot, decision: Decision) -> datetime | None:
     """Return since when no trial has trained although one should; None while one trains or none should."""
     trials = decision.trials
-    trains = any(not trial.phase.is_final and trial.phase not in _IDLE for trial in trials)
-    wanted = decision.suggest is not None or any(trial.phase is TrialPhase.PENDING for trial in trials)
-    if decision.phase not in {JobPhase.RUNNING, JobPhase.CONFIRMING} or trains or not wanted:
+    if decision.phase not in {JobPhase.RUNNING, JobPhase.CONFIRMING} or any(trial.phase in _TRAINS for trial in trials):
+        return None
+    if decision.suggest is None and all(trial.phase is not TrialPhase.PENDING for trial in trials):
         return None
     ends = (trial.status.attempt_time or trial.status.completion_time for trial in trials)
     return max((end for end in (*ends, snapshot.job.start_time) if end), default=snapshot.now)

@@ -9,6 +9,7 @@ and shares are those of the longest one.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ class Lengths:
     def __init__(self, grid: Grid, trials: Iterable[Trial]) -> None:
         self._parameters = {trial.name: trial.parameters for trial in trials}
         self._ends = {name: track.end for name, track in grid.completed.items()}
-        longest = self.longest
-        self._alike = all(longest - track.end < track.widest_step for track in grid.completed.values())
+        self._alike = all(self.longest - track.end < track.widest_step for track in grid.completed.values())
         self._names = self._explaining(grid)
 
     @property
@@ -44,7 +44,7 @@ class Lengths:
         """Whether trials are compared at the same epoch, whatever their lengths."""
         return not self._names
 
-    @property
+    @cached_property
     def longest(self) -> float:
         """How many epochs the longest completed trial has; 0 without one."""
         return max(self._ends.values(), default=0.0)

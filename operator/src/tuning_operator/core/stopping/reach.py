@@ -9,6 +9,7 @@ hyperparameter sets the number of epochs (`lengths.py`), trials are compared at 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -60,15 +61,17 @@ class OutOfReach:
         self._constants = constants
         self._grid = grid
         self._lengths = lengths
-        self._completed, self._partial = Crowd(grid.completed, lengths), Crowd(grid.partial, lengths)
         self._there: dict[tuple[float, float], _There] = {}
         """By the place and the length of the trials that are judged there."""
 
     def __call__(self, trial: Trial) -> StopDecision | None:
         """Return why the trial should stop, or None if it continues."""
-        track, length = self._grid.running(trial.curve), self._lengths.of(trial.name)
-        done = checkpoint(track.places, length, self._constants) if length else 0
-        if done == 0 or not length:
+        length = self._lengths.of(trial.name)
+        if not length:  # it is in doubt, or none has completed
+            return None
+        track = self._grid.running(trial.curve)
+        done = checkpoint(track.places, length, self._constants)
+        if done == 0:
             return None
         field = self._field(trial, track, done - 1, length)
         shortfall = judge_reach(track.values, track.places[:done], length, field, self._constants)
@@ -83,6 +86,14 @@ class OutOfReach:
             value=in_users_terms(self._goal, shortfall.value),
             threshold=in_users_terms(self._goal, shortfall.threshold),
         )
+
+    @cached_property
+    def _completed(self) -> Crowd:
+        return Crowd(self._grid.completed, self._lengths)
+
+    @cached_property
+    def _partial(self) -> Crowd:
+        return Crowd(self._grid.partial, self._lengths)
 
     def _in_words(self, shortfall: Shortfall, place: str) -> str:
         target = number(in_users_terms(self._goal, shortfall.target))

@@ -70,10 +70,10 @@ def savings(job: Job, trials: Sequence[Trial]) -> Savings | None:
     tried = [trial for trial in trials if trial.status.would_stop]
     if config.type is EarlyStoppingType.OFF and not stopped and not tried:
         return None
-    usual = _Usual.of(job, trials)
+    usual = _Usual.of(job, trials) if stopped or tried or config.dry_run else None
     return Savings(
-        stopped=usual.saving((trial, usual.length_of(trial) - usual.grid.trained(trial.curve)) for trial in stopped),
-        dry_run=_dry_run(job, trials, tried, usual) if config.dry_run or tried else None,
+        stopped=usual.of_stopped(stopped) if usual else Saving(0, 0, 0),
+        dry_run=_dry_run(job, trials, tried, usual) if usual and (config.dry_run or tried) else None,
         resumptions=sum(trial.status.resumptions for trial in trials),
         repeated_epochs=sum(trial.status.repeated_epochs for trial in trials),
     )
@@ -106,6 +106,10 @@ class _Usual:
         """Return how many epochs a trial has when it is not stopped."""
         own = self.lengths.of(trial.name) if self.lengths and self.lengths.parameter else None
         return self.length if own is None else own - self.grid.before
+
+    def of_stopped(self, trials: Iterable[Trial]) -> Saving:
+        """Add up what is saved by trials that have been stopped."""
+        return self.saving((trial, self.length_of(trial) - self.grid.trained(trial.curve)) for trial in trials)
 
     def saving(self, parts: Iterable[tuple[Trial, float]]) -> Saving:
         """Add up the saving if these trials do not train these epochs."""
