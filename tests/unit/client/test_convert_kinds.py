@@ -42,6 +42,15 @@ def test_a_static_hyperparameter_may_be_anything(value: Any, becomes: str, says:
         assert says in said(result)
 
 
+def test_a_request_within_another_document_is_named() -> None:
+    state = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createHyperParameterTuningJob"}
+    document = {"StartAt": "Tune", "States": {"Tune": {**state, "Parameters": sagemaker()}}}
+    with pytest.raises(
+        ConversionError, match=r"^States.Tune.Parameters is a CreateHyperParameterTuningJob request: conv"
+    ):
+        convert(document)
+
+
 def test_the_environment_may_be_anything_but_what_the_operator_sets() -> None:
     given: dict[str, Any] = {
         "EMPTY": "",

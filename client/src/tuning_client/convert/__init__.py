@@ -15,7 +15,7 @@ from tuning_client.session import JOB_KIND
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuning_client.convert.source import Path
+    from tuning_client.convert.source import Field, Path
 
 __all__ = ["ConversionError", "Converted", "Note", "convert"]
 
@@ -111,8 +111,20 @@ def _convert_one(source: Source, *, alone: bool) -> list[dict[str, Any]]:
         return convert_request(source)
     if not alone and kind and kind not in {"Experiment", "OptimizationJob"} and kind.lower() != JOB_KIND.lower():
         return []
+    inside = None if kind else next(_requests(source.root), None)
+    if inside is not None:
+        raise inside.error("is a CreateHyperParameterTuningJob request: convert that part alone")
     found = f"is {_name(document)}" if kind else "has neither a kind nor a HyperParameterTuningJobConfig"
     raise ConversionError(f"{_this(source)} {found}; supported are {_TAKEN}")
+
+
+def _requests(place: Field) -> Iterator[Field]:
+    """The requests within a document of another kind, such as the states of a Step Function."""
+    if not place["HyperParameterTuningJobConfig"].is_empty():
+        yield place
+    else:
+        for child in place.children():
+            yield from _requests(child)
 
 
 def _this(source: Source) -> str:
