@@ -40,6 +40,14 @@ _TRIED = 999_999_999
 """Number of the attempt in whose name the API server is asked what it would make of a Pod: none gets so far."""
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A trial of a job, and whether it has the job's label."""
+
+    trial: Trial
+    labelled: bool
+
+
 @dataclass(slots=True)
 class Known:
     """What is known about a job's objects; a restart finds it out again.
@@ -51,7 +59,7 @@ class Known:
             gone.
         absent: Numbers of trials that were asked for and do not exist.
         highest: The highest number of a trial that was seen.
-        trials: The parsed TuningTrials of the job.
+        trials: What each TuningTrial with the job's label is: the job's, or the name of one that is nobody's, or none.
         pods: The parsed Pods of the job.
     """
 
@@ -62,7 +70,7 @@ class Known:
     absent: set[int] = field(default_factory=set)
     highest: int = 0
     lookups: int = 0
-    trials: Once[Trial] = field(default_factory=Once)
+    trials: Once[Own | str | None] = field(default_factory=Once)
     pods: Once[Attempt] = field(default_factory=Once)
 
     def has_judged(self, uid: str) -> bool:

@@ -14,7 +14,7 @@ from tuning_operator.api.trial import parse_trial
 from tuning_operator.core.model.spec import PodCleanup
 from tuning_operator.core.model.trial import TrialPhase
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
-from tuning_operator.runtime.reconciler.identity import LOOKUPS
+from tuning_operator.runtime.reconciler.identity import LOOKUPS, Own
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Container, Iterable, Mapping
@@ -65,13 +65,11 @@ async def take_inventory(store: Store, key: JobKey, tuning_job: TuningJob, ident
         store.forget(key)
         identity.forget(key)
         return Inventory((), {})
-    bodies, foreign = await _trials(store, key, tuning_job, known)
-    known.trials.keep({body["metadata"]["uid"] for body in bodies})
-    read = (known.trials.of(body, partial(parse_trial, body, tuning_job.job.spec)) for body in bodies)
-    trials = tuple(sorted(read, key=lambda trial: trial.number))
+    found, foreign = await _trials(store, key, tuning_job, known)
+    trials = tuple(sorted((each.trial for each in found), key=lambda trial: trial.number))
     work = _Search(store, key, tuning_job, identity, {trial.uid: trial for trial in trials})
     attempts = await work.attempts()
-    unlabelled = [(names.TRIAL_KIND, body["metadata"]["name"]) for body in bodies if not _is_labelled(body, key.name)]
+    unlabelled = [(names.TRIAL_KIND, each.trial.name) for each in found if not each.labelled]
     return Inventory(
         trials, attempts, tuple(sorted(work.foreign | foreign)), (*sorted(unlabelled), *sorted(work.unlabelled))
     )
@@ -91,7 +89,7 @@ async def _is_over(store: Store, key: JobKey, job: Job, known: Known) -> bool:
     return all("deletionTimestamp" in body["metadata"] or (keeps and is_over(body)) for body in left)
 
 
-async def _trials(store: Store, key: JobKey, tuning_job: TuningJob, known: Known) -> tuple[list[Body], set[str]]:
+async def _trials(store: Store, key: JobKey, tuning_job: TuningJob, known: Known) -> tuple[list[Own], set[str]]:
     """List a job's trials; those that are missing among the numbers that have been given out are asked for by name.
 
     One that somebody deleted is asked for once.
@@ -100,20 +98,41 @@ async def _trials(store: Store, key: JobKey, tuning_job: TuningJob, known: Known
         The trials, and the names of those that have the job for their owner and a number that is not theirs.
     """
     job = tuning_job.job
-    claimed = [body for body in await store.trials(key) if names.is_controlled_by(body, names.JOB_KIND, job.uid)]
-    own = [body for body in claimed if _is_numbered(body, job.name)]
-    foreign = {body["metadata"]["name"] for body in claimed if not _is_numbered(body, job.name)}
-    numbers = {body["spec"]["number"] for body in own}
+    bodies = await store.trials(key)
+    read = [known.trials.of(body, partial(_read, body, job)) for body in bodies]
+    own = [each for each in read if isinstance(each, Own)]
+    foreign = {each for each in read if isinstance(each, str)}
+    numbers = {each.trial.number for each in own}
     recorded = sum((tuning_job.status.get("trialCounts") or {}).values())
     known.highest = max(known.highest, min(recorded, MAX_NUMBER), *numbers, 0)
     known.absent -= numbers
     for number in sorted(set(range(1, known.highest + 1)) - numbers - known.absent)[:MAX_MISSING]:
         body = await _found(store.get_trial(key.namespace, names.trial_name(job.name, number)))
-        if body is not None and names.is_controlled_by(body, names.JOB_KIND, job.uid) and _is_numbered(body, job.name):
-            own.append(body)
+        found = known.trials.of(body, partial(_read, body, job)) if body else None
+        if body is not None and isinstance(found, Own):
+            bodies.append(body)
+            own.append(found)
         else:
             known.absent.add(number)
+    known.trials.keep({body["metadata"]["uid"] for body in bodies})
     return own, foreign
+
+
+def _read(body: Body, job: Job) -> Own | str | None:
+    """Read a TuningTrial.
+
+    Returns:
+        The job's trial; the name of one that has the job for its owner and a number that is not its own; None for one
+        of an earlier job of the same name.
+
+    Raises:
+        InvalidTrialError: The trial is not understood.
+    """
+    if not names.is_controlled_by(body, names.JOB_KIND, job.uid):
+        return None
+    if not _is_numbered(body, job.name):
+        return str(body["metadata"]["name"])
+    return Own(parse_trial(body, job.spec), labelled=_is_labelled(body, job.name))
 
 
 def _is_numbered(body: Body, job: str) -> bool:

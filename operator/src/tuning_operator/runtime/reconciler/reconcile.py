@@ -53,6 +53,7 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 _DEFAULTS = PodOptions()
+_MEASURED = frozenset({TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,7 @@ class Reconciler:
         gauges = source if isinstance(source, Gauges) else None
         interests = {}
         for trial in decision.trials:
-            if trial.phase in {TrialPhase.RUNNING, TrialPhase.STOPPING, TrialPhase.COLLECTING}:
+            if trial.phase in _MEASURED:
                 name, pod = trial.reporter, snapshot.attempt(trial)
                 created = pod.created if pod else trial.status.start_time
                 interests[name] = Interest(
