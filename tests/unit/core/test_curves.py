@@ -68,6 +68,15 @@ def test_conflicts_are_values_that_changed(known: float, later: float, conflict:
     assert [epoch for epoch, _ in found] == ([1] if conflict else [])
 
 
+def test_what_was_found_of_one_curve_is_not_said_of_another() -> None:
+    curve, same, other = (Curve.of([(1, value)]) for value in (0.5, 0.5, 0.7))
+    longer = Curve.of([(1, 0.5), (2, 0.6)])
+
+    found = [(len(curve.conflicts(later)), len(curve.merge(later))) for later in (same, other, longer, other, longer)]
+
+    assert found == [(0, 1), (1, 1), (0, 2), (1, 1), (0, 2)]
+
+
 @given(pairs, pairs)
 def test_merge_is_a_grow_only_union(first: list[tuple[int, float]], second: list[tuple[int, float]]) -> None:
     known, later = Curve.of(first), Curve.of(second)

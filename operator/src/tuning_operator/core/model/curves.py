@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Series = npt.NDArray[np.float64]
 
 _MERGED = "the curve that was added last, and what came of it"
+_COMPARED = "the curve that was compared last, and what contradicts this one"
 REGULAR = 1.5
 """A gap is as wide as the others up to this factor: logs round epochs, and where one is lost it is twice as wide."""
 
@@ -181,11 +182,11 @@ class Curve:
 
         An epoch that lies within a thinned curve counts as one of those that were left out of it.
         """
-        if not len(later) or np.array_equal(later.epochs, self.epochs):
-            return self
         added, merged = self.derived.get(_MERGED, (None, self))
         if added is later:  # each pass adds what is known of running trials, and of few of them is there news
             return merged
+        if not len(later) or np.array_equal(later.epochs, self.epochs):
+            return self
         is_new = ~self._find(later)[1]
         if not is_new.any():
             return self
@@ -201,10 +202,14 @@ class Curve:
         """The measurements of `later` that contradict this curve (NaN agrees with NaN)."""
         if not len(self):
             return ()
-        places, is_known = self._find(later)
-        known = self.values[places]
-        differ = is_known & (known != later.values) & ~(np.isnan(known) & np.isnan(later.values))
-        return Curve(later.epochs[differ], later.values[differ]).measurements
+        compared, found = self.derived.get(_COMPARED, (None, ()))
+        if compared is not later:
+            places, is_known = self._find(later)
+            known = self.values[places]
+            differ = is_known & (known != later.values) & ~(np.isnan(known) & np.isnan(later.values))
+            found = Curve(later.epochs[differ], later.values[differ]).measurements
+            self.derived[_COMPARED] = later, found
+        return found
 
     def _find(self, other: Curve) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
         """Where the epochs of another curve are in this one, and whether they are."""
