@@ -14,7 +14,7 @@ from benchmarks.suggest_problems import problem
 from tuning_operator.core.model.curves import Goal
 from tuning_operator.core.model.observation import Observation
 from tuning_operator.core.model.spec import Strategy
-from tuning_operator.core.space import Continuous, Space
+from tuning_operator.core.space import Categorical, Continuous, Space
 from tuning_operator.core.suggest import SuggestRequest, suggest
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ _REPEATS = 3
 _PENDING = 3
 _CASES = (
     *(("mixed", observations, slots) for observations in (50, 100, 300, 900) for slots in (1, 16)),
-    *(("wide", observations, 1) for observations in (100, 300)),
+    *((name, observations, 1) for name in ("wide", "categories") for observations in (100, 300)),
 )
 
 
 def print_costs() -> None:
-    """Print median seconds and peak memory, for 9 mixed and for 64 continuous parameters."""
+    """Print median seconds and peak memory for 9 mixed parameters, 64 continuous ones, and 64 categorical ones."""
     print(f"{'parameters':12}{'observations':>12}{'slots':>7}{'seconds':>10}{'peak MiB':>10}")
     context = multiprocessing.get_context("spawn")
     for name, observations, slots in _CASES:
@@ -50,12 +50,24 @@ def _wide() -> Problem:
     return in_shares("wide", Space(tuple(Continuous(f"x{place}", 0.0, 1.0) for place in range(64))), loss, 0.0)
 
 
+def _categories() -> Problem:
+    """Return 64 parameters of 128 categories each, of which 12 matter."""
+    losses = np.random.default_rng(1).random((12, 128))
+    categories = tuple(str(level) for level in range(128))
+
+    def loss(point: Mapping[str, Any]) -> float:
+        return float(sum(each[int(point[f"c{place}"])] for place, each in enumerate(losses)))
+
+    space = Space(tuple(Categorical(f"c{place}", categories) for place in range(64)))
+    return in_shares("categories", space, loss, float(losses.min(1).sum()))
+
+
 def measure(name: str, observations: int, slots: int) -> tuple[float, float]:
     """Return median seconds of one core for a request beside unfinished trials, and peak memory in MiB."""
     import torch  # noqa: PLC0415 - imported in the measured process alone
 
     torch.set_num_threads(1)
-    task = problem("training") if name == "mixed" else _wide()
+    task = {"mixed": lambda: problem("training"), "wide": _wide, "categories": _categories}[name]()
     generator = np.random.default_rng(0)
     rows = task.space.spread(generator.random((observations + _PENDING, len(task.space.parameters))))
     points = [task.space.decode(row) for row in rows]

@@ -151,6 +151,41 @@ def test_categories_are_equally_far_apart() -> None:
     )
 
 
+@pytest.mark.parametrize("levels", [2, 128])
+def test_what_categories_cost_does_not_depend_on_how_many_values_they_have(levels: int) -> None:
+    import torch  # noqa: PLC0415
+
+    from tuning_operator.core.suggest.kernel import Kernel  # noqa: PLC0415
+
+    values = tuple(str(level) for level in range(levels))
+    space = Space(tuple(Categorical(f"c{place}", values) for place in range(64)))
+    rows = torch.from_numpy(space.spread(np.random.default_rng(0).random((5, 64))))
+    placed = Kernel(space, 0).place(rows, torch.zeros(1, 0, dtype=torch.float64))
+    assert placed.shape == (5, 64)
+
+
+def test_each_category_in_which_points_differ_sets_them_apart() -> None:
+    """As the corners of simplices, which is how GPyTorch would be given them."""
+    import torch  # noqa: PLC0415
+    from gpytorch.kernels import MaternKernel  # noqa: PLC0415
+
+    from tuning_operator.core.suggest.kernel import Kernel  # noqa: PLC0415
+
+    space = Space((Categorical("c", ("a", "b", "c")), Continuous("x", 0, 1), Categorical("d", ("a", "b"))))
+    rows = torch.from_numpy(space.spread(np.random.default_rng(0).random((12, 3))))
+    found = replace(hyperparameters([0.9, 0.4, 2.0]), bends=torch.zeros(1, 1, dtype=torch.float64))
+    kernel, theirs = Kernel(space, 0), MaternKernel(ard_num_dims=6)
+    theirs.double().lengthscale = found.scales[:, [0, 0, 0, 1, 2, 2]]
+    one_hot = [
+        torch.nn.functional.one_hot(rows[:, place].long(), levels) / 2**0.5 for place, levels in ((0, 3), (2, 2))
+    ]
+    corners = torch.cat([one_hot[0], rows[:, 1:2], one_hot[1]], dim=-1)
+    placed = kernel.place(rows, found.bends)
+    assert torch.allclose(
+        kernel.covariance(placed[:5], placed, found), theirs(corners[:5], corners).to_dense(), atol=1e-6
+    )
+
+
 def test_a_fit_follows_the_slope_of_what_it_minimises() -> None:
     import torch  # noqa: PLC0415
 
