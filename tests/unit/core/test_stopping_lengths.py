@@ -13,10 +13,10 @@ from tuning_operator.core.model.curves import Curve, Goal
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType
 from tuning_operator.core.model.trial import StopDecision, Trial, TrialPhase
 from tuning_operator.core.stopping import rule_for
+from tuning_operator.core.stopping.grid import Grid
 from tuning_operator.core.stopping.judging import judged
 from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.savings import savings
-from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

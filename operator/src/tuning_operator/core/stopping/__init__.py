@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tuning_operator.core.model.early_stopping import EarlyStopping, EarlyStoppingType, Hyperband
 from tuning_operator.core.stopping.gains import CONSTANTS
+from tuning_operator.core.stopping.grid import Grid
 from tuning_operator.core.stopping.hyperband import BelowRung
 from tuning_operator.core.stopping.lengths import Lengths
 from tuning_operator.core.stopping.median import BelowMedian
 from tuning_operator.core.stopping.reach import OutOfReach
-from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,8 +15,7 @@ import numpy as np
 from tuning_operator.core.stopping.wording import in_users_terms, number
 
 if TYPE_CHECKING:
-    from tuning_operator.core.model.curves import Goal
-    from tuning_operator.core.stopping.series import Series
+    from tuning_operator.core.model.curves import Goal, Series
 
 
 class Chance(NamedTuple):

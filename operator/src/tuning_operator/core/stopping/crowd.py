@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from tuning_operator.core.model.curves import Series
     from tuning_operator.core.stopping.lengths import Lengths
-    from tuning_operator.core.stopping.series import Series, Track
+    from tuning_operator.core.stopping.track import Track
 
 
 class Found(NamedTuple):

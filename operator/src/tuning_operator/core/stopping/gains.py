@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from tuning_operator.core.stopping.series import Series
+    from tuning_operator.core.model.curves import Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.early_stopping import Hyperband
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.series import Grid
+    from tuning_operator.core.stopping.grid import Grid
 
 
 class BelowRung:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.space import Value
-    from tuning_operator.core.stopping.series import Grid
+    from tuning_operator.core.stopping.grid import Grid
 
 
 class Lengths:

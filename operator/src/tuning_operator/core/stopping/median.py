@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.curves import Goal
     from tuning_operator.core.model.early_stopping import MedianKnobs
     from tuning_operator.core.model.trial import Trial
-    from tuning_operator.core.stopping.series import Grid, Track
+    from tuning_operator.core.stopping.grid import Grid
+    from tuning_operator.core.stopping.track import Track
 
 
 class BelowMedian:

@@ -22,12 +22,13 @@ from tuning_operator.core.stopping.gains import CONSTANTS, Field, checkpoint, ju
 from tuning_operator.core.stopping.wording import comparison, in_users_terms, number
 
 if TYPE_CHECKING:
-    from tuning_operator.core.model.curves import Goal
+    from tuning_operator.core.model.curves import Goal, Series
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.core.stopping.crowd import Found
     from tuning_operator.core.stopping.gains import Constants, Leaders, Shortfall
+    from tuning_operator.core.stopping.grid import Grid
     from tuning_operator.core.stopping.lengths import Lengths
-    from tuning_operator.core.stopping.series import Grid, Series, Track
+    from tuning_operator.core.stopping.track import Track
 
 
 class _There(NamedTuple):

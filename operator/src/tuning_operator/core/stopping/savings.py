@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from tuning_operator.core.model.early_stopping import EarlyStoppingType
 from tuning_operator.core.model.ranking import best_trial
 from tuning_operator.core.model.trial import TrialPhase
+from tuning_operator.core.stopping.grid import Grid
 from tuning_operator.core.stopping.lengths import Lengths
-from tuning_operator.core.stopping.series import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
