@@ -150,11 +150,10 @@ class Kernel:
         here, there = one[..., : len(self.numbers)] / spread, other[..., : len(self.numbers)] / spread
         squares = here.square().sum(-1)[..., :, None] + there.square().sum(-1)[..., None, :]
         squares = squares - 2 * here @ there.transpose(-1, -2)
-        apart = torch.zeros_like(squares)
         weights = scales[..., None, :, self._categories].pow(-2).unbind(-1)
         for weight, differ in zip(weights, self._differences(one, other), strict=True):
-            apart.addcmul_(differ, weight)
-        return (5 * (squares + apart)).clamp_min(1e-20).sqrt()
+            squares.addcmul_(differ, weight)
+        return (5 * squares).clamp_min(1e-20).sqrt()
 
     def _differences(self, one: torch.Tensor, other: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield for each category 1 where placed rows differ in it, else 0, shape (..., rows of the one, of the other).
