@@ -24,10 +24,18 @@ def turnarounds(run: Run) -> dict[int, list[float]]:
     """Seconds from the end of a Pod to the creation of the one that takes its slot, by finished trials of its job."""
     width = max(1, run.load.trials // BUCKETS)
     found: defaultdict[int, list[float]] = defaultdict(list)
-    for created, ended in _by_job(run).values():
-        for number, (end, begin) in enumerate(zip(ended, created[run.load.parallel :], strict=False)):
-            found[number // width * width].append(begin - end)
+    for number, end, begin in _slots_taken(run):
+        found[number // width * width].append(begin - end)
     return dict(sorted(found.items()))
+
+
+def without_outages(run: Run) -> list[float]:
+    """The same seconds, less those of Pods that ended between a kill of the operator and its next Pod."""
+    return [
+        begin - end
+        for _, end, begin in _slots_taken(run)
+        if not any(killed <= end <= back for killed, back, _ in run.restarts)
+    ]
 
 
 def table(columns: Mapping[str, Mapping[str, str]]) -> str:
@@ -45,6 +53,8 @@ def by_finished(run: Run) -> dict[str, str]:
     found = turnarounds(run)
     every = [wait for waits in found.values() for wait in waits]
     parts = {f"from {start} finished trials on": waits for start, waits in found.items()} | {"all": every}
+    if run.restarts:
+        parts["all that ended while the operator ran"] = without_outages(run)
     return {
         f"{name}: p50, p90, p99, at most, s": ", ".join(f"{_quantile(waits, q):.2f}" for q in (0.5, 0.9, 0.99, 1))
         for name, waits in parts.items()
@@ -68,6 +78,13 @@ def created_twice(run: Run) -> list[str]:
     """Names that more than one Pod has had."""
     names = Counter((pod.namespace, pod.name) for pod in run.pods)
     return [name for (_, name), count in names.items() if count > 1]
+
+
+def _slots_taken(run: Run) -> Iterator[tuple[int, float, float]]:
+    """How many trials of its job had finished before, when a Pod ended, and when the next in its slot was created."""
+    for created, ended in _by_job(run).values():
+        for number, (end, begin) in enumerate(zip(ended, created[run.load.parallel :], strict=False)):
+            yield number, end, begin
 
 
 def _by_job(run: Run) -> dict[str, tuple[list[float], list[float]]]:

@@ -45,6 +45,13 @@ def test_a_slot_waits_from_the_end_of_a_pod_to_the_next_creation_in_its_job() ->
     assert report.overall(run)["slots whose next trial never came, and since when"] == "2, 87 s"
 
 
+def test_waits_for_an_operator_that_was_killed_are_counted_with_and_without() -> None:
+    pods = [pod(1, 0, 10), pod(2, 0, 12), pod(3, 10.5, 30), pod(4, 18, 40), pod(5, 31, None)]
+    run = replace(run_of(*pods, trials=6), restarts=[(11, 18, 1)])
+    assert report.turnarounds(run) == {0: [0.5], 1: [6.0], 2: [1.0]}
+    assert report.without_outages(run) == [0.5, 1.0]
+
+
 def test_percentiles_are_by_finished_trials() -> None:
     pods = [pod(number, number, number + 1.5) for number in range(10)]
     assert list(report.turnarounds(run_of(*pods, trials=10, parallel=1))) == [0, 2, 4, 6, 8]
