@@ -29,7 +29,7 @@ _NEEDED = {
     "prometheus": "prometheus",
     "/usr/share/datasets/fashion-mnist": "dataset-fashion-mnist",
 }
-# For the console's pages and their tests in a browser; `make console` and `make console-test` ask for them.
+# For the console's pages and the tests that open a browser.
 CONSOLE = {"node": "nodejs", "npm": "npm", "chromium": "chromium"}
 OLDEST_NODE = 20
 # Administrators' programs, which a user's PATH may lack.

@@ -18,5 +18,5 @@ demo: venv $(if $(CONTEXT),,builds images) ## tune a small network on Fashion-MN
 demo-down: venv ## remove what the demo installed (make cluster-down stops the cluster)
 	@$(PY) -m demo down $(ON_CLUSTER)
 
-e2e: venv builds images-lightning ## the tests on the whole cluster
+e2e: venv builds images-lightning console-packages ## the tests on the whole cluster
 	$(call pytest,$(call marked,e2e) -m e2e $(E2E_ARGS))
