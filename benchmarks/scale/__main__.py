@@ -36,9 +36,9 @@ def main() -> None:
     load, checkouts = _load(given), given.operator or [CHECKOUT]
     print(f"{given.load}: {load.about}\n{load}", flush=True)
     runs: dict[str, Run] = {}
-    for checkout in checkouts:
-        name = f"{len(runs) + 1}: {checkout.name}"
-        runs[name] = asyncio.run(_run(load, checkout, given.out / f"{len(runs) + 1}"))
+    for checkout, by_hand in [*([(CHECKOUT, True)] if given.by_hand else []), *((each, False) for each in checkouts)]:
+        name = f"{len(runs) + 1}: {'by hand' if by_hand else checkout.name}"
+        runs[name] = asyncio.run(_run(load, checkout, given.out / f"{len(runs) + 1}", by_hand=by_hand))
         print(f"\n{name}: from the end of a Pod to the creation of the next")
         print(report.table({name: report.by_finished(runs[name]) or {"there was none": ""}}), flush=True)
     print()
@@ -61,6 +61,7 @@ def _arguments() -> argparse.Namespace:
         metavar="CHECKOUT",
         help="of the project, whose operator is measured; may be repeated (this one)",
     )
+    add("--by-hand", action="store_true", help="first create the same Pods without an operator: what they cost anyway")
     add("--flag", action="append", default=[], help="of the operator, such as --flag=--workers=8; may be repeated")
     for name in ("jobs", "trials", "parallel", "epochs", "finished-jobs", "finished-trials", "finished-epochs"):
         add(f"--{name}", type=int, help="instead of the load's")
@@ -69,7 +70,10 @@ def _arguments() -> argparse.Namespace:
     add(
         "--out", type=Path, default=Path(tempfile.gettempdir()) / "tuning-operator-scale", help="for logs (%(default)s)"
     )
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.by_hand and LOADS[given.load].finished_trials:
+        parser.error(f"argument --by-hand: {given.load} begins with trials that have ended, and there are none by hand")
+    return given
 
 
 def _load(given: argparse.Namespace) -> Load:
@@ -90,8 +94,8 @@ def _load(given: argparse.Namespace) -> Load:
     return replace(load, **changes, flags=(*load.flags, *given.flag))
 
 
-async def _run(load: Load, checkout: Path, folder: Path) -> Run:
-    async with Lab(load, checkout, folder) as lab:
+async def _run(load: Load, checkout: Path, folder: Path, *, by_hand: bool) -> Run:
+    async with Lab(load, checkout, folder, by_hand=by_hand) as lab:
         return await lab.measure()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.scale import history
 from benchmarks.scale.apiserver import ApiServer
+from benchmarks.scale.byhand import ByHand
 from benchmarks.scale.kubelet import Kubelet
 from benchmarks.scale.meters import Meters
 from benchmarks.scale.pages import Pages
@@ -66,11 +67,12 @@ class Lab:
     Args:
         load: what is measured.
         checkout: the operator's, with its resource definitions.
+        by_hand: create the same Pods without the operator and its objects.
         folder: for logs and data.
     """
 
-    def __init__(self, load: Load, checkout: Path, folder: Path) -> None:
-        self._load, self._checkout, self._folder = load, checkout, folder
+    def __init__(self, load: Load, checkout: Path, folder: Path, *, by_hand: bool = False) -> None:
+        self._load, self._checkout, self._folder, self._by_hand = load, checkout, folder, by_hand
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self.run = Run(load)
@@ -140,21 +142,32 @@ class Lab:
 
     async def measure(self) -> Run:
         """Run the load to its end and watch the operator at rest."""
-        load, run = self._load, self.run
-        before = load.finished_trials > 0
-        if before:
-            await self._prepare()
-        self._start_operator()
-        if not before or load.finished_jobs:
-            await self._create_jobs()
+        run = self.run
+        if self._by_hand:
+            self._start_by_hand()
+        else:
+            await self._start_jobs()
         await self._wait()
         run.ended = time.monotonic()
         await asyncio.sleep(_IDLE_SECONDS)
         await self._meters.read(whole=True)
-        run.peak = _peak(self._processes["operator"])
+        run.peak = 0.0 if self._by_hand else _peak(self._processes["operator"])
         run.pods, run.readings = list(self._kubelet.pods.values()), self._meters.readings
         run.longest_probe = self._meters.longest_probe
         return run
+
+    async def _start_jobs(self) -> None:
+        before = self._load.finished_trials > 0
+        if before:
+            await self._prepare()
+        self._start_operator()
+        if not before or self._load.finished_jobs:
+            await self._create_jobs()
+
+    def _start_by_hand(self) -> None:
+        self.run.began = time.monotonic()
+        self._in_background(ByHand(self._server, self._kubelet, self._load, NAMESPACE).run())
+        self._start_meters()
 
     async def _prepare(self) -> None:
         if self._load.finished_jobs:
@@ -178,6 +191,9 @@ class Lab:
         self._stack.callback(operator.stop)
         self.run.operator_ready = time.monotonic()
         self._processes["operator"] = operator
+        self._start_meters()
+
+    def _start_meters(self) -> None:
         self._meters = Meters(self._server, self._kubelet, self._processes)
         self._in_background(self._meters.run())
 
@@ -191,7 +207,8 @@ class Lab:
         """Wait until all trials have ended, or for as long as the load says; kill the operator on the way."""
         load = self._load
         total = load.jobs * load.trials - (0 if load.finished_jobs else load.finished_trials)
-        deadline, kill_at = time.monotonic() + 60 * load.minutes, load.kill * total or None
+        deadline = time.monotonic() + 60 * load.minutes
+        kill_at = load.kill * total if load.kill and not self._by_hand else None
         while (ended := self._kubelet.ended) < total and time.monotonic() < deadline:
             if kill_at is not None and ended >= kill_at:
                 kill_at = None

@@ -95,9 +95,9 @@ LOADS = {
     ),
     "many-epochs": Load(
         "a job of 1,000 trials of 1,000 epochs, of which the last 20 train",
-        trials=1020,
+        trials=1000,
         parallel=4,
-        finished_trials=1000,
+        finished_trials=980,
         finished_epochs=1000,
     ),
     "longest-curves": Load(

@@ -71,7 +71,8 @@ class Meters:
     async def run(self) -> None:
         """Read for ever."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._probe())
+            if "operator" in self.processes:
+                group.create_task(self._probe())
             while True:
                 await self.read()
                 await asyncio.sleep(SECONDS)
@@ -85,19 +86,21 @@ class Meters:
         if whole:
             self._metrics_at = now
             server = _samples(await self.server.metrics(), _OF_SERVER)
-            with contextlib.suppress(OSError):
-                own = _samples(
-                    await asyncio.to_thread(metrics_page, self.processes["operator"]), re.compile("tuning_operator")
-                )
+            if "operator" in self.processes:
+                with contextlib.suppress(OSError):
+                    page = await asyncio.to_thread(metrics_page, self.processes["operator"])
+                    own = _samples(page, re.compile("tuning_operator"))
         used = {name: _usage(process) for name, process in self.processes.items()}
+        memory = {name: own_memory for name, (_, own_memory, _) in used.items()}
+        if "operator" in used:
+            memory["suggestion processes"] = used["operator"][2]
         self.readings.append(
             Reading(
                 at=now,
                 created=len(self.kubelet.pods),
                 ended=self.kubelet.ended,
                 cpu={name: cpu for name, (cpu, _, _) in used.items()},
-                memory={name: memory for name, (_, memory, _) in used.items()}
-                | {"suggestion processes": used["operator"][2]},
+                memory=memory,
                 own=own,
                 server=server,
                 sent=dict(self.kubelet.sent),

@@ -128,7 +128,8 @@ def _empty_at_the_end(run: Run) -> list[float]:
 
 
 def _starts(run: Run) -> Iterator[tuple[str, str]]:
-    yield "operator healthy after", f"{run.operator_ready - run.operator_started:.1f} s"
+    if run.operator_started:
+        yield "operator healthy after", f"{run.operator_ready - run.operator_started:.1f} s"
     if run.pods:
         yield "first Pod after", f"{min(pod.created for pod in run.pods) - run.began:.1f} s"
     for killed, back, ended in run.restarts:
@@ -150,14 +151,23 @@ def _costs(run: Run) -> Iterator[tuple[str, str]]:
     for name in first.memory:
         at_most, at_end = max(item.memory[name] for item in run.readings), run.readings[-1].memory[name]
         yield f"memory of {name}: at most, at the end, MiB", f"{at_most:.0f}, {at_end:.0f}"
-    yield "largest memory of the operator itself, MiB", f"{run.peak:.0f}"
-    yield "the operator's requests a trial", f"{growth.requests(first, last) / trials:.1f}"
+    if run.operator_started:
+        yield from _of_operator(run, part)
     kinds = growth.by_kind(first, last)
-    yield "of them", ", ".join(f"{kind} {count / trials:.1f}" for kind, count in kinds.items() if count >= trials / 20)
+    often = [f"{kind} {count / trials:.1f}" for kind, count in kinds.items() if count >= trials / 20]
+    yield "requests a trial, by kind", ", ".join(often)
     written = [f"{count / trials:.1f}" for count in growth.writes(first, last)]
     yield "writes a trial, of them Events", ", ".join(written)
     read = [f"{size / trials / 1000:.0f}" for size in growth.bytes_read(first, last)]
     yield "kB a trial answered to GET and LIST, sent to watches", ", ".join(read)
+
+
+def _of_operator(run: Run, part: Sequence[Reading]) -> Iterator[tuple[str, str]]:
+    """What the operator has done meanwhile."""
+    whole = [item for item in part if item.server]
+    trials = max(1, part[-1].ended - part[0].ended)
+    yield "largest memory of the operator itself, MiB", f"{run.peak:.0f}"
+    yield "the operator's requests a trial", f"{growth.requests(whole[0], whole[-1]) / trials:.1f}"
     count, took = growth.passes(part)
     yield "passes a trial, seconds of one", f"{count / trials:.1f}, {took / max(1, count):.3f}"
     yield f"passes of more than {_SLOW_PASS} s", f"{count - growth.passes_within(part, _SLOW_PASS):.0f}"
@@ -183,6 +193,7 @@ def _used_at_rest(when: str, pairs: Sequence[tuple[Reading, Reading]]) -> Iterat
     if seconds < 5:
         return
     written = sum(growth.writes(*pair)[0] for pair in pairs)
-    used = [sum(growth.of_process(pair, name) for pair in pairs) for name in ("operator", "API server")]
+    known = [name for name in ("operator", "API server") if name in pairs[0][0].cpu]
+    used = [sum(growth.of_process(pair, name) for pair in pairs) for name in known]
     figures = ", ".join(f"{value / seconds:.2f}" for value in (written, *used))
-    yield f"{when}: writes a second, cores of operator and API server", figures
+    yield f"{when}: writes a second, cores of {' and '.join(known)}", figures

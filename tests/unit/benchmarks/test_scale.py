@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks.scale import growth, report
+from benchmarks.scale.byhand import ByHand
 from benchmarks.scale.kubelet import Pod
 from benchmarks.scale.lab import Run
 from benchmarks.scale.loads import LOADS, Load
 from benchmarks.scale.meters import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CREATES = 'apiserver_request_total{code="201",resource="%s",verb="POST"}'
 
@@ -30,6 +32,30 @@ def reading(at: float, **fields: Any) -> Reading:
     empty: Mapping[Any, Any] = {}
     cpu = {"operator": at / 10, "API server": at / 5}
     return replace(Reading(at, 2, 0, cpu, {"operator": 100.0}, empty, empty, empty), **fields)
+
+
+@dataclass
+class PlayedServer:
+    """An API server and a kubelet in one: a Pod that is created is there at once."""
+
+    pods: dict[str, Pod] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+
+    async def create(self, path: str, body: Any) -> None:
+        assert path == "/api/v1/namespaces/ns/pods"
+        name, job = body["metadata"]["name"], body["metadata"]["labels"]["tuning-operator.dev/job"]
+        assert name not in self.pods
+        self.pods[name] = Pod("ns", name, name, job, "training", 5.0, 20, 0.0)
+
+    async def call(self, method: str, path: str) -> None:
+        assert method == "DELETE"
+        self.deleted.append(path.rpartition("/")[2])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for is state of the code under test
+            await asyncio.sleep(0.01)
 
 
 def test_a_slot_waits_from_the_end_of_a_pod_to_the_next_creation_in_its_job() -> None:
@@ -81,6 +107,38 @@ def test_writes_are_those_of_all_but_the_kubelet() -> None:
     assert growth.by_kind(first, last) == {"POST pods": 6.0, "POST events": 3.0}
 
 
+def test_pods_by_hand_are_counted_without_an_operator() -> None:
+    """What is not there uses nothing, and has no row."""
+    readings = [
+        replace(
+            reading(at, server={CREATES % "pods": at}, created=2, ended=0),
+            cpu={"API server": at / 5},
+            memory={"API server": 100.0},
+        )
+        for at in (0.0, 10.0, 20.0)
+    ]
+    found = report.overall(replace(run_of(pod(1, 0, None), pod(2, 0, None)), readings=readings))
+    assert found["slots filled, nothing ends: writes a second, cores of API server"] == "1.00, 0.20"
+    assert not [name for name in found if name.startswith("CPU of operator")]
+
+
+async def test_slots_filled_by_hand_are_filled_again_until_the_load_is_over() -> None:
+    it: Any = PlayedServer()
+    load = Load("a test", jobs=2, trials=2, parallel=1)
+    filling = asyncio.create_task(ByHand(it, it, load, "ns").run())
+    first = ["job000-0001-1", "job001-0001-1"]
+    await until(lambda: sorted(it.pods) == first)
+    for each in first:
+        it.pods[each].ended = 1.0
+    second = ["job000-0002-1", "job001-0002-1"]
+    await until(lambda: sorted(it.pods) == sorted(first + second) and sorted(it.deleted) == first)
+    for each in second:
+        it.pods[each].ended = 2.0
+    await until(lambda: sorted(it.deleted) == sorted(first + second))
+    filling.cancel()
+    assert len(it.pods) == load.jobs * load.trials
+
+
 def test_what_is_used_at_rest_is_used_while_nothing_begins_or_ends() -> None:
     full = {"created": 2, "ended": 0}
     readings = [
@@ -107,6 +165,7 @@ def test_every_load_is_a_job_that_can_run(name: str) -> None:
     load = LOADS[name]
     spec = load.manifest("ns", 0)["spec"]
     assert spec["limits"]["maxParallelTrials"] <= min(100, spec["limits"]["maxTrials"])
+    assert spec["limits"]["maxTrials"] <= 1000
     assert len(spec["parameters"]) == load.parameters
 
 
