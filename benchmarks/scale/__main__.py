@@ -36,7 +36,7 @@ def main() -> None:
     load, checkouts = _load(given), given.operator or [CHECKOUT]
     print(f"{given.load}: {load.about}\n{load}", flush=True)
     runs: dict[str, Run] = {}
-    for checkout, by_hand in [*([(CHECKOUT, True)] if given.by_hand else []), *((each, False) for each in checkouts)]:
+    for checkout, by_hand in [(CHECKOUT, True)] * given.by_hand + [(each, False) for each in checkouts]:
         name = f"{len(runs) + 1}: {'by hand' if by_hand else checkout.name}"
         runs[name] = asyncio.run(_run(load, checkout, given.out / f"{len(runs) + 1}", by_hand=by_hand))
         print(f"\n{name}: from the end of a Pod to the creation of the next")
@@ -71,8 +71,8 @@ def _arguments() -> argparse.Namespace:
         "--out", type=Path, default=Path(tempfile.gettempdir()) / "tuning-operator-scale", help="for logs (%(default)s)"
     )
     given = parser.parse_args()
-    if given.by_hand and LOADS[given.load].finished_trials:
-        parser.error(f"argument --by-hand: {given.load} begins with trials that have ended, and there are none by hand")
+    if given.by_hand and _load(given).finished_trials:
+        parser.error("argument --by-hand: the load begins with trials that have ended, and there are none by hand")
     return given
 
 

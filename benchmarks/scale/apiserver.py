@@ -62,6 +62,10 @@ class ApiServer:
         """Read an object or a list; raises RuntimeError with the server's words."""
         return await self._expect("GET", path)
 
+    async def delete(self, path: str) -> None:
+        """Delete an object; raises RuntimeError with the server's words."""
+        await self._expect("DELETE", path)
+
     async def _expect(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> dict[str, Any]:
         status, answer = await self.call(method, path, body, kind)
         if status >= 400:

@@ -27,16 +27,17 @@ class ByHand:
     """
 
     def __init__(self, server: ApiServer, kubelet: Kubelet, load: Load, namespace: str) -> None:
-        self._server, self._kubelet, self._load = server, kubelet, load
+        self._server, self._kubelet, self._parallel = server, kubelet, load.parallel
         self._path = f"/api/v1/namespaces/{namespace}/pods"
-        self._namespace = namespace
-        self._left = {f"job{number:03d}": iter(range(1, load.trials + 1)) for number in range(load.jobs)}
+        jobs = [load.manifest(namespace, number) for number in range(load.jobs)]
+        self._spec = {**jobs[0]["spec"]["template"]["spec"], "restartPolicy": "Never"}
+        self._left = {job["metadata"]["name"]: iter(range(1, load.trials + 1)) for job in jobs}
         self._doors = asyncio.Semaphore(_AT_ONCE)
         self._deleted: set[str] = set()
 
     async def run(self) -> None:
         """Fill all slots, and each again when its Pod has ended, for ever."""
-        slots = [job for job in self._left for _ in range(self._load.parallel)]
+        slots = [job for job in self._left for _ in range(self._parallel)]
         await asyncio.gather(*map(self._create, slots))
         while True:
             pods = self._kubelet.pods.values()
@@ -48,15 +49,13 @@ class ByHand:
     async def _replace(self, name: str, job: str) -> None:
         await self._create(job)
         async with self._doors:
-            await self._server.call("DELETE", f"{self._path}/{name}")
+            await self._server.delete(f"{self._path}/{name}")
 
     async def _create(self, job: str) -> None:
         number = next(self._left[job], None)
         if number is None:
             return
-        template = self._load.manifest(self._namespace, 0)["spec"]["template"]
         metadata = {"name": f"{job}-{number:04d}-1", "labels": {JOB: job}}
-        body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
-        body["spec"] |= {"restartPolicy": "Never"}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": self._spec}
         async with self._doors:
             await self._server.create(self._path, body)

@@ -67,8 +67,8 @@ class Lab:
     Args:
         load: what is measured.
         checkout: the operator's, with its resource definitions.
-        by_hand: create the same Pods without the operator and its objects.
         folder: for logs and data.
+        by_hand: create the same Pods without the operator and its objects.
     """
 
     def __init__(self, load: Load, checkout: Path, folder: Path, *, by_hand: bool = False) -> None:

@@ -163,11 +163,10 @@ def _costs(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _of_operator(run: Run, part: Sequence[Reading]) -> Iterator[tuple[str, str]]:
-    """What the operator has done meanwhile."""
-    whole = [item for item in part if item.server]
+    """What the operator has done meanwhile; the first reading and the last one are whole."""
     trials = max(1, part[-1].ended - part[0].ended)
     yield "largest memory of the operator itself, MiB", f"{run.peak:.0f}"
-    yield "the operator's requests a trial", f"{growth.requests(whole[0], whole[-1]) / trials:.1f}"
+    yield "the operator's requests a trial", f"{growth.requests(part[0], part[-1]) / trials:.1f}"
     count, took = growth.passes(part)
     yield "passes a trial, seconds of one", f"{count / trials:.1f}, {took / max(1, count):.3f}"
     yield f"passes of more than {_SLOW_PASS} s", f"{count - growth.passes_within(part, _SLOW_PASS):.0f}"

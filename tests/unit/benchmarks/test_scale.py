@@ -47,8 +47,7 @@ class PlayedServer:
         assert name not in self.pods
         self.pods[name] = Pod("ns", name, name, job, "training", 5.0, 20, 0.0)
 
-    async def call(self, method: str, path: str) -> None:
-        assert method == "DELETE"
+    async def delete(self, path: str) -> None:
         self.deleted.append(path.rpartition("/")[2])
 
 
