@@ -43,9 +43,8 @@ class Bench:
         for _ in range(passes):
             assert self.operator.reconcile()
 
-    def forget_uid(self, name: str = "job-0001") -> None:
-        """Begin again as if the operator had died between the creation of a Pod and the record of its uid."""
-        del self.world.trials[name]["status"]["podUID"]
+    def restart(self) -> None:
+        """Begin again as another process, which remembers nothing."""
         self.operator = SimulatedOperator(self.world, self.runner)
 
     def asked_trials(self) -> list[str]:

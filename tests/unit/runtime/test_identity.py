@@ -36,14 +36,13 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = Bench(runner)
-    it.reconcile(3)
+    it.reconcile()
     uids = {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()}
-    it.forget_uid()
+    it.restart()
 
     stale = {"pods"}
     lag(it, monkeypatch, stale)
     it.reconcile(2)
-    assert it.world.trials["job-0001"]["status"]["podUID"] == uids["job-0001-1"]
     stale.add("tuningtrials")
     it.reconcile(2)
     assert {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()} == uids
@@ -68,18 +67,54 @@ def test_pods_are_built_and_compared_beside_the_loop(runner: asyncio.Runner, mon
         note(module, name)
     note(identity, "is_same")
     it = Bench(runner)
-    it.reconcile(3)
-    it.forget_uid()
+    it.reconcile()
+    it.restart()
     it.reconcile(2)
     assert set(threads) == {"build_attempt", "is_like", "is_same"}
     assert threading.get_ident() not in set.union(*threads.values())
 
 
-def test_a_pods_uid_is_recorded_in_the_pass_that_creates_it(runner: asyncio.Runner) -> None:
+def test_a_pods_uid_is_recorded_with_the_first_that_is_seen_of_it(runner: asyncio.Runner) -> None:
     it = Bench(runner)
-    it.reconcile(3)
+    it.reconcile()
+    assert not any("status" in trial for trial in it.world.trials.values()), "a write that says nothing else"
+    it.reconcile()
     for name in ("job-0001", "job-0002"):
-        assert it.world.trials[name]["status"]["podUID"] == it.world.pods[f"{name}-1"].body["metadata"]["uid"]
+        status, pod = it.world.trials[name]["status"], it.world.pods[f"{name}-1"].body
+        assert (status["reason"], status["podUID"]) == ("ContainerCreating", pod["metadata"]["uid"])
+
+
+def test_a_pod_that_vanishes_before_its_uid_is_recorded_was_lost(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile()
+    it.operator.hear()
+    it.world.befall("vanish", 0)
+    it.reconcile()
+    status = it.world.trials["job-0001"]["status"]
+    assert (status["attempt"], status["disruptions"], status["reason"]) == (2, 1, "PodLost")
+    assert set(it.world.pods) == {"job-0001-2", "job-0002-1"}
+
+
+def test_a_pod_whose_uid_is_not_recorded_is_found_again_after_a_restart(runner: asyncio.Runner) -> None:
+    it = Bench(runner)
+    it.reconcile()
+    uids = {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()}
+    it.restart()
+    it.reconcile(2)
+    assert {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()} == uids
+    for name in ("job-0001", "job-0002"):
+        assert it.world.trials[name]["status"]["podUID"] == uids[f"{name}-1"]
+
+
+def test_a_pod_that_vanished_while_no_operator_ran_is_created_again_under_its_name(runner: asyncio.Runner) -> None:
+    """It had not been seen to run, so nothing of it is lost, and there is nothing to count."""
+    it = Bench(runner)
+    it.reconcile()
+    it.world.befall("vanish", 0)
+    it.restart()
+    it.reconcile(2)
+    assert set(it.world.pods) == {"job-0001-1", "job-0002-1"}
+    assert it.world.trials["job-0001"].get("status", {}).get("disruptions", 0) == 0
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -156,10 +156,10 @@ def test_a_pod_that_runs_anything_else_than_its_trial_is_not_adopted(
     runner: asyncio.Runner, change: dict[str, Any]
 ) -> None:
     it = Bench(runner, maxParallelTrials=1)
-    it.reconcile(3)
+    it.reconcile()
     it.world.pods["job-0001-1"].body["spec"] |= change
     it.world.disrupted.add("job-0001-1")
-    it.forget_uid()
+    it.restart()
     it.reconcile(2)
     assert it.world.trials["job-0001"]["status"]["attempt"] == 2
 
@@ -178,8 +178,8 @@ def test_what_admission_plugins_add_to_a_pod_is_told_from_what_a_stranger_does(
         return await create(namespace, made, dry_run=dry_run)
 
     monkeypatch.setattr(it.connection, "create_attempt", with_a_proxy)
-    it.reconcile(3)
-    it.forget_uid()
+    it.reconcile()
+    it.restart()
     monkeypatch.setattr(it.connection, "create_attempt", with_a_proxy)
     it.reconcile(3)
     assert it.world.trials["job-0001"]["status"]["attempt"] == 1

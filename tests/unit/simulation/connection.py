@@ -44,6 +44,8 @@ class Connection:
         self._calls = 0
         self._fault: Fault | None = None
         self.dead = False
+        self._created: set[tuple[str, str]] = set()
+        """Attempts that this process has created, by their trial's uid and their name."""
         self.departed = world.departed
 
     def expect(self, fault: Fault | None) -> None:
@@ -159,6 +161,8 @@ class Connection:
         assert name == f"{owner['name']}-{status.get('attempt', 1)}", "an attempt that is not recorded"
         assert status.get("phase", "Pending") == "Pending", "a Pod for a trial that does not wait for one"
         assert status.get("podUID") is None, "an attempt that was run before"
+        assert (owner["uid"], name) not in self._created, "an attempt that this process has created before"
+        self._created.add((owner["uid"], name))
         holding = sum(not pod.ended and not pod.foreign for pod in self._world.pods.values())
         assert holding < self._promises.job["spec"]["limits"]["maxParallelTrials"], "too many Pods"
         self._promises.may_start(trial)

@@ -81,9 +81,9 @@ class TrialStatus:
         attempt: Number of the current Pod, from 1.
         attempt_time: When a later attempt was decided; None for the first.
         start_time: When the current attempt's training container started.
-        attempt_uid: Uid of the current attempt's Pod (with several nodes: of its batch Job), once it has been seen: one
-            that is missing although its uid is recorded has been lost, one without a recorded uid has not been
-            created yet.
+        attempt_uid: Uid of the current attempt's Pod (with several nodes: of its batch Job), once it is known: one that
+            is missing although its uid is known has been lost, one without a known uid has not been created yet. It
+            is recorded with whatever changes next; until then the process that created the attempt remembers it.
         reporter: Name of the Pod that reports, in an attempt of several nodes, once it has been seen.
         disruptions: Attempts that ended through no fault of the training.
         failures: Attempts in which the training failed; `spec.retry` bounds them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ async def create_attempts(
     closing: Callable[[], bool],
     at_once: int = 1,
 ) -> Created:
-    """Create the Pods of committed trials, until one is refused, and record the uid of each as soon as it is known.
+    """Create the Pods of committed trials, until one is refused, and remember the uid of each.
 
     They are created side by side, at first `at_once`, then twice as many and so on, as Kubernetes' own controllers do:
     where a quota is full few are refused. With several nodes it is their batch Job that is created. What is recorded is
@@ -156,8 +156,7 @@ async def _see_to_attempt(
         made = await _adopted(store, key, tuning_job, trial, identity, now, result)
     if made is not None:
         result.count += 1
-        status = replace(trial.status, attempt_uid=made["metadata"]["uid"])
-        await _record(store, key, replace(trial, status=status), now)
+        identity.of(key, tuning_job.job.uid).has(trial, made["metadata"]["uid"])
 
 
 def _built(tuning_job: TuningJob, trials: Sequence[Trial], options: PodOptions) -> list[Body]:
@@ -203,14 +202,10 @@ async def _adopted(
         result.waiting = True
         return None
     after = with_name_taken(trial, kind, now)
-    await _record(store, key, after, now)
+    await store.patch_trial_status(key.namespace, trial.name, render_status(after, now), trial.resource_version)
     result.moved = True
     result.notices.append(Notice("NameTaken", after.status.message or "", after, warning=True))
     return None
-
-
-async def _record(store: Store, key: JobKey, trial: Trial, now: datetime) -> None:
-    await store.patch_trial_status(key.namespace, trial.name, render_status(trial, now), trial.resource_version)
 
 
 async def _see_to_service(store: Store, job: Job) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tuning_operator.core.model.trial import Trial
     from tuning_operator.runtime.queue import JobKey
 
-WRITES = 15.0
-"""A second, of all jobs together: thirty running trials show what is new every two seconds, 3,000 every few minutes."""
+WRITES = 8.0
+"""A second, for all jobs: sixteen running trials show what is new every two seconds, 3,000 every six minutes."""
 AT_ONCE, AT_ONCE_IF_URGENT = 8, 2
 """Curves written before other work is looked for, and if it is there already: no free slot waits longer than this."""
 LONGEST_PAUSE = 10.0

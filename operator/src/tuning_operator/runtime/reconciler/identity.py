@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tuning_operator.api import names
@@ -20,7 +20,7 @@ from tuning_operator.api.podfacts import has_ended
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
     from tuning_operator.api.attempts import Claim
@@ -61,6 +61,7 @@ class Known:
         highest: The highest number of a trial that was seen.
         trials: What each TuningTrial with the job's label is: the job's, or the name of one that is nobody's, or none.
         pods: The parsed Pods of the job.
+        attempts: Uids of attempts that were created and are not recorded yet, by their trial's uid and their name.
     """
 
     job_uid: str
@@ -72,6 +73,7 @@ class Known:
     lookups: int = 0
     trials: Once[Own | str | None] = field(default_factory=Once)
     pods: Once[Attempt] = field(default_factory=Once)
+    attempts: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def has_judged(self, uid: str) -> bool:
         """Whether it has been found out about an object."""
@@ -83,6 +85,22 @@ class Known:
         self.foreign &= uids
         self.held = dict(held)
         self.pods.keep(uids)
+
+    def has(self, trial: Trial, uid: str) -> None:
+        """Note that the API server has a trial's attempt; it is recorded with what is next seen of it."""
+        self.attempts[trial.uid, trial.attempt_name] = uid
+
+    def with_attempts(self, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+        """Return the trials with the uids of attempts that are not recorded yet."""
+        uids = self.attempts
+        self.attempts = {}
+        return tuple(self._with_attempt(trial, uids.get((trial.uid, trial.attempt_name))) for trial in trials)
+
+    def _with_attempt(self, trial: Trial, uid: str | None) -> Trial:
+        if uid is None or trial.status.attempt_uid is not None:
+            return trial
+        self.has(trial, uid)
+        return replace(trial, status=replace(trial.status, attempt_uid=uid))
 
     def saw(self, number: int) -> None:
         """Note that a trial exists."""

@@ -66,7 +66,7 @@ async def take_inventory(store: Store, key: JobKey, tuning_job: TuningJob, ident
         identity.forget(key)
         return Inventory((), {})
     found, foreign = await _trials(store, key, tuning_job, known)
-    trials = tuple(sorted((each.trial for each in found), key=lambda trial: trial.number))
+    trials = known.with_attempts(sorted((each.trial for each in found), key=lambda trial: trial.number))
     work = _Search(store, key, tuning_job, identity, {trial.uid: trial for trial in trials})
     attempts = await work.attempts()
     unlabelled = [(names.TRIAL_KIND, each.trial.name) for each in found if not each.labelled]
