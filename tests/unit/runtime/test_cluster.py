@@ -146,7 +146,7 @@ async def test_large_objects_are_listed_few_at_a_time() -> None:
         limits = [int(query["limit"]) for query in fake.queries]
         fake.padding = ""
         await cluster.list_of_job("tuningtrials", "ns", "job")
-    assert limits[0] <= 20
+    assert limits[0] <= 4
     assert max(limits[1:]) <= 6
     assert int(fake.queries[-1]["limit"]) == 500
 

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 300
 """After this time the API server ends a watch, and another one begins where it ended."""
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
-FIRST_PAGE, PAGE, PAGE_BYTES = 20, 500, 1 << 20
-"""Objects of a list that are asked for at first and at most, and about how much of it is read in one go."""
+FIRST_PAGE, PAGE, PAGE_BYTES = 4, 500, 1 << 20
+"""Objects of a list that are asked for at first and at most, and about how much of it is read in one go.
+
+An object has up to 1.5 MB, and nothing else happens while a page is parsed, so the first one is short.
+"""
 
 
 async def load_configuration() -> client.Configuration:
