@@ -7,9 +7,11 @@ import copy
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pytest
 
 from tuning_operator.api.compact import compact_pod, compact_trial
+from tuning_operator.api.trial import parse_status
 from tuning_operator.runtime.kubernetes.cluster import Listed
 from tuning_operator.runtime.kubernetes.departed import Departed
 from tuning_operator.runtime.kubernetes.errors import ApiError, ErrorKind
@@ -169,6 +171,9 @@ def test_of_a_curve_two_arrays_are_kept_and_one_that_makes_no_sense_stays_for_th
     assert body == before
     assert "managedFields" not in kept["metadata"]
     assert kept["status"]["curve"]["epochs"].tolist() == [1.0, 2.0]
+    curve = parse_status(kept["status"]).curve
+    for name, array in (("epochs", curve.epochs), ("values", curve.values)):
+        assert np.shares_memory(array, kept["status"]["curve"][name]), "copied one by one, which holds up all jobs"
     for broken in ({"epochs": [1]}, {"epochs": [1], "values": ["x"]}, {"epochs": [1], "values": [None]}, None):
         assert compact_trial(body | {"status": {"curve": broken}})["status"]["curve"] == broken
 

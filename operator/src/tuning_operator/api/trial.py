@@ -186,7 +186,9 @@ def _parse_curve(curve: Mapping[str, Any], count: int) -> Curve:
     if len(epochs) != len(values):
         raise ValueError(f"its curve has {len(epochs)} epochs and {len(values)} values")
     left_out = max(1, count - len(epochs)) if curve.get("thinned") else 0
-    return Curve.from_lists(epochs, [float(value) for value in values], left_out)
+    if isinstance(values, list):  # else the arrays of a compact trial, which are read at no cost
+        values = [float(value) for value in values]
+    return Curve.from_lists(epochs, values, left_out)
 
 
 def _parse_stop(stop: Mapping[str, Any] | None) -> StopDecision | None:
