@@ -47,6 +47,9 @@ def test_a_trial_and_a_pod_that_a_lost_reply_left_behind_are_adopted(
     it.reconcile(2)
     assert {name: pod.body["metadata"]["uid"] for name, pod in it.world.pods.items()} == uids
     assert set(it.world.trials) == {"job-0001", "job-0002"}
+    stale.clear()
+    it.reconcile()
+    assert it.world.trials["job-0001"]["status"]["podUID"] == uids["job-0001-1"]
 
 
 def test_pods_are_built_and_compared_beside_the_loop(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
